@@ -1,0 +1,51 @@
+//! Recordings as the engine hears them: 16 kHz, mono, cut into chunks.
+
+use serde::{Deserialize, Serialize};
+
+/// Samples a second of everything the engine is given.
+pub const SAMPLE_RATE: u32 = 16_000;
+
+/// A stretch of a recording, in samples at [`SAMPLE_RATE`] from its beginning, `end` excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    pub start: u64,
+    pub end: u64,
+}
+
+impl Span {
+    pub fn start_secs(self) -> f64 {
+        secs(self.start)
+    }
+
+    pub fn end_secs(self) -> f64 {
+        secs(self.end)
+    }
+
+    pub fn samples(self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// Seconds that `samples` last.
+pub fn secs(samples: u64) -> f64 {
+    samples as f64 / f64::from(SAMPLE_RATE)
+}
+
+/// How a recording is cut: the same recording and settings give the same plan.
+///
+/// Chunks are in order, do not overlap, and last at most 30 s each. Stretches without speech are in
+/// no chunk, so a silent recording has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Length of the whole recording, in samples.
+    pub samples: u64,
+    pub chunks: Vec<Span>,
+    /// What was odd about the recording, one sentence each ("ends in the middle of a frame").
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    pub fn duration_secs(&self) -> f64 {
+        secs(self.samples)
+    }
+}

@@ -1,0 +1,138 @@
+//! What is told to those who follow a job or the model.
+
+use serde::{Deserialize, Serialize};
+
+use super::job::{JobError, JobId};
+use super::time::Timestamp;
+use super::transcript::Segment;
+
+/// What happened to a job. The stream of a job ends after `Completed`, `Failed` or `Cancelled`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum JobEvent {
+    Queued,
+    Started { attempt: u32 },
+    Progress { percent: f64, chunk: u32, chunks_total: u32, eta_secs: Option<f64> },
+    Segment { chunk: u32, segment: Segment },
+    Completed,
+    Failed { error: JobError },
+    Cancelled,
+    Requeued { reason: RequeueReason },
+}
+
+/// Why a job went back to the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequeueReason {
+    /// The model is being unloaded.
+    ModelUnloading,
+    /// The engine's process ended in the middle of a chunk.
+    EngineDied,
+    /// The engine ran out of memory in the middle of a chunk.
+    OutOfMemory,
+    /// The service is stopping.
+    Shutdown,
+    /// The service was stopped without notice and started again.
+    Restart,
+}
+
+/// What happened to the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ModelEvent {
+    ModelLoading,
+    ModelReady { load_secs: f64 },
+    ModelUnloading { reason: UnloadReason },
+    ModelUnloaded { reason: UnloadReason },
+    ModelWaitingForGpu { needed_bytes: u64, free_bytes: u64, attempts: u32, next_retry_at: Timestamp },
+    ModelFailed { code: String, message: String },
+}
+
+/// Why the model goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnloadReason {
+    Idle,
+    Request,
+    Shutdown,
+    Pressure,
+    /// The engine's process ended by itself.
+    EngineDied,
+}
+
+/// A stream of events with a numbering of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stream {
+    Job(JobId),
+    Model,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    Job(JobId, JobEvent),
+    Model(ModelEvent),
+}
+
+/// An event that is on disk. `seq` counts from 1 in its stream, without gaps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub event: Event,
+}
+
+impl Recorded {
+    pub fn stream(&self) -> Stream {
+        match &self.event {
+            Event::Job(id, _) => Stream::Job(*id),
+            Event::Model(_) => Stream::Model,
+        }
+    }
+
+    /// Nothing follows in its stream.
+    pub fn is_last(&self) -> bool {
+        match &self.event {
+            Event::Job(_, event) => event.is_last(),
+            Event::Model(_) => false,
+        }
+    }
+}
+
+impl JobEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            JobEvent::Queued => "queued",
+            JobEvent::Started { .. } => "started",
+            JobEvent::Progress { .. } => "progress",
+            JobEvent::Segment { .. } => "segment",
+            JobEvent::Completed => "completed",
+            JobEvent::Failed { .. } => "failed",
+            JobEvent::Cancelled => "cancelled",
+            JobEvent::Requeued { .. } => "requeued",
+        }
+    }
+
+    pub fn is_last(&self) -> bool {
+        match self {
+            JobEvent::Completed | JobEvent::Failed { .. } | JobEvent::Cancelled => true,
+            JobEvent::Queued
+            | JobEvent::Started { .. }
+            | JobEvent::Progress { .. }
+            | JobEvent::Segment { .. }
+            | JobEvent::Requeued { .. } => false,
+        }
+    }
+}
+
+impl ModelEvent {
+    pub fn name(&self) -> &'static str {
+        match self {
+            ModelEvent::ModelLoading => "model_loading",
+            ModelEvent::ModelReady { .. } => "model_ready",
+            ModelEvent::ModelUnloading { .. } => "model_unloading",
+            ModelEvent::ModelUnloaded { .. } => "model_unloaded",
+            ModelEvent::ModelWaitingForGpu { .. } => "model_waiting_for_gpu",
+            ModelEvent::ModelFailed { .. } => "model_failed",
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! A job and the arrows between its states.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::language::Language;
+use super::options::Options;
+use super::progress::Progress;
+use super::time::Timestamp;
+
+/// A job's name: a UUID of version 7, so that ids sort by the time they were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub Uuid);
+
+impl JobId {
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl Default for JobId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = uuid::Error;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        s.parse().map(Self)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Queued,
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+/// What can happen to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happening {
+    /// A worker took it.
+    Claimed,
+    /// Its worker gave it back at a chunk boundary.
+    Requeued,
+    Finished,
+    Broke,
+    /// Its owner no longer wants it.
+    CancelAsked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a job that is {status} cannot be {happening:?}")]
+pub struct Impossible {
+    pub status: Status,
+    pub happening: Happening,
+}
+
+impl Status {
+    pub const ALL: [Status; 5] =
+        [Status::Queued, Status::Running, Status::Completed, Status::Failed, Status::Cancelled];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Queued => "queued",
+            Status::Running => "running",
+            Status::Completed => "completed",
+            Status::Failed => "failed",
+            Status::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
+    /// Nothing more will happen to it.
+    pub fn has_ended(self) -> bool {
+        match self {
+            Status::Queued | Status::Running => false,
+            Status::Completed | Status::Failed | Status::Cancelled => true,
+        }
+    }
+
+    /// Where a happening leads. There are no other arrows than the five named here.
+    pub fn after(self, happening: Happening) -> Result<Status, Impossible> {
+        match (self, happening) {
+            (Status::Queued, Happening::Claimed) => Ok(Status::Running),
+            (Status::Running, Happening::Requeued) => Ok(Status::Queued),
+            (Status::Running, Happening::Finished) => Ok(Status::Completed),
+            (Status::Running, Happening::Broke) => Ok(Status::Failed),
+            (Status::Queued | Status::Running, Happening::CancelAsked) => Ok(Status::Cancelled),
+            (Status::Queued, Happening::Requeued | Happening::Finished | Happening::Broke)
+            | (Status::Running, Happening::Claimed)
+            | (Status::Completed | Status::Failed | Status::Cancelled, _) => {
+                Err(Impossible { status: self, happening })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where a recording is kept, in the blob store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BlobKey(pub String);
+
+/// The uploaded recording. `duration_secs` is unknown until it has been decoded once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audio {
+    pub filename: Option<String>,
+    pub bytes: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    pub duration_secs: Option<f64>,
+    pub blob: BlobKey,
+}
+
+/// Why a job failed, in the error table's terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    pub code: String,
+    pub message: String,
+}
+
+/// What a client hands in. The recording lies in the blob store already.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    pub id: JobId,
+    pub audio: Audio,
+    pub options: Options,
+    /// A JSON object, kept as it came.
+    pub metadata: Option<String>,
+    pub webhook_url: Option<String>,
+}
+
+/// A job as it stands in the store, without its segments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    pub id: JobId,
+    pub status: Status,
+    pub created_at: Timestamp,
+    /// When a worker first took it.
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub audio: Audio,
+    pub options: Options,
+    pub metadata: Option<String>,
+    pub webhook_url: Option<String>,
+    /// `None` until the recording was planned.
+    pub progress: Option<Progress>,
+    /// How often a worker took it.
+    pub attempts: u32,
+    pub error: Option<JobError>,
+    /// The language asked for or, once known, found.
+    pub language: Option<Language>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_of_state_and_happening_leads_where_it_should() {
+        use Happening::*;
+        use Status::*;
+        // Rows: state; columns: Claimed, Requeued, Finished, Broke, CancelAsked.
+        let table = [
+            (Queued, [Some(Running), None, None, None, Some(Cancelled)]),
+            (Running, [None, Some(Queued), Some(Completed), Some(Failed), Some(Cancelled)]),
+            (Completed, [None; 5]),
+            (Failed, [None; 5]),
+            (Cancelled, [None; 5]),
+        ];
+        for (from, row) in table {
+            for (happening, to) in [Claimed, Requeued, Finished, Broke, CancelAsked].into_iter().zip(row) {
+                assert_eq!(from.after(happening).ok(), to, "{from} after {happening:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_name(status.name()), Some(status));
+        }
+        assert_eq!(Status::from_name("done"), None);
+    }
+}

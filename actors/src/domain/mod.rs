@@ -1,0 +1,12 @@
+//! What Verbatim decides, with no I/O, no clock and no thread: every function here is total, and
+//! time is a parameter.
+
+pub mod audio;
+pub mod event;
+pub mod job;
+pub mod language;
+pub mod lifecycle;
+pub mod options;
+pub mod progress;
+pub mod time;
+pub mod transcript;

@@ -1,0 +1,36 @@
+//! What a client may ask of a job.
+
+use serde::{Deserialize, Serialize};
+
+use super::language::Language;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    #[default]
+    Transcribe,
+    /// Into English.
+    Translate,
+}
+
+/// Interactive jobs run ahead of batch ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    Interactive,
+    #[default]
+    Batch,
+}
+
+/// How to transcribe a recording.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Options {
+    /// `None`: the engine finds it out from the first chunk with speech.
+    pub language: Option<Language>,
+    pub task: Task,
+    pub prompt: Option<String>,
+    /// 0 to 1; `None`: start at 0 and climb when a chunk does not decode well.
+    pub temperature: Option<f32>,
+    pub word_timestamps: bool,
+    pub priority: Priority,
+}

@@ -1,0 +1,106 @@
+//! What the engine heard.
+
+use serde::{Deserialize, Serialize};
+
+use super::language::Language;
+
+/// A stretch of speech with its text. Times are seconds in the original recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Counts from 0 through the whole recording.
+    pub id: u32,
+    pub start: f64,
+    pub end: f64,
+    /// As the model wrote it, leading space included.
+    pub text: String,
+    /// `None` unless word times were asked for.
+    pub words: Option<Vec<Word>>,
+    pub flags: Vec<Flag>,
+    pub decoding: Decoding,
+}
+
+/// A word and when it was said, in seconds in the original recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Word {
+    pub word: String,
+    pub start: f64,
+    pub end: f64,
+    /// The engine's confidence, 0 to 1.
+    pub probability: f32,
+}
+
+/// What stays doubtful about a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    Repetition,
+    LowConfidence,
+    NoSpeech,
+}
+
+/// How a segment was decoded.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Decoding {
+    /// Text token ids, no timestamps.
+    pub tokens: Vec<i32>,
+    /// Mean natural logarithm of the tokens' probabilities.
+    pub avg_logprob: f32,
+    /// As the engine reports it; means nothing for multilingual models in whisper.cpp 1.8.3.
+    pub no_speech_prob: f32,
+}
+
+/// One chunk's result. Segment times and ids are still relative to the chunk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChunkTranscript {
+    /// The language it was decoded in, detected or given.
+    pub language: Option<Language>,
+    pub segments: Vec<Segment>,
+}
+
+impl ChunkTranscript {
+    /// Moves segments to their place in the recording: times by `offset_secs`, ids from `first_id`,
+    /// nothing past `end_secs`, where the chunk's audio ends.
+    pub fn into_segments(self, offset_secs: f64, end_secs: f64, first_id: u32) -> Vec<Segment> {
+        let place = |t: f64| (t + offset_secs).clamp(offset_secs, end_secs);
+        (first_id..)
+            .zip(self.segments)
+            .map(|(id, mut segment)| {
+                segment.id = id;
+                segment.start = place(segment.start);
+                segment.end = place(segment.end);
+                for word in segment.words.iter_mut().flatten() {
+                    word.start = place(word.start);
+                    word.end = place(word.end);
+                }
+                segment
+            })
+            .collect()
+    }
+}
+
+/// A whole transcript's text: the segments' own, joined, with no space at the ends.
+pub fn text(segments: &[Segment]) -> String {
+    let joined: String = segments.iter().map(|s| s.text.as_str()).collect();
+    joined.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(start: f64, end: f64, text: &str) -> Segment {
+        Segment { id: 0, start, end, text: text.into(), words: None, flags: vec![], decoding: Decoding::default() }
+    }
+
+    #[test]
+    fn segments_move_to_their_place_and_stay_inside_the_chunk() {
+        let chunk = ChunkTranscript { language: None, segments: vec![segment(0.0, 1.0, " a"), segment(1.0, 9.0, " b")] };
+        let placed = chunk.into_segments(30.0, 33.0, 7);
+        assert_eq!(placed.iter().map(|s| (s.id, s.start, s.end)).collect::<Vec<_>>(), [(7, 30.0, 31.0), (8, 31.0, 33.0)]);
+    }
+
+    #[test]
+    fn text_joins_segments_without_edges() {
+        assert_eq!(text(&[segment(0.0, 1.0, " One."), segment(1.0, 2.0, " Two.")]), "One. Two.");
+    }
+}

@@ -1,0 +1,425 @@
+//! What the actors need of the world, named by role. Adapters live in the root package, fakes in
+//! [`crate::testing`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::domain::audio::Plan;
+use crate::domain::event::{JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
+use crate::domain::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
+use crate::domain::language::Language;
+use crate::domain::options::Task;
+use crate::domain::progress::Progress;
+use crate::domain::time::Timestamp;
+use crate::domain::transcript::{ChunkTranscript, Segment};
+
+// ---- the engine ---------------------------------------------------------------------------------
+
+/// Loads the one model that the settings name.
+pub trait Engine: Send + Sync + 'static {
+    /// What is known without loading: reads the file's header, never its weights.
+    fn describe(&self) -> ModelFacts;
+
+    /// Checks the file, loads it and warms it up: what comes back has transcribed once already.
+    ///
+    /// `keep_going` is polled at least every 50 ms; once it says no the load is given up and all of
+    /// its memory freed before this returns [`LoadFailure::Cancelled`]. `on_death` is called once,
+    /// from any thread, if the loaded model ends without [`LoadedModel::unload`].
+    ///
+    /// # Blocking
+    /// For as long as the load takes.
+    fn load(
+        &self,
+        keep_going: &dyn Fn() -> bool,
+        on_death: Box<dyn FnOnce() + Send>,
+    ) -> Result<Arc<dyn LoadedModel>, LoadFailure>;
+}
+
+/// A model in memory, ready to transcribe from several threads at once.
+pub trait LoadedModel: Send + Sync + 'static {
+    fn facts(&self) -> ModelFacts;
+
+    /// Transcribes one chunk from a fresh state: the same work gives the same transcript. `progress`
+    /// is told the fraction done, 0 to 1, now and then. A cancelled chunk ends within one graph.
+    ///
+    /// # Blocking
+    /// For as long as the chunk takes.
+    fn transcribe(
+        &self,
+        work: &ChunkWork,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(f32),
+    ) -> Result<ChunkTranscript, EngineFault>;
+
+    /// Gives back all memory. Work still running ends with [`EngineFault::Died`], and so does any
+    /// that comes later.
+    ///
+    /// # Blocking
+    /// Until the memory is back.
+    fn unload(&self);
+}
+
+/// What is known of the model and of the device it runs on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    pub id: String,
+    pub path: String,
+    /// `None` while the file cannot be read.
+    pub bytes: Option<u64>,
+    pub multilingual: Option<bool>,
+    pub device: Device,
+    /// The engine's process, when it has one of its own and is running.
+    pub process: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// "cpu", "cuda", "vulkan", "metal" or "hip".
+    pub backend: String,
+    pub name: String,
+}
+
+/// One chunk to transcribe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChunkWork {
+    /// 16 kHz mono, finite, within [-1, 1], at most 30 s.
+    pub samples: Arc<[f32]>,
+    /// `None`: find it out.
+    pub language: Option<Language>,
+    pub task: Task,
+    pub prompt: Option<String>,
+    pub temperature: Option<f32>,
+    pub word_timestamps: bool,
+}
+
+/// Why a load did not end in a ready model.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LoadFailure {
+    #[error("the load was given up")]
+    Cancelled,
+    #[error("not enough memory: {needed_bytes} bytes needed, {free_bytes} free")]
+    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
+    /// It will not load as things are: no such file, a corrupt one, a crash without a shortage.
+    #[error("{message}")]
+    Broken { code: &'static str, message: String },
+}
+
+/// Why a chunk has no transcript.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EngineFault {
+    #[error("cancelled")]
+    Cancelled,
+    #[error("the engine ran out of memory")]
+    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
+    /// The engine's process is gone: `detail` is its last word.
+    #[error("the engine died: {detail}")]
+    Died { detail: String },
+    /// The engine is well but will not do this chunk, ever.
+    #[error("the engine refused the chunk: {message}")]
+    Refused { message: String },
+}
+
+/// A flag that blocking work polls; once set it stays set.
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+// ---- memory -------------------------------------------------------------------------------------
+
+/// Reads the memory of the device that the model runs on.
+pub trait MemoryProbe: Send + Sync + 'static {
+    /// Takes well under 1 ms. `process` is the engine's, if it is running.
+    fn read(&self, process: Option<u32>) -> MemoryReading;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryReading {
+    pub total_bytes: u64,
+    pub free_bytes: u64,
+    /// 0 when no model is loaded.
+    pub used_by_model_bytes: u64,
+}
+
+// ---- recordings ---------------------------------------------------------------------------------
+
+/// Uploaded recordings as the engine hears them. Memory stays bounded whatever their length.
+pub trait Recordings: Send + Sync + 'static {
+    /// Makes sure that at least one sample can be decoded.
+    ///
+    /// # Blocking
+    /// Reads and decodes the beginning.
+    fn probe(&self, blob: &BlobKey) -> Result<(), AudioError>;
+
+    /// Decodes all of it once and decides where it is cut.
+    ///
+    /// # Blocking
+    /// For as long as decoding takes.
+    fn plan(&self, blob: &BlobKey, cancel: &CancelToken) -> Result<Plan, AudioError>;
+
+    /// The samples of the plan's chunks from index `first` on, in order, each when it is asked for.
+    ///
+    /// # Blocking
+    /// Every call of `next` decodes one chunk.
+    fn chunks(&self, blob: &BlobKey, plan: &Plan, first: usize) -> Result<ChunkSamples, AudioError>;
+}
+
+/// Chunks of samples, one after the other.
+pub type ChunkSamples = Box<dyn Iterator<Item = Result<Arc<[f32]>, AudioError>> + Send>;
+
+/// What is wrong with a recording. Messages are for its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AudioError {
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("the file is empty: send a recording")]
+    EmptyFile,
+    #[error("the recording holds no audio samples")]
+    NoSamples,
+    /// Begins well and then cannot be decoded at all.
+    #[error("{0}")]
+    Corrupt(String),
+    #[error("the recording could not be read: {0}")]
+    Io(String),
+    #[error("cancelled")]
+    Cancelled,
+}
+
+// ---- blobs --------------------------------------------------------------------------------------
+
+/// Uploaded files, as they came.
+#[async_trait]
+pub trait BlobStore: Send + Sync + 'static {
+    /// Starts a new blob. Nothing is kept unless [`BlobWriter::finish`] is called.
+    async fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError>;
+
+    /// Removes a blob; one that is not there is no error.
+    async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;
+}
+
+#[async_trait]
+pub trait BlobWriter: Send {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// When this returns the blob is on disk, fsynced, its folder too.
+    async fn finish(self: Box<Self>) -> Result<StoredBlob, StoreError>;
+
+    /// Removes what was written so far.
+    async fn abort(self: Box<Self>);
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlob {
+    pub key: BlobKey,
+    pub bytes: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+}
+
+// ---- the store ----------------------------------------------------------------------------------
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Someone else owns the job by now, or it has ended: drop the work and write nothing.
+    #[error("the job is no longer this worker's")]
+    LeaseLost,
+    #[error("no space left on the device")]
+    DiskFull,
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// Why a job was not taken in.
+#[derive(Debug, Error)]
+pub enum SubmitError {
+    #[error("{queued} jobs are queued already")]
+    QueueFull { queued: u64 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The right to write to a running job: every claim has an epoch of its own, and a write with an
+/// older one changes nothing and gives [`StoreError::LeaseLost`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    pub id: JobId,
+    pub epoch: i64,
+}
+
+/// A job taken by a worker, with where it stopped last time.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub job: Job,
+    pub fence: Fence,
+    /// The plan, if the recording was planned before.
+    pub plan: Option<Plan>,
+    /// Chunks whose segments are stored: work goes on at this index.
+    pub chunks_done: u32,
+    pub segments_done: u32,
+}
+
+/// What one finished chunk adds.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// Index of the finished chunk, from 0.
+    pub chunk: u32,
+    pub segments: Vec<Segment>,
+    /// The job's language from now on.
+    pub language: Option<Language>,
+    /// As it stands with this chunk finished.
+    pub progress: Progress,
+}
+
+/// How a job ends by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    Completed,
+    Failed(JobError),
+}
+
+/// What asking for a job's end did.
+#[derive(Debug)]
+pub enum Cancelled {
+    /// It was queued or running and is cancelled now; its running worker will find its fence gone.
+    Now { job: Box<Job>, events: Vec<Recorded> },
+    /// It had ended before and is removed now, with its segments and events.
+    Removed { blob: BlobKey },
+    NotFound,
+}
+
+/// Which jobs to list: newest first, at most `limit`, older than `before`.
+#[derive(Debug, Clone, Default)]
+pub struct JobQuery {
+    pub status: Option<Status>,
+    pub before: Option<JobId>,
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobCounts {
+    pub queued: u64,
+    pub running: u64,
+}
+
+/// A job's place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QueuePlace {
+    /// From 1.
+    pub position: u64,
+    /// Seconds of audio in the jobs before it; those of unknown length count as 0.
+    pub audio_secs_ahead: f64,
+}
+
+/// Jobs, their segments and their events. Every method that changes something is one transaction,
+/// durable when it returns, and gives back the events it wrote.
+#[async_trait]
+pub trait JobStore: Send + Sync + 'static {
+    /// Takes a job in, unless `max_queued` are waiting already.
+    async fn submit(&self, job: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError>;
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+    async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, StoreError>;
+    async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError>;
+    async fn counts(&self) -> Result<JobCounts, StoreError>;
+    /// `None` unless the job is queued.
+    async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError>;
+
+    /// Takes the next job: interactive before batch, then by `created_at`.
+    async fn claim(&self) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError>;
+
+    /// Keeps the plan and the duration it tells, and forgets chunks done under an earlier plan.
+    async fn planned(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), StoreError>;
+
+    /// Adds an event that changes nothing else (the start of a chunk, progress inside it).
+    async fn note(&self, fence: Fence, event: JobEvent) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Progress, language, segments and their events, all or nothing.
+    async fn checkpoint(&self, fence: Fence, done: Checkpoint) -> Result<Vec<Recorded>, StoreError>;
+
+    async fn end(&self, fence: Fence, ending: Ending) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Back to the queue, in its old place, with all finished chunks.
+    async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError>;
+
+    async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError>;
+
+    /// Requeues what a process that is gone left running. Called once, before any claim.
+    async fn recover(&self) -> Result<Vec<Recorded>, StoreError>;
+}
+
+/// The stored events of jobs and of the model.
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
+    async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError>;
+
+    /// Events of a stream with `seq > after`, in order, at most `limit`.
+    async fn events_after(&self, stream: Stream, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError>;
+
+    /// 0 for a stream without events.
+    async fn last_seq(&self, stream: Stream) -> Result<u64, StoreError>;
+}
+
+/// Everyone who is told of the model by webhook.
+#[async_trait]
+pub trait SubscriberStore: Send + Sync + 'static {
+    /// Adds a subscriber; one with the same URL stays the one it is.
+    async fn subscribe(&self, url: &str) -> Result<Subscriber, StoreError>;
+    async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError>;
+    /// `false` when there is none of that id.
+    async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    pub id: Uuid,
+    pub url: String,
+    pub created_at: Timestamp,
+}
+
+/// All that lasts, behind one handle.
+pub trait Store: JobStore + EventLog + SubscriberStore {}
+
+impl<T: JobStore + EventLog + SubscriberStore> Store for T {}
+
+// ---- webhooks -----------------------------------------------------------------------------------
+
+/// Carries one webhook to its receiver. Lives on the notifier's own thread.
+#[async_trait(?Send)]
+pub trait WebhookTransport: 'static {
+    /// One try, within a time limit, following no redirect.
+    async fn deliver(&self, delivery: &Delivery) -> Result<(), DeliveryFailure>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The same on every try of the same message.
+    pub id: String,
+    pub url: String,
+    pub body: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DeliveryFailure {
+    /// The receiver answered with something other than a 2xx.
+    #[error("answered with status {status}")]
+    Status { status: u16 },
+    /// The address is one that must not be connected to.
+    #[error("the target is forbidden: {0}")]
+    Forbidden(String),
+    #[error("could not be reached: {0}")]
+    Unreachable(String),
+}
