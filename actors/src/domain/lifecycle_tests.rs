@@ -1,0 +1,237 @@
+use super::*;
+
+const SEC: Duration = Duration::from_secs(1);
+
+fn policy() -> Policy {
+    Policy { idle_timeout: Some(300 * SEC), poll_interval: 30 * SEC, unload_hold: 30 * SEC }
+}
+
+fn shortage(t: Instant, now: Trying) -> Shortage {
+    Shortage { needed_bytes: 100, free_bytes: 10, attempts: 1, last_try: t, next_retry_at: t + 30 * SEC, now }
+}
+
+fn failure() -> Failure {
+    Failure { code: "model_corrupt", message: "bad".into() }
+}
+
+fn phases(t: Instant) -> Vec<(&'static str, Phase)> {
+    let going = |leases| Unloading { leases, reason: UnloadReason::Request, hold: Some(5 * SEC), afterwards: Afterwards::Stay };
+    vec![
+        ("unloaded", Phase::Unloaded { held_until: None }),
+        ("held", Phase::Unloaded { held_until: Some(t + 30 * SEC) }),
+        ("loading", Phase::Loading),
+        ("idle", Phase::Ready { leases: 0, idle_since: t }),
+        ("working", Phase::Ready { leases: 1, idle_since: t }),
+        ("draining", Phase::Unloading(going(1))),
+        ("freeing", Phase::Unloading(going(0))),
+        ("waiting", Phase::Waiting(shortage(t, Trying::No))),
+        ("trying", Phase::Waiting(shortage(t, Trying::Yes))),
+        ("failed", Phase::Failed(failure())),
+    ]
+}
+
+fn inputs() -> Vec<(&'static str, Input)> {
+    vec![
+        ("queue", Input::Demanded(Demand::Queue)),
+        ("new job", Input::Demanded(Demand::NewJob)),
+        ("request", Input::Demanded(Demand::Request)),
+        ("loaded", Input::Loaded),
+        ("given up", Input::LoadGivenUp),
+        ("load failed", Input::LoadFailed(failure())),
+        ("out of memory", Input::RanOutOfMemory { needed_bytes: 200, free_bytes: 20 }),
+        ("acquire", Input::Acquire),
+        ("released", Input::Released),
+        ("unload", Input::Unload { reason: UnloadReason::Request, hold: Some(5 * SEC) }),
+        ("freed", Input::Freed),
+        ("engine died", Input::EngineDied),
+        ("tick", Input::Tick { free_bytes: None }),
+    ]
+}
+
+/// A phase in a word, with what matters of it.
+fn name(phase: &Phase) -> String {
+    match phase {
+        Phase::Unloaded { held_until: None } => "unloaded".into(),
+        Phase::Unloaded { held_until: Some(_) } => "held".into(),
+        Phase::Loading => "loading".into(),
+        Phase::Ready { leases, .. } => format!("ready({leases})"),
+        Phase::Unloading(going) => match going.afterwards {
+            Afterwards::Stay => format!("unloading({})", going.leases),
+            Afterwards::LoadAgain => format!("unloading({})+load", going.leases),
+        },
+        Phase::Waiting(shortage) => match shortage.now {
+            Trying::Yes => format!("trying#{}", shortage.attempts),
+            Trying::No => format!("waiting#{}", shortage.attempts),
+        },
+        Phase::Failed(_) => "failed".into(),
+    }
+}
+
+fn effect(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Load => "load",
+        Effect::Free => "free",
+        Effect::Grant => "grant",
+        Effect::Refuse => "refuse",
+        Effect::Tell(News::Loading) => "!loading",
+        Effect::Tell(News::Ready) => "!ready",
+        Effect::Tell(News::Unloading(_)) => "!unloading",
+        Effect::Tell(News::Unloaded(_)) => "!unloaded",
+        Effect::Tell(News::Waiting(_)) => "!waiting",
+        Effect::Tell(News::Failed(_)) => "!failed",
+    }
+}
+
+/// Every pair: the phase, the input, where it leads, what is done. A pair that is not here stays
+/// where it is and does nothing, but for `acquire`, which is refused.
+#[rustfmt::skip]
+const ARROWS: &[(&str, &str, &str, &str)] = &[
+    ("unloaded", "queue",         "loading",          "!loading load"),
+    ("unloaded", "new job",       "loading",          "!loading load"),
+    ("unloaded", "request",       "loading",          "!loading load"),
+    ("unloaded", "unload",        "held",             ""),
+    ("held",     "new job",       "loading",          "!loading load"),
+    ("held",     "request",       "loading",          "!loading load"),
+    ("loading",  "loaded",        "ready(0)",         "!ready"),
+    ("loading",  "given up",      "held",             "!unloading !unloaded"),
+    ("loading",  "load failed",   "failed",           "!failed"),
+    ("loading",  "out of memory", "waiting#1",        "!waiting"),
+    ("idle",     "acquire",       "ready(1)",         "grant"),
+    ("idle",     "unload",        "unloading(0)",     "!unloading free"),
+    ("idle",     "engine died",   "unloaded",         "free !unloaded"),
+    ("idle",     "out of memory", "waiting#1",        "free !waiting"),
+    ("working",  "acquire",       "ready(2)",         "grant"),
+    ("working",  "released",      "ready(0)",         ""),
+    ("working",  "unload",        "unloading(1)",     "!unloading"),
+    ("working",  "engine died",   "unloaded",         "free !unloaded"),
+    ("working",  "out of memory", "waiting#1",        "free !waiting"),
+    ("draining", "released",      "unloading(0)",     "free"),
+    ("draining", "engine died",   "unloading(0)",     "free"),
+    ("draining", "out of memory", "unloading(0)",     "free"),
+    ("draining", "freed",         "held",             "!unloaded"),
+    ("draining", "new job",       "unloading(1)+load", ""),
+    ("draining", "request",       "unloading(1)+load", ""),
+    ("freeing",  "freed",         "held",             "!unloaded"),
+    ("freeing",  "released",      "unloading(0)",     "free"),
+    ("freeing",  "engine died",   "unloading(0)",     "free"),
+    ("freeing",  "out of memory", "unloading(0)",     "free"),
+    ("freeing",  "new job",       "unloading(0)+load", ""),
+    ("freeing",  "request",       "unloading(0)+load", ""),
+    ("waiting",  "request",       "trying#1",         "load"),
+    ("waiting",  "loaded",        "ready(0)",         "!ready"),
+    ("waiting",  "given up",      "held",             "!unloading !unloaded"),
+    ("waiting",  "load failed",   "failed",           "!failed"),
+    ("waiting",  "out of memory", "waiting#2",        "!waiting"),
+    ("waiting",  "unload",        "held",             "!unloading !unloaded"),
+    ("trying",   "loaded",        "ready(0)",         "!ready"),
+    ("trying",   "given up",      "held",             "!unloading !unloaded"),
+    ("trying",   "load failed",   "failed",           "!failed"),
+    ("trying",   "out of memory", "waiting#2",        "!waiting"),
+    ("trying",   "unload",        "held",             "!unloading !unloaded"),
+    ("failed",   "new job",       "loading",          "!loading load"),
+    ("failed",   "request",       "loading",          "!loading load"),
+    ("failed",   "unload",        "held",             "!unloaded"),
+];
+
+#[test]
+fn every_pair_of_phase_and_input_leads_where_the_table_says() {
+    let t = Instant::now();
+    for (phase_name, phase) in phases(t) {
+        for (input_name, input) in inputs() {
+            let mut life = Lifecycle { policy: policy(), phase: phase.clone(), since: t };
+            let effects = life.step(input, t + SEC / 2);
+            let done = effects.iter().map(effect).collect::<Vec<_>>().join(" ");
+            let arrow = ARROWS.iter().find(|row| (row.0, row.1) == (phase_name, input_name));
+            let (to, what) = match arrow {
+                Some(row) => (row.2.to_owned(), row.3),
+                None => (name(&phase), if input_name == "acquire" { "refuse" } else { "" }),
+            };
+            assert_eq!((name(life.phase()), done.as_str()), (to, what), "{phase_name} × {input_name}");
+        }
+    }
+}
+
+#[test]
+fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
+    let t = Instant::now();
+    let mut life = Lifecycle { policy: policy(), phase: Phase::Ready { leases: 1, idle_since: t }, since: t };
+    let ended = t + 1000 * SEC;
+    assert_eq!(life.step(Input::Tick { free_bytes: None }, ended), [], "work is no idle time");
+    life.step(Input::Released, ended);
+    assert_eq!(life.unloads_at(), Some(ended + 300 * SEC));
+    assert_eq!(life.step(Input::Tick { free_bytes: None }, ended + 299 * SEC), []);
+    let effects = life.step(Input::Tick { free_bytes: None }, ended + 300 * SEC);
+    assert_eq!(effects, [Effect::Tell(News::Unloading(UnloadReason::Idle)), Effect::Free]);
+    assert_eq!(life.step(Input::Freed, ended + 300 * SEC), [Effect::Tell(News::Unloaded(UnloadReason::Idle))]);
+    assert_eq!(*life.phase(), Phase::Unloaded { held_until: None }, "nobody asked for the memory: no hold");
+}
+
+#[test]
+fn a_timeout_of_zero_goes_with_the_last_lease_and_none_never_goes() {
+    let t = Instant::now();
+    let ready = Phase::Ready { leases: 1, idle_since: t };
+    let at_once = Policy { idle_timeout: Some(Duration::ZERO), ..policy() };
+    let mut life = Lifecycle { policy: at_once, phase: ready.clone(), since: t };
+    assert!(life.step(Input::Released, t).contains(&Effect::Free));
+
+    let mut life = Lifecycle { policy: Policy { idle_timeout: None, ..policy() }, phase: ready, since: t };
+    life.step(Input::Released, t);
+    assert_eq!(life.step(Input::Tick { free_bytes: None }, t + 1_000_000 * SEC), []);
+    assert_eq!(life.unloads_at(), None);
+}
+
+#[test]
+fn a_hold_keeps_queued_jobs_away_until_it_has_passed() {
+    let t = Instant::now();
+    let mut life = Lifecycle::new(policy(), t);
+    life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(30 * SEC) }, t);
+    assert_eq!(life.step(Input::Demanded(Demand::Queue), t + 29 * SEC), []);
+    life.step(Input::Tick { free_bytes: None }, t + 30 * SEC);
+    assert_eq!(*life.phase(), Phase::Unloaded { held_until: None });
+    assert!(life.step(Input::Demanded(Demand::Queue), t + 30 * SEC).contains(&Effect::Load));
+}
+
+#[test]
+fn waiting_tries_at_every_interval_without_limit_and_counts() {
+    let t = Instant::now();
+    let mut life = Lifecycle { policy: policy(), phase: Phase::Loading, since: t };
+    let mut now = t;
+    life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, now);
+    for attempts in 2..200 {
+        assert_eq!(life.step(Input::Tick { free_bytes: Some(10) }, now + 29 * SEC), []);
+        now += 30 * SEC;
+        assert_eq!(life.step(Input::Tick { free_bytes: Some(10) }, now), [Effect::Load]);
+        let Phase::Waiting(trying) = life.phase() else { panic!("a try is still waiting") };
+        assert_eq!(trying.next_retry_at, now + 30 * SEC);
+        life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, now);
+        let Phase::Waiting(after) = life.phase() else { panic!("a failed try waits on") };
+        assert_eq!(after.attempts, attempts);
+    }
+    assert_eq!(life.since(), t, "one long wait");
+}
+
+#[test]
+fn memory_that_became_free_is_tried_at_once_but_not_within_a_second() {
+    let t = Instant::now();
+    let mut life = Lifecycle { policy: policy(), phase: Phase::Loading, since: t };
+    life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, t);
+    assert_eq!(life.step(Input::Tick { free_bytes: Some(150) }, t + SEC / 2), []);
+    assert_eq!(life.step(Input::Tick { free_bytes: Some(99) }, t + 2 * SEC), []);
+    assert_eq!(life.step(Input::Tick { free_bytes: Some(150) }, t + 2 * SEC), [Effect::Load]);
+}
+
+#[test]
+fn a_load_asked_for_while_unloading_follows_it() {
+    let t = Instant::now();
+    let mut life = Lifecycle { policy: policy(), phase: Phase::Ready { leases: 1, idle_since: t }, since: t };
+    life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(30 * SEC) }, t);
+    life.step(Input::Demanded(Demand::Request), t);
+    assert_eq!(life.step(Input::Released, t), [Effect::Free]);
+    let effects = life.step(Input::Freed, t);
+    assert_eq!(effects, [
+        Effect::Tell(News::Unloaded(UnloadReason::Request)),
+        Effect::Tell(News::Loading),
+        Effect::Load
+    ]);
+    assert_eq!(*life.phase(), Phase::Loading);
+}
