@@ -1,5 +1,11 @@
 //! The actors of Verbatim: thin shells round the pure state machines in [`domain`], which reach the
 //! world through [`ports`] only.
 
+pub mod clock;
 pub mod domain;
+pub mod job;
+pub mod model;
+pub mod notifier;
 pub mod ports;
+pub mod testing;
+pub mod worker;

@@ -30,7 +30,8 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// `keep_going` is polled at least every 50 ms; once it says no the load is given up and all of
     /// its memory freed before this returns [`LoadFailure::Cancelled`]. `on_death` is called once,
-    /// from any thread, if the loaded model ends without [`LoadedModel::unload`].
+    /// from any thread, if the loaded model ends without [`LoadedModel::unload`], and before any
+    /// [`LoadedModel::transcribe`] returns [`EngineFault::Died`] for that reason.
     ///
     /// # Blocking
     /// For as long as the load takes.
@@ -270,6 +271,8 @@ pub struct Claim {
     /// Chunks whose segments are stored: work goes on at this index.
     pub chunks_done: u32,
     pub segments_done: u32,
+    /// How often in a row the engine died on the chunk that is next; zero after a checkpoint.
+    pub crash_streak: u32,
 }
 
 /// What one finished chunk adds.
@@ -295,9 +298,14 @@ pub enum Ending {
 #[derive(Debug)]
 pub enum Cancelled {
     /// It was queued or running and is cancelled now; its running worker will find its fence gone.
-    Now { job: Box<Job>, events: Vec<Recorded> },
+    Now {
+        job: Box<Job>,
+        events: Vec<Recorded>,
+    },
     /// It had ended before and is removed now, with its segments and events.
-    Removed { blob: BlobKey },
+    Removed {
+        blob: BlobKey,
+    },
     NotFound,
 }
 
@@ -352,7 +360,8 @@ pub trait JobStore: Send + Sync + 'static {
 
     async fn end(&self, fence: Fence, ending: Ending) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Back to the queue, in its old place, with all finished chunks.
+    /// Back to the queue, in its old place, with all finished chunks. [`RequeueReason::EngineDied`]
+    /// adds one to the crash streak.
     async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError>;
 
     async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError>;
@@ -367,7 +376,8 @@ pub trait EventLog: Send + Sync + 'static {
     async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError>;
 
     /// Events of a stream with `seq > after`, in order, at most `limit`.
-    async fn events_after(&self, stream: Stream, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError>;
+    async fn events_after(&self, stream: Stream, after: u64, limit: u32)
+    -> Result<Vec<Recorded>, StoreError>;
 
     /// 0 for a stream without events.
     async fn last_seq(&self, stream: Stream) -> Result<u64, StoreError>;

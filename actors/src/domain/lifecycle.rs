@@ -100,15 +100,23 @@ pub enum Input {
     LoadGivenUp,
     LoadFailed(Failure),
     /// At a load, or inside a job.
-    RanOutOfMemory { needed_bytes: u64, free_bytes: u64 },
+    RanOutOfMemory {
+        needed_bytes: u64,
+        free_bytes: u64,
+    },
     Acquire,
     Released,
-    Unload { reason: UnloadReason, hold: Option<Duration> },
+    Unload {
+        reason: UnloadReason,
+        hold: Option<Duration>,
+    },
     Freed,
     /// The engine's process ended by itself.
     EngineDied,
     /// Time passed. `free_bytes` is read while the model waits for memory.
-    Tick { free_bytes: Option<u64> },
+    Tick {
+        free_bytes: Option<u64>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +169,9 @@ impl Lifecycle {
     /// When an idle model will go, if it is idle and goes at all.
     pub fn unloads_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Ready { leases: 0, idle_since } => self.policy.idle_timeout.map(|after| idle_since + after),
+            Phase::Ready { leases: 0, idle_since } => {
+                self.policy.idle_timeout.map(|after| idle_since + after)
+            }
             Phase::Ready { .. }
             | Phase::Unloaded { .. }
             | Phase::Loading
@@ -213,7 +223,9 @@ impl Lifecycle {
             Input::Loaded => self.become_ready(now),
             Input::LoadGivenUp => self.given_up(now),
             Input::LoadFailed(failure) => fail(failure),
-            Input::RanOutOfMemory { needed_bytes, free_bytes } => self.fall_short(needed_bytes, free_bytes, 1, now),
+            Input::RanOutOfMemory { needed_bytes, free_bytes } => {
+                self.fall_short(needed_bytes, free_bytes, 1, now)
+            }
             Input::Acquire => (Phase::Loading, vec![Effect::Refuse]),
             // The load itself is interrupted by whoever asks for the unload, and answers `LoadGivenUp`.
             Input::Unload { .. }
@@ -343,7 +355,13 @@ impl Lifecycle {
         )
     }
 
-    fn fall_short(&self, needed_bytes: u64, free_bytes: u64, attempts: u32, now: Instant) -> (Phase, Vec<Effect>) {
+    fn fall_short(
+        &self,
+        needed_bytes: u64,
+        free_bytes: u64,
+        attempts: u32,
+        now: Instant,
+    ) -> (Phase, Vec<Effect>) {
         let shortage = Shortage {
             needed_bytes,
             free_bytes,
@@ -362,7 +380,9 @@ impl Lifecycle {
 
     fn go_if_idle(&self, idle_since: Instant, now: Instant) -> (Phase, Vec<Effect>) {
         match self.policy.idle_timeout {
-            Some(after) if now.saturating_duration_since(idle_since) >= after => go(0, UnloadReason::Idle, None),
+            Some(after) if now.saturating_duration_since(idle_since) >= after => {
+                go(0, UnloadReason::Idle, None)
+            }
             Some(_) | None => (Phase::Ready { leases: 0, idle_since }, vec![]),
         }
     }

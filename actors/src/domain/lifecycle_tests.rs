@@ -15,7 +15,12 @@ fn failure() -> Failure {
 }
 
 fn phases(t: Instant) -> Vec<(&'static str, Phase)> {
-    let going = |leases| Unloading { leases, reason: UnloadReason::Request, hold: Some(5 * SEC), afterwards: Afterwards::Stay };
+    let going = |leases| Unloading {
+        leases,
+        reason: UnloadReason::Request,
+        hold: Some(5 * SEC),
+        afterwards: Afterwards::Stay,
+    };
     vec![
         ("unloaded", Phase::Unloaded { held_until: None }),
         ("held", Phase::Unloaded { held_until: Some(t + 30 * SEC) }),
@@ -162,7 +167,10 @@ fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
     assert_eq!(life.step(Input::Tick { free_bytes: None }, ended + 299 * SEC), []);
     let effects = life.step(Input::Tick { free_bytes: None }, ended + 300 * SEC);
     assert_eq!(effects, [Effect::Tell(News::Unloading(UnloadReason::Idle)), Effect::Free]);
-    assert_eq!(life.step(Input::Freed, ended + 300 * SEC), [Effect::Tell(News::Unloaded(UnloadReason::Idle))]);
+    assert_eq!(
+        life.step(Input::Freed, ended + 300 * SEC),
+        [Effect::Tell(News::Unloaded(UnloadReason::Idle))]
+    );
     assert_eq!(*life.phase(), Phase::Unloaded { held_until: None }, "nobody asked for the memory: no hold");
 }
 
@@ -228,10 +236,9 @@ fn a_load_asked_for_while_unloading_follows_it() {
     life.step(Input::Demanded(Demand::Request), t);
     assert_eq!(life.step(Input::Released, t), [Effect::Free]);
     let effects = life.step(Input::Freed, t);
-    assert_eq!(effects, [
-        Effect::Tell(News::Unloaded(UnloadReason::Request)),
-        Effect::Tell(News::Loading),
-        Effect::Load
-    ]);
+    assert_eq!(
+        effects,
+        [Effect::Tell(News::Unloaded(UnloadReason::Request)), Effect::Tell(News::Loading), Effect::Load]
+    );
     assert_eq!(*life.phase(), Phase::Loading);
 }

@@ -39,7 +39,13 @@ impl Progress {
             .map(|p| left * p.wall_secs / p.audio_secs)
             .map(|eta| if done >= total { 0.0 } else { eta });
         let chunk = done.saturating_add(1).min(total);
-        Self { percent: round(percent, 10.0), chunk, chunks_total: total, processed_secs, eta_secs: eta_secs.map(|e| round(e, 10.0)) }
+        Self {
+            percent: round(percent, 10.0),
+            chunk,
+            chunks_total: total,
+            processed_secs,
+            eta_secs: eta_secs.map(|e| round(e, 10.0)),
+        }
     }
 
     /// The same with `fraction` (0 to 1) of the present chunk, which lasts `chunk_secs`, done as well.

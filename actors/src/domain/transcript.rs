@@ -89,14 +89,28 @@ mod tests {
     use super::*;
 
     fn segment(start: f64, end: f64, text: &str) -> Segment {
-        Segment { id: 0, start, end, text: text.into(), words: None, flags: vec![], decoding: Decoding::default() }
+        Segment {
+            id: 0,
+            start,
+            end,
+            text: text.into(),
+            words: None,
+            flags: vec![],
+            decoding: Decoding::default(),
+        }
     }
 
     #[test]
     fn segments_move_to_their_place_and_stay_inside_the_chunk() {
-        let chunk = ChunkTranscript { language: None, segments: vec![segment(0.0, 1.0, " a"), segment(1.0, 9.0, " b")] };
+        let chunk = ChunkTranscript {
+            language: None,
+            segments: vec![segment(0.0, 1.0, " a"), segment(1.0, 9.0, " b")],
+        };
         let placed = chunk.into_segments(30.0, 33.0, 7);
-        assert_eq!(placed.iter().map(|s| (s.id, s.start, s.end)).collect::<Vec<_>>(), [(7, 30.0, 31.0), (8, 31.0, 33.0)]);
+        assert_eq!(
+            placed.iter().map(|s| (s.id, s.start, s.end)).collect::<Vec<_>>(),
+            [(7, 30.0, 31.0), (8, 31.0, 33.0)]
+        );
     }
 
     #[test]

@@ -1,0 +1,260 @@
+//! The shell that brings jobs, leases and workers together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use super::control::{Control, Service};
+use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
+use super::run::{Deps, Run};
+use crate::domain::job::{Job, JobError, JobId, NewJob, Status};
+use crate::domain::lifecycle::Demand;
+use crate::domain::progress::Pace;
+use crate::model::{Lease, State};
+use crate::ports::{CancelToken, Cancelled, Claim, Ending, StoreError, SubmitError};
+
+/// What becomes of queued jobs while the model cannot be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnModelFailed {
+    Wait,
+    Fail,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct JobSettings {
+    /// Jobs that run at the same time.
+    pub workers: usize,
+    pub max_queued: u64,
+    pub on_model_failed: OnModelFailed,
+}
+
+/// The queue is the store's; here is only what runs this moment.
+pub(super) struct JobActor {
+    deps: Deps,
+    settings: JobSettings,
+    running: HashMap<JobId, CancelToken>,
+    search: Search,
+    service: watch::Sender<Service>,
+    pace: watch::Sender<Option<Pace>>,
+}
+
+/// At most one search for work is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Search {
+    No,
+    UnderWay,
+    /// Something changed meanwhile: look again.
+    Again,
+}
+
+/// What a search came back with.
+enum Found {
+    Work(Box<Claim>, Arc<Lease>),
+    Nothing,
+}
+
+impl JobActor {
+    pub(super) fn new(deps: Deps, settings: JobSettings, pace: watch::Sender<Option<Pace>>) -> Self {
+        let (service, _) = watch::channel(Service::Running);
+        Self { deps, settings, running: HashMap::new(), search: Search::No, service, pace }
+    }
+
+    /// Looks for a job and a lease to run it with; `lease` is one that was just given back.
+    fn look(&mut self, lease: Option<Arc<Lease>>, ctx: &mut Context<Self>) {
+        if self.search != Search::No {
+            self.search = Search::Again;
+            return;
+        }
+        if *self.service.borrow() == Service::Stopping || self.running.len() >= self.settings.workers {
+            return;
+        }
+        self.search = Search::UnderWay;
+        let search = search(self.deps.clone(), self.settings.on_model_failed, lease);
+        ctx.spawn(search.into_actor(self).map(|found, this, ctx| this.found(found, ctx)));
+    }
+
+    fn found(&mut self, found: Found, ctx: &mut Context<Self>) {
+        let again = std::mem::replace(&mut self.search, Search::No) == Search::Again;
+        let more = match found {
+            Found::Work(claim, lease) => {
+                self.start(*claim, lease, ctx);
+                true
+            }
+            Found::Nothing => again,
+        };
+        if more {
+            self.look(None, ctx);
+        }
+    }
+
+    fn start(&mut self, claim: Claim, lease: Arc<Lease>, ctx: &mut Context<Self>) {
+        let id = claim.job.id;
+        info!(job.id = %id, attempt = claim.job.attempts, first_chunk = claim.chunks_done + 1, "job started");
+        let control = Control { cancel: CancelToken::default(), service: self.service.subscribe() };
+        self.running.insert(id, control.cancel.clone());
+        let run = Run::new(self.deps.clone(), claim, lease, control);
+        let myself = ctx.address();
+        actix::spawn(async move {
+            let outcome = run.run().await;
+            myself.do_send(RunEnded { id, outcome });
+        });
+    }
+}
+
+/// Finds a claim and a lease, or asks for the model when there is work and no model.
+async fn search(deps: Deps, on_model_failed: OnModelFailed, lease: Option<Arc<Lease>>) -> Found {
+    match try_search(&deps, on_model_failed, lease).await {
+        Ok(found) => found,
+        Err(error) => {
+            error!(%error, "cannot look for work");
+            Found::Nothing
+        }
+    }
+}
+
+async fn try_search(
+    deps: &Deps,
+    on_model_failed: OnModelFailed,
+    lease: Option<Arc<Lease>>,
+) -> Result<Found, StoreError> {
+    if deps.store.counts().await?.queued == 0 {
+        return Ok(Found::Nothing);
+    }
+    let lease = match (deps.model.state(), lease) {
+        (State::Ready, Some(lease)) => lease,
+        (State::Ready, None) => match deps.model.acquire().await {
+            Ok(lease) => Arc::new(lease),
+            Err(_) => return Ok(Found::Nothing),
+        },
+        (State::Unloaded, _) => {
+            deps.model.demand(Demand::Queue);
+            return Ok(Found::Nothing);
+        }
+        (State::Failed, _) => return fail_all(deps, on_model_failed).await,
+        (State::Loading | State::Unloading | State::WaitingForGpu, _) => return Ok(Found::Nothing),
+    };
+    let Some((claim, events)) = deps.store.claim().await? else { return Ok(Found::Nothing) };
+    deps.notifier.publish(events);
+    Ok(Found::Work(Box::new(claim), lease))
+}
+
+/// Fails what is queued, where the settings want that rather than waiting for a better model file.
+async fn fail_all(deps: &Deps, on_model_failed: OnModelFailed) -> Result<Found, StoreError> {
+    if on_model_failed == OnModelFailed::Wait {
+        return Ok(Found::Nothing);
+    }
+    while let Some((claim, events)) = deps.store.claim().await? {
+        deps.notifier.publish(events);
+        let message = "the model cannot be loaded".to_owned();
+        let error = JobError { code: "model_failed".into(), message };
+        deps.notifier.publish(deps.store.end(claim.fence, Ending::Failed(error)).await?);
+        if let Some(url) = claim.job.webhook_url {
+            deps.notifier.job_ended(claim.job.id, Status::Failed, url);
+        }
+    }
+    Ok(Found::Nothing)
+}
+
+async fn submit(deps: Deps, job: NewJob, max_queued: u64) -> Result<Job, SubmitError> {
+    if let Some(url) = &job.webhook_url {
+        deps.store.subscribe(url).await?;
+    }
+    let (job, events) = deps.store.submit(job, max_queued).await?;
+    info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job taken in");
+    deps.notifier.publish(events);
+    deps.model.demand(Demand::NewJob);
+    Ok(job)
+}
+
+async fn cancel(deps: Deps, id: JobId) -> Result<Cancelled, StoreError> {
+    let cancelled = deps.store.cancel(id).await?;
+    if let Cancelled::Now { job, events } = &cancelled {
+        info!(job.id = %id, "job cancelled");
+        deps.notifier.publish(events.clone());
+        if let Some(url) = &job.webhook_url {
+            deps.notifier.job_ended(id, Status::Cancelled, url.clone());
+        }
+    }
+    Ok(cancelled)
+}
+
+impl Actor for JobActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // Whatever happens to the model may let a job start, and a queue found at the start counts.
+        let changes = futures_util::stream::unfold(self.deps.model.watch(), |mut status| async move {
+            status.changed().await.ok().map(|()| (LookForWork, status))
+        });
+        ctx.add_message_stream(changes);
+        self.look(None, ctx);
+    }
+}
+
+impl Handler<LookForWork> for JobActor {
+    type Result = ();
+
+    fn handle(&mut self, _: LookForWork, ctx: &mut Self::Context) {
+        self.look(None, ctx);
+    }
+}
+
+impl Handler<Submit> for JobActor {
+    type Result = ResponseActFuture<Self, Result<Job, SubmitError>>;
+
+    fn handle(&mut self, Submit(job): Submit, _: &mut Self::Context) -> Self::Result {
+        let taken = submit(self.deps.clone(), job, self.settings.max_queued);
+        Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
+            this.look(None, ctx);
+            taken
+        }))
+    }
+}
+
+impl Handler<Cancel> for JobActor {
+    type Result = ResponseActFuture<Self, Result<Cancelled, StoreError>>;
+
+    fn handle(&mut self, Cancel(id): Cancel, _: &mut Self::Context) -> Self::Result {
+        let cancelled = cancel(self.deps.clone(), id);
+        Box::pin(cancelled.into_actor(self).map(move |cancelled, this, _| {
+            // The store has taken the job from its run: now the engine may drop the chunk.
+            if let (Ok(Cancelled::Now { .. }), Some(token)) = (&cancelled, this.running.get(&id)) {
+                token.cancel();
+            }
+            cancelled
+        }))
+    }
+}
+
+impl Handler<RunEnded> for JobActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: RunEnded, ctx: &mut Self::Context) {
+        self.running.remove(&msg.id);
+        if msg.outcome.pace.is_some() {
+            self.pace.send_replace(msg.outcome.pace);
+        }
+        self.look(msg.outcome.lease, ctx);
+    }
+}
+
+impl Handler<Stop> for JobActor {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, msg: Stop, _: &mut Self::Context) -> Self::Result {
+        self.service.send_replace(Service::Stopping);
+        let runs_over = self.service.clone();
+        let tokens: Vec<_> = self.running.values().cloned().collect();
+        // Each run holds a receiver of `service` until it is over.
+        let stopped = async move {
+            if actix::clock::timeout(msg.patience, runs_over.closed()).await.is_err() {
+                tokens.iter().for_each(CancelToken::cancel);
+                runs_over.closed().await;
+            }
+        };
+        Box::pin(stopped.into_actor(self))
+    }
+}

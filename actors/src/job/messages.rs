@@ -1,0 +1,39 @@
+//! What the jobs' actor is told.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::run::RunOutcome;
+use crate::domain::job::{Job, JobId, NewJob};
+use crate::ports::{Cancelled, StoreError, SubmitError};
+
+/// Take a job in.
+#[derive(Message)]
+#[rtype(result = "Result<Job, SubmitError>")]
+pub(super) struct Submit(pub NewJob);
+
+/// End a job, or remove one that ended.
+#[derive(Message)]
+#[rtype(result = "Result<Cancelled, StoreError>")]
+pub(super) struct Cancel(pub JobId);
+
+/// Something changed that may let a job start: the model, the queue.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct LookForWork;
+
+/// A run is over. The lease is handed on: between two jobs the model is not idle.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct RunEnded {
+    pub id: JobId,
+    pub outcome: RunOutcome,
+}
+
+/// Claim nothing more, and give back what runs: at its chunk's end, or at once after `patience`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Stop {
+    pub patience: Duration,
+}

@@ -1,0 +1,14 @@
+//! Jobs: the actor that brings them to the workers, and the way of one job through the engine.
+
+mod actor;
+mod control;
+mod handle;
+mod messages;
+mod persist;
+mod run;
+
+pub use actor::{JobSettings, OnModelFailed};
+pub use handle::{JobHandle, JobParts};
+
+#[cfg(test)]
+mod tests;

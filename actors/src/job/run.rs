@@ -1,0 +1,381 @@
+//! One job's way through the engine, chunk by chunk.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::Addr;
+use futures_util::future::{Either, select};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use super::control::{Control, Order};
+use super::persist::persist;
+use crate::domain::audio::Plan;
+use crate::domain::event::{JobEvent, Recorded, RequeueReason};
+use crate::domain::job::{JobError, Status};
+use crate::domain::language::Language;
+use crate::domain::progress::{Pace, Progress};
+use crate::domain::transcript::ChunkTranscript;
+use crate::model::{Lease, ModelHandle};
+use crate::notifier::NotifierHandle;
+use crate::ports::{
+    AudioError, Checkpoint, ChunkWork, Claim, Ending, EngineFault, Fence, Recordings, Store, StoreError,
+};
+use crate::worker::{Transcribe, WorkerActor};
+
+/// Progress from inside a chunk is recorded at most this often.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A job whose engine crashed this often in a row on the same chunk is not tried again.
+const CRASHES_ALLOWED: u32 = 3;
+
+/// What a run reaches the world through.
+#[derive(Clone)]
+pub(super) struct Deps {
+    pub store: Arc<dyn Store>,
+    pub recordings: Arc<dyn Recordings>,
+    pub workers: Addr<WorkerActor>,
+    pub model: ModelHandle,
+    pub notifier: NotifierHandle,
+}
+
+/// Why a run ended before the job did.
+enum Stop {
+    /// Back to the queue.
+    GiveBack(RequeueReason),
+    Fail(JobError),
+    /// Someone else cancelled or removed it: nothing more to write.
+    Lost,
+}
+
+impl From<StoreError> for Stop {
+    /// Other failures of the store are waited out before they get here.
+    fn from(_: StoreError) -> Self {
+        Stop::Lost
+    }
+}
+
+/// What a run leaves behind.
+pub(super) struct RunOutcome {
+    /// How fast it went, if a chunk was finished.
+    pub pace: Option<Pace>,
+    /// For the next job; `None` when the engine died under this one.
+    pub lease: Option<Arc<Lease>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EngineHealth {
+    Well,
+    Gone,
+}
+
+pub(super) struct Run {
+    deps: Deps,
+    claim: Claim,
+    lease: Arc<Lease>,
+    control: Control,
+    started: Instant,
+    /// Seconds of audio finished in this run.
+    audio_secs: f64,
+    segments_done: u32,
+    language: Option<Language>,
+    engine: EngineHealth,
+}
+
+/// What the engine said to one chunk.
+type Answer = Result<ChunkTranscript, EngineFault>;
+
+impl Run {
+    pub(super) fn new(deps: Deps, claim: Claim, lease: Arc<Lease>, control: Control) -> Self {
+        let language = claim.job.language;
+        let segments_done = claim.segments_done;
+        Self {
+            deps,
+            claim,
+            lease,
+            control,
+            started: Instant::now(),
+            audio_secs: 0.0,
+            segments_done,
+            language,
+            engine: EngineHealth::Well,
+        }
+    }
+
+    /// Runs to the end or to the point where the job is given back.
+    pub(super) async fn run(mut self) -> RunOutcome {
+        match self.transcribe().await {
+            Ok(()) => self.finish(Ending::Completed).await,
+            Err(Stop::Fail(error)) => {
+                warn!(job.id = %self.claim.job.id, code = error.code, "job failed");
+                self.finish(Ending::Failed(error)).await;
+            }
+            Err(Stop::GiveBack(reason)) => self.give_back(reason).await,
+            Err(Stop::Lost) => info!(job.id = %self.claim.job.id, "job is no longer ours"),
+        }
+        let pace = self.pace();
+        RunOutcome { pace, lease: (self.engine == EngineHealth::Well).then_some(self.lease) }
+    }
+
+    async fn transcribe(&mut self) -> Result<(), Stop> {
+        let plan = self.plan().await?;
+        let total = chunk_number(plan.chunks.len());
+        let first = self.claim.chunks_done.min(total);
+        if first == total {
+            return Ok(());
+        }
+        if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
+            return Err(Stop::GiveBack(reason));
+        }
+        let mut samples = self.samples(&plan, first);
+        let mut answer = self.start_chunk(&mut samples).await?;
+        self.note(self.progress(&plan, first)).await?;
+        for chunk in first..total {
+            let heard = match self.hear(&plan, chunk, answer).await {
+                Ok(heard) => heard,
+                Err(fault) => return Err(self.judge(fault)),
+            };
+            self.language = self.language.or(heard.language);
+            // The engine goes on with the next chunk while this one is written down.
+            let order = self.control.order(self.deps.model.state());
+            let next = match order {
+                Order::GoOn if chunk + 1 < total => Some(self.start_chunk(&mut samples).await),
+                Order::GoOn | Order::GiveBack(_) => None,
+            };
+            self.checkpoint(&plan, chunk, heard).await?;
+            match (order, next) {
+                (Order::GoOn, Some(started)) => answer = started?,
+                (Order::GoOn, None) => return Ok(()),
+                (Order::GiveBack(_), _) if chunk + 1 == total => return Ok(()),
+                (Order::GiveBack(reason), _) => return Err(Stop::GiveBack(reason)),
+            }
+            self.note(self.progress(&plan, chunk + 1)).await?;
+        }
+        Ok(())
+    }
+
+    /// The plan of an earlier run or, the first time, a new one.
+    async fn plan(&mut self) -> Result<Plan, Stop> {
+        if let Some(plan) = self.claim.plan.take() {
+            return Ok(plan);
+        }
+        let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
+        let cancel = self.control.cancel.clone();
+        let plan = tokio::task::spawn_blocking(move || recordings.plan(&blob, &cancel))
+            .await
+            .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
+            .map_err(|error| self.bad_audio(&error))?;
+        let progress = Progress::new(0, chunk_number(plan.chunks.len()), 0.0, plan.duration_secs(), None);
+        let (store, fence) = (self.deps.store.clone(), self.fence());
+        persist(&self.control, || store.planned(fence, &plan, progress)).await?;
+        Ok(plan)
+    }
+
+    /// Decodes on a thread of its own, one chunk ahead of the engine.
+    fn samples(&self, plan: &Plan, first: u32) -> mpsc::Receiver<Result<Arc<[f32]>, AudioError>> {
+        let (sender, receiver) = mpsc::channel(1);
+        let (recordings, blob, plan) =
+            (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
+        tokio::task::spawn_blocking(move || {
+            let first = usize::try_from(first).unwrap_or(usize::MAX);
+            match recordings.chunks(&blob, &plan, first) {
+                // A receiver that is gone wants no more.
+                Ok(mut chunks) => while chunks.next().is_some_and(|c| sender.blocking_send(c).is_ok()) {},
+                Err(error) => drop(sender.blocking_send(Err(error))),
+            }
+        });
+        receiver
+    }
+
+    /// Sends the next chunk to a worker and does not wait for the answer.
+    async fn start_chunk(
+        &self,
+        samples: &mut mpsc::Receiver<Result<Arc<[f32]>, AudioError>>,
+    ) -> Result<Started, Stop> {
+        let samples = samples
+            .recv()
+            .await
+            .unwrap_or_else(|| Err(AudioError::Corrupt("the recording is shorter than it was".into())))
+            .map_err(|error| self.bad_audio(&error))?;
+        let options = &self.claim.job.options;
+        let work = ChunkWork {
+            samples,
+            language: self.language,
+            task: options.task,
+            prompt: options.prompt.clone(),
+            temperature: options.temperature,
+            word_timestamps: options.word_timestamps,
+        };
+        let (progress, told) = mpsc::unbounded_channel();
+        let transcribe =
+            Transcribe { lease: self.lease.clone(), work, cancel: self.control.cancel.clone(), progress };
+        Ok(Started { answer: self.deps.workers.send(transcribe), told })
+    }
+
+    /// Waits for the engine's answer and records its progress meanwhile.
+    async fn hear(&self, plan: &Plan, chunk: u32, started: Started) -> Answer {
+        let Started { answer, mut told } = started;
+        let mut answer = pin!(answer);
+        let mut last = Instant::now();
+        let base = self.progress(plan, chunk);
+        loop {
+            let fraction = match select(answer.as_mut(), pin!(told.recv())).await {
+                Either::Left((heard, _)) => return heard.unwrap_or_else(worker_gone),
+                Either::Right((Some(fraction), _)) => fraction,
+                Either::Right((None, _)) => return answer.await.unwrap_or_else(worker_gone),
+            };
+            if last.elapsed() >= PROGRESS_INTERVAL {
+                last = Instant::now();
+                let secs = chunk_span(plan, chunk).map_or(0.0, |(start, end)| end - start);
+                let progress = base.within_chunk(f64::from(fraction), secs, plan.duration_secs());
+                if self.note(progress).await.is_err() {
+                    self.control.cancel.cancel();
+                }
+            }
+        }
+    }
+
+    async fn note(&self, progress: Progress) -> Result<(), Stop> {
+        let Progress { percent, chunk, chunks_total, eta_secs, .. } = progress;
+        let event = JobEvent::Progress { percent, chunk, chunks_total, eta_secs };
+        let (store, fence) = (&self.deps.store, self.fence());
+        let events = persist(&self.control, || store.note(fence, event.clone())).await?;
+        self.deps.notifier.publish(events);
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self, plan: &Plan, chunk: u32, heard: ChunkTranscript) -> Result<(), Stop> {
+        let (start, end) = chunk_span(plan, chunk).unwrap_or_default();
+        self.audio_secs += end - start;
+        let segments = heard.into_segments(start, end, self.segments_done);
+        self.segments_done += chunk_number(segments.len());
+        let done =
+            Checkpoint { chunk, segments, language: self.language, progress: self.progress(plan, chunk + 1) };
+        let (store, fence) = (&self.deps.store, self.fence());
+        let events = persist(&self.control, || store.checkpoint(fence, done.clone())).await?;
+        self.deps.notifier.publish(events);
+        Ok(())
+    }
+
+    /// Progress with `done` chunks finished.
+    fn progress(&self, plan: &Plan, done: u32) -> Progress {
+        let total = chunk_number(plan.chunks.len());
+        let processed = match done.checked_sub(1).and_then(|last| chunk_span(plan, last)) {
+            _ if done >= total => plan.duration_secs(),
+            Some((_, end)) => end,
+            None => 0.0,
+        };
+        Progress::new(done, total, processed, plan.duration_secs(), self.pace())
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        let wall_secs = self.started.elapsed().as_secs_f64();
+        (self.audio_secs > 0.0).then_some(Pace { audio_secs: self.audio_secs, wall_secs })
+    }
+
+    /// What a fault of the engine means for the job.
+    fn judge(&mut self, fault: EngineFault) -> Stop {
+        match fault {
+            EngineFault::Cancelled => self.interrupted(),
+            EngineFault::OutOfMemory { needed_bytes, free_bytes } => {
+                self.engine = EngineHealth::Gone;
+                self.deps.model.ran_out_of_memory(&self.lease, needed_bytes, free_bytes);
+                Stop::GiveBack(RequeueReason::OutOfMemory)
+            }
+            EngineFault::Died { detail } => self.engine_died(detail),
+            EngineFault::Refused { message } => {
+                Stop::Fail(JobError { code: "engine_refused".into(), message })
+            }
+        }
+    }
+
+    /// The work was cut short from outside: by a stop of the service, or by the job's owner.
+    fn interrupted(&self) -> Stop {
+        match self.control.order(self.deps.model.state()) {
+            Order::GiveBack(reason) => Stop::GiveBack(reason),
+            Order::GoOn => Stop::Lost,
+        }
+    }
+
+    fn engine_died(&mut self, detail: String) -> Stop {
+        self.engine = EngineHealth::Gone;
+        let crashes = self.claim.crash_streak.saturating_add(1);
+        error!(job.id = %self.claim.job.id, detail, crashes, "the engine died under a job");
+        // An engine that was unloaded on the way out of the service is no crash.
+        if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
+            return Stop::GiveBack(reason);
+        }
+        if crashes < CRASHES_ALLOWED {
+            return Stop::GiveBack(RequeueReason::EngineDied);
+        }
+        Stop::Fail(JobError {
+            code: "engine_crashed".into(),
+            message: format!("the engine crashed {crashes} times in a row on the same chunk"),
+        })
+    }
+
+    fn bad_audio(&self, error: &AudioError) -> Stop {
+        let code = match error {
+            AudioError::Cancelled => return self.interrupted(),
+            AudioError::Unsupported(_) => "unsupported_media",
+            AudioError::EmptyFile | AudioError::NoSamples => "no_audio",
+            AudioError::Corrupt(_) => "corrupt_audio",
+            AudioError::Io(_) => "audio_unreadable",
+        };
+        Stop::Fail(JobError { code: code.into(), message: error.to_string() })
+    }
+
+    async fn finish(&self, ending: Ending) {
+        let status = match ending {
+            Ending::Completed => Status::Completed,
+            Ending::Failed(_) => Status::Failed,
+        };
+        let (store, fence) = (&self.deps.store, self.fence());
+        let Ok(events) = persist(&self.control, || store.end(fence, ending.clone())).await else { return };
+        self.publish_end(events, status);
+    }
+
+    fn publish_end(&self, events: Vec<Recorded>, status: Status) {
+        let job = &self.claim.job;
+        let run_ms = self.started.elapsed().as_millis() as u64;
+        info!(job.id = %job.id, status = status.name(), run_ms, "job ended");
+        self.deps.notifier.publish(events);
+        if let Some(url) = &job.webhook_url {
+            self.deps.notifier.job_ended(job.id, status, url.clone());
+        }
+    }
+
+    async fn give_back(&self, reason: RequeueReason) {
+        info!(job.id = %self.claim.job.id, ?reason, "job goes back to the queue");
+        let (store, fence) = (&self.deps.store, self.fence());
+        if let Ok(events) = persist(&self.control, || store.requeue(fence, reason)).await {
+            self.deps.notifier.publish(events);
+        }
+    }
+
+    fn fence(&self) -> Fence {
+        self.claim.fence
+    }
+}
+
+/// A chunk that a worker has.
+struct Started {
+    answer: actix::prelude::Request<WorkerActor, Transcribe>,
+    told: mpsc::UnboundedReceiver<f32>,
+}
+
+fn worker_gone(_: actix::MailboxError) -> Answer {
+    Err(EngineFault::Died { detail: "the worker's thread is gone".into() })
+}
+
+/// Seconds at which a chunk begins and ends.
+fn chunk_span(plan: &Plan, chunk: u32) -> Option<(f64, f64)> {
+    let span = plan.chunks.get(usize::try_from(chunk).ok()?)?;
+    Some((span.start_secs(), span.end_secs()))
+}
+
+/// Chunks and segments are counted in 32 bits: four billion chunks are 4,000 years.
+fn chunk_number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,202 @@
+use std::time::Duration;
+
+use super::*;
+use crate::domain::event::{JobEvent, RequeueReason, UnloadReason};
+use crate::domain::job::{BlobKey, Status};
+use crate::domain::options::Priority;
+use crate::model::State;
+use crate::ports::{Cancelled, JobStore, SubmitError};
+use crate::testing::world::{Setting, World, names, new_job};
+use crate::testing::{FakeEngine, Scripted};
+
+fn with_chunks(script: impl IntoIterator<Item = Scripted>) -> Setting {
+    Setting { engine: FakeEngine::default().script_chunks(script), ..Setting::default() }
+}
+
+fn is_chunk_start(event: &JobEvent, wanted: u32) -> bool {
+    matches!(event, JobEvent::Progress { chunk, .. } if *chunk == wanted)
+}
+
+#[actix::test]
+async fn a_job_loads_the_model_and_runs_chunk_by_chunk() {
+    let world = World::start(Setting::default());
+    let job = world.submit().await;
+    let events = world.to_the_end(job.id).await;
+    let expected = [
+        "queued",
+        "started",
+        "progress",
+        "segment",
+        "progress",
+        "segment",
+        "progress",
+        "segment",
+        "completed",
+    ];
+    assert_eq!(names(&events), expected);
+    let done = world.job(job.id).await;
+    assert_eq!((done.status, done.attempts), (Status::Completed, 1));
+    let progress = done.progress.unwrap();
+    assert_eq!((progress.percent, progress.chunk, progress.chunks_total), (100.0, 3, 3));
+    let segments = world.store.segments(job.id).await.unwrap();
+    assert_eq!(segments.iter().map(|s| (s.id, s.start)).collect::<Vec<_>>(), [(0, 0.0), (1, 1.0), (2, 2.0)]);
+}
+
+#[actix::test]
+async fn a_silent_recording_completes_without_the_engine() {
+    let world = World::start(Setting { chunks: 0, ..Setting::default() });
+    let job = world.submit().await;
+    assert_eq!(names(&world.to_the_end(job.id).await), ["queued", "started", "completed"]);
+    assert_eq!(world.engine.chunks(), 0);
+}
+
+#[actix::test]
+async fn an_unload_gives_the_job_back_at_its_last_finished_chunk() {
+    let world = World::start(Setting {
+        unload_hold: Duration::from_secs(3600),
+        ..with_chunks([Scripted::Succeed, Scripted::Block])
+    });
+    let job = world.submit().await;
+    world.until_event(job.id, |event| is_chunk_start(event, 2)).await;
+    let hold = Some(Duration::from_secs(3600));
+    let status = world.model.unload(UnloadReason::Request, hold).await.unwrap();
+    assert_eq!(status.state(), State::Unloading);
+    world.engine.open();
+    world.until_state(State::Unloaded).await;
+    let waiting = world.job(job.id).await;
+    assert_eq!((waiting.status, waiting.progress.map(|p| p.chunk)), (Status::Queued, Some(3)));
+
+    world.model.load().await.unwrap();
+    let events = world.to_the_end(job.id).await;
+    assert_eq!(events.iter().filter(|event| matches!(event, JobEvent::Segment { .. })).count(), 3);
+    assert!(events.contains(&JobEvent::Requeued { reason: RequeueReason::ModelUnloading }));
+}
+
+#[actix::test]
+async fn a_cancelled_job_is_cancelled_at_once_and_keeps_what_it_has() {
+    let world = World::start(with_chunks([Scripted::Succeed, Scripted::Block]));
+    let job = world.submit().await;
+    world.until_event(job.id, |event| is_chunk_start(event, 2)).await;
+    let Cancelled::Now { job: cancelled, .. } = world.jobs.cancel(job.id).await.unwrap() else { panic!() };
+    assert_eq!(cancelled.status, Status::Cancelled);
+    assert_eq!(names(&world.to_the_end(job.id).await).last(), Some(&"cancelled"));
+    assert_eq!(world.store.segments(job.id).await.unwrap().len(), 1);
+    world.until_model(|status| status.idle_since().is_some()).await;
+    assert!(matches!(world.jobs.cancel(job.id).await.unwrap(), Cancelled::Removed { .. }));
+    assert!(matches!(world.jobs.cancel(job.id).await.unwrap(), Cancelled::NotFound));
+}
+
+#[actix::test]
+async fn a_queued_job_is_cancelled_without_running() {
+    let world = World::start(with_chunks([Scripted::Block]));
+    let running = world.submit().await;
+    world.until_event(running.id, |event| is_chunk_start(event, 1)).await;
+    let queued = world.submit().await;
+    world.jobs.cancel(queued.id).await.unwrap();
+    assert_eq!(names(&world.to_the_end(queued.id).await), ["queued", "cancelled"]);
+    world.engine.open();
+    world.to_the_end(running.id).await;
+}
+
+#[actix::test]
+async fn an_engine_that_dies_costs_one_chunk_and_not_the_job() {
+    let world = World::start(with_chunks([Scripted::Succeed, Scripted::Die]));
+    let job = world.submit().await;
+    let events = world.to_the_end(job.id).await;
+    let expected = [
+        "queued",
+        "started",
+        "progress",
+        "segment",
+        "progress",
+        "requeued",
+        "started",
+        "progress",
+        "segment",
+        "progress",
+        "segment",
+        "completed",
+    ];
+    assert_eq!(names(&events), expected);
+    assert_eq!(world.engine.loads(), 2);
+    assert_eq!(world.job(job.id).await.attempts, 2);
+}
+
+#[actix::test]
+async fn a_chunk_that_kills_the_engine_three_times_fails_its_job_and_not_the_next() {
+    let world = World::start(with_chunks([Scripted::Die, Scripted::Die, Scripted::Die]));
+    let (poison, next) = (world.submit().await, world.submit().await);
+    world.to_the_end(poison.id).await;
+    assert_eq!(world.job(poison.id).await.error.unwrap().code, "engine_crashed");
+    world.to_the_end(next.id).await;
+    assert_eq!(world.job(next.id).await.status, Status::Completed);
+}
+
+#[actix::test]
+async fn an_engine_out_of_memory_sends_the_model_waiting_and_the_job_back() {
+    let world = World::start(with_chunks([Scripted::Succeed, Scripted::OutOfMemory]));
+    let job = world.submit().await;
+    world.until_state(State::WaitingForGpu).await;
+    world.until_event(job.id, |event| matches!(event, JobEvent::Requeued { .. })).await;
+    assert_eq!(world.job(job.id).await.status, Status::Queued);
+    world.model.load().await.unwrap();
+    world.to_the_end(job.id).await;
+    assert_eq!(world.store.segments(job.id).await.unwrap().len(), 3);
+}
+
+#[actix::test]
+async fn a_recording_that_cannot_be_decoded_fails_with_its_reason() {
+    let world = World::start(Setting::default());
+    let mut bad = new_job();
+    bad.audio.blob = BlobKey("bad".into());
+    let job = world.jobs.submit(bad).await.unwrap();
+    world.to_the_end(job.id).await;
+    assert_eq!(world.job(job.id).await.error.unwrap().code, "corrupt_audio");
+}
+
+#[actix::test]
+async fn interactive_jobs_go_first_and_a_full_queue_takes_no_more() {
+    let world = World::start(Setting { max_queued: 2, ..with_chunks([Scripted::Block]) });
+    let running = world.submit().await;
+    world.until_event(running.id, |event| is_chunk_start(event, 1)).await;
+    let batch = world.submit().await;
+    let mut urgent = new_job();
+    urgent.options.priority = Priority::Interactive;
+    let interactive = world.jobs.submit(urgent).await.unwrap();
+    let refused = world.jobs.submit(new_job()).await;
+    assert!(matches!(refused, Err(SubmitError::QueueFull { queued: 2 })));
+    assert_eq!(world.store.place(batch.id).await.unwrap().map(|p| p.position), Some(2));
+    world.engine.open();
+    world.to_the_end(batch.id).await;
+    let (first, second) = (world.job(interactive.id).await, world.job(batch.id).await);
+    assert!(first.finished_at.unwrap() <= second.started_at.unwrap());
+}
+
+#[actix::test]
+async fn a_stop_gives_running_jobs_back() {
+    let world = World::start(with_chunks([Scripted::Block]));
+    let job = world.submit().await;
+    world.until_event(job.id, |event| is_chunk_start(event, 1)).await;
+    world.jobs.stop(Duration::ZERO).await;
+    assert_eq!(world.job(job.id).await.status, Status::Queued);
+    let events = world.until_event(job.id, |event| matches!(event, JobEvent::Requeued { .. })).await;
+    assert_eq!(events.last(), Some(&JobEvent::Requeued { reason: RequeueReason::Shutdown }));
+}
+
+#[actix::test]
+async fn jobs_wait_for_a_model_that_failed_unless_told_to_fail_too() {
+    let broken = || FakeEngine::default().script_loads([Scripted::Broken]);
+    let world = World::start(Setting { engine: broken(), ..Setting::default() });
+    let job = world.submit().await;
+    world.until_state(State::Failed).await;
+    assert_eq!(world.job(job.id).await.status, Status::Queued);
+
+    let world = World::start(Setting {
+        engine: broken(),
+        on_model_failed: OnModelFailed::Fail,
+        ..Setting::default()
+    });
+    let job = world.submit().await;
+    world.to_the_end(job.id).await;
+    assert_eq!(world.job(job.id).await.error.unwrap().code, "model_failed");
+}

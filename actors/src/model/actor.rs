@@ -1,0 +1,319 @@
+//! The shell round [`Lifecycle`]: one thread that loads, frees, and nothing else.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::{oneshot, watch};
+use tracing::{error, info, warn};
+
+use super::lease::Lease;
+use super::messages::{Acquire, EngineDied, Load, NotReady, RanOutOfMemory, Released, Tick, Unload};
+use super::status::ModelStatus;
+use crate::clock::Clock;
+use crate::domain::event::ModelEvent;
+use crate::domain::lifecycle::{Effect, Failure, Input, Lifecycle, News, Phase, Policy};
+use crate::domain::load_time::LoadTime;
+use crate::notifier::NotifierHandle;
+use crate::ports::{Engine, LoadFailure, LoadedModel, MemoryProbe, ModelFacts};
+
+/// Bumped from any thread to make a blocking load give up.
+#[derive(Clone, Default)]
+pub(super) struct LoadEpoch(Arc<AtomicU64>);
+
+impl LoadEpoch {
+    pub(super) fn interrupt(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn current(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What the model's actor is made of; its SyncArbiter can build a fresh one from it.
+#[derive(Clone)]
+pub struct ModelParts {
+    pub engine: Arc<dyn Engine>,
+    pub memory: Arc<dyn MemoryProbe>,
+    pub policy: Policy,
+    pub notifier: NotifierHandle,
+    pub clock: Clock,
+}
+
+/// Performs what [`Lifecycle`] decides. Its one thread is blocked while a load or an unload runs, so
+/// nothing but commands goes through its mailbox.
+pub struct ModelActor {
+    parts: ModelParts,
+    life: Lifecycle,
+    model: Option<Arc<dyn LoadedModel>>,
+    /// Counts loads that became ready, so that what belongs to an earlier one can be told.
+    generation: u64,
+    epoch: LoadEpoch,
+    /// The epoch at which the present load was asked for.
+    wanted_at: u64,
+    facts: ModelFacts,
+    load_time: LoadTime,
+    load_took: Duration,
+    status: watch::Sender<ModelStatus>,
+}
+
+impl Actor for ModelActor {
+    type Context = SyncContext<Self>;
+}
+
+impl ModelActor {
+    pub(super) fn new(parts: ModelParts, epoch: LoadEpoch, status: watch::Sender<ModelStatus>) -> Self {
+        let facts = parts.engine.describe();
+        let life = Lifecycle::new(parts.policy, Instant::now());
+        Self {
+            parts,
+            life,
+            model: None,
+            generation: 0,
+            epoch,
+            wanted_at: 0,
+            facts,
+            load_time: LoadTime::default(),
+            load_took: Duration::ZERO,
+            status,
+        }
+    }
+
+    /// The status of an actor that has done nothing yet.
+    pub(super) fn first_status(parts: &ModelParts) -> ModelStatus {
+        let life = Lifecycle::new(parts.policy, Instant::now());
+        ModelStatus {
+            phase: life.phase().clone(),
+            since: life.since(),
+            facts: parts.engine.describe(),
+            unloads_at: None,
+            load_time: LoadTime::default(),
+        }
+    }
+
+    /// Feeds inputs to the state machine until it asks for nothing more. Returns whether a lease was
+    /// granted. The status is published before any effect, and `seen` told right after.
+    fn drive(
+        &mut self,
+        first: Input,
+        mut seen: Option<oneshot::Sender<()>>,
+        ctx: &SyncContext<Self>,
+    ) -> Granted {
+        let mut inputs = VecDeque::from([first]);
+        let mut granted = Granted::No;
+        while let Some(input) = inputs.pop_front() {
+            let effects = self.life.step(input, Instant::now());
+            self.publish();
+            if let Some(seen) = seen.take() {
+                // Nobody listens any more: nothing to tell.
+                let _ = seen.send(());
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Load => inputs.push_back(self.load(ctx)),
+                    Effect::Free => {
+                        self.free();
+                        inputs.push_back(Input::Freed);
+                    }
+                    Effect::Grant => granted = Granted::Yes,
+                    Effect::Refuse => granted = Granted::No,
+                    Effect::Tell(news) => self.tell(news),
+                }
+            }
+        }
+        granted
+    }
+
+    fn publish(&self) {
+        let status = ModelStatus {
+            phase: self.life.phase().clone(),
+            since: self.life.since(),
+            facts: self.facts.clone(),
+            unloads_at: self.life.unloads_at(),
+            load_time: self.load_time,
+        };
+        self.status.send_if_modified(|shown| {
+            let changed = *shown != status;
+            *shown = status;
+            changed
+        });
+    }
+
+    /// The one long blocking call, and the one place where foreign code may panic.
+    fn load(&mut self, ctx: &SyncContext<Self>) -> Input {
+        let (epoch, wanted_at) = (self.epoch.clone(), self.wanted_at);
+        let keep_going = move || epoch.current() == wanted_at;
+        if !keep_going() {
+            return Input::LoadGivenUp;
+        }
+        let generation = self.generation + 1;
+        let address = ctx.address();
+        let on_death = Box::new(move || address.do_send(EngineDied { generation }));
+        let started = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.parts.engine.load(&keep_going, on_death)))
+            .unwrap_or_else(|_| {
+                Err(LoadFailure::Broken {
+                    code: "engine_crashed",
+                    message: "the engine panicked while loading".into(),
+                })
+            });
+        match outcome {
+            Ok(model) if keep_going() => self.loaded(model, generation, started.elapsed()),
+            Ok(model) => {
+                model.unload();
+                Input::LoadGivenUp
+            }
+            Err(why) => self.not_loaded(why),
+        }
+    }
+
+    fn loaded(&mut self, model: Arc<dyn LoadedModel>, generation: u64, took: Duration) -> Input {
+        self.facts = model.facts();
+        self.model = Some(model);
+        self.generation = generation;
+        self.load_took = took;
+        self.load_time = LoadTime::measured(took);
+        info!(load_ms = took.as_millis() as u64, model.id = %self.facts.id, "model loaded");
+        Input::Loaded
+    }
+
+    fn not_loaded(&mut self, why: LoadFailure) -> Input {
+        match why {
+            LoadFailure::Cancelled => {
+                info!("load given up");
+                Input::LoadGivenUp
+            }
+            LoadFailure::OutOfMemory { needed_bytes, free_bytes } => {
+                warn!(needed_bytes, free_bytes, "not enough memory for the model");
+                Input::RanOutOfMemory { needed_bytes, free_bytes }
+            }
+            LoadFailure::Broken { code, message } => {
+                error!(code, message, "model cannot be loaded");
+                Input::LoadFailed(Failure { code, message })
+            }
+        }
+    }
+
+    fn free(&mut self) {
+        let Some(model) = self.model.take() else { return };
+        if catch_unwind(AssertUnwindSafe(|| model.unload())).is_err() {
+            error!("the engine panicked while unloading");
+        }
+        self.facts = self.parts.engine.describe();
+        info!("model unloaded");
+    }
+
+    fn tell(&self, news: News) {
+        let event = match news {
+            News::Loading => ModelEvent::ModelLoading,
+            News::Ready => ModelEvent::ModelReady { load_secs: self.load_took.as_secs_f64() },
+            News::Unloading(reason) => ModelEvent::ModelUnloading { reason },
+            News::Unloaded(reason) => ModelEvent::ModelUnloaded { reason },
+            News::Waiting(s) => ModelEvent::ModelWaitingForGpu {
+                needed_bytes: s.needed_bytes,
+                free_bytes: s.free_bytes,
+                attempts: s.attempts,
+                next_retry_at: self.parts.clock.wall(s.next_retry_at),
+            },
+            News::Failed(f) => ModelEvent::ModelFailed { code: f.code.into(), message: f.message },
+        };
+        self.parts.notifier.model(event);
+    }
+
+    /// What is free is only worth reading while the model waits for it.
+    fn free_bytes(&self) -> Option<u64> {
+        match self.life.phase() {
+            Phase::Waiting(_) => Some(self.parts.memory.read(None).free_bytes),
+            Phase::Unloaded { .. }
+            | Phase::Loading
+            | Phase::Ready { .. }
+            | Phase::Unloading(_)
+            | Phase::Failed(_) => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Granted {
+    Yes,
+    No,
+}
+
+impl Handler<Load> for ModelActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: Load, ctx: &mut Self::Context) {
+        // An unload was asked for after this load: it wins.
+        if msg.epoch != self.epoch.current() {
+            return;
+        }
+        self.wanted_at = msg.epoch;
+        self.drive(Input::Demanded(msg.demand), msg.seen, ctx);
+    }
+}
+
+impl Handler<Acquire> for ModelActor {
+    type Result = Result<Lease, NotReady>;
+
+    fn handle(&mut self, _: Acquire, ctx: &mut Self::Context) -> Self::Result {
+        match (self.drive(Input::Acquire, None, ctx), &self.model) {
+            (Granted::Yes, Some(model)) => {
+                Ok(Lease::new(model.clone(), self.generation, ctx.address().recipient()))
+            }
+            (Granted::Yes | Granted::No, _) => Err(NotReady),
+        }
+    }
+}
+
+impl Handler<Released> for ModelActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: Released, ctx: &mut Self::Context) {
+        if msg.generation == self.generation && self.model.is_some() {
+            self.drive(Input::Released, None, ctx);
+        }
+    }
+}
+
+impl Handler<Unload> for ModelActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: Unload, ctx: &mut Self::Context) {
+        self.drive(Input::Unload { reason: msg.reason, hold: msg.hold }, None, ctx);
+    }
+}
+
+impl Handler<EngineDied> for ModelActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: EngineDied, ctx: &mut Self::Context) {
+        if msg.generation == self.generation && self.model.is_some() {
+            warn!("the engine's process ended by itself");
+            self.drive(Input::EngineDied, None, ctx);
+        }
+    }
+}
+
+impl Handler<RanOutOfMemory> for ModelActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: RanOutOfMemory, ctx: &mut Self::Context) {
+        if msg.generation == self.generation && self.model.is_some() {
+            let RanOutOfMemory { needed_bytes, free_bytes, .. } = msg;
+            self.drive(Input::RanOutOfMemory { needed_bytes, free_bytes }, None, ctx);
+        }
+    }
+}
+
+impl Handler<Tick> for ModelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
+        let free_bytes = self.free_bytes();
+        self.drive(Input::Tick { free_bytes }, None, ctx);
+    }
+}

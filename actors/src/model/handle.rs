@@ -1,0 +1,120 @@
+//! How everyone else reaches the model.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::{oneshot, watch};
+
+use super::actor::{LoadEpoch, ModelActor, ModelParts};
+use super::lease::Lease;
+use super::messages::{Acquire, Load, NotReady, RanOutOfMemory, Unload};
+use super::pacemaker::Pacemaker;
+use super::status::{ModelStatus, State};
+use crate::domain::event::UnloadReason;
+use crate::domain::lifecycle::Demand;
+
+/// How often the model's actor is told that time passed: idle unloads are this exact.
+const HEARTBEAT: Duration = Duration::from_millis(250);
+
+/// The model's thread is gone; the process is about to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the model's actor is gone")]
+pub struct Gone;
+
+#[derive(Clone)]
+pub struct ModelHandle {
+    addr: Addr<ModelActor>,
+    status: watch::Receiver<ModelStatus>,
+    epoch: LoadEpoch,
+}
+
+impl ModelHandle {
+    /// Starts the actor on a thread of its own and its pacemaker on the present arbiter.
+    /// `on_flatline` is called when the thread is gone for good.
+    pub fn start(parts: ModelParts, on_flatline: impl FnOnce() + 'static) -> Self {
+        let (sender, status) = watch::channel(ModelActor::first_status(&parts));
+        let epoch = LoadEpoch::default();
+        let actors_epoch = epoch.clone();
+        let addr = SyncArbiter::start(1, move || {
+            ModelActor::new(parts.clone(), actors_epoch.clone(), sender.clone())
+        });
+        Pacemaker::new(addr.clone().recipient(), HEARTBEAT, on_flatline).start();
+        Self { addr, status, epoch }
+    }
+
+    /// The present status, at once, whatever the actor is doing.
+    pub fn status(&self) -> ModelStatus {
+        self.status.borrow().clone()
+    }
+
+    pub fn state(&self) -> State {
+        self.status.borrow().state()
+    }
+
+    pub fn watch(&self) -> watch::Receiver<ModelStatus> {
+        self.status.clone()
+    }
+
+    /// Says that the model is wanted, and does not wait.
+    pub fn demand(&self, demand: Demand) {
+        self.addr.do_send(Load { demand, epoch: self.epoch.current(), seen: None });
+    }
+
+    /// Asks for a load: the status once it shows what came of the asking (`loading`, mostly).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the load under way.
+    pub async fn load(&self) -> Result<ModelStatus, Gone> {
+        let shown = self.request();
+        let mut status = self.status.clone();
+        tokio::select! {
+            // An error here means that an unload overtook the load: the status says so.
+            _ = shown => {}
+            // The actor is in the middle of a load already and will answer after it.
+            loading = status.wait_for(|s| s.state() == State::Loading) => { loading.map_err(|_| Gone)?; }
+        }
+        Ok(self.status())
+    }
+
+    /// Asks for a load and waits: until `ready`, `failed`, `waiting_for_gpu` or given up.
+    pub async fn load_and_wait(&self) -> Result<ModelStatus, Gone> {
+        // An error here means that an unload overtook the load: the status says so.
+        let _ = self.request().await;
+        let mut status = self.status.clone();
+        let settled = status.wait_for(ModelStatus::is_settled).await.map_err(|_| Gone)?;
+        Ok(settled.clone())
+    }
+
+    /// Told once the actor has heard of it, and the status shows it.
+    fn request(&self) -> oneshot::Receiver<()> {
+        let (seen, shown) = oneshot::channel();
+        self.addr.do_send(Load { demand: Demand::Request, epoch: self.epoch.current(), seen: Some(seen) });
+        shown
+    }
+
+    /// Asks for the memory back. Returns once the actor has heard it: with nothing running the model
+    /// is `unloaded` by then, else `unloading`.
+    pub async fn unload(&self, reason: UnloadReason, hold: Option<Duration>) -> Result<ModelStatus, Gone> {
+        // Interrupt first, then queue the command: the mailbox keeps the order, the epoch the speed.
+        self.epoch.interrupt();
+        self.addr.send(Unload { reason, hold }).await.map_err(|_| Gone)?;
+        Ok(self.status())
+    }
+
+    /// Waits until no memory of the model is left.
+    pub async fn unloaded(&self) -> Result<ModelStatus, Gone> {
+        let mut status = self.status.clone();
+        let gone = status.wait_for(|s| s.state() == State::Unloaded).await.map_err(|_| Gone)?;
+        Ok(gone.clone())
+    }
+
+    pub async fn acquire(&self) -> Result<Lease, NotReady> {
+        self.addr.send(Acquire).await.unwrap_or(Err(NotReady))
+    }
+
+    /// Reports that work under `lease` found the engine out of memory.
+    pub fn ran_out_of_memory(&self, lease: &Lease, needed_bytes: u64, free_bytes: u64) {
+        let generation = lease.generation();
+        self.addr.do_send(RanOutOfMemory { generation, needed_bytes, free_bytes });
+    }
+}

@@ -1,0 +1,36 @@
+//! The right to run on the loaded model.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::messages::Released;
+use crate::ports::LoadedModel;
+
+/// Keeps the model from being unloaded. Dropping it, even while unwinding, gives it back.
+pub struct Lease {
+    model: Arc<dyn LoadedModel>,
+    generation: u64,
+    home: Recipient<Released>,
+}
+
+impl Lease {
+    pub(super) fn new(model: Arc<dyn LoadedModel>, generation: u64, home: Recipient<Released>) -> Self {
+        Self { model, generation, home }
+    }
+
+    pub fn model(&self) -> &dyn LoadedModel {
+        self.model.as_ref()
+    }
+
+    /// Which load it belongs to, counted from 1.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.home.do_send(Released { generation: self.generation });
+    }
+}

@@ -1,0 +1,64 @@
+//! What the model's actor is told.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::lease::Lease;
+use crate::domain::event::UnloadReason;
+use crate::domain::lifecycle::Demand;
+
+/// Load the model, unless an unload was asked for since `epoch`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Load {
+    pub demand: Demand,
+    pub epoch: u64,
+    /// Told once the status shows what came of it, before the load itself.
+    pub seen: Option<oneshot::Sender<()>>,
+}
+
+/// Take a lease on the loaded model; never loads it.
+#[derive(Message)]
+#[rtype(result = "Result<Lease, NotReady>")]
+pub struct Acquire;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the model is not ready")]
+pub struct NotReady;
+
+/// A lease of that generation was given back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Released {
+    pub generation: u64,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Unload {
+    pub reason: UnloadReason,
+    pub hold: Option<Duration>,
+}
+
+/// The engine of that generation ended by itself.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EngineDied {
+    pub generation: u64,
+}
+
+/// A job found the engine out of memory.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RanOutOfMemory {
+    pub generation: u64,
+    pub needed_bytes: u64,
+    pub free_bytes: u64,
+}
+
+/// Time passed.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct Tick;

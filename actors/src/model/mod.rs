@@ -1,0 +1,17 @@
+//! The model: one actor on one thread, its heartbeat, and the handle in front of them.
+
+mod actor;
+mod handle;
+mod lease;
+mod messages;
+mod pacemaker;
+mod status;
+
+pub use actor::ModelParts;
+pub use handle::{Gone, ModelHandle};
+pub use lease::Lease;
+pub use messages::NotReady;
+pub use status::{ModelStatus, State};
+
+#[cfg(test)]
+mod tests;

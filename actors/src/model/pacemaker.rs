@@ -1,0 +1,47 @@
+//! The async half of the model's sync actor: a timer, and its heartbeat.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::messages::Tick;
+
+/// Sends `Tick`, waits for the answer, then arms again: at most one tick is ever in flight.
+///
+/// When the target's mailbox is closed its thread is gone for good, and `on_flatline` is called.
+pub struct Pacemaker {
+    target: Recipient<Tick>,
+    every: Duration,
+    on_flatline: Option<Box<dyn FnOnce()>>,
+}
+
+impl Pacemaker {
+    pub fn new(target: Recipient<Tick>, every: Duration, on_flatline: impl FnOnce() + 'static) -> Self {
+        Self { target, every, on_flatline: Some(Box::new(on_flatline)) }
+    }
+
+    fn arm(&self, ctx: &mut Context<Self>) {
+        ctx.run_later(self.every, |this, ctx| {
+            let beat = this.target.send(Tick).into_actor(this);
+            ctx.spawn(beat.map(|answer, this, ctx| match answer {
+                Ok(()) => this.arm(ctx),
+                Err(_) => this.flatline(ctx),
+            }));
+        });
+    }
+
+    fn flatline(&mut self, ctx: &mut Context<Self>) {
+        if let Some(tell) = self.on_flatline.take() {
+            tell();
+        }
+        ctx.stop();
+    }
+}
+
+impl Actor for Pacemaker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.arm(ctx);
+    }
+}

@@ -1,0 +1,139 @@
+//! The model's status as everyone may read it, without asking the actor.
+
+use std::time::Instant;
+
+use crate::domain::lifecycle::{Failure, Phase, Shortage, Trying};
+use crate::domain::load_time::{LoadTime, retry_after};
+use crate::ports::ModelFacts;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Unloaded,
+    Loading,
+    Ready,
+    Unloading,
+    WaitingForGpu,
+    Failed,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Unloaded => "unloaded",
+            State::Loading => "loading",
+            State::Ready => "ready",
+            State::Unloading => "unloading",
+            State::WaitingForGpu => "waiting_for_gpu",
+            State::Failed => "failed",
+        }
+    }
+}
+
+impl From<&Phase> for State {
+    fn from(phase: &Phase) -> Self {
+        match phase {
+            Phase::Unloaded { .. } => State::Unloaded,
+            Phase::Loading => State::Loading,
+            Phase::Ready { .. } => State::Ready,
+            Phase::Unloading(_) => State::Unloading,
+            Phase::Waiting(_) => State::WaitingForGpu,
+            Phase::Failed(_) => State::Failed,
+        }
+    }
+}
+
+/// A snapshot, published by the actor before it starts anything that blocks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelStatus {
+    pub phase: Phase,
+    pub since: Instant,
+    pub facts: ModelFacts,
+    /// When the idle model will go.
+    pub unloads_at: Option<Instant>,
+    pub load_time: LoadTime,
+}
+
+impl ModelStatus {
+    pub fn state(&self) -> State {
+        State::from(&self.phase)
+    }
+
+    /// Since when the loaded model has had nothing to do.
+    pub fn idle_since(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Ready { leases: 0, idle_since } => Some(idle_since),
+            Phase::Ready { .. }
+            | Phase::Unloaded { .. }
+            | Phase::Loading
+            | Phase::Unloading(_)
+            | Phase::Waiting(_)
+            | Phase::Failed(_) => None,
+        }
+    }
+
+    pub fn shortage(&self) -> Option<&Shortage> {
+        match &self.phase {
+            Phase::Waiting(shortage) => Some(shortage),
+            Phase::Unloaded { .. }
+            | Phase::Loading
+            | Phase::Ready { .. }
+            | Phase::Unloading(_)
+            | Phase::Failed(_) => None,
+        }
+    }
+
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.phase {
+            Phase::Failed(failure) => Some(failure),
+            Phase::Unloaded { .. }
+            | Phase::Loading
+            | Phase::Ready { .. }
+            | Phase::Unloading(_)
+            | Phase::Waiting(_) => None,
+        }
+    }
+
+    /// Until when queued jobs leave the model alone.
+    pub fn held_until(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Unloaded { held_until } => held_until,
+            Phase::Loading
+            | Phase::Ready { .. }
+            | Phase::Unloading(_)
+            | Phase::Waiting(_)
+            | Phase::Failed(_) => None,
+        }
+    }
+
+    pub fn load_expected_secs(&self) -> f64 {
+        self.load_time.expected_secs(self.facts.bytes)
+    }
+
+    /// Seconds since the load began, while it runs.
+    pub fn load_elapsed_secs(&self, now: Instant) -> Option<f64> {
+        (self.state() == State::Loading).then(|| now.saturating_duration_since(self.since).as_secs_f64())
+    }
+
+    /// What to put into `Retry-After` for someone who was turned away: 1 to 60.
+    pub fn retry_after(&self, now: Instant) -> u64 {
+        let expected = self.load_expected_secs();
+        match &self.phase {
+            Phase::Unloaded { .. } | Phase::Unloading(_) => retry_after(expected),
+            Phase::Loading => retry_after(expected - self.load_elapsed_secs(now).unwrap_or(0.0)),
+            Phase::Ready { .. } => 1,
+            Phase::Waiting(s) => {
+                retry_after(s.next_retry_at.saturating_duration_since(now).as_secs_f64() + expected)
+            }
+            Phase::Failed(_) => 60,
+        }
+    }
+
+    /// Nothing is on its way: whoever waits for a load has the answer.
+    pub fn is_settled(&self) -> bool {
+        match &self.phase {
+            Phase::Unloaded { .. } | Phase::Ready { .. } | Phase::Failed(_) => true,
+            Phase::Waiting(shortage) => shortage.now == Trying::No,
+            Phase::Loading | Phase::Unloading(_) => false,
+        }
+    }
+}

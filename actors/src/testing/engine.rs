@@ -1,0 +1,213 @@
+//! An engine that does what a test tells it to.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::domain::transcript::{ChunkTranscript, Decoding, Segment};
+use crate::ports::{
+    CancelToken, ChunkWork, Device, Engine, EngineFault, LoadFailure, LoadedModel, MemoryProbe,
+    MemoryReading, ModelFacts,
+};
+
+/// How often a blocked fake looks whether it may go on.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// What happens at one load, or at one chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scripted {
+    Succeed,
+    /// Blocks until [`FakeEngine::open`] or until it is told to give up.
+    Block,
+    /// Blocks until [`FakeEngine::open`], deaf to anyone.
+    BlockDeaf,
+    OutOfMemory,
+    Broken,
+    Panic,
+    /// Only for chunks: the engine's process ends.
+    Die,
+}
+
+/// Follows a script for loads and one for chunks; past the script's end everything succeeds.
+#[derive(Default)]
+pub struct FakeEngine {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    loads: Mutex<VecDeque<Scripted>>,
+    chunks: Mutex<VecDeque<Scripted>>,
+    begun_loads: watch::Sender<usize>,
+    begun_chunks: AtomicUsize,
+    unloads: AtomicUsize,
+    /// How many blocked steps may go on.
+    gate: AtomicU64,
+}
+
+struct FakeModel {
+    shared: Arc<Shared>,
+    on_death: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FakeEngine {
+    pub fn script_loads(self, script: impl IntoIterator<Item = Scripted>) -> Self {
+        lock(&self.shared.loads).extend(script);
+        self
+    }
+
+    pub fn script_chunks(self, script: impl IntoIterator<Item = Scripted>) -> Self {
+        lock(&self.shared.chunks).extend(script);
+        self
+    }
+
+    /// Lets one blocked step go on.
+    pub fn open(&self) {
+        self.shared.gate.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn loads(&self) -> usize {
+        *self.shared.begun_loads.borrow()
+    }
+
+    /// Waits until the engine itself is in the middle of its `count`th load.
+    pub async fn until_load(&self, count: usize) {
+        // The sender is in `self`: it cannot be gone.
+        let _ = self.shared.begun_loads.subscribe().wait_for(|begun| *begun >= count).await;
+    }
+
+    pub fn chunks(&self) -> usize {
+        self.shared.begun_chunks.load(Ordering::SeqCst)
+    }
+
+    pub fn unloads(&self) -> usize {
+        self.shared.unloads.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    /// Waits for the gate; `false` when told to give up.
+    fn pass(&self, keep_going: &dyn Fn() -> bool) -> bool {
+        loop {
+            let open = self.gate.try_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            if open.is_ok() {
+                return true;
+            }
+            if !keep_going() {
+                return false;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+fn facts() -> ModelFacts {
+    ModelFacts {
+        id: "fake".into(),
+        path: "/fake.bin".into(),
+        bytes: Some(1),
+        multilingual: Some(true),
+        device: Device { backend: "cpu".into(), name: "fake".into() },
+        process: None,
+    }
+}
+
+impl Engine for FakeEngine {
+    fn describe(&self) -> ModelFacts {
+        facts()
+    }
+
+    #[allow(clippy::panic, reason = "a fake that panics on request")]
+    fn load(
+        &self,
+        keep_going: &dyn Fn() -> bool,
+        on_death: Box<dyn FnOnce() + Send>,
+    ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
+        let shared = &self.shared;
+        let step = lock(&shared.loads).pop_front().unwrap_or(Scripted::Succeed);
+        shared.begun_loads.send_modify(|n| *n += 1);
+        match step {
+            Scripted::Block if !shared.pass(keep_going) => return Err(LoadFailure::Cancelled),
+            Scripted::BlockDeaf => drop(shared.pass(&|| true)),
+            Scripted::OutOfMemory => {
+                return Err(LoadFailure::OutOfMemory { needed_bytes: 100, free_bytes: 10 });
+            }
+            Scripted::Broken => {
+                return Err(LoadFailure::Broken { code: "model_corrupt", message: "scripted".into() });
+            }
+            Scripted::Panic => panic!("scripted panic"),
+            Scripted::Succeed | Scripted::Block | Scripted::Die => {}
+        }
+        Ok(Arc::new(FakeModel { shared: shared.clone(), on_death: Mutex::new(Some(on_death)) }))
+    }
+}
+
+impl LoadedModel for FakeModel {
+    fn facts(&self) -> ModelFacts {
+        facts()
+    }
+
+    #[allow(clippy::panic, reason = "a fake that panics on request")]
+    fn transcribe(
+        &self,
+        work: &ChunkWork,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(f32),
+    ) -> Result<ChunkTranscript, EngineFault> {
+        let shared = &self.shared;
+        let step = lock(&shared.chunks).pop_front().unwrap_or(Scripted::Succeed);
+        shared.begun_chunks.fetch_add(1, Ordering::SeqCst);
+        progress(0.5);
+        match step {
+            Scripted::Block if !shared.pass(&|| !cancel.is_cancelled()) => {
+                return Err(EngineFault::Cancelled);
+            }
+            Scripted::BlockDeaf => drop(shared.pass(&|| true)),
+            Scripted::OutOfMemory => {
+                return Err(EngineFault::OutOfMemory { needed_bytes: 100, free_bytes: 10 });
+            }
+            Scripted::Broken => return Err(EngineFault::Refused { message: "scripted".into() }),
+            Scripted::Panic => panic!("scripted panic"),
+            Scripted::Die => {
+                if let Some(tell) = lock(&self.on_death).take() {
+                    tell();
+                }
+                return Err(EngineFault::Died { detail: "scripted".into() });
+            }
+            Scripted::Succeed | Scripted::Block => {}
+        }
+        Ok(ChunkTranscript { language: "en".parse().ok().or(work.language), segments: vec![segment(work)] })
+    }
+
+    fn unload(&self) {
+        lock(&self.on_death).take();
+        self.shared.unloads.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Says how long the chunk was.
+fn segment(work: &ChunkWork) -> Segment {
+    let text = format!(" {} samples.", work.samples.len());
+    Segment { id: 0, start: 0.0, end: 1.0, text, words: None, flags: vec![], decoding: Decoding::default() }
+}
+
+/// A device with as much free memory as a test says.
+#[derive(Default)]
+pub struct FakeProbe {
+    pub free_bytes: AtomicU64,
+}
+
+impl MemoryProbe for FakeProbe {
+    fn read(&self, _: Option<u32>) -> MemoryReading {
+        let free_bytes = self.free_bytes.load(Ordering::SeqCst);
+        MemoryReading { total_bytes: 1_000, free_bytes, used_by_model_bytes: 0 }
+    }
+}

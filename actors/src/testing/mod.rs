@@ -1,0 +1,13 @@
+//! Fakes of the ports, kept like code.
+
+mod engine;
+mod recordings;
+mod store;
+mod transport;
+#[cfg(test)]
+pub(crate) mod world;
+
+pub use engine::{FakeEngine, FakeProbe, Scripted};
+pub use recordings::FakeRecordings;
+pub use store::MemoryStore;
+pub use transport::{SentWebhooks, TransportFake};

@@ -1,0 +1,298 @@
+//! A store in memory: the same promises, but for durability.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::domain::audio::{Plan, secs};
+use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
+use crate::domain::job::{Happening, Job, JobId, NewJob, Status};
+use crate::domain::options::Priority;
+use crate::domain::progress::Progress;
+use crate::domain::transcript::Segment;
+use crate::ports::{
+    Cancelled, Checkpoint, Claim, Ending, EventLog, Fence, JobCounts, JobQuery, JobStore, QueuePlace,
+    StoreError, SubmitError, Subscriber, SubscriberStore,
+};
+
+pub struct MemoryStore {
+    clock: Clock,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    jobs: BTreeMap<JobId, Row>,
+    events: HashMap<Stream, Vec<Recorded>>,
+    subscribers: Vec<Subscriber>,
+}
+
+struct Row {
+    job: Job,
+    epoch: i64,
+    plan: Option<Plan>,
+    segments: Vec<Segment>,
+    chunks_done: u32,
+    crash_streak: u32,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { clock: Clock::start(), tables: Mutex::default() }
+    }
+}
+
+impl MemoryStore {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record(&self, tables: &mut Tables, event: Event) -> Recorded {
+        let mut recorded = Recorded { seq: 0, at: self.clock.now(), event };
+        let log = tables.events.entry(recorded.stream()).or_default();
+        recorded.seq = log.len() as u64 + 1;
+        log.push(recorded.clone());
+        recorded
+    }
+
+    /// Changes a running job that `fence` still owns.
+    fn fenced<E>(&self, fence: Fence, change: impl FnOnce(&mut Row) -> E) -> Result<Vec<Recorded>, StoreError>
+    where
+        E: IntoIterator<Item = JobEvent>,
+    {
+        let mut tables = self.tables();
+        let row = tables.jobs.get_mut(&fence.id).ok_or(StoreError::LeaseLost)?;
+        if row.epoch != fence.epoch || row.job.status != Status::Running {
+            return Err(StoreError::LeaseLost);
+        }
+        let events: Vec<_> = change(row).into_iter().collect();
+        Ok(events.into_iter().map(|e| self.record(&mut tables, Event::Job(fence.id, e))).collect())
+    }
+
+    fn move_on(&self, row: &mut Row, happening: Happening) {
+        if let Ok(status) = row.job.status.after(happening) {
+            row.job.status = status;
+            row.job.finished_at = status.has_ended().then(|| self.clock.now());
+        }
+    }
+}
+
+fn queue_key(job: &Job) -> (bool, i64, JobId) {
+    (job.options.priority == Priority::Batch, job.created_at.0, job.id)
+}
+
+#[async_trait]
+impl JobStore for MemoryStore {
+    async fn submit(&self, new: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError> {
+        let queued = self.counts().await?.queued;
+        if queued >= max_queued {
+            return Err(SubmitError::QueueFull { queued });
+        }
+        let job = Job {
+            id: new.id,
+            status: Status::Queued,
+            created_at: self.clock.now(),
+            started_at: None,
+            finished_at: None,
+            audio: new.audio,
+            language: new.options.language,
+            options: new.options,
+            metadata: new.metadata,
+            webhook_url: new.webhook_url,
+            progress: None,
+            attempts: 0,
+            error: None,
+        };
+        let mut tables = self.tables();
+        let row =
+            Row { job: job.clone(), epoch: 0, plan: None, segments: vec![], chunks_done: 0, crash_streak: 0 };
+        tables.jobs.insert(job.id, row);
+        let event = self.record(&mut tables, Event::Job(job.id, JobEvent::Queued));
+        Ok((job, vec![event]))
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.tables().jobs.get(&id).map(|row| row.job.clone()))
+    }
+
+    async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, StoreError> {
+        let tables = self.tables();
+        let newest_first = tables.jobs.values().rev().map(|row| &row.job);
+        let wanted = newest_first
+            .filter(|job| query.before.is_none_or(|before| job.id < before))
+            .filter(|job| query.status.is_none_or(|status| job.status == status));
+        Ok(wanted.take(query.limit as usize).cloned().collect())
+    }
+
+    async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError> {
+        Ok(self.tables().jobs.get(&id).map(|row| row.segments.clone()).unwrap_or_default())
+    }
+
+    async fn counts(&self) -> Result<JobCounts, StoreError> {
+        let tables = self.tables();
+        let count = |status| tables.jobs.values().filter(|row| row.job.status == status).count() as u64;
+        Ok(JobCounts { queued: count(Status::Queued), running: count(Status::Running) })
+    }
+
+    async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {
+        let tables = self.tables();
+        let Some(row) = tables.jobs.get(&id).filter(|row| row.job.status == Status::Queued) else {
+            return Ok(None);
+        };
+        let queued = tables.jobs.values().filter(|other| other.job.status == Status::Queued);
+        let ahead: Vec<_> = queued.filter(|other| queue_key(&other.job) < queue_key(&row.job)).collect();
+        let audio_secs_ahead = ahead.iter().filter_map(|row| row.job.audio.duration_secs).sum();
+        Ok(Some(QueuePlace { position: ahead.len() as u64 + 1, audio_secs_ahead }))
+    }
+
+    async fn claim(&self) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
+        let mut tables = self.tables();
+        let queued = tables.jobs.values_mut().filter(|row| row.job.status == Status::Queued);
+        let Some(row) = queued.min_by_key(|row| queue_key(&row.job)) else { return Ok(None) };
+        self.move_on(row, Happening::Claimed);
+        row.epoch += 1;
+        row.job.attempts += 1;
+        row.job.started_at.get_or_insert(self.clock.now());
+        let claim = Claim {
+            job: row.job.clone(),
+            fence: Fence { id: row.job.id, epoch: row.epoch },
+            plan: row.plan.clone(),
+            chunks_done: row.chunks_done,
+            segments_done: row.segments.len() as u32,
+            crash_streak: row.crash_streak,
+        };
+        let started = JobEvent::Started { attempt: claim.job.attempts };
+        let event = self.record(&mut tables, Event::Job(claim.job.id, started));
+        Ok(Some((claim, vec![event])))
+    }
+
+    async fn planned(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), StoreError> {
+        self.fenced(fence, |row| {
+            if row.plan.as_ref() != Some(plan) {
+                row.segments.clear();
+                row.chunks_done = 0;
+            }
+            row.plan = Some(plan.clone());
+            row.job.audio.duration_secs = Some(secs(plan.samples));
+            row.job.progress = Some(progress);
+            None
+        })
+        .map(drop)
+    }
+
+    async fn note(&self, fence: Fence, event: JobEvent) -> Result<Vec<Recorded>, StoreError> {
+        self.fenced(fence, |_| Some(event))
+    }
+
+    async fn checkpoint(&self, fence: Fence, done: Checkpoint) -> Result<Vec<Recorded>, StoreError> {
+        self.fenced(fence, |row| {
+            row.chunks_done = done.chunk + 1;
+            row.crash_streak = 0;
+            row.job.language = done.language;
+            row.job.progress = Some(done.progress);
+            row.segments.extend(done.segments.iter().cloned());
+            let chunk = done.chunk + 1;
+            done.segments.into_iter().map(move |segment| JobEvent::Segment { chunk, segment })
+        })
+    }
+
+    async fn end(&self, fence: Fence, ending: Ending) -> Result<Vec<Recorded>, StoreError> {
+        self.fenced(fence, |row| match ending {
+            Ending::Completed => {
+                self.move_on(row, Happening::Finished);
+                Some(JobEvent::Completed)
+            }
+            Ending::Failed(error) => {
+                self.move_on(row, Happening::Broke);
+                row.job.error = Some(error.clone());
+                Some(JobEvent::Failed { error })
+            }
+        })
+    }
+
+    async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError> {
+        self.fenced(fence, |row| {
+            self.move_on(row, Happening::Requeued);
+            row.crash_streak += u32::from(reason == RequeueReason::EngineDied);
+            Some(JobEvent::Requeued { reason })
+        })
+    }
+
+    async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
+        let mut tables = self.tables();
+        let Some(row) = tables.jobs.get_mut(&id) else { return Ok(Cancelled::NotFound) };
+        if row.job.status.has_ended() {
+            let blob = row.job.audio.blob.clone();
+            tables.jobs.remove(&id);
+            tables.events.remove(&Stream::Job(id));
+            return Ok(Cancelled::Removed { blob });
+        }
+        self.move_on(row, Happening::CancelAsked);
+        row.epoch += 1;
+        let job = Box::new(row.job.clone());
+        let event = self.record(&mut tables, Event::Job(id, JobEvent::Cancelled));
+        Ok(Cancelled::Now { job, events: vec![event] })
+    }
+
+    async fn recover(&self) -> Result<Vec<Recorded>, StoreError> {
+        let mut tables = self.tables();
+        let mut left = vec![];
+        for row in tables.jobs.values_mut().filter(|row| row.job.status == Status::Running) {
+            self.move_on(row, Happening::Requeued);
+            row.epoch += 1;
+            left.push(row.job.id);
+        }
+        let reason = RequeueReason::Restart;
+        let requeued = |id| self.record(&mut tables, Event::Job(id, JobEvent::Requeued { reason }));
+        Ok(left.into_iter().map(requeued).collect())
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryStore {
+    async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError> {
+        Ok(self.record(&mut self.tables(), Event::Model(event)))
+    }
+
+    async fn events_after(
+        &self,
+        stream: Stream,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let tables = self.tables();
+        let log = tables.events.get(&stream).into_iter().flatten();
+        Ok(log.filter(|event| event.seq > after).take(limit as usize).cloned().collect())
+    }
+
+    async fn last_seq(&self, stream: Stream) -> Result<u64, StoreError> {
+        Ok(self.tables().events.get(&stream).map_or(0, |log| log.len() as u64))
+    }
+}
+
+#[async_trait]
+impl SubscriberStore for MemoryStore {
+    async fn subscribe(&self, url: &str) -> Result<Subscriber, StoreError> {
+        let mut tables = self.tables();
+        if let Some(known) = tables.subscribers.iter().find(|s| s.url == url) {
+            return Ok(known.clone());
+        }
+        let subscriber = Subscriber { id: Uuid::now_v7(), url: url.to_owned(), created_at: self.clock.now() };
+        tables.subscribers.push(subscriber.clone());
+        Ok(subscriber)
+    }
+
+    async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
+        Ok(self.tables().subscribers.clone())
+    }
+
+    async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let before = tables.subscribers.len();
+        tables.subscribers.retain(|s| s.id != id);
+        Ok(tables.subscribers.len() < before)
+    }
+}

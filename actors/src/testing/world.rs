@@ -1,0 +1,157 @@
+//! All actors together, over fakes: what a test of them starts with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use super::{FakeEngine, FakeProbe, FakeRecordings, MemoryStore, SentWebhooks, TransportFake};
+use crate::clock::Clock;
+use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
+use crate::domain::job::{Audio, BlobKey, Job, JobId, NewJob};
+use crate::domain::lifecycle::Policy;
+use crate::domain::options::Options;
+use crate::job::{JobHandle, JobParts, JobSettings, OnModelFailed};
+use crate::model::{ModelHandle, ModelParts, ModelStatus, State};
+use crate::notifier::NotifierHandle;
+use crate::ports::JobStore;
+
+pub(crate) struct World {
+    pub engine: Arc<FakeEngine>,
+    pub probe: Arc<FakeProbe>,
+    pub store: Arc<MemoryStore>,
+    pub model: ModelHandle,
+    pub notifier: NotifierHandle,
+    pub jobs: JobHandle,
+    pub sent: SentWebhooks,
+}
+
+/// How a world differs from the usual one: one worker, three chunks a job, an idle time that no test
+/// outlasts.
+pub(crate) struct Setting {
+    pub engine: FakeEngine,
+    pub idle_timeout: Option<Duration>,
+    pub unload_hold: Duration,
+    pub chunks: usize,
+    pub workers: usize,
+    pub max_queued: u64,
+    pub on_model_failed: OnModelFailed,
+    pub failing_webhooks: (usize, u16),
+    pub store: MemoryStore,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            engine: FakeEngine::default(),
+            idle_timeout: Some(Duration::from_secs(3600)),
+            unload_hold: Duration::ZERO,
+            chunks: 3,
+            workers: 1,
+            max_queued: 100,
+            on_model_failed: OnModelFailed::Wait,
+            failing_webhooks: (0, 500),
+            store: MemoryStore::default(),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn start(setting: Setting) -> Self {
+        let clock = Clock::start();
+        let (engine, probe) = (Arc::new(setting.engine), Arc::new(FakeProbe::default()));
+        let store = Arc::new(setting.store);
+        let (transport, sent) = TransportFake::new(setting.failing_webhooks.0, setting.failing_webhooks.1);
+        let notifier = NotifierHandle::start(store.clone(), clock, move || Box::new(transport));
+        let policy = Policy {
+            idle_timeout: setting.idle_timeout,
+            poll_interval: Duration::from_secs(3600),
+            unload_hold: setting.unload_hold,
+        };
+        let parts = ModelParts {
+            engine: engine.clone(),
+            memory: probe.clone(),
+            policy,
+            notifier: notifier.clone(),
+            clock,
+        };
+        let model = ModelHandle::start(parts, || {});
+        let jobs = JobHandle::start(JobParts {
+            store: store.clone(),
+            recordings: Arc::new(FakeRecordings { chunks: setting.chunks }),
+            model: model.clone(),
+            notifier: notifier.clone(),
+            settings: JobSettings {
+                workers: setting.workers,
+                max_queued: setting.max_queued,
+                on_model_failed: setting.on_model_failed,
+            },
+        });
+        Self { engine, probe, store, model, notifier, jobs, sent }
+    }
+
+    pub(crate) async fn submit(&self) -> Job {
+        self.jobs.submit(new_job()).await.unwrap()
+    }
+
+    pub(crate) async fn until_model(&self, wanted: impl FnMut(&ModelStatus) -> bool) -> ModelStatus {
+        self.model.watch().wait_for(wanted).await.unwrap().clone()
+    }
+
+    pub(crate) async fn until_state(&self, state: State) -> ModelStatus {
+        self.until_model(|status| status.state() == state).await
+    }
+
+    /// Follows a job from its beginning until an event satisfies `wanted`, or to its end.
+    pub(crate) async fn until_event(&self, id: JobId, wanted: impl Fn(&JobEvent) -> bool) -> Vec<JobEvent> {
+        let mut seen = vec![];
+        let mut events = std::pin::pin!(self.notifier.follow(Stream::Job(id), 0));
+        while let Some(event) = events.next().await {
+            let Event::Job(_, event) = event.unwrap().event.clone() else { continue };
+            let found = wanted(&event);
+            seen.push(event);
+            if found {
+                break;
+            }
+        }
+        seen
+    }
+
+    /// All events of a job, once it has ended.
+    pub(crate) async fn to_the_end(&self, id: JobId) -> Vec<JobEvent> {
+        self.until_event(id, JobEvent::is_last).await
+    }
+
+    pub(crate) async fn model_events(&self, count: usize) -> Vec<ModelEvent> {
+        let events = self.notifier.follow(Stream::Model, 0).take(count);
+        let events: Vec<_> = events.collect().await;
+        events.into_iter().filter_map(|e| model_event(&e.unwrap())).collect()
+    }
+
+    pub(crate) async fn job(&self, id: JobId) -> Job {
+        self.store.job(id).await.unwrap().unwrap()
+    }
+}
+
+fn model_event(event: &Recorded) -> Option<ModelEvent> {
+    match &event.event {
+        Event::Model(event) => Some(event.clone()),
+        Event::Job(..) => None,
+    }
+}
+
+pub(crate) fn new_job() -> NewJob {
+    let audio = Audio {
+        filename: Some("a.wav".into()),
+        bytes: 1,
+        sha256: "00".into(),
+        duration_secs: None,
+        blob: BlobKey("good".into()),
+    };
+    NewJob { id: JobId::new(), audio, options: Options::default(), metadata: None, webhook_url: None }
+}
+
+/// The names of events, for comparing whole histories.
+pub(crate) fn names(events: &[JobEvent]) -> Vec<&'static str> {
+    events.iter().map(JobEvent::name).collect()
+}

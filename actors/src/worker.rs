@@ -1,0 +1,50 @@
+//! Where transcription blocks: one thread a worker, nothing but the call into the engine.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::mpsc;
+
+use crate::domain::transcript::ChunkTranscript;
+use crate::model::Lease;
+use crate::ports::{CancelToken, ChunkWork, EngineFault};
+
+/// Transcribe one chunk. The lease is held for as long as the engine works on it.
+#[derive(Message)]
+#[rtype(result = "Result<ChunkTranscript, EngineFault>")]
+pub struct Transcribe {
+    pub lease: Arc<Lease>,
+    pub work: ChunkWork,
+    pub cancel: CancelToken,
+    /// Told the fraction of the chunk that is done, 0 to 1.
+    pub progress: mpsc::UnboundedSender<f32>,
+}
+
+/// N of these share one mailbox, which never holds more than N messages: the queue is the store's.
+pub struct WorkerActor;
+
+impl WorkerActor {
+    /// Starts `count` workers, each on a thread of its own.
+    pub fn start(count: usize) -> Addr<WorkerActor> {
+        SyncArbiter::start(count, || WorkerActor)
+    }
+}
+
+impl Actor for WorkerActor {
+    type Context = SyncContext<Self>;
+}
+
+impl Handler<Transcribe> for WorkerActor {
+    type Result = Result<ChunkTranscript, EngineFault>;
+
+    fn handle(&mut self, msg: Transcribe, _: &mut Self::Context) -> Self::Result {
+        let Transcribe { lease, work, cancel, progress } = msg;
+        let mut tell = |fraction| {
+            // Whoever asked may have stopped listening: the result says all there is to say.
+            let _ = progress.send(fraction);
+        };
+        catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&work, &cancel, &mut tell)))
+            .unwrap_or_else(|_| Err(EngineFault::Died { detail: "the engine panicked".into() }))
+    }
+}
