@@ -1,0 +1,170 @@
+//! What a layer may hold: known keys, values of the default's type and within bounds.
+
+use config::{Value, ValueKind};
+
+use super::error::Problem;
+use super::layers::Table;
+
+/// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
+pub const BOUNDS: [(&str, f64, f64); 24] = [
+    ("server.port", 0.0, 65_535.0),
+    ("server.max_upload_bytes", 1.0, BYTES),
+    ("server.shutdown_secs", 0.0, 3_600.0),
+    ("storage.keep_days", 0.0, 36_500.0),
+    ("model.idle_timeout_secs", -1.0, 315_360_000.0),
+    ("model.gpu_poll_interval_secs", 1.0, 86_400.0),
+    ("model.unload_hold_secs", 0.0, 86_400.0),
+    ("engine.workers", 1.0, 64.0),
+    ("engine.threads", 0.0, 1_024.0),
+    ("engine.memory_limit_bytes", 0.0, BYTES),
+    ("engine.gpu_device", 0.0, 63.0),
+    ("gpu.yield_below_free_bytes", 0.0, BYTES),
+    ("jobs.max_queued", 1.0, 1_000_000.0),
+    ("audio.max_secs", 1.0, 31_536_000.0),
+    ("decode.entropy_thold", 0.0, 10.0),
+    ("decode.loop_entropy", 0.0, 10.0),
+    ("decode.no_speech_thold", 0.0, 1.0),
+    ("decode.logprob_thold", -100.0, 0.0),
+    // The engine has at most eight decoders.
+    ("decode.beam_size", 1.0, 8.0),
+    ("decode.best_of", 1.0, 8.0),
+    ("decode.temperature_inc", 0.0, 1.0),
+    ("webhooks.timeout_secs", 1.0, 300.0),
+    ("openai.wait_secs", 1.0, 86_400.0),
+    ("wyoming.port", 0.0, 65_535.0),
+];
+/// 2^53: every whole number up to here is exact in JSON, too.
+const BYTES: f64 = 9_007_199_254_740_992.0;
+
+/// Moves what is wrong in `layer` from there to `problems`: what stays has the shape of `defaults`.
+pub fn admit(defaults: &Table, layer: &mut Table, problems: &mut Vec<Problem>) {
+    layer.retain(|section, value| {
+        let Some(known) = section_of(defaults, section) else {
+            problems.push(unknown(section, value, hint(defaults, section)));
+            return false;
+        };
+        let origin = origin(value);
+        let ValueKind::Table(keys) = &mut value.kind else {
+            let found = found(&value.kind);
+            problems.push(Problem::WrongType {
+                key: section.clone(),
+                expected: "a section with keys",
+                found,
+                origin,
+            });
+            return false;
+        };
+        keys.retain(|key, value| {
+            let path = format!("{section}.{key}");
+            let problem = match known.get(key) {
+                Some(default) => fault(&path, &default.kind, value),
+                None => Some(unknown(&path, value, hint(defaults, section))),
+            };
+            problem.map(|problem| problems.push(problem)).is_none()
+        });
+        true
+    });
+}
+
+fn fault(path: &str, default: &ValueKind, value: &Value) -> Option<Problem> {
+    if !same_type(default, &value.kind) {
+        let (expected, found) = (expected(default), found(&value.kind));
+        return Some(Problem::WrongType { key: path.to_owned(), expected, found, origin: origin(value) });
+    }
+    let number = number(&value.kind)?;
+    let (_, least, most) = BOUNDS.into_iter().find(|(key, ..)| *key == path)?;
+    if (least..=most).contains(&number) {
+        return None;
+    }
+    Some(Problem::OutOfRange { key: path.to_owned(), least, most, value: number, origin: origin(value) })
+}
+
+fn unknown(path: &str, value: &Value, hint: String) -> Problem {
+    Problem::UnknownKey { key: path.to_owned(), origin: origin(value), hint }
+}
+
+/// The names that would have been known in `section`, or the sections if it isn't one.
+pub fn hint(defaults: &Table, section: &str) -> String {
+    let list = |table: &Table| table.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    match section_of(defaults, section) {
+        Some(keys) => format!("[{section}] has {}", list(keys)),
+        None => format!("the sections are {}", list(defaults)),
+    }
+}
+
+pub fn lookup<'a>(defaults: &'a Table, section: &str, key: &str) -> Option<&'a Value> {
+    section_of(defaults, section)?.get(key)
+}
+
+fn section_of<'a>(table: &'a Table, section: &str) -> Option<&'a Table> {
+    match &table.get(section)?.kind {
+        ValueKind::Table(keys) => Some(keys),
+        ValueKind::Nil
+        | ValueKind::Boolean(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_)
+        | ValueKind::String(_)
+        | ValueKind::Array(_) => None,
+    }
+}
+
+pub fn origin(value: &Value) -> String {
+    value.origin().unwrap_or("default").to_owned()
+}
+
+/// A whole number will do where a fraction may stand; nothing else is converted.
+fn same_type(default: &ValueKind, given: &ValueKind) -> bool {
+    match (default, given) {
+        (ValueKind::String(_), ValueKind::String(_)) => true,
+        (ValueKind::Boolean(_), ValueKind::Boolean(_)) => true,
+        (ValueKind::Float(_), given) => number(given).is_some(),
+        (ValueKind::I64(_), ValueKind::Float(_)) => false,
+        (ValueKind::I64(_), given) => number(given).is_some(),
+        (ValueKind::Array(_), ValueKind::Array(items)) => {
+            items.iter().all(|item| matches!(item.kind, ValueKind::String(_)))
+        }
+        _ => false,
+    }
+}
+
+fn number(kind: &ValueKind) -> Option<f64> {
+    match kind {
+        ValueKind::I64(n) => Some(*n as f64),
+        ValueKind::U64(n) => Some(*n as f64),
+        ValueKind::I128(n) => Some(*n as f64),
+        ValueKind::U128(n) => Some(*n as f64),
+        ValueKind::Float(n) => Some(*n),
+        ValueKind::Nil
+        | ValueKind::Boolean(_)
+        | ValueKind::String(_)
+        | ValueKind::Array(_)
+        | ValueKind::Table(_) => None,
+    }
+}
+
+/// What a key with this default takes, in words.
+pub fn expected(default: &ValueKind) -> &'static str {
+    match default {
+        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => "a whole number",
+        ValueKind::Float(_) => "a number",
+        ValueKind::Boolean(_) => "true or false",
+        ValueKind::String(_) | ValueKind::Nil => "text in quotes",
+        ValueKind::Array(_) => "a list of texts",
+        ValueKind::Table(_) => "a section with keys",
+    }
+}
+
+fn found(kind: &ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Nil => "nothing",
+        ValueKind::Boolean(_) => "true or false",
+        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => "a whole number",
+        ValueKind::Float(_) => "a fraction",
+        ValueKind::String(_) => "text",
+        ValueKind::Array(_) => "a list",
+        ValueKind::Table(_) => "a section",
+    }
+}

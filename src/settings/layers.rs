@@ -1,0 +1,229 @@
+//! The layers that settings come from, each a table whose values know their origin.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+
+use super::error::Problem;
+use super::{check, manual};
+
+/// The section and key that each of the two names from the first system stands for.
+const PLAIN_NAMES: [(&str, &str, &str); 2] = [
+    ("IDLE_TIMEOUT_SECS", "model", "idle_timeout_secs"),
+    ("GPU_POLL_INTERVAL_SECS", "model", "gpu_poll_interval_secs"),
+];
+const PREFIX: &str = "VERBATIM__";
+const SEPARATOR: &str = "__";
+
+pub type Table = Map<String, Value>;
+
+/// Where to look for settings. Nothing else is looked at, so tests bring an environment of their own.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// The file of `--config`.
+    pub config_file: Option<PathBuf>,
+    pub env: BTreeMap<OsString, OsString>,
+    /// The folder of the profiles' files.
+    pub profile_dir: PathBuf,
+}
+
+impl Sources {
+    /// What a started program goes by: its environment, and `config/` in the working folder.
+    pub fn of_process(config_file: Option<PathBuf>) -> Self {
+        Self { config_file, env: std::env::vars_os().collect(), profile_dir: PathBuf::from("config") }
+    }
+}
+
+/// One layer, as the `config` crate takes it.
+#[derive(Debug, Clone)]
+pub struct Layer(pub Table);
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Table, ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// The compiled-in defaults.
+pub fn defaults() -> Result<Layer, Problem> {
+    let unreadable = |message| Problem::Unreadable {
+        path: PathBuf::from("config/default.toml"),
+        role: "compiled-in defaults",
+        message,
+    };
+    parse(manual::TEXT, FileFormat::Toml, "default").map(Layer).map_err(unreadable)
+}
+
+/// The layers above the defaults, the strongest last. What cannot be read goes to `problems`.
+///
+/// # Blocking
+/// Reads up to two small files.
+pub fn above(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>) -> Vec<Layer> {
+    let files = [profile(sources), config_file(sources)];
+    let mut layers = Vec::new();
+    for file in files {
+        match file {
+            Ok(Some(layer)) => layers.push(layer),
+            Ok(None) => {}
+            Err(problem) => problems.push(problem),
+        }
+    }
+    layers.push(environment(sources, defaults, problems));
+    layers.push(plain_names(sources, defaults, problems));
+    layers
+}
+
+fn profile(sources: &Sources) -> Result<Option<Layer>, Problem> {
+    let Some(name) = sources.env.get(OsStr::new("VERBATIM_PROFILE")).filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let name = name.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    // A profile is a name and no path: it cannot lead out of the folder.
+    if !name.chars().all(plain) || name.starts_with('.') {
+        return Err(Problem::BadProfile { name: name.into_owned() });
+    }
+    let path = sources.profile_dir.join(format!("{name}.toml"));
+    read(&path, FileFormat::Toml, "profile that VERBATIM_PROFILE names", "profile").map(Some)
+}
+
+fn config_file(sources: &Sources) -> Result<Option<Layer>, Problem> {
+    let Some(path) = &sources.config_file else { return Ok(None) };
+    let format = match path.extension().and_then(OsStr::to_str) {
+        Some("json") => FileFormat::Json,
+        Some("yaml" | "yml") => FileFormat::Yaml,
+        Some(_) | None => FileFormat::Toml,
+    };
+    read(path, format, "file of --config", "--config").map(Some)
+}
+
+fn read(path: &Path, format: FileFormat, role: &'static str, label: &str) -> Result<Layer, Problem> {
+    let unreadable = |message| Problem::Unreadable { path: path.to_owned(), role, message };
+    let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    parse(&text, format, &format!("{label} {}", path.display())).map(Layer).map_err(unreadable)
+}
+
+/// The table that `text` holds, each value labelled with its origin.
+fn parse(text: &str, format: FileFormat, origin: &str) -> Result<Table, String> {
+    let file = File::from_str(text, format);
+    let config =
+        Config::builder().add_source(file).build().map_err(|error| without_excerpt(&error.to_string()))?;
+    let table = config.cache.into_table().map_err(|error| error.to_string())?;
+    Ok(label(table, &origin.to_owned()))
+}
+
+/// Parsers show the line that they stumble over, and that line may hold a secret.
+fn without_excerpt(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !is_excerpt(line)).collect();
+    lines.join(": ")
+}
+
+fn is_excerpt(line: &str) -> bool {
+    let gutter = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+    line.is_empty() || gutter.starts_with('|')
+}
+
+fn label(table: Table, origin: &String) -> Table {
+    table
+        .into_iter()
+        .map(|(key, value)| match value.kind {
+            ValueKind::Table(inner) => {
+                (key, Value::new(Some(origin), ValueKind::Table(label(inner, origin))))
+            }
+            leaf => (key, Value::new(Some(origin), leaf)),
+        })
+        .collect()
+}
+
+/// `VERBATIM__SECTION__KEY`, in any case.
+fn environment(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>) -> Layer {
+    let mut layer = Table::new();
+    for (name, text) in &sources.env {
+        let shown = name.to_string_lossy();
+        let upper = shown.to_ascii_uppercase();
+        let Some(path) = upper.strip_prefix(PREFIX) else { continue };
+        let path = path.to_ascii_lowercase();
+        let (section, key) = path.split_once(SEPARATOR).unwrap_or((&path, ""));
+        match variable(&shown, text, section, key, defaults) {
+            Ok(value) => insert(&mut layer, section, key, value),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Layer(layer)
+}
+
+fn plain_names(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>) -> Layer {
+    let mut layer = Table::new();
+    for (name, section, key) in PLAIN_NAMES {
+        let Some(text) = sources.env.get(OsStr::new(name)) else { continue };
+        match variable(name, text, section, key, defaults) {
+            Ok(value) => insert(&mut layer, section, key, value),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Layer(layer)
+}
+
+fn insert(layer: &mut Table, section: &str, key: &str, value: Value) {
+    let section = layer.entry(section.to_owned()).or_insert_with(|| Value::new(None, Table::new()));
+    if let ValueKind::Table(keys) = &mut section.kind {
+        keys.insert(key.to_owned(), value);
+    }
+}
+
+/// A variable's text is read as the type that the key's default has: a name of digits stays a name.
+fn variable(name: &str, text: &OsStr, section: &str, key: &str, defaults: &Table) -> Result<Value, Problem> {
+    let origin = format!("environment {name}");
+    let path = if key.is_empty() { section.to_owned() } else { format!("{section}.{key}") };
+    let Some(default) = check::lookup(defaults, section, key) else {
+        return Err(Problem::UnknownKey { key: path, origin, hint: check::hint(defaults, section) });
+    };
+    let Some(text) = text.to_str() else {
+        return Err(Problem::Refused { key: path, message: "is not valid UTF-8".to_owned(), origin });
+    };
+    let Some(kind) = read_as(&default.kind, text) else {
+        let found = if text.is_empty() { "empty" } else { "other text" };
+        return Err(Problem::WrongType {
+            key: path,
+            expected: check::expected(&default.kind),
+            found,
+            origin,
+        });
+    };
+    Ok(Value::new(Some(&origin), kind))
+}
+
+fn read_as(default: &ValueKind, text: &str) -> Option<ValueKind> {
+    let word = text.trim();
+    match default {
+        ValueKind::String(_) => Some(ValueKind::String(text.to_owned())),
+        ValueKind::I64(_) => word.parse().ok().map(ValueKind::I64),
+        ValueKind::Float(_) => word.parse().ok().map(ValueKind::Float),
+        ValueKind::Boolean(_) => truth(word).map(ValueKind::Boolean),
+        ValueKind::Array(_) => {
+            let items = word.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Some(ValueKind::from(items.map(str::to_owned).collect::<Vec<_>>()))
+        }
+        // No default is of these kinds.
+        ValueKind::Nil
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Table(_) => None,
+    }
+}
+
+fn truth(word: &str) -> Option<bool> {
+    match word.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,112 @@
+//! What types and bounds cannot say of the settings.
+
+use secrecy::ExposeSecret;
+
+use super::error::{Problem, SettingsError};
+use super::layers::Table;
+use super::schema::{AuthMode, Settings};
+use super::{check, manual};
+
+const SHORTEST_KEY: usize = 16;
+/// 24 to 64 bytes, as Standard Webhooks asks for, in base64.
+const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=88;
+
+/// # Errors
+/// Everything that is wrong, each with the origin that `merged` tells.
+pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError> {
+    let faults =
+        [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
+    let faults = faults.into_iter().chain([secret(settings), wyoming(settings), level(settings)]);
+    let problems: Vec<Problem> = faults
+        .flatten()
+        .map(|(path, message)| {
+            let (section, key) = path.split_once('.').unwrap_or((path, ""));
+            let origin = check::lookup(merged, section, key).map_or("default".to_owned(), check::origin);
+            Problem::Refused { key: path.to_owned(), message, origin }
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(SettingsError(problems)) }
+}
+
+type Fault = Option<(&'static str, String)>;
+
+fn fault_if(wrong: bool, key: &'static str, message: &str) -> Fault {
+    wrong.then(|| (key, message.to_owned()))
+}
+
+fn host(settings: &Settings) -> Fault {
+    let host = &settings.server.host;
+    let wrong = host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/');
+    fault_if(wrong, "server.host", "must be an IP address or a host name, without scheme and port")
+}
+
+fn storage(settings: &Settings) -> Fault {
+    fault_if(settings.storage.dir.as_os_str().is_empty(), "storage.dir", "must name a folder")
+}
+
+/// The name becomes part of a path and must not lead out of `model.dir`.
+fn model_name(settings: &Settings) -> Fault {
+    let name = &settings.model.name;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let unused = name.is_empty() && !settings.model.path.as_os_str().is_empty();
+    let wrong = !unused && (name.is_empty() || name.starts_with('.') || !name.chars().all(plain));
+    fault_if(
+        wrong,
+        "model.name",
+        "must be a model's name such as \"base.en\", of letters, digits, dots, dashes and underscores; to name a file set model.path",
+    )
+}
+
+fn source_url(settings: &Settings) -> Fault {
+    let url = &settings.model.source_url;
+    let wrong = !(url.starts_with("https://") || url.starts_with("http://"));
+    fault_if(wrong, "model.source_url", "must begin with https:// or http://")
+}
+
+fn auth(settings: &Settings) -> Fault {
+    let auth = &settings.auth;
+    if auth.keys.iter().any(|key| key.expose_secret().chars().count() < SHORTEST_KEY) {
+        return Some(("auth.keys", format!("every key needs at least {SHORTEST_KEY} characters")));
+    }
+    match auth.mode {
+        AuthMode::None => None,
+        AuthMode::Keys if auth.keys.is_empty() => {
+            fault_if(true, "auth.keys", "must hold a key when auth.mode is \"keys\"")
+        }
+        // Someone who asks for keys must not be left with an open port.
+        AuthMode::Keys => {
+            let checked =
+                manual::entries().iter().any(|entry| entry.key == "auth.mode" && entry.has_effect());
+            fault_if(
+                !checked,
+                "auth.mode",
+                "keys are not checked yet: use \"none\" and a proxy that checks them",
+            )
+        }
+    }
+}
+
+fn secret(settings: &Settings) -> Fault {
+    let secret = settings.webhooks.secret.expose_secret();
+    if secret.is_empty() {
+        return None;
+    }
+    let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let right = secret
+        .strip_prefix("whsec_")
+        .is_some_and(|rest| rest.chars().all(base64) && SECRET_CHARS.contains(&rest.len()));
+    fault_if(!right, "webhooks.secret", "must be whsec_ and 24 to 64 bytes in base64")
+}
+
+fn wyoming(settings: &Settings) -> Fault {
+    let port = settings.wyoming.port;
+    fault_if(
+        port != 0 && port == settings.server.port,
+        "wyoming.port",
+        "is server.port as well: choose another",
+    )
+}
+
+fn level(settings: &Settings) -> Fault {
+    crate::telemetry::filter(&settings.log.level).err().map(|error| ("log.level", error.reason().to_owned()))
+}

@@ -1,0 +1,221 @@
+//! The settings as types. What each key means stands in `config/default.toml`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::telemetry::LogFormat;
+
+/// Every setting, checked. `config/default.toml` has a value for each, so none is optional.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub server: Server,
+    pub storage: Storage,
+    pub model: Model,
+    pub engine: Engine,
+    pub gpu: Gpu,
+    pub jobs: Jobs,
+    pub audio: Audio,
+    pub decode: Decode,
+    pub auth: Auth,
+    pub webhooks: Webhooks,
+    pub openai: OpenAi,
+    pub wyoming: Wyoming,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub host: String,
+    pub port: u16,
+    pub max_upload_bytes: u64,
+    pub shutdown_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    pub dir: PathBuf,
+    /// 0: for ever.
+    pub keep_days: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Empty: `name` in `dir`.
+    pub path: PathBuf,
+    pub name: String,
+    pub dir: PathBuf,
+    pub source_url: String,
+    /// 0: at once, -1: never.
+    pub idle_timeout_secs: i64,
+    pub gpu_poll_interval_secs: u64,
+    pub unload_hold_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    pub isolation: Isolation,
+    pub workers: u32,
+    /// 0: the cores less one.
+    pub threads: u32,
+    /// 0: no limit.
+    pub memory_limit_bytes: u64,
+    pub use_gpu: bool,
+    pub gpu_device: u32,
+    pub flash_attn: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    Process,
+    Thread,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gpu {
+    /// 0: never.
+    pub yield_below_free_bytes: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jobs {
+    pub max_queued: u64,
+    pub on_model_failed: OnModelFailed,
+    pub reuse_results: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnModelFailed {
+    Wait,
+    Fail,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audio {
+    pub ffmpeg: Ffmpeg,
+    pub channels: Channels,
+    /// Empty: none.
+    pub vad_model: PathBuf,
+    pub max_secs: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ffmpeg {
+    Auto,
+    Off,
+    Required,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    Mix,
+    Split,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decode {
+    pub entropy_thold: f32,
+    pub loop_entropy: f32,
+    pub no_speech_thold: f32,
+    pub logprob_thold: f32,
+    pub beam_size: u32,
+    pub best_of: u32,
+    pub temperature_inc: f32,
+    pub condition_on_previous: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub mode: AuthMode,
+    pub keys: Vec<SecretString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMode {
+    None,
+    Keys,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Empty: none was given.
+    pub secret: SecretString,
+    pub allow_private: bool,
+    pub timeout_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenAi {
+    pub wait_secs: u64,
+    pub on_disconnect: OnDisconnect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisconnect {
+    Cancel,
+    Keep,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wyoming {
+    /// 0: off.
+    pub port: u16,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+impl Settings {
+    /// The model's id and its file, whether or not that exists. The id is `model.name`, or the stem
+    /// of `model.path` without a leading "ggml-".
+    pub fn model_file(&self) -> (String, PathBuf) {
+        self.model.file()
+    }
+}
+
+impl Model {
+    fn file(&self) -> (String, PathBuf) {
+        if self.path.as_os_str().is_empty() {
+            return (self.name.clone(), self.dir.join(format!("ggml-{}.bin", self.name)));
+        }
+        (id_of(&self.path), self.path.clone())
+    }
+
+    /// How long the model stays loaded without work; `None`: for ever.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        u64::try_from(self.idle_timeout_secs).ok().map(Duration::from_secs)
+    }
+}
+
+fn id_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+    match stem.strip_prefix("ggml-") {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        Some(_) | None => stem.into_owned(),
+    }
+}

@@ -1,0 +1,43 @@
+//! The service's own JSON: a job's `result`, and the segment that events carry.
+
+use actors::domain::transcript::{Segment, Word, text};
+use serde_json::{Value, json};
+
+use super::{Transcript, rounded};
+
+/// A job's `result`.
+pub fn result_json(transcript: &Transcript<'_>) -> Value {
+    json!({
+        "language": transcript.language,
+        "duration_secs": rounded(transcript.duration_secs),
+        "text": text(transcript.segments),
+        "segments": transcript.segments.iter().map(segment_json).collect::<Vec<_>>(),
+    })
+}
+
+/// A segment as jobs and events show it: times in seconds, rounded to milliseconds.
+pub fn segment_json(segment: &Segment) -> Value {
+    let words = segment.words.as_ref().map(|words| words.iter().map(word_json).collect::<Vec<_>>());
+    json!({
+        "id": segment.id,
+        "start": rounded(segment.start),
+        "end": rounded(segment.end),
+        "text": segment.text,
+        "words": words,
+        "flags": segment.flags,
+    })
+}
+
+fn word_json(word: &Word) -> Value {
+    json!({
+        "word": word.word,
+        "start": rounded(word.start),
+        "end": rounded(word.end),
+        "probability": decimal(word.probability),
+    })
+}
+
+/// Six decimals: all that the engine's number means, without the digits that widening it makes up.
+pub(super) fn decimal(value: f32) -> f64 {
+    (f64::from(value) * 1e6).round() / 1e6
+}

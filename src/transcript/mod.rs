@@ -1,0 +1,68 @@
+//! A transcript in the formats that clients ask for.
+//!
+//! Rendering never fails, whatever the text holds: a cue stays one cue, a row one row, and an empty
+//! transcript is a valid empty document.
+
+mod format;
+mod json;
+mod rows;
+mod subtitles;
+mod verbose;
+
+use actors::domain::language::Language;
+use actors::domain::options::Task;
+use actors::domain::transcript::{Segment, text};
+
+pub use format::{Format, UnknownFormat};
+pub use json::{result_json, segment_json};
+pub use verbose::{Granularity, UnknownGranularity, usage_json, verbose_json};
+
+/// What is rendered: a job's segments, all of them or those so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Transcript<'a> {
+    /// `None` where there was no speech to tell it from.
+    pub language: Option<Language>,
+    /// Length of the recording.
+    pub duration_secs: f64,
+    pub task: Task,
+    pub segments: &'a [Segment],
+}
+
+/// The whole document. `text` ends without a line break, so that it equals the job's own `text`.
+pub fn render(transcript: &Transcript<'_>, format: Format) -> String {
+    let segments = transcript.segments;
+    match format {
+        Format::Json => result_json(transcript).to_string(),
+        Format::Text => text(segments),
+        Format::Srt => subtitles::srt(segments),
+        Format::Vtt => subtitles::vtt(segments),
+        Format::VerboseJson => verbose_json(transcript, &verbose::all_there_is(segments)).to_string(),
+        Format::Tsv => rows::tsv(segments),
+    }
+}
+
+/// Seconds as whole milliseconds; what is no time at all counts as 0.
+fn millis(secs: f64) -> u64 {
+    // The conversion saturates: negative and not-a-number become 0.
+    (secs * 1000.0).round() as u64
+}
+
+/// Seconds rounded to milliseconds.
+fn rounded(secs: f64) -> f64 {
+    millis(secs) as f64 / 1000.0
+}
+
+/// The text in one line: line breaks and control characters become spaces, runs of space one space.
+fn one_line(text: &str) -> String {
+    let spaced: String =
+        text.chars().map(|c| if c.is_control() || is_line_break(c) { ' ' } else { c }).collect();
+    spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The line breaks of Unicode that are no control characters.
+fn is_line_break(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests;
