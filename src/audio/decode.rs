@@ -1,0 +1,351 @@
+//! Decodes any recording into mono samples, one packet at a time.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use actors::ports::AudioError;
+use symphonia::core::audio::GenericAudioBufferRef;
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::registry::CodecRegistry;
+use symphonia::core::common::Limit;
+use symphonia::core::errors::Error;
+use symphonia::core::formats::probe::{Hint, Probe, ProbeOptions};
+use symphonia::core::formats::{FormatOptions, FormatReader, Track};
+use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource};
+use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::{Duration, TimeBase};
+use symphonia::default::{register_enabled_codecs, register_enabled_formats};
+use symphonia_adapter_libopus::OpusDecoder;
+
+use super::health::Health;
+use super::sniff::{self, HEAD_BYTES};
+
+const MAX_CHANNELS: usize = 8;
+const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+
+/// How much of something else may stand before the recording. Enough for the padding that old
+/// taggers leave; with more, any large file holds a frame header by chance.
+const PROBE_DEPTH: u32 = 64 * 1024;
+
+/// Packets that may fail before anything at all was decoded.
+const MAX_FAILED_AT_START: u64 = 200;
+
+/// Links of a chained stream that may follow each other without one packet.
+const MAX_EMPTY_LINKS: u32 = 64;
+
+/// Longest silence put in the place of a packet that cannot be decoded: a length that is itself
+/// corrupt must not become hours.
+const MAX_CONCEALED_SECS: f64 = 1.0;
+
+static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
+    let mut codecs = CodecRegistry::new();
+    register_enabled_codecs(&mut codecs);
+    codecs.register_audio_decoder::<OpusDecoder>();
+    codecs
+});
+
+static PROBE: LazyLock<Probe> = LazyLock::new(|| {
+    let mut probe =
+        Probe::new_with_options(&ProbeOptions { max_probe_depth: PROBE_DEPTH, ..ProbeOptions::default() });
+    register_enabled_formats(&mut probe);
+    probe
+});
+
+/// A recording being decoded: the first of its audio tracks that can be.
+///
+/// Holds one packet and its samples, whatever the recording's length. What cannot be decoded on the
+/// way is replaced by silence of the same length and counted, so that times stay true.
+pub struct AudioStream {
+    path: PathBuf,
+    access: Access,
+    reader: Box<dyn FormatReader>,
+    track: SelectedTrack,
+    planes: Vec<Vec<f32>>,
+    health: Health,
+    /// The rate of what was decoded last.
+    rate: Option<u32>,
+    ended: bool,
+}
+
+/// How the file is given to the demultiplexer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// With its length: what lies behind the samples (as an index does) is found.
+    Seekable,
+    /// As if from a pipe: some demultiplexers refuse a file that ends before their container says,
+    /// unless they cannot know.
+    Forward,
+}
+
+struct SelectedTrack {
+    id: u32,
+    decoder: Box<dyn AudioDecoder>,
+    time_base: Option<TimeBase>,
+    trims_itself: bool,
+}
+
+impl AudioStream {
+    /// Opens a file and finds out by its content what it is.
+    ///
+    /// # Blocking
+    /// Reads the beginning, and the end where a container keeps its index there.
+    pub fn open(path: &Path) -> Result<Self, AudioError> {
+        match Self::open_with(path, Access::Seekable) {
+            Err(error @ AudioError::Unsupported(_)) => {
+                Self::open_with(path, Access::Forward).map_err(|_| error)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_with(path: &Path, access: Access) -> Result<Self, AudioError> {
+        let file = open_recording(path)?;
+        let bytes = file.metadata().map_err(io_error)?.len();
+        let source: Box<dyn MediaSource> = match access {
+            Access::Seekable => Box::new(file),
+            Access::Forward => Box::new(ReadOnlySource::new(file)),
+        };
+        let source = MediaSourceStream::new(source, Default::default());
+        let reader = PROBE
+            .probe(&Hint::new(), source, FormatOptions::default(), metadata_options())
+            .map_err(|error| not_a_recording(&error))?;
+        let track = select_track(reader.tracks())?;
+        let health = Health::new(bytes, reader.format_info().short_name, declared_secs(&*reader, track.id));
+        let path = path.to_path_buf();
+        Ok(Self { path, access, reader, track, planes: Vec::new(), health, rate: None, ended: false })
+    }
+
+    /// Replaces `mono` by the next samples and gives their rate in Hz, or `None` at the end.
+    ///
+    /// Samples are finite and within [-1, 1]. A truncated recording ends where it is cut, with a
+    /// warning; one without a single sample is an error.
+    ///
+    /// # Blocking
+    /// Reads and decodes one packet.
+    pub fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
+        mono.clear();
+        let mut resets = 0;
+        while !self.ended {
+            match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id == self.track.id => {
+                    if let Some(rate) = self.decode(packet, mono)? {
+                        return Ok(Some(rate));
+                    }
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => self.ended = true,
+                Err(Error::ResetRequired) if resets < MAX_EMPTY_LINKS => {
+                    resets += 1;
+                    self.next_link();
+                }
+                Err(error) => {
+                    self.ended = true;
+                    self.health.cut_short(&error);
+                }
+            }
+        }
+        self.health.judge().map(|()| None).or_else(|error| self.start_again(error, mono))
+    }
+
+    /// A truncated file of which nothing came is read once more from the beginning, forward only.
+    fn start_again(&mut self, error: AudioError, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
+        if self.access == Access::Forward || !self.health.nothing_yet() {
+            return Err(error);
+        }
+        let Ok(again) = Self::open_with(&self.path, Access::Forward) else { return Err(error) };
+        *self = again;
+        self.next_block(mono).map_err(|_| error)
+    }
+
+    /// What was odd so far, one sentence each; complete once the end was reached.
+    pub fn warnings(&self) -> Vec<String> {
+        self.health.warnings()
+    }
+
+    /// `None` when the packet yields no samples (the first packets of some codecs).
+    fn decode(&mut self, mut packet: Packet, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
+        let lead = self.take_lead(&mut packet);
+        let reason = match self.track.decoder.decode(&packet) {
+            Ok(samples) => {
+                let rate = samples.spec().rate();
+                check_limits(&samples)?;
+                mix_down(&samples, &mut self.planes, mono);
+                self.health.decoded(packet.data.len(), mono.len(), rate);
+                drop_front(mono, lead);
+                self.rate = Some(rate);
+                return Ok((!mono.is_empty()).then_some(rate));
+            }
+            Err(error) => error.to_string(),
+        };
+        self.health.failed(reason);
+        if self.health.nothing_yet() && self.health.failures() >= MAX_FAILED_AT_START {
+            self.ended = true;
+        }
+        Ok(self.conceal(packet.block_dur(), mono))
+    }
+
+    /// Samples to drop from the front, because the encoder put them there: without that an MP3 is
+    /// 25 ms late. Only what the stream itself states counts. Trailing padding stays, being
+    /// an estimate where a variable bit rate goes without a header.
+    fn take_lead(&self, packet: &mut Packet) -> usize {
+        let lead = packet.trim_start;
+        if self.track.trims_itself {
+            // The decoder reads the same number from the codec's header and would drop it twice.
+            packet.trim_start = Duration::ZERO;
+            return 0;
+        }
+        let rate = self.rate.or(self.track.decoder.codec_params().sample_rate).unwrap_or(0);
+        self.frames(lead, rate)
+    }
+
+    /// Silence as long as the packet that failed.
+    fn conceal(&self, length: Duration, mono: &mut Vec<f32>) -> Option<u32> {
+        let rate = self.rate?;
+        mono.clear();
+        mono.resize(self.frames(length, rate), 0.0);
+        (!mono.is_empty()).then_some(rate)
+    }
+
+    fn frames(&self, length: Duration, rate: u32) -> usize {
+        let Some(time_base) = self.track.time_base else { return 0 };
+        let secs = time_base.calc_duration_saturating(length).as_secs_f64().min(MAX_CONCEALED_SECS);
+        (secs * f64::from(rate)).round() as usize
+    }
+
+    /// A chained stream begins anew, with tracks and decoders of its own.
+    fn next_link(&mut self) {
+        self.health.next_link();
+        match select_track(self.reader.tracks()) {
+            Ok(track) => self.track = track,
+            Err(error) => {
+                self.ended = true;
+                self.health.cut_short_by(error.to_string());
+            }
+        }
+    }
+}
+
+fn open_recording(path: &Path) -> Result<File, AudioError> {
+    let mut file = File::open(path).map_err(io_error)?;
+    let facts = file.metadata().map_err(io_error)?;
+    if !facts.is_file() {
+        return Err(AudioError::Io("it is not a regular file".into()));
+    }
+    if facts.len() == 0 {
+        return Err(AudioError::EmptyFile);
+    }
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    Read::by_ref(&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
+    if let Some(name) = sniff::name_unsupported(&head) {
+        return Err(AudioError::Unsupported(format!(
+            "not a recording that can be decoded: this is {name}; send WAV, MP3, FLAC, Ogg, Opus, M4A, MP4 or WebM"
+        )));
+    }
+    file.rewind().map_err(io_error)?;
+    Ok(file)
+}
+
+/// Pictures are skipped and tags kept short: nobody reads them, and they may be large.
+fn metadata_options() -> MetadataOptions {
+    MetadataOptions::default()
+        .limit_tag_bytes(Limit::Maximum(64 * 1024))
+        .limit_visual_bytes(Limit::Maximum(0))
+}
+
+/// The first audio track for which there is a decoder.
+fn select_track(tracks: &[Track]) -> Result<SelectedTrack, AudioError> {
+    let options = AudioDecoderOptions::default().gapless(false);
+    let mut refusal = None;
+    for track in tracks {
+        let Some(CodecParameters::Audio(params)) = &track.codec_params else { continue };
+        match CODECS.make_audio_decoder(params, &options) {
+            Ok(decoder) => {
+                let trims_itself = params.codec == CODEC_ID_OPUS;
+                return Ok(SelectedTrack { id: track.id, decoder, time_base: track.time_base, trims_itself });
+            }
+            Err(error) => refusal = Some(error),
+        }
+    }
+    Err(AudioError::Unsupported(match refusal {
+        Some(error) => {
+            format!("not a recording that can be decoded: its audio codec is not known here ({error})")
+        }
+        None => "not a recording that can be decoded: it has no audio track".into(),
+    }))
+}
+
+/// The container's own word on the track's length.
+fn declared_secs(reader: &dyn FormatReader, id: u32) -> Option<f64> {
+    let track = reader.tracks().iter().find(|track| track.id == id)?;
+    Some(track.time_base?.calc_duration_saturating(track.duration?).as_secs_f64())
+}
+
+fn check_limits(samples: &GenericAudioBufferRef<'_>) -> Result<(), AudioError> {
+    let (channels, rate) = (samples.num_planes(), samples.spec().rate());
+    if !(1..=MAX_CHANNELS).contains(&channels) {
+        let message = format!("the recording has {channels} channels: send one with 1 to {MAX_CHANNELS}");
+        return Err(AudioError::Unsupported(message));
+    }
+    if !RATES.contains(&rate) {
+        let message = format!(
+            "the recording has {rate} samples a second: send one with {} to {}",
+            RATES.start(),
+            RATES.end()
+        );
+        return Err(AudioError::Unsupported(message));
+    }
+    Ok(())
+}
+
+/// The mean of all channels.
+fn mix_down(samples: &GenericAudioBufferRef<'_>, planes: &mut Vec<Vec<f32>>, mono: &mut Vec<f32>) {
+    samples.copy_to_vecs_planar(planes);
+    mono.clear();
+    let mut planes = planes.iter();
+    if let Some(first) = planes.next() {
+        mono.extend_from_slice(first);
+    }
+    for plane in planes {
+        for (sum, sample) in mono.iter_mut().zip(plane) {
+            *sum += sample;
+        }
+    }
+    let scale = 1.0 / samples.num_planes().max(1) as f32;
+    for sample in mono {
+        let value = *sample * scale;
+        *sample = if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 };
+    }
+}
+
+fn drop_front(samples: &mut Vec<f32>, count: usize) {
+    if count > 0 {
+        samples.drain(..count.min(samples.len()));
+    }
+}
+
+fn io_error(error: std::io::Error) -> AudioError {
+    AudioError::Io(error.to_string())
+}
+
+fn not_a_recording(error: &Error) -> AudioError {
+    match error {
+        Error::IoError(io) if io.kind() != ErrorKind::UnexpectedEof => AudioError::Io(io.to_string()),
+        Error::IoError(_) => AudioError::Unsupported(
+            "not a recording that can be decoded: the file ends before any audio begins".into(),
+        ),
+        Error::Unsupported("isomp4: missing moov atom") => AudioError::Unsupported(
+            "not a recording that can be decoded: the file is cut off before its index; send all of it"
+                .into(),
+        ),
+        // What it says of the inside ("core (probe): …") is of no use to the owner.
+        Error::Unsupported(what) if what.starts_with("core") => AudioError::Unsupported(
+            "not a recording that can be decoded: its format is not known here".into(),
+        ),
+        other => AudioError::Unsupported(format!("not a recording that can be decoded: {other}")),
+    }
+}

@@ -1,0 +1,151 @@
+//! Keeps count of what went wrong while decoding, and judges the recording by it.
+
+use std::io::ErrorKind;
+
+use actors::ports::AudioError;
+use symphonia::core::errors::Error;
+
+/// Formats that are found by a frame header of a few bits, which turns up in any data.
+const FOUND_BY_SYNC: [&str; 4] = ["mp1", "mp2", "mp3", "aac"];
+
+/// A real elementary stream is nothing but frames. Below this part of the file, what was found are
+/// chance hits in something else (tags and damaged stretches stay well above).
+const LEAST_FRAMED_PART: f64 = 0.3;
+
+/// A tag with pictures may be most of a short file: this much needs no frames.
+const TAG_ALLOWANCE: f64 = 4.0 * 1024.0 * 1024.0;
+
+/// Differences from the declared length that are worth a word: both must be exceeded.
+const MISSING_SECS: f64 = 1.0;
+const MISSING_PART: f64 = 0.02;
+
+const WAVE: &str = "wave";
+
+/// What happened to one recording so far.
+pub struct Health {
+    file_bytes: u64,
+    format: &'static str,
+    declared_secs: Option<f64>,
+    decoded_secs: f64,
+    packets: u64,
+    packet_bytes: u64,
+    failures: u64,
+    first_failure: Option<String>,
+    cut_short: Option<String>,
+}
+
+impl Health {
+    pub fn new(file_bytes: u64, format: &'static str, declared_secs: Option<f64>) -> Self {
+        Self {
+            file_bytes,
+            format,
+            // Without a header the length of such a stream is an estimate.
+            declared_secs: declared_secs.filter(|_| !FOUND_BY_SYNC.contains(&format)),
+            decoded_secs: 0.0,
+            packets: 0,
+            packet_bytes: 0,
+            failures: 0,
+            first_failure: None,
+            cut_short: None,
+        }
+    }
+
+    pub fn decoded(&mut self, bytes: usize, samples: usize, rate: u32) {
+        self.packets += 1;
+        self.packet_bytes += bytes as u64;
+        self.decoded_secs += samples as f64 / f64::from(rate);
+    }
+
+    pub fn failed(&mut self, reason: String) {
+        self.packets += 1;
+        self.failures += 1;
+        self.first_failure.get_or_insert(reason);
+    }
+
+    pub fn cut_short(&mut self, error: &Error) {
+        self.cut_short_by(match error {
+            Error::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => "it is truncated".into(),
+            other => other.to_string(),
+        });
+    }
+
+    pub fn cut_short_by(&mut self, reason: String) {
+        self.cut_short.get_or_insert(reason);
+    }
+
+    /// Another recording follows in the same file: the declared length was the first one's.
+    pub fn next_link(&mut self) {
+        self.declared_secs = None;
+    }
+
+    pub fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    pub fn nothing_yet(&self) -> bool {
+        self.decoded_secs == 0.0
+    }
+
+    /// Whether what was decoded, up to the end, is a recording at all.
+    pub fn judge(&self) -> Result<(), AudioError> {
+        if self.nothing_yet() {
+            return Err(match (&self.first_failure, &self.cut_short) {
+                (Some(reason), _) => {
+                    AudioError::Corrupt(format!("nothing in the recording can be decoded: {reason}"))
+                }
+                (None, Some(reason)) => {
+                    AudioError::Corrupt(format!("the recording holds no audio: {reason}"))
+                }
+                (None, None) => AudioError::NoSamples,
+            });
+        }
+        if self.is_chance_hit() {
+            return Err(AudioError::Unsupported(
+                "not a recording that can be decoded: its format is not known here".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// One sentence for each thing that the owner should know.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.was_streamed() {
+            // It ends where it ends.
+        } else if let Some(reason) = &self.cut_short {
+            warnings.push(format!("the recording stops early, after {:.1} s: {reason}", self.decoded_secs));
+        } else if let Some(declared) = self.declared_secs.filter(|declared| self.is_short_of(*declared)) {
+            warnings.push(format!(
+                "the recording is {declared:.1} s long by its own account, but {:.1} s could be decoded",
+                self.decoded_secs
+            ));
+        }
+        if self.failures > 0 {
+            let reason = self.first_failure.as_deref().unwrap_or_default();
+            warnings.push(format!(
+                "{} of {} packets could not be decoded and were taken as silence: {reason}",
+                self.failures, self.packets
+            ));
+        }
+        warnings
+    }
+
+    /// Whoever writes a WAVE file into a pipe cannot know its length, and states none.
+    fn was_streamed(&self) -> bool {
+        self.format == WAVE && self.declared_secs.is_none()
+    }
+
+    fn is_short_of(&self, declared: f64) -> bool {
+        let missing = declared - self.decoded_secs;
+        missing > MISSING_SECS && missing > MISSING_PART * declared
+    }
+
+    fn is_chance_hit(&self) -> bool {
+        let framed = self.packet_bytes as f64 / self.file_bytes.max(1) as f64;
+        let unframed = self.file_bytes as f64 - self.packet_bytes as f64;
+        let mostly_failed = self.failures * 2 > self.packets;
+        FOUND_BY_SYNC.contains(&self.format)
+            && framed < LEAST_FRAMED_PART
+            && (mostly_failed || unframed > TAG_ALLOWANCE || self.decoded_secs < 1.0)
+    }
+}

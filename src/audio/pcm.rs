@@ -1,0 +1,117 @@
+//! A recording as the engine hears it: one stream of samples at 16 kHz, read forward.
+
+use std::path::Path;
+
+use actors::domain::audio::Span;
+use actors::ports::AudioError;
+
+use super::decode::AudioStream;
+use super::resample::{Resampler, Stretch};
+
+/// Decoded and resampled samples, a block at a time. A change of rate on the way (as between the
+/// links of a chained stream) starts a new resampler; times go on.
+pub struct Pcm {
+    stream: AudioStream,
+    resampler: Option<Resampler>,
+    mono: Vec<f32>,
+    ready: Stretch,
+    floor: u64,
+    ended: bool,
+}
+
+impl Pcm {
+    /// # Blocking
+    /// See [`AudioStream::open`].
+    pub fn open(path: &Path) -> Result<Self, AudioError> {
+        let stream = AudioStream::open(path)?;
+        Ok(Self {
+            stream,
+            resampler: None,
+            mono: Vec::new(),
+            ready: Stretch::default(),
+            floor: 0,
+            ended: false,
+        })
+    }
+
+    /// The next samples in order; an empty slice is not the end, `None` is.
+    ///
+    /// # Blocking
+    /// Decodes one packet.
+    pub fn next_block(&mut self) -> Result<Option<&[f32]>, AudioError> {
+        self.ready.drop_before(self.ready.end());
+        if self.ended {
+            return Ok(None);
+        }
+        self.advance()?;
+        Ok(Some(&self.ready.samples))
+    }
+
+    /// The samples of one span. What lies before it is decoded but not resampled, and a span that
+    /// begins before the end of the last one is cut off there.
+    ///
+    /// # Blocking
+    /// Decodes everything up to the span's end.
+    pub fn read(&mut self, span: Span) -> Result<Vec<f32>, AudioError> {
+        self.floor = span.start;
+        if let Some(resampler) = &mut self.resampler {
+            resampler.skip_to(span.start);
+        }
+        self.ready.drop_before(span.start);
+        while self.position() < span.end && !self.ended {
+            self.advance()?;
+            self.ready.drop_before(span.start);
+        }
+        let wanted = span.end.saturating_sub(self.ready.start).min(self.ready.samples.len() as u64);
+        let samples = self.ready.samples.get(..wanted as usize).unwrap_or_default().to_vec();
+        self.ready.drop_before(span.end);
+        Ok(samples)
+    }
+
+    /// Samples that came out so far, those that were skipped too.
+    pub fn position(&self) -> u64 {
+        self.resampler.as_ref().map_or(0, Resampler::position)
+    }
+
+    /// The recording's length once its end was reached. So few samples at so high a rate that they
+    /// are not one at 16 kHz are none.
+    pub fn position_or_none(&self) -> Result<u64, AudioError> {
+        match self.position() {
+            0 => Err(AudioError::NoSamples),
+            samples => Ok(samples),
+        }
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        self.stream.warnings()
+    }
+
+    fn advance(&mut self) -> Result<(), AudioError> {
+        let Some(rate) = self.stream.next_block(&mut self.mono)? else { return self.finish() };
+        if self.resampler.as_ref().is_none_or(|resampler| resampler.rate() != rate) {
+            self.change_rate(rate)?;
+        }
+        match &mut self.resampler {
+            Some(resampler) => resampler.push(&self.mono, &mut self.ready),
+            None => Ok(()),
+        }
+    }
+
+    fn change_rate(&mut self, rate: u32) -> Result<(), AudioError> {
+        if let Some(last) = &mut self.resampler {
+            last.finish(&mut self.ready)?;
+        }
+        let mut fresh = Resampler::new(rate, self.position())?;
+        fresh.skip_to(self.floor);
+        self.resampler = Some(fresh);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), AudioError> {
+        self.ended = true;
+        match &mut self.resampler {
+            Some(resampler) => resampler.finish(&mut self.ready),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Names what a file is when it is something that cannot be decoded here.
+//!
+//! A demultiplexer that scans for a frame header finds one by chance in almost any large file, and a
+//! transport stream then "decodes" to a few milliseconds of noise. So what is known to be something
+//! else is refused by its own name before anything scans it.
+
+/// Bytes from the file's beginning that [`name_unsupported`] wants to see.
+pub const HEAD_BYTES: usize = 4096;
+
+/// Signatures at fixed places: offset, bytes, what the file is.
+const SIGNATURES: &[(usize, &[u8], &str)] = &[
+    (8, b"AVI ", "an AVI video"),
+    (0, b"FLV\x01", "a Flash video (FLV)"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file (ASF, WMA or WMV)"),
+    (0, b"RF64", "an RF64 file"),
+    (0, b"BW64", "a BW64 file"),
+    (0, b"riff\x2e\x91\xcf\x11", "a Wave64 (W64) file"),
+    (0, b"\x00\x00\x01\xba", "an MPEG program stream"),
+    (0, b"#!AMR", "an AMR recording"),
+    (0, b".snd", "a Sun AU file"),
+    (0, b"\x0b\x77", "an AC-3 stream"),
+    (0, b"wvpk", "a WavPack file"),
+    (0, b"MAC ", "a Monkey's Audio file"),
+    (0, b"TTA1", "a TTA file"),
+    (0, b"MPCK", "a Musepack file"),
+    (0, b"MP+", "a Musepack file"),
+    (0, b"DSD ", "a DSD file"),
+    (0, b"FRM8", "a DSD file"),
+    (0, b".RMF", "a RealMedia file"),
+    (0, b"MThd", "a MIDI file"),
+    (0, b"#EXTM3U", "a playlist"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\xfd7zXZ\x00", "an xz archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"GIF8", "a GIF picture"),
+    (8, b"WEBP", "a WebP picture"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"MZ", "a program"),
+    (0, b"SQLite format 3\0", "a database"),
+];
+
+/// What the file is, if its first bytes are those of something that cannot be decoded.
+pub fn name_unsupported(head: &[u8]) -> Option<&'static str> {
+    if let Some((_, _, name)) = SIGNATURES.iter().find(|(at, bytes, _)| has_at(head, *at, bytes)) {
+        return Some(name);
+    }
+    if is_transport_stream(head) {
+        return Some("an MPEG transport stream");
+    }
+    is_text(head).then_some("a text file")
+}
+
+fn has_at(head: &[u8], at: usize, bytes: &[u8]) -> bool {
+    head.get(at..).is_some_and(|rest| rest.starts_with(bytes))
+}
+
+/// Sync bytes one packet apart: plain (188 bytes a packet), with time codes before (192, as cameras
+/// write them) or with parity behind (204).
+fn is_transport_stream(head: &[u8]) -> bool {
+    let synced = |start: usize, packet: usize| (0..3).all(|n| head.get(start + n * packet) == Some(&0x47));
+    synced(0, 188) || synced(4, 192) || synced(0, 204)
+}
+
+/// No recording begins with this much text. Bytes above 0x7f count as text: UTF-8 has them.
+fn is_text(head: &[u8]) -> bool {
+    let control = |b: &u8| *b == 0x7f || (*b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b));
+    std::str::from_utf8(valid_prefix(head)).is_ok() && head.len() >= 16 && !head.iter().any(control)
+}
+
+/// `head` without the last few bytes, which may be the beginning of a longer character.
+fn valid_prefix(head: &[u8]) -> &[u8] {
+    match std::str::from_utf8(head) {
+        Err(error) if head.len() - error.valid_up_to() < 4 => head.get(..error.valid_up_to()).unwrap_or(head),
+        Ok(_) | Err(_) => head,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transport_stream_is_named_whatever_its_packet_size() {
+        for (start, packet) in [(0, 188), (4, 192), (0, 204)] {
+            let mut head = vec![0u8; HEAD_BYTES];
+            for at in (start..HEAD_BYTES).step_by(packet) {
+                head[at] = 0x47;
+            }
+            assert_eq!(name_unsupported(&head), Some("an MPEG transport stream"));
+        }
+    }
+
+    #[test]
+    fn avi_is_told_from_wave_though_both_are_riff() {
+        assert_eq!(name_unsupported(b"RIFF\0\0\0\0AVI LIST"), Some("an AVI video"));
+        assert_eq!(name_unsupported(b"RIFF\0\0\0\0WAVEfmt "), None);
+    }
+
+    #[test]
+    fn text_is_named_even_when_cut_inside_a_character() {
+        let mut text = "déjà vu ".repeat(600).into_bytes();
+        text.truncate(HEAD_BYTES);
+        assert_eq!(name_unsupported(&text), Some("a text file"));
+        assert_eq!(name_unsupported(&text[..4090]), Some("a text file"));
+    }
+
+    #[test]
+    fn heads_shorter_than_a_signature_are_not_named() {
+        for head in [&b""[..], b"R", b"RIFF", b"\0\0\0"] {
+            assert_eq!(name_unsupported(head), None);
+        }
+    }
+}

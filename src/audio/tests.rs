@@ -1,0 +1,268 @@
+//! The room as a whole, on the bundled recordings and on files written here byte by byte.
+
+use std::fs;
+
+use super::*;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/audio/");
+const SPOKEN: [&str; 8] = [
+    "en_short.wav",
+    "en_phrases.wav",
+    "de_phrases.wav",
+    "es_phrases.wav",
+    "fr_phrases.wav",
+    "en_dense.wav",
+    "en_stereo44k.mp3",
+    "long.ogg",
+];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(FIXTURES).join(name)
+}
+
+fn plan(path: &Path) -> Result<Plan, AudioError> {
+    plan_file(path, &AudioSettings::default(), &CancelToken::default())
+}
+
+fn plan_bytes(bytes: &[u8]) -> Result<Plan, AudioError> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), bytes).unwrap();
+    let probed = probe_file(file.path());
+    let planned = plan(file.path());
+    if planned.is_ok() {
+        probed.expect("what can be planned can be probed");
+    }
+    planned
+}
+
+fn all_chunks(path: &Path, plan: &Plan, first: usize) -> Vec<std::sync::Arc<[f32]>> {
+    chunks_of_file(path, plan, first).unwrap().map(|chunk| chunk.unwrap()).collect()
+}
+
+/// A wave file of 16 bits with the given samples, interleaved.
+fn wave(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
+    let data = samples.len() as u32 * 2;
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16u32.to_le_bytes());
+    bytes.extend(1u16.to_le_bytes());
+    bytes.extend(channels.to_le_bytes());
+    bytes.extend(rate.to_le_bytes());
+    bytes.extend((rate * u32::from(channels) * 2).to_le_bytes());
+    bytes.extend((channels * 2).to_le_bytes());
+    bytes.extend(16u16.to_le_bytes());
+    bytes.extend(b"data");
+    bytes.extend(data.to_le_bytes());
+    bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    bytes
+}
+
+/// Noise that is the same everywhere.
+fn noise(count: usize) -> Vec<i16> {
+    let mut state = 0x2545_f491_u32;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 18) as i16 - 8_192
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn true_segments(name: &str) -> Vec<(f64, f64)> {
+    let truth: serde_json::Value = serde_json::from_slice(&fs::read(fixture("truth.json")).unwrap()).unwrap();
+    let segments = truth[name]["segments"].as_array().unwrap();
+    segments.iter().map(|s| (s["start"].as_f64().unwrap(), s["end"].as_f64().unwrap())).collect()
+}
+
+#[test]
+fn every_true_segment_lies_within_one_chunk() {
+    for name in SPOKEN {
+        let plan = plan(&fixture(name)).unwrap();
+        assert_eq!(plan.warnings, Vec::<String>::new(), "{name}");
+        for (start, end) in true_segments(name) {
+            let held = plan.chunks.iter().any(|c| c.start_secs() <= start && end <= c.end_secs());
+            assert!(held, "{name}: {start} to {end} is in no chunk of {:?}", plan.chunks);
+        }
+    }
+}
+
+#[test]
+fn the_length_is_the_recordings() {
+    for (name, secs) in [("long.ogg", 218.86), ("en_dense.wav", 20.17), ("en_stereo44k.mp3", 3.84)] {
+        let found = plan(&fixture(name)).unwrap().duration_secs();
+        assert!((found - secs).abs() < 0.05, "{name}: {found} s");
+    }
+}
+
+#[test]
+fn silence_and_noise_have_no_chunk() {
+    for name in ["silence.wav", "noise.wav"] {
+        assert_eq!(plan(&fixture(name)).unwrap().chunks, []);
+    }
+    let loud = plan_bytes(&wave(16_000, 1, &noise(80_000))).unwrap();
+    assert_eq!((loud.samples, loud.chunks), (80_000, vec![]));
+}
+
+#[test]
+fn speech_at_a_tenth_of_its_level_is_planned_all_the_same() {
+    let path = fixture("en_phrases.wav");
+    let bytes = fs::read(&path).unwrap();
+    let samples = bytes[bytes.len() - 2 * 163_072..].chunks_exact(2);
+    let quiet: Vec<i16> = samples.map(|b| i16::from_le_bytes([b[0], b[1]]) / 10).collect();
+    let plan = plan_bytes(&wave(16_000, 1, &quiet)).unwrap();
+    for (start, end) in true_segments("en_phrases.wav") {
+        assert!(plan.chunks.iter().any(|c| c.start_secs() <= start && end <= c.end_secs()));
+    }
+}
+
+#[test]
+fn a_chunks_samples_are_the_same_whichever_chunk_comes_first() {
+    let path = fixture("long.ogg");
+    let plan = plan(&path).unwrap();
+    let all = all_chunks(&path, &plan, 0);
+    assert_eq!(all.len(), plan.chunks.len());
+    for (chunk, span) in all.iter().zip(&plan.chunks) {
+        assert_eq!(chunk.len() as u64, span.samples());
+        assert!(chunk.iter().all(|s| s.is_finite() && s.abs() <= 1.0));
+    }
+    for first in [1, 4, plan.chunks.len() - 1] {
+        assert_eq!(all_chunks(&path, &plan, first), all[first..]);
+    }
+    assert!(all_chunks(&path, &plan, plan.chunks.len()).is_empty());
+}
+
+#[test]
+fn a_span_holds_exactly_its_samples() {
+    let samples: Vec<i16> = (0..32_000).map(|n| (n % 30_000) as i16).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), wave(16_000, 1, &samples)).unwrap();
+    let chunks = vec![
+        actors::domain::audio::Span { start: 100, end: 5_000 },
+        actors::domain::audio::Span { start: 5_000, end: 20_001 },
+    ];
+    let plan = Plan { samples: 32_000, chunks, warnings: Vec::new() };
+    let read = all_chunks(file.path(), &plan, 0);
+    let wanted = |range: std::ops::Range<usize>| -> Vec<f32> {
+        samples[range].iter().map(|s| f32::from(*s) / 32_768.0).collect()
+    };
+    assert_eq!(&read[0][..], wanted(100..5_000));
+    assert_eq!(&read[1][..], wanted(5_000..20_001));
+}
+
+#[test]
+fn channels_are_mixed_to_their_mean() {
+    let stereo: Vec<i16> = (0..1_000).flat_map(|_| [8_192, -4_096]).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), wave(16_000, 2, &stereo)).unwrap();
+    let chunks = vec![actors::domain::audio::Span { start: 0, end: 1_000 }];
+    let plan = Plan { samples: 1_000, chunks, warnings: Vec::new() };
+    assert!(all_chunks(file.path(), &plan, 0)[0].iter().all(|s| *s == 0.0625));
+}
+
+#[test]
+fn a_truncated_recording_is_planned_up_to_the_cut_with_a_warning() {
+    let whole = fs::read(fixture("en_dense.wav")).unwrap();
+    let plan = plan_bytes(&whole[..whole.len() / 2]).unwrap();
+    assert!((plan.duration_secs() - 10.08).abs() < 0.05);
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+    let whole = fs::read(fixture("long.ogg")).unwrap();
+    let plan = plan_bytes(&whole[..whole.len() / 2]).unwrap();
+    assert!(plan.duration_secs() > 90.0 && plan.duration_secs() < 130.0);
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+}
+
+#[test]
+fn a_wave_file_written_into_a_pipe_is_not_taken_for_truncated() {
+    let mut bytes = wave(16_000, 1, &[100; 20_000]);
+    bytes[4..8].fill(0xff);
+    bytes[40..44].fill(0xff);
+    let plan = plan_bytes(&bytes).unwrap();
+    assert_eq!((plan.samples, plan.warnings), (20_000, vec![]));
+}
+
+#[test]
+fn both_links_of_a_chained_stream_are_decoded() {
+    let link = fs::read(fixture("long.ogg")).unwrap();
+    let plan = plan_bytes(&[&link[..], &link[..]].concat()).unwrap();
+    assert!((plan.duration_secs() - 2.0 * 218.86).abs() < 0.1, "{}", plan.duration_secs());
+    assert_eq!(plan.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn what_is_no_recording_is_refused_with_a_sentence() {
+    let random: Vec<u8> = noise(100_000).iter().flat_map(|s| s.to_le_bytes()).collect();
+    for bytes in
+        [&b"x"[..], &b"hello, world. ".repeat(50), &random, &[0; 5_000], b"RIFF\x24\0\0\0AVI LIST", b"RIFF"]
+    {
+        match plan_bytes(bytes) {
+            Err(AudioError::Unsupported(message)) => {
+                assert!(message.starts_with("not a recording that can be decoded: "), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn emptiness_has_its_own_errors() {
+    assert_eq!(plan_bytes(b""), Err(AudioError::EmptyFile));
+    assert_eq!(plan_bytes(&wave(16_000, 1, &[])), Err(AudioError::NoSamples));
+    assert!(matches!(plan(Path::new("/no/such/file")), Err(AudioError::Io(_))));
+    assert!(matches!(plan(Path::new("/")), Err(AudioError::Io(_))));
+}
+
+#[test]
+fn rates_and_channels_outside_the_limits_are_named() {
+    for (rate, channels) in [(3_000, 1), (400_000, 1), (16_000, 9)] {
+        let Err(AudioError::Unsupported(message)) = plan_bytes(&wave(rate, channels, &[1; 9_000])) else {
+            panic!("{rate} Hz, {channels} channels were taken");
+        };
+        assert!(message.contains("send one with"), "{message}");
+    }
+}
+
+#[test]
+fn a_recording_over_the_limit_is_refused_by_what_was_decoded() {
+    let settings = AudioSettings { max_secs: 10, ..AudioSettings::default() };
+    let refused = plan_file(&fixture("en_dense.wav"), &settings, &CancelToken::default());
+    assert!(matches!(refused, Err(AudioError::Unsupported(message)) if message.contains("10 s")));
+}
+
+#[test]
+fn a_cancelled_plan_is_given_up() {
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let given_up = plan_file(&fixture("long.ogg"), &AudioSettings::default(), &cancel);
+    assert_eq!(given_up, Err(AudioError::Cancelled));
+}
+
+#[test]
+fn a_file_that_shrank_since_it_was_planned_is_told() {
+    let path = fixture("en_short.wav");
+    let mut plan = plan(&path).unwrap();
+    plan.chunks[0].end = plan.samples + 1;
+    let mut chunks = chunks_of_file(&path, &plan, 0).unwrap();
+    assert!(matches!(chunks.next(), Some(Err(AudioError::Corrupt(_)))));
+    assert!(chunks.next().is_none());
+}
+
+#[test]
+fn every_prefix_of_a_recording_ends_in_a_plan_or_an_error() {
+    for name in ["en_short.wav", "en_stereo44k.mp3"] {
+        let whole = fs::read(fixture(name)).unwrap();
+        for length in (0..200).chain((200..whole.len()).step_by(whole.len() / 40)) {
+            let _ = plan_bytes(&whole[..length]);
+        }
+    }
+}
+
+#[test]
+fn the_port_reads_the_file_that_the_key_names() {
+    let files = AudioFiles::new(PathBuf::from(FIXTURES), AudioSettings::default());
+    let blob = BlobKey("en_short.wav".into());
+    files.probe(&blob).unwrap();
+    let plan = files.plan(&blob, &CancelToken::default()).unwrap();
+    assert_eq!(files.chunks(&blob, &plan, 0).unwrap().count(), plan.chunks.len());
+}
