@@ -1,0 +1,165 @@
+//! A child process, its last words, and how it ended.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use tracing::debug;
+
+use crate::engine::protocol::COMMAND;
+
+/// Bounds how long a neighbour on the cores can hold up threads that wait for each other; costs 3 %
+/// on a quiet machine. `MALLOC_MMAP_THRESHOLD_` keeps freed buffers from staying in the heap.
+/// `GGML_NO_BACKTRACE` keeps a failed assertion from starting a debugger. The last lets an idle GPU
+/// clock down.
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("GOMP_SPINCOUNT", "5000"),
+    ("MALLOC_MMAP_THRESHOLD_", "131072"),
+    ("GGML_NO_BACKTRACE", "1"),
+    ("CUDA_DISABLE_PERF_BOOST", "1"),
+];
+
+/// Of 1000: when memory runs out the kernel takes the engine, not the service.
+const OOM_SCORE: &str = "500";
+
+/// Starts `program engine-worker` with pipes to all three ends.
+pub(super) fn spawn(program: &Path) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command.arg(COMMAND).envs(ENVIRONMENT);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Ctrl-C goes to the whole group of the terminal: the service finishes its chunk first.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let child = command.spawn()?;
+    if let Err(error) = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), OOM_SCORE) {
+        debug!(%error, "the engine's score for the out-of-memory killer stays as it is");
+    }
+    Ok(child)
+}
+
+const KEPT_LINES: usize = 20;
+const LONGEST_LINE: u64 = 4096;
+
+/// The last lines that a child wrote to stderr.
+#[derive(Clone, Default)]
+pub(super) struct LastWords(Arc<Mutex<VecDeque<String>>>);
+
+impl LastWords {
+    /// Reads stderr to its end, logging it. The thread ends with the child.
+    pub(super) fn listen(&self, pid: u32, stderr: ChildStderr) -> io::Result<JoinHandle<()>> {
+        let words = self.clone();
+        thread::Builder::new().name("engine-stderr".into()).spawn(move || {
+            let mut stderr = BufReader::new(stderr);
+            let mut line = Vec::new();
+            // A read in pieces: a child that never ends its line must not fill the memory.
+            while let Ok(1..) = stderr.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+                words.add(pid, String::from_utf8_lossy(&line).trim_end());
+                line.clear();
+            }
+        })
+    }
+
+    fn add(&self, pid: u32, line: &str) {
+        if line.is_empty() {
+            return;
+        }
+        debug!(engine.pid = pid, "{line}");
+        let mut lines = self.lines();
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line.to_owned());
+    }
+
+    fn lines(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ending(&self, status: Option<ExitStatus>) -> End {
+        End { status, lines: self.lines().iter().cloned().collect() }
+    }
+}
+
+/// How a child ended.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    status: Option<ExitStatus>,
+    lines: Vec<String>,
+}
+
+impl End {
+    /// Whether it says so itself, or was killed by the one who does that when memory is short.
+    pub(super) fn for_lack_of_memory(&self) -> bool {
+        const WORDS: [&str; 4] = ["out of memory", "failed to allocate", "bad_alloc", "ggml_assert(buffer)"];
+        self.killed()
+            || self.lines.iter().any(|line| {
+                let line = line.to_ascii_lowercase();
+                WORDS.iter().any(|word| line.contains(word))
+            })
+    }
+
+    #[cfg(unix)]
+    fn killed(&self) -> bool {
+        const SIGKILL: i32 = 9;
+        std::os::unix::process::ExitStatusExt::signal(&self.status.unwrap_or_default()) == Some(SIGKILL)
+    }
+
+    #[cfg(not(unix))]
+    fn killed(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "{status}")?,
+            None => f.write_str("it is gone")?,
+        }
+        // The reason comes first where one is given: lines about it follow.
+        let reason = self.lines.iter().find(|line| line.contains("GGML_ASSERT") || line.contains("panicked"));
+        match reason.or(self.lines.last()) {
+            Some(words) => write!(f, ", its last words: {words}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(lines: &[&str]) -> End {
+        End { status: None, lines: lines.iter().map(|line| (*line).to_owned()).collect() }
+    }
+
+    #[test]
+    fn a_failed_assertion_is_the_last_word() {
+        let end = end(&["loading", "ggml.c:12: GGML_ASSERT(x) failed", "more"]);
+        assert!(end.to_string().contains("GGML_ASSERT(x)"));
+    }
+
+    #[test]
+    fn lack_of_memory_is_recognised_by_its_words() {
+        assert!(
+            end(&["ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer"])
+                .for_lack_of_memory()
+        );
+        assert!(end(&["CUDA error: out of memory"]).for_lack_of_memory());
+        assert!(!end(&["GGML_ASSERT(n_dims < 5) failed"]).for_lack_of_memory());
+    }
+
+    #[test]
+    fn only_the_last_lines_are_kept() {
+        let words = LastWords::default();
+        for line in 0..100 {
+            words.add(1, &line.to_string());
+        }
+        assert_eq!(words.ending(None).lines.len(), KEPT_LINES);
+        assert!(words.ending(None).to_string().ends_with("99"));
+    }
+}

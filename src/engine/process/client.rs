@@ -1,0 +1,385 @@
+//! The service's end of the pipes: one engine process from its start to its end.
+
+use std::collections::HashMap;
+use std::io::BufReader;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use actors::domain::transcript::ChunkTranscript;
+use actors::ports::{CancelToken, ChunkWork, EngineFault, LoadFailure, LoadedModel, ModelFacts};
+use tracing::{debug, warn};
+
+use super::child::{self, End, LastWords};
+use crate::engine::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
+use crate::engine::{EngineConfig, describe, memory};
+
+/// How often flags are looked at while waiting.
+const POLL: Duration = Duration::from_millis(20);
+/// How long a process may take to end by itself once its stdin is closed. It does so at once unless
+/// it is stopped.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A running engine process. Dropping it ends the process too.
+pub(super) struct Client {
+    link: Arc<Link>,
+    config: EngineConfig,
+    startup: Mutex<Receiver<Startup>>,
+    facts: Mutex<Option<ModelFacts>>,
+    /// Ends when the process has ended and has been reaped.
+    reader: Mutex<Option<JoinHandle<()>>>,
+    learnt_bytes: Arc<AtomicU64>,
+}
+
+/// How a start ended.
+pub(super) enum Startup {
+    Loaded,
+    Failed(LoadFailure),
+    GivenUp,
+    Died(End),
+}
+
+/// What the reader and the callers share.
+struct Link {
+    pid: u32,
+    child: Mutex<Child>,
+    /// `None` once closed.
+    stdin: Mutex<Option<ChildStdin>>,
+    calls: Mutex<Calls>,
+    words: LastWords,
+}
+
+/// Chunks that wait for an answer.
+#[derive(Default)]
+struct Calls {
+    next_id: u64,
+    waiting: HashMap<u64, Sender<Reply>>,
+    /// Set when nothing is answered any more.
+    over: Option<Over>,
+    loaded: Option<ModelFacts>,
+    on_death: Option<Box<dyn FnOnce() + Send>>,
+}
+
+#[derive(Clone)]
+enum Over {
+    /// It was told to end.
+    Asked,
+    Died(End),
+}
+
+impl Over {
+    fn fault(&self) -> EngineFault {
+        match self {
+            Over::Asked => EngineFault::Died { detail: "the model was unloaded".into() },
+            Over::Died(end) => EngineFault::Died { detail: end.to_string() },
+        }
+    }
+}
+
+enum Reply {
+    Progress(f32),
+    Done(Result<ChunkTranscript, EngineFault>),
+}
+
+impl Client {
+    /// Starts the process and asks it to load the model.
+    pub(super) fn start(
+        program: &Path,
+        config: &EngineConfig,
+        learnt_bytes: Arc<AtomicU64>,
+        on_death: Box<dyn FnOnce() + Send>,
+    ) -> std::io::Result<Self> {
+        let mut child = child::spawn(program)?;
+        let (pid, stdin, stdout, stderr) =
+            (child.id(), child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let link = Arc::new(Link {
+            pid,
+            child: Mutex::new(child),
+            stdin: Mutex::new(stdin),
+            calls: Mutex::new(Calls { on_death: Some(on_death), ..Calls::default() }),
+            words: LastWords::default(),
+        });
+        let (tell, startup) = mpsc::channel();
+        let started = stderr.zip(stdout).ok_or_else(|| std::io::Error::other("no pipes")).and_then(
+            |(stderr, stdout)| {
+                let listener = link.words.listen(pid, stderr)?;
+                let shared = Arc::clone(&link);
+                thread::Builder::new()
+                    .name("engine-replies".into())
+                    .spawn(move || shared.read(stdout, listener, &tell))
+            },
+        );
+        match started {
+            Ok(reader) => {
+                // A process that is gone already is found by the reader.
+                drop(link.send(&ToWorker::Load(Box::new(config.clone()))));
+                Ok(Self {
+                    link,
+                    config: config.clone(),
+                    startup: Mutex::new(startup),
+                    facts: Mutex::new(None),
+                    reader: Mutex::new(Some(reader)),
+                    learnt_bytes,
+                })
+            }
+            Err(error) => {
+                link.kill();
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.link.pid
+    }
+
+    /// Waits until the model is ready or will not be. Unless it is, the process is gone when this
+    /// returns.
+    pub(super) fn wait_until_loaded(&self, keep_going: &dyn Fn() -> bool) -> Startup {
+        let startup = self.startup.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = loop {
+            match startup.recv_timeout(POLL) {
+                Ok(outcome) => break outcome,
+                Err(RecvTimeoutError::Timeout) if keep_going() => {}
+                Err(RecvTimeoutError::Timeout) => break Startup::GivenUp,
+                Err(RecvTimeoutError::Disconnected) => break Startup::Died(self.link.words.ending(None)),
+            }
+        };
+        match outcome {
+            Startup::Loaded if keep_going() => {
+                *self.facts() = self.link.calls().loaded.clone();
+                self.learn();
+                Startup::Loaded
+            }
+            Startup::Loaded | Startup::GivenUp => {
+                self.end(Duration::ZERO);
+                Startup::GivenUp
+            }
+            Startup::Failed(_) | Startup::Died(_) => {
+                self.end(Duration::ZERO);
+                outcome
+            }
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Option<ModelFacts>> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers the most memory that the process had, for the next load. On a GPU that is not
+    /// where the model is.
+    fn learn(&self) {
+        let on_cpu = self.facts().as_ref().is_some_and(|facts| facts.device.backend == "cpu");
+        if let Some(peak) = memory::peak_of(self.link.pid).filter(|_| on_cpu) {
+            self.learnt_bytes.fetch_max(peak, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends the process and waits until it is gone and reaped.
+    fn end(&self, grace: Duration) {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(reader) = reader.take() else { return };
+        self.link.stop_answering(Over::Asked);
+        self.link.close_stdin();
+        let deadline = std::time::Instant::now() + grace;
+        while !reader.is_finished() && std::time::Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if !reader.is_finished() {
+            self.link.kill();
+        }
+        if reader.join().is_err() {
+            warn!(engine.pid = self.link.pid, "the thread that reads the engine's replies panicked");
+            self.link.kill();
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.end(GRACE);
+    }
+}
+
+impl LoadedModel for Client {
+    fn facts(&self) -> ModelFacts {
+        let running = self.link.calls().over.is_none();
+        let mut facts = self.facts().clone().unwrap_or_else(|| describe(&self.config));
+        facts.process = running.then_some(self.link.pid);
+        facts
+    }
+
+    fn transcribe(
+        &self,
+        work: &ChunkWork,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(f32),
+    ) -> Result<ChunkTranscript, EngineFault> {
+        if cancel.is_cancelled() {
+            return Err(EngineFault::Cancelled);
+        }
+        let (id, replies) = self.link.register()?;
+        if self.link.send(&ToWorker::Transcribe { id, work: Work::from(work) }).is_err() {
+            debug!(engine.pid = self.link.pid, "the engine takes no more work");
+        }
+        // From here on the reader answers, whatever becomes of the process.
+        let mut told = false;
+        loop {
+            match replies.recv_timeout(POLL) {
+                Ok(Reply::Progress(fraction)) => progress(fraction),
+                Ok(Reply::Done(result)) => return result,
+                Err(RecvTimeoutError::Disconnected) => return Err(self.link.fault()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if !told && cancel.is_cancelled() {
+                told = true;
+                drop(self.link.send(&ToWorker::Cancel { id }));
+            }
+        }
+    }
+
+    fn unload(&self) {
+        if self.link.calls().over.is_none() {
+            self.learn();
+        }
+        self.end(GRACE);
+    }
+}
+
+impl Link {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn register(&self) -> Result<(u64, Receiver<Reply>), EngineFault> {
+        let mut calls = self.calls();
+        if let Some(over) = &calls.over {
+            return Err(over.fault());
+        }
+        let (tell, replies) = mpsc::channel();
+        calls.next_id += 1;
+        let id = calls.next_id;
+        calls.waiting.insert(id, tell);
+        Ok((id, replies))
+    }
+
+    /// # Blocking
+    /// While the pipe is full.
+    fn send(&self, message: &ToWorker) -> std::io::Result<()> {
+        let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        match stdin.as_mut() {
+            Some(stdin) => protocol::send(stdin, message),
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn close_stdin(&self) {
+        match self.stdin.try_lock() {
+            Ok(mut stdin) => *stdin = None,
+            Err(TryLockError::Poisoned(stdin)) => *stdin.into_inner() = None,
+            // Someone waits for a full pipe that nobody empties.
+            Err(TryLockError::WouldBlock) => drop(self.kill()),
+        }
+    }
+
+    /// Kills the process and reaps it; does nothing to one that has been reaped.
+    fn kill(&self) -> Option<std::process::ExitStatus> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = child.kill() {
+            debug!(engine.pid = self.pid, %error, "not killed");
+        }
+        child.wait().ok()
+    }
+
+    /// From now on every call fails; those that wait are told by the end of their channel.
+    fn stop_answering(&self, why: Over) -> Option<Box<dyn FnOnce() + Send>> {
+        let mut calls = self.calls();
+        calls.over.get_or_insert(why);
+        calls.waiting.clear();
+        calls.on_death.take()
+    }
+
+    fn fault(&self) -> EngineFault {
+        self.calls().over.as_ref().map_or(EngineFault::Died { detail: "it is gone".into() }, Over::fault)
+    }
+
+    /// Passes on what the process says until it ends, then reaps it and tells everyone.
+    fn read(&self, stdout: ChildStdout, listener: JoinHandle<()>, startup: &Sender<Startup>) {
+        let mut stdout = BufReader::with_capacity(64 << 10, stdout);
+        loop {
+            match protocol::receive(&mut stdout) {
+                Ok(message) => {
+                    if self.pass_on(message, startup).is_err() {
+                        break;
+                    }
+                }
+                Err(ReceiveError::Closed) => break,
+                Err(error @ ReceiveError::Garbled(_)) => {
+                    warn!(engine.pid = self.pid, %error, "the engine process does not speak the protocol");
+                    break;
+                }
+            }
+        }
+        self.bury(listener, startup);
+    }
+
+    /// A process without stdout is of no use: it is dead, or is now.
+    fn bury(&self, listener: JoinHandle<()>, startup: &Sender<Startup>) {
+        let status = self.reap();
+        drop(listener.join());
+        let end = self.words.ending(status);
+        let loaded = self.calls().loaded.is_some();
+        let on_death = self.stop_answering(Over::Died(end.clone()));
+        drop(startup.send(Startup::Died(end.clone())));
+        if let (true, Some(on_death)) = (loaded, on_death) {
+            warn!(engine.pid = self.pid, %end, "the engine process died");
+            on_death();
+        }
+    }
+
+    /// Its own end counts, if it is about to come to one.
+    fn reap(&self) -> Option<std::process::ExitStatus> {
+        let deadline = std::time::Instant::now() + GRACE;
+        loop {
+            let ended = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
+            match ended {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if std::time::Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+                Ok(None) | Err(_) => return self.kill(),
+            }
+        }
+    }
+
+    /// An error means that the two ends do not understand each other.
+    fn pass_on(&self, message: FromWorker, startup: &Sender<Startup>) -> Result<(), ()> {
+        match message {
+            FromWorker::Hello { version: VERSION, pid } => {
+                debug!(engine.pid = pid, "engine process is there");
+            }
+            FromWorker::Hello { version, pid: _ } => {
+                warn!(version, expected = VERSION, "the engine process is of another version");
+                return Err(());
+            }
+            FromWorker::Loaded(facts) => {
+                self.calls().loaded = Some(facts);
+                drop(startup.send(Startup::Loaded));
+            }
+            FromWorker::LoadFailed(failure) => drop(startup.send(Startup::Failed(failure.into()))),
+            FromWorker::Progress { id, fraction } => {
+                if let Some(call) = self.calls().waiting.get(&id) {
+                    drop(call.send(Reply::Progress(fraction)));
+                }
+            }
+            FromWorker::Done { id, result } => {
+                if let Some(call) = self.calls().waiting.remove(&id) {
+                    drop(call.send(Reply::Done(result.map_err(Into::into))));
+                }
+            }
+        }
+        Ok(())
+    }
+}

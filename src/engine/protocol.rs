@@ -1,0 +1,250 @@
+//! What the service and its engine process say to each other: MessagePack over two pipes.
+//!
+//! Both ends are the same binary, so the format may change with any build; the version in
+//! [`FromWorker::Hello`] finds out when they are not.
+
+use std::io::{self, Read, Write};
+
+use actors::domain::language::Language;
+use actors::domain::options::Task;
+use actors::domain::transcript::ChunkTranscript;
+use actors::ports::{ChunkWork, EngineFault, LoadFailure, ModelFacts};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::EngineConfig;
+
+/// Goes up with every change of this file.
+pub(super) const VERSION: u32 = 1;
+
+/// The hidden command that makes this program an engine process.
+pub(super) const COMMAND: &str = "engine-worker";
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum ToWorker {
+    /// Once, first. The memory limit in it takes effect before anything is loaded.
+    Load(Box<EngineConfig>),
+    Transcribe {
+        id: u64,
+        work: Work,
+    },
+    Cancel {
+        id: u64,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum FromWorker {
+    /// Once, first.
+    Hello {
+        version: u32,
+        pid: u32,
+    },
+    Loaded(ModelFacts),
+    LoadFailed(WireFailure),
+    Progress {
+        id: u64,
+        fraction: f32,
+    },
+    Done {
+        id: u64,
+        result: Result<ChunkTranscript, WireFault>,
+    },
+}
+
+/// A chunk on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Work {
+    /// 32-bit floats, little-endian.
+    #[serde(with = "serde_bytes")]
+    samples: Vec<u8>,
+    language: Option<Language>,
+    task: Task,
+    prompt: Option<String>,
+    temperature: Option<f32>,
+    word_timestamps: bool,
+}
+
+impl From<&ChunkWork> for Work {
+    fn from(work: &ChunkWork) -> Self {
+        Self {
+            samples: work.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
+            language: work.language,
+            task: work.task,
+            prompt: work.prompt.clone(),
+            temperature: work.temperature,
+            word_timestamps: work.word_timestamps,
+        }
+    }
+}
+
+impl From<Work> for ChunkWork {
+    fn from(work: Work) -> Self {
+        let (samples, _) = work.samples.as_chunks::<4>();
+        Self {
+            samples: samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            language: work.language,
+            task: work.task,
+            prompt: work.prompt,
+            temperature: work.temperature,
+            word_timestamps: work.word_timestamps,
+        }
+    }
+}
+
+/// [`LoadFailure`] on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireFailure {
+    Cancelled,
+    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
+    Broken { code: String, message: String },
+}
+
+/// The codes that a load can fail with; any other is the first.
+const CODES: [&str; 3] = ["engine_crashed", "model_not_found", "model_corrupt"];
+
+impl From<LoadFailure> for WireFailure {
+    fn from(failure: LoadFailure) -> Self {
+        match failure {
+            LoadFailure::Cancelled => Self::Cancelled,
+            LoadFailure::OutOfMemory { needed_bytes, free_bytes } => {
+                Self::OutOfMemory { needed_bytes, free_bytes }
+            }
+            LoadFailure::Broken { code, message } => Self::Broken { code: code.to_owned(), message },
+        }
+    }
+}
+
+impl From<WireFailure> for LoadFailure {
+    fn from(failure: WireFailure) -> Self {
+        match failure {
+            WireFailure::Cancelled => Self::Cancelled,
+            WireFailure::OutOfMemory { needed_bytes, free_bytes } => {
+                Self::OutOfMemory { needed_bytes, free_bytes }
+            }
+            WireFailure::Broken { code, message } => {
+                let code = CODES.into_iter().find(|known| **known == code).unwrap_or(CODES[0]);
+                Self::Broken { code, message }
+            }
+        }
+    }
+}
+
+/// [`EngineFault`] on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireFault {
+    Cancelled,
+    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
+    Died { detail: String },
+    Refused { message: String },
+}
+
+impl From<EngineFault> for WireFault {
+    fn from(fault: EngineFault) -> Self {
+        match fault {
+            EngineFault::Cancelled => Self::Cancelled,
+            EngineFault::OutOfMemory { needed_bytes, free_bytes } => {
+                Self::OutOfMemory { needed_bytes, free_bytes }
+            }
+            EngineFault::Died { detail } => Self::Died { detail },
+            EngineFault::Refused { message } => Self::Refused { message },
+        }
+    }
+}
+
+impl From<WireFault> for EngineFault {
+    fn from(fault: WireFault) -> Self {
+        match fault {
+            WireFault::Cancelled => Self::Cancelled,
+            WireFault::OutOfMemory { needed_bytes, free_bytes } => {
+                Self::OutOfMemory { needed_bytes, free_bytes }
+            }
+            WireFault::Died { detail } => Self::Died { detail },
+            WireFault::Refused { message } => Self::Refused { message },
+        }
+    }
+}
+
+/// Why no message came.
+#[derive(Debug, Error)]
+pub(super) enum ReceiveError {
+    /// The other end is gone, maybe in the middle of a message.
+    #[error("the pipe is closed")]
+    Closed,
+    #[error("not a message: {0}")]
+    Garbled(String),
+}
+
+/// Sends one message, in one piece as far as the pipe takes it.
+///
+/// # Blocking
+/// While the pipe is full.
+pub(super) fn send(pipe: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    let bytes = rmp_serde::to_vec(message).map_err(io::Error::other)?;
+    pipe.write_all(&bytes)?;
+    pipe.flush()
+}
+
+/// Waits for one message.
+pub(super) fn receive<T: DeserializeOwned>(pipe: &mut impl Read) -> Result<T, ReceiveError> {
+    use rmp_serde::decode::Error;
+    rmp_serde::from_read(pipe).map_err(|error| match error {
+        // A pipe has no errors other than its end.
+        Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => ReceiveError::Closed,
+        other => ReceiveError::Garbled(other.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_follow_each_other_without_anything_between() {
+        let work = ChunkWork {
+            samples: vec![0.25, -1.0, f32::MIN_POSITIVE].into(),
+            language: "fr".parse().ok(),
+            task: Task::Translate,
+            prompt: Some("Größe".into()),
+            temperature: Some(0.4),
+            word_timestamps: true,
+        };
+        let mut pipe = Vec::new();
+        send(&mut pipe, &ToWorker::Load(Box::new(EngineConfig::new("a.bin", "a")))).unwrap();
+        send(&mut pipe, &ToWorker::Transcribe { id: 7, work: Work::from(&work) }).unwrap();
+        send(&mut pipe, &ToWorker::Cancel { id: 7 }).unwrap();
+        let mut pipe = pipe.as_slice();
+        assert!(matches!(receive(&mut pipe), Ok(ToWorker::Load(config)) if config.model_id == "a"));
+        let Ok(ToWorker::Transcribe { id: 7, work: received }) = receive(&mut pipe) else { panic!("other") };
+        assert_eq!(ChunkWork::from(received), work);
+        assert!(matches!(receive(&mut pipe), Ok(ToWorker::Cancel { id: 7 })));
+        assert!(matches!(receive::<ToWorker>(&mut pipe), Err(ReceiveError::Closed)));
+    }
+
+    #[test]
+    fn a_message_that_is_cut_is_the_pipes_end() {
+        let mut pipe = Vec::new();
+        let failure = WireFailure::Broken { code: "model_corrupt".into(), message: "cut".into() };
+        send(&mut pipe, &FromWorker::LoadFailed(failure)).unwrap();
+        for length in 0..pipe.len() {
+            assert!(matches!(receive::<FromWorker>(&mut &pipe[..length]), Err(ReceiveError::Closed)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error() {
+        assert!(matches!(
+            receive::<FromWorker>(&mut b"Usage: verbatim".as_slice()),
+            Err(ReceiveError::Garbled(_))
+        ));
+    }
+
+    #[test]
+    fn failures_keep_their_codes() {
+        for code in CODES {
+            let failure = LoadFailure::Broken { code, message: "m".into() };
+            assert_eq!(LoadFailure::from(WireFailure::from(failure.clone())), failure);
+        }
+    }
+}

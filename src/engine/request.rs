@@ -1,0 +1,144 @@
+//! What must hold of a chunk before whisper.cpp sees it.
+
+use std::borrow::Cow;
+
+use actors::ports::ChunkWork;
+use thiserror::Error;
+
+pub(super) const SAMPLE_RATE: usize = 16_000;
+const MOST_SAMPLES: usize = 30 * SAMPLE_RATE;
+/// Up to 200 samples whisper.cpp reads past the end; up to 110 ms it hears nothing.
+const FEWEST_SAMPLES: usize = SAMPLE_RATE / 5;
+/// Longer prompts lose their beginning anyway: 224 tokens are used.
+const LONGEST_PROMPT_BYTES: usize = 1024;
+/// The prompt's tokeniser recurses along a word.
+const LONGEST_PROMPT_WORD: usize = 1000;
+
+/// Why the engine will not take a chunk.
+#[derive(Debug, Error, PartialEq)]
+pub(super) enum Unfit {
+    #[error("sample {index} is not a finite number: send decoded audio")]
+    NotFinite { index: usize },
+    #[error("the chunk has {samples} samples, at most {MOST_SAMPLES} (30 s) are taken: cut it")]
+    TooLong { samples: usize },
+    #[error(
+        "the prompt has a run of {chars} characters without a space, at most {LONGEST_PROMPT_WORD} are taken"
+    )]
+    PromptWordTooLong { chars: usize },
+    #[error("the prompt holds a zero byte: remove it")]
+    PromptWithZeroByte,
+    #[error("the temperature is {temperature}, 0 to 1 expected")]
+    BadTemperature { temperature: f32 },
+}
+
+/// The samples as the engine can hear them: within [-1, 1] and at least 0.2 s, silence added.
+pub(super) fn audible(samples: &[f32]) -> Result<Cow<'_, [f32]>, Unfit> {
+    if samples.len() > MOST_SAMPLES {
+        return Err(Unfit::TooLong { samples: samples.len() });
+    }
+    if let Some(index) = samples.iter().position(|sample| !sample.is_finite()) {
+        return Err(Unfit::NotFinite { index });
+    }
+    let in_range = samples.iter().all(|sample| sample.abs() <= 1.0);
+    if in_range && samples.len() >= FEWEST_SAMPLES {
+        return Ok(Cow::Borrowed(samples));
+    }
+    let mut fixed: Vec<f32> = samples.iter().map(|sample| sample.clamp(-1.0, 1.0)).collect();
+    fixed.resize(samples.len().max(FEWEST_SAMPLES), 0.0);
+    Ok(Cow::Owned(fixed))
+}
+
+/// The prompt's last kilobyte, from the start of a word where there is one.
+pub(super) fn prompt(work: &ChunkWork) -> Result<Option<&str>, Unfit> {
+    let Some(whole) = work.prompt.as_deref().map(str::trim).filter(|prompt| !prompt.is_empty()) else {
+        return Ok(None);
+    };
+    if whole.contains('\0') {
+        return Err(Unfit::PromptWithZeroByte);
+    }
+    let longest = whole.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
+    if longest > LONGEST_PROMPT_WORD {
+        return Err(Unfit::PromptWordTooLong { chars: longest });
+    }
+    Ok(Some(last_kilobyte(whole)))
+}
+
+fn last_kilobyte(whole: &str) -> &str {
+    let Some(surplus) = whole.len().checked_sub(LONGEST_PROMPT_BYTES).filter(|surplus| *surplus > 0) else {
+        return whole;
+    };
+    let tail = &whole[whole.ceil_char_boundary(surplus)..];
+    tail.split_once(char::is_whitespace).map_or(tail, |(_, words)| words.trim_start())
+}
+
+/// The temperature to start from.
+pub(super) fn temperature(work: &ChunkWork) -> Result<f32, Unfit> {
+    match work.temperature {
+        None => Ok(0.0),
+        Some(temperature) if (0.0..=1.0).contains(&temperature) => Ok(temperature),
+        Some(temperature) => Err(Unfit::BadTemperature { temperature }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(prompt: &str) -> ChunkWork {
+        ChunkWork {
+            samples: Vec::new().into(),
+            language: None,
+            task: Default::default(),
+            prompt: Some(prompt.into()),
+            temperature: None,
+            word_timestamps: false,
+        }
+    }
+
+    #[test]
+    fn good_audio_is_passed_on_as_it_is() {
+        assert!(matches!(audible(&[0.5; 16_000]), Ok(Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn short_audio_is_padded_with_silence() {
+        for samples in [0, 1, 199, 3199] {
+            assert_eq!(audible(&vec![0.1; samples]).unwrap().len(), 3200);
+        }
+    }
+
+    #[test]
+    fn loud_audio_is_clamped_and_audio_that_is_no_number_refused() {
+        assert!(audible(&[1e30; 4000]).unwrap().iter().all(|sample| *sample == 1.0));
+        let mut samples = vec![0.0; 4000];
+        samples[7] = f32::NAN;
+        assert_eq!(audible(&samples).unwrap_err(), Unfit::NotFinite { index: 7 });
+        assert!(audible(&[f32::INFINITY; 1]).is_err());
+        assert!(audible(&vec![0.0; 480_001]).is_err());
+    }
+
+    #[test]
+    fn a_prompt_that_would_break_the_tokeniser_is_refused() {
+        assert_eq!(prompt(&work(&"x".repeat(1001))), Err(Unfit::PromptWordTooLong { chars: 1001 }));
+        assert_eq!(prompt(&work("a\0b")), Err(Unfit::PromptWithZeroByte));
+        assert_eq!(prompt(&work("  \n ")), Ok(None));
+    }
+
+    #[test]
+    fn a_long_prompt_keeps_its_last_words() {
+        let words = "größe ".repeat(500);
+        let whole = work(&words);
+        let kept = prompt(&whole).unwrap().unwrap();
+        assert!(kept.len() <= 1024 && kept.len() > 1000);
+        assert!(kept.split(' ').all(|word| word == "größe"));
+        let solid = work(&"ü".repeat(900));
+        assert!(prompt(&solid).unwrap().unwrap().len() <= 1024);
+    }
+
+    #[test]
+    fn a_temperature_out_of_range_is_refused() {
+        let at = |temperature| self::temperature(&ChunkWork { temperature, ..work("") });
+        assert_eq!((at(None), at(Some(1.0))), (Ok(0.0), Ok(1.0)));
+        assert!(at(Some(1.5)).is_err() && at(Some(f32::NAN)).is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! The engine in this process, for platforms where a process of its own cannot be had. What crashes
+//! whisper.cpp crashes the service.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use actors::domain::transcript::ChunkTranscript;
+use actors::ports::{CancelToken, ChunkWork, Engine, EngineFault, LoadFailure, LoadedModel, ModelFacts};
+
+use super::model_file::VerifiedFiles;
+use super::whisper::{WhisperCore, give_back_freed_memory};
+use super::{EngineConfig, describe, memory};
+
+/// How often flags are looked at while waiting.
+const POLL: Duration = Duration::from_millis(20);
+/// The prompt's tokeniser recurses along a word.
+const STACK_BYTES: usize = 4 << 20;
+
+/// Loads into this process.
+pub struct ThreadEngine {
+    config: EngineConfig,
+    verified: VerifiedFiles,
+}
+
+impl ThreadEngine {
+    pub fn new(config: EngineConfig) -> Self {
+        Self { config, verified: VerifiedFiles::default() }
+    }
+}
+
+impl Engine for ThreadEngine {
+    fn describe(&self) -> ModelFacts {
+        describe(&self.config)
+    }
+
+    /// Reading the weights cannot be interrupted: a load that is given up ends after it.
+    fn load(
+        &self,
+        keep_going: &dyn Fn() -> bool,
+        on_death: Box<dyn FnOnce() + Send>,
+    ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
+        if !keep_going() {
+            return Err(LoadFailure::Cancelled);
+        }
+        let header = self.verified.verify(&self.config.model_path, keep_going)?;
+        let (needed_bytes, free_bytes) =
+            (memory::estimate(&header, &self.config), memory::available().unwrap_or(u64::MAX));
+        if needed_bytes > free_bytes {
+            return Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes });
+        }
+        let abort = AtomicBool::new(false);
+        let crashed = |message| LoadFailure::Broken { code: "engine_crashed", message };
+        let loaded = beside(|| WhisperCore::load(&self.config, &abort), &mut || {
+            if !keep_going() {
+                abort.store(true, Ordering::SeqCst);
+            }
+        });
+        let core = loaded.map_err(crashed)??;
+        if !keep_going() {
+            drop(core);
+            give_back_freed_memory();
+            return Err(LoadFailure::Cancelled);
+        }
+        Ok(Arc::new(ThreadModel {
+            facts: core.facts(),
+            core: Mutex::new(Some(Arc::new(core))),
+            unloading: AtomicBool::new(false),
+            on_death: Mutex::new(Some(on_death)),
+        }))
+    }
+}
+
+struct ThreadModel {
+    facts: ModelFacts,
+    /// `None` once unloaded. Chunks that run hold on to it.
+    core: Mutex<Option<Arc<WhisperCore>>>,
+    unloading: AtomicBool,
+    on_death: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl ThreadModel {
+    fn core(&self) -> MutexGuard<'_, Option<Arc<WhisperCore>>> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unloaded() -> EngineFault {
+        EngineFault::Died { detail: "the model was unloaded".into() }
+    }
+
+    fn take_on_death(&self) -> Option<Box<dyn FnOnce() + Send>> {
+        self.on_death.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl LoadedModel for ThreadModel {
+    fn facts(&self) -> ModelFacts {
+        self.facts.clone()
+    }
+
+    fn transcribe(
+        &self,
+        work: &ChunkWork,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(f32),
+    ) -> Result<ChunkTranscript, EngineFault> {
+        if cancel.is_cancelled() {
+            return Err(EngineFault::Cancelled);
+        }
+        let Some(core) = self.core().clone() else {
+            return Err(Self::unloaded());
+        };
+        let mut told = -1.0;
+        let (abort, fraction) = (AtomicBool::new(false), AtomicU32::new(f32::to_bits(told)));
+        let run = || core.transcribe(work, &abort, &|done| fraction.store(done.to_bits(), Ordering::Relaxed));
+        let result = beside(run, &mut || {
+            if cancel.is_cancelled() || self.unloading.load(Ordering::SeqCst) {
+                abort.store(true, Ordering::SeqCst);
+            }
+            let done = f32::from_bits(fraction.load(Ordering::Relaxed));
+            if done > told {
+                told = done;
+                progress(done);
+            }
+        });
+        let result = result.unwrap_or_else(|detail| Err(EngineFault::Died { detail }));
+        if core.has_failed()
+            && let Some(on_death) = self.take_on_death()
+        {
+            on_death();
+        }
+        match result {
+            Err(EngineFault::Cancelled) if !cancel.is_cancelled() => Err(Self::unloaded()),
+            result => result,
+        }
+    }
+
+    fn unload(&self) {
+        self.unloading.store(true, Ordering::SeqCst);
+        drop(self.take_on_death());
+        let Some(mut core) = self.core().take() else { return };
+        // The memory is back when the last chunk has let go of the model.
+        while let Err(shared) = Arc::try_unwrap(core) {
+            core = shared;
+            thread::sleep(Duration::from_millis(1));
+        }
+        give_back_freed_memory();
+    }
+}
+
+/// Does `work` on a thread of its own and calls `meanwhile` every 20 ms until it is done, and once
+/// more after that. The error is the panic's message.
+fn beside<T: Send>(work: impl FnOnce() -> T + Send, meanwhile: &mut dyn FnMut()) -> Result<T, String> {
+    thread::scope(|scope| {
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let builder = thread::Builder::new().name("engine-chunk".into()).stack_size(STACK_BYTES);
+        let thread = builder
+            .spawn_scoped(scope, move || {
+                let _done = done;
+                work()
+            })
+            .map_err(|error| format!("no thread could be started: {error}"))?;
+        // Disconnects when the thread ends, by a panic too.
+        while wait.recv_timeout(POLL) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            meanwhile();
+        }
+        let result = thread.join().map_err(|panic| match panic.downcast::<String>() {
+            Ok(message) => *message,
+            Err(_) => "the engine's thread panicked".to_owned(),
+        });
+        meanwhile();
+        result
+    })
+}

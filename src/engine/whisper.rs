@@ -1,0 +1,394 @@
+//! Whisper in this process: the core of both adapters.
+
+mod raw;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actors::domain::language::Language;
+use actors::domain::options::Task;
+use actors::domain::transcript::ChunkTranscript;
+use actors::ports::{ChunkWork, Device, EngineFault, LoadFailure, ModelFacts};
+use tracing::{debug, info, warn};
+use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
+
+use super::model_file::ModelHeader;
+use super::request::{self, SAMPLE_RATE, Unfit};
+use super::segments::{RawSegment, RawToken, Reading, assemble};
+use super::starts::Marks;
+use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name, memory};
+
+pub(super) use raw::{echo_trouble_to_stderr, exit_now, give_back_freed_memory};
+
+/// A loaded model that several threads may use at once, each call on a fresh state: the same work
+/// gives the same transcript.
+pub struct WhisperCore {
+    context: WhisperContext,
+    header: ModelHeader,
+    config: EngineConfig,
+    decode: DecodeConfig,
+    device: Device,
+    marks: Marks,
+    threads: i32,
+    /// Set once the engine has failed in a way that leaves its memory or its device in doubt.
+    failed: AtomicBool,
+}
+
+/// What changes from one pass of the decoder to the next.
+struct Pass<'a> {
+    language: &'static str,
+    task: Task,
+    prompt: &'a [i32],
+    temperature: f32,
+    temperature_inc: f32,
+    words: bool,
+    /// 0: no limit.
+    max_tokens: i32,
+}
+
+impl WhisperCore {
+    /// Checks the file's structure, loads it and transcribes a second of noise. Setting `abort`
+    /// ends this at the next graph of the warm-up.
+    ///
+    /// # Blocking
+    /// For as long as the load takes.
+    pub fn load(config: &EngineConfig, abort: &AtomicBool) -> Result<Self, LoadFailure> {
+        raw::install_log_hooks();
+        let header = ModelHeader::read(&config.model_path)?;
+        let device = device(config);
+        let mut parameters = WhisperContextParameters::new();
+        parameters
+            .use_gpu(config.use_gpu)
+            .gpu_device(i32::try_from(config.gpu_device).unwrap_or(0))
+            .flash_attn(config.flash_attn && device.backend != "cpu");
+        let context = WhisperContext::new_with_params(&config.model_path, parameters).map_err(|error| {
+            let message = format!("the engine refuses {}: {error}", config.model_path.display());
+            LoadFailure::Broken { code: "model_corrupt", message }
+        })?;
+        let marks = Marks { end_of_text: context.token_eot(), first_timestamp: context.token_beg() };
+        let core = Self {
+            context,
+            decode: config.decode.usable(),
+            device,
+            marks,
+            threads: i32::try_from(config.thread_count()).unwrap_or(1),
+            failed: AtomicBool::new(false),
+            header,
+            config: config.clone(),
+        };
+        core.warm_up(abort)?;
+        info!(
+            model = core.config.model_id,
+            device = core.device.backend,
+            threads = core.threads,
+            "model loaded"
+        );
+        Ok(core)
+    }
+
+    pub fn facts(&self) -> ModelFacts {
+        ModelFacts {
+            id: self.config.model_id.clone(),
+            path: self.config.model_path.display().to_string(),
+            bytes: Some(self.header.bytes),
+            multilingual: Some(self.header.multilingual()),
+            device: self.device.clone(),
+            process: None,
+        }
+    }
+
+    /// Transcribes one chunk. `progress` is told the fraction done, from any thread. Setting `abort`
+    /// ends it with [`EngineFault::Cancelled`] when the graph that is being computed is done.
+    ///
+    /// # Blocking
+    /// For as long as the chunk takes.
+    pub fn transcribe(
+        &self,
+        work: &ChunkWork,
+        abort: &AtomicBool,
+        progress: &(dyn Fn(f32) + Sync),
+    ) -> Result<ChunkTranscript, EngineFault> {
+        let samples = request::audible(&work.samples)?;
+        let temperature = request::temperature(work)?;
+        let prompt = self.prompt_tokens(work)?;
+        let language = self.language(work.language, &samples, abort)?;
+        let pass = Pass {
+            language: language.code(),
+            // An English-only model has no token for it.
+            task: if self.header.multilingual() { work.task } else { Task::Transcribe },
+            prompt: &prompt,
+            temperature,
+            temperature_inc: self.decode.temperature_inc,
+            words: work.word_timestamps,
+            max_tokens: 0,
+        };
+        let raw = self.decode(&pass, &samples, abort, progress)?;
+        let reading = Reading {
+            duration_secs: work.samples.len() as f64 / SAMPLE_RATE as f64,
+            language: Some(language),
+            words: work.word_timestamps,
+        };
+        Ok(ChunkTranscript { language: Some(language), segments: assemble(raw, reading) })
+    }
+
+    /// Runs encoder and decoder once, so that the first chunk finds everything set up.
+    fn warm_up(&self, abort: &AtomicBool) -> Result<(), LoadFailure> {
+        let mut state = 1u32;
+        let noise: Vec<f32> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state as f32 / u32::MAX as f32 - 0.5) * 1e-3
+        })
+        .take(SAMPLE_RATE)
+        .collect();
+        let pass = Pass {
+            language: "en",
+            task: Task::Transcribe,
+            prompt: &[],
+            temperature: 0.0,
+            temperature_inc: 0.0,
+            words: false,
+            max_tokens: 8,
+        };
+        match self.decode(&pass, &noise, abort, &|_| {}) {
+            Ok(_) => Ok(()),
+            Err(EngineFault::Cancelled) => Err(LoadFailure::Cancelled),
+            Err(EngineFault::OutOfMemory { needed_bytes, free_bytes }) => {
+                Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes })
+            }
+            Err(fault @ (EngineFault::Died { .. } | EngineFault::Refused { .. })) => {
+                let message = format!("the model does not run: {fault}");
+                Err(LoadFailure::Broken { code: "engine_crashed", message })
+            }
+        }
+    }
+
+    fn prompt_tokens(&self, work: &ChunkWork) -> Result<Vec<i32>, EngineFault> {
+        let Some(prompt) = request::prompt(work)? else {
+            return Ok(Vec::new());
+        };
+        // A limit above the number of bytes: whisper-rs misreads the answer when there is too little room.
+        self.context
+            .tokenize(prompt, prompt.len() + 1)
+            .map_err(|error| EngineFault::Refused { message: format!("the prompt has no tokens: {error}") })
+    }
+
+    /// The language to decode in. English for a model that knows no other.
+    fn language(
+        &self,
+        given: Option<Language>,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Language, EngineFault> {
+        if !self.header.multilingual() {
+            return language_of(0);
+        }
+        let Some(language) = given else {
+            return self.detect(samples, abort);
+        };
+        match whisper_rs::get_lang_id(language.code()) {
+            Some(id) if id < self.header.shape.languages() => Ok(language),
+            Some(_) | None => Err(EngineFault::Refused {
+                message: format!("the model {} does not know the language {language}", self.config.model_id),
+            }),
+        }
+    }
+
+    /// The likeliest of the languages that this model knows. whisper.cpp's own detection asks for all
+    /// that any model knows, and takes another token for the hundredth language of older ones.
+    fn detect(&self, samples: &[f32], abort: &AtomicBool) -> Result<Language, EngineFault> {
+        let threads = usize::try_from(self.threads).unwrap_or(1);
+        let failed = |error| self.fail(format!("language detection failed: {error}"));
+        let mut state = self.state()?;
+        state.pcm_to_mel(samples, threads).map_err(failed)?;
+        unless(abort)?;
+        state.encode(0, threads).map_err(failed)?;
+        unless(abort)?;
+        state.decode(&[self.context.token_sot()], 0, threads).map_err(failed)?;
+        let logits = state.get_logits().map_err(failed)?;
+        let logit = |id: i32| {
+            usize::try_from(self.context.token_lang(id))
+                .ok()
+                .and_then(|token| logits.get(token).copied())
+                .unwrap_or(f32::NEG_INFINITY)
+        };
+        let likeliest = (0..self.header.shape.languages()).max_by(|a, b| logit(*a).total_cmp(&logit(*b)));
+        language_of(likeliest.unwrap_or(0))
+    }
+
+    fn decode(
+        &self,
+        pass: &Pass<'_>,
+        samples: &[f32],
+        abort: &AtomicBool,
+        progress: &(dyn Fn(f32) + Sync),
+    ) -> Result<Vec<RawSegment>, EngineFault> {
+        unless(abort)?;
+        let mut state = self.state()?;
+        let hundredths = (samples.len() * 100 / SAMPLE_RATE) as i64;
+        let watcher = raw::Watcher::new(abort, progress, self.marks, hundredths);
+        match raw::full(&mut state, self.params(pass), samples, &watcher) {
+            Ok(()) => {}
+            Err(-7) => {
+                // whisper.cpp has freed the state already: dropping it would free it again.
+                std::mem::forget(state);
+                self.failed.store(true, Ordering::SeqCst);
+                return Err(self.out_of_memory());
+            }
+            Err(-6 | -8 | -9) if abort.load(Ordering::SeqCst) => return Err(EngineFault::Cancelled),
+            Err(code) => return Err(self.fail(format!("whisper.cpp stopped with code {code}"))),
+        }
+        let (mut segments, ids) = self.collect(&state);
+        watcher.into_starts().restore(&mut segments, &ids);
+        Ok(segments)
+    }
+
+    fn params<'a>(&self, pass: &Pass<'a>) -> FullParams<'a, 'a> {
+        let decode = &self.decode;
+        let mut params = FullParams::new(match decode.beam_size {
+            0 | 1 => SamplingStrategy::Greedy { best_of: decode.best_of as i32 },
+            beam_size => SamplingStrategy::BeamSearch { beam_size: beam_size as i32, patience: -1.0 },
+        });
+        params.set_print_progress(false);
+        params.set_print_realtime(false);
+        params.set_print_special(false);
+        params.set_print_timestamps(false);
+        params.set_n_threads(self.threads);
+        params.set_language(Some(pass.language));
+        params.set_translate(pass.task == Task::Translate);
+        params.set_temperature(pass.temperature);
+        params.set_temperature_inc(pass.temperature_inc);
+        params.set_entropy_thold(decode.entropy_thold);
+        params.set_logprob_thold(decode.logprob_thold);
+        params.set_no_speech_thold(decode.no_speech_thold);
+        params.set_suppress_blank(true);
+        params.set_suppress_nst(decode.suppress_non_speech);
+        params.set_token_timestamps(pass.words);
+        params.set_max_tokens(pass.max_tokens);
+        params.set_no_context(true);
+        // With no room for context a second window of the same chunk does not see the first one's
+        // text. A prompt needs the room.
+        params.set_n_max_text_ctx(if pass.prompt.is_empty() { 0 } else { self.context.n_text_ctx() / 2 });
+        if !pass.prompt.is_empty() {
+            params.set_tokens(pass.prompt);
+        }
+        params
+    }
+
+    /// Segments with their text tokens, and each one's token ids with the timestamps among them.
+    fn collect(&self, state: &WhisperState) -> (Vec<RawSegment>, Vec<Vec<i32>>) {
+        state
+            .as_iter()
+            .map(|segment| {
+                let all = (0..segment.n_tokens()).filter_map(|index| segment.get_token(index));
+                let all: Vec<_> = all.map(|token| token.token_data()).collect();
+                let text_tokens = all.iter().filter(|token| token.id < self.marks.end_of_text);
+                let raw = RawSegment {
+                    start: segment.start_timestamp(),
+                    end: segment.end_timestamp(),
+                    text: segment.to_bytes().unwrap_or_default().to_vec(),
+                    no_speech_prob: segment.no_speech_probability(),
+                    tokens: text_tokens
+                        .map(|token| RawToken {
+                            id: token.id,
+                            bytes: self.context.token_to_bytes(token.id).unwrap_or_default().to_vec(),
+                            probability: token.p,
+                            log_probability: token.plog,
+                            start: token.t0,
+                            end: token.t1,
+                        })
+                        .collect(),
+                };
+                (raw, all.iter().map(|token| token.id).collect())
+            })
+            .unzip()
+    }
+
+    /// A state of its own for every call: nothing of an earlier one is left in it.
+    fn state(&self) -> Result<WhisperState, EngineFault> {
+        if self.failed.load(Ordering::SeqCst) {
+            return Err(EngineFault::Died { detail: "it failed before".into() });
+        }
+        self.context.create_state().map_err(|error| {
+            debug!(%error, "no state");
+            self.out_of_memory()
+        })
+    }
+
+    fn fail(&self, detail: String) -> EngineFault {
+        self.failed.store(true, Ordering::SeqCst);
+        EngineFault::Died { detail }
+    }
+
+    /// Whether it must not be used any more.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+
+    fn out_of_memory(&self) -> EngineFault {
+        EngineFault::OutOfMemory {
+            needed_bytes: memory::estimate(&self.header, &self.config),
+            free_bytes: memory::available().unwrap_or(0),
+        }
+    }
+}
+
+impl From<Unfit> for EngineFault {
+    fn from(unfit: Unfit) -> Self {
+        EngineFault::Refused { message: unfit.to_string() }
+    }
+}
+
+fn unless(abort: &AtomicBool) -> Result<(), EngineFault> {
+    if abort.load(Ordering::SeqCst) { Err(EngineFault::Cancelled) } else { Ok(()) }
+}
+
+/// By the model's own numbering.
+fn language_of(id: i32) -> Result<Language, EngineFault> {
+    whisper_rs::get_lang_str(id)
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(|| EngineFault::Refused { message: format!("the engine knows no language number {id}") })
+}
+
+/// The device that whisper.cpp will choose: the GPU of that number, and the CPU without a word when
+/// there is none.
+fn device(config: &EngineConfig) -> Device {
+    let devices = raw::devices();
+    let gpu = devices.iter().filter(|device| device.gpu).nth(config.gpu_device as usize);
+    if let Some(gpu) = gpu.filter(|_| config.use_gpu) {
+        return Device { backend: backend_of(&gpu.name), name: gpu.description.clone() };
+    }
+    if config.use_gpu && compiled_gpu_backend().is_some() {
+        warn!(gpu_device = config.gpu_device, "no such GPU, the model runs on the CPU");
+    }
+    let cpu = devices.into_iter().find(|device| !device.gpu && device.name == "CPU");
+    let name = cpu.map(|cpu| cpu.description).filter(|name| !name.is_empty() && name != "CPU");
+    Device { backend: "cpu".into(), name: name.unwrap_or_else(cpu_name) }
+}
+
+fn backend_of(name: &str) -> String {
+    let family: String = name.chars().take_while(|c| c.is_alphabetic()).collect();
+    match family.to_ascii_lowercase().as_str() {
+        "rocm" => "hip".into(),
+        family => family.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_of_the_engine_has_a_name_in_the_domain() {
+        for id in 0..=whisper_rs::get_lang_max_id() {
+            assert!(language_of(id).is_ok(), "language {id}");
+        }
+        assert!(language_of(100).is_err());
+    }
+
+    #[test]
+    fn backends_are_named_after_their_devices() {
+        assert_eq!(
+            ["CUDA0", "Vulkan1", "ROCm0", "Metal"].map(backend_of),
+            ["cuda", "vulkan", "hip", "metal"]
+        );
+    }
+}

@@ -1,0 +1,275 @@
+//! The calls into C that whisper-rs has no safe form of. All `unsafe` of the program stands here.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+
+use tracing::debug;
+use whisper_rs::whisper_rs_sys as sys;
+use whisper_rs::{FullParams, WhisperError, WhisperState};
+
+use crate::engine::starts::{Marks, StartTimes};
+
+/// Listens to one transcription while it runs: stops it, tells how far it is, notes start times.
+pub(super) struct Watcher<'a> {
+    abort: &'a AtomicBool,
+    progress: &'a (dyn Fn(f32) + Sync),
+    marks: Marks,
+    /// Of the samples, silence that was added included.
+    duration_hundredths: i64,
+    /// How far the present window's start is, in percent.
+    window_percent: AtomicU32,
+    starts: Mutex<StartTimes>,
+    /// A callback panicked: the transcription is to end.
+    broken: AtomicBool,
+}
+
+impl<'a> Watcher<'a> {
+    pub(super) fn new(
+        abort: &'a AtomicBool,
+        progress: &'a (dyn Fn(f32) + Sync),
+        marks: Marks,
+        duration_hundredths: i64,
+    ) -> Self {
+        Self {
+            abort,
+            progress,
+            marks,
+            duration_hundredths: duration_hundredths.max(1),
+            window_percent: AtomicU32::new(0),
+            starts: Mutex::new(StartTimes::new(marks)),
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn into_starts(self) -> StartTimes {
+        self.starts.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn window_at(&self, percent: u32) {
+        self.window_percent.store(percent.min(100), Ordering::Relaxed);
+        (self.progress)(percent.min(100) as f32 / 100.0);
+    }
+
+    fn decoded(&self, tokens: &[sys::whisper_token_data]) {
+        let ids: Vec<i32> = tokens.iter().map(|token| token.id).collect();
+        if let Some(time) = ids.last().and_then(|&id| self.marks.time(id)) {
+            let window = self.window_percent.load(Ordering::Relaxed) as f32 / 100.0;
+            (self.progress)((window + time as f32 / self.duration_hundredths as f32).min(1.0));
+        }
+        self.starts().decoded(&ids);
+    }
+
+    fn starts(&self) -> std::sync::MutexGuard<'_, StartTimes> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopped(&self) -> bool {
+        self.abort.load(Ordering::Relaxed) || self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Keeps a panic from unwinding into C, which would end the process.
+    fn guarded(&self, work: impl FnOnce(&Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Transcribes `samples` under the eyes of `watcher`. The error is whisper.cpp's own code; it frees
+/// the state itself when that is -7.
+///
+/// # Blocking
+/// For as long as the transcription takes.
+pub(super) fn full(
+    state: &mut WhisperState,
+    mut params: FullParams<'_, '_>,
+    samples: &[f32],
+    watcher: &Watcher<'_>,
+) -> Result<(), i32> {
+    let data = std::ptr::from_ref(watcher).cast_mut().cast::<c_void>();
+    // SAFETY: every callback below casts its data back to the `Watcher` that `data` points to. That
+    // one is borrowed until this function returns, and `params`, the only thing that keeps the
+    // pointer, is consumed by the call. Callbacks come from several threads: a `Watcher` is `Sync`
+    // (its closure is by type, the rest are atomics and a mutex), and they only take it by `&`.
+    unsafe {
+        params.set_abort_callback(Some(on_abort));
+        params.set_abort_callback_user_data(data);
+        params.set_progress_callback(Some(on_progress));
+        params.set_progress_callback_user_data(data);
+        params.set_start_encoder_callback(Some(on_window));
+        params.set_start_encoder_callback_user_data(data);
+        params.set_new_segment_callback(Some(on_segments));
+        params.set_new_segment_callback_user_data(data);
+        params.set_filter_logits_callback(Some(on_logits));
+        params.set_filter_logits_callback_user_data(data);
+    }
+    state.full(params, samples).map_err(|error| match error {
+        WhisperError::GenericError(code) => code,
+        WhisperError::UnableToCalculateSpectrogram => -1,
+        _ => i32::MIN,
+    })
+}
+
+/// # Safety
+/// `data` must come from [`full`] and its watcher still be borrowed there.
+unsafe fn watcher<'a>(data: *mut c_void) -> &'a Watcher<'a> {
+    // SAFETY: the caller's promise.
+    unsafe { &*data.cast::<Watcher<'a>>() }
+}
+
+unsafe extern "C" fn on_abort(data: *mut c_void) -> bool {
+    // SAFETY: called by whisper.cpp inside `full`, with the data given there.
+    unsafe { watcher(data) }.stopped()
+}
+
+unsafe extern "C" fn on_progress(
+    _: *mut sys::whisper_context,
+    _: *mut sys::whisper_state,
+    percent: c_int,
+    data: *mut c_void,
+) {
+    // SAFETY: called by whisper.cpp inside `full`, with the data given there.
+    unsafe { watcher(data) }.guarded(|watcher| watcher.window_at(percent.max(0).unsigned_abs()));
+}
+
+/// Answers whether to go on.
+unsafe extern "C" fn on_window(
+    _: *mut sys::whisper_context,
+    _: *mut sys::whisper_state,
+    data: *mut c_void,
+) -> bool {
+    // SAFETY: called by whisper.cpp inside `full`, with the data given there.
+    unsafe { watcher(data) }.guarded(|watcher| watcher.starts().window_begins());
+    // A no here would end as a success with half a transcript; `on_abort` makes it an error.
+    true
+}
+
+unsafe extern "C" fn on_segments(
+    _: *mut sys::whisper_context,
+    _: *mut sys::whisper_state,
+    count: c_int,
+    data: *mut c_void,
+) {
+    let count = count.max(0).unsigned_abs() as usize;
+    // SAFETY: called by whisper.cpp inside `full`, with the data given there.
+    unsafe { watcher(data) }.guarded(|watcher| watcher.starts().segments_made(count));
+}
+
+unsafe extern "C" fn on_logits(
+    _: *mut sys::whisper_context,
+    _: *mut sys::whisper_state,
+    tokens: *const sys::whisper_token_data,
+    count: c_int,
+    _: *mut f32,
+    data: *mut c_void,
+) {
+    let count = count.max(0).unsigned_abs() as usize;
+    if tokens.is_null() || count == 0 {
+        return;
+    }
+    // SAFETY: whisper.cpp passes a decoder's tokens, `count` of them, and changes them only after
+    // this returns. The logits are left alone.
+    let tokens = unsafe { slice::from_raw_parts(tokens, count) };
+    // SAFETY: called by whisper.cpp inside `full`, with the data given there.
+    unsafe { watcher(data) }.guarded(|watcher| watcher.decoded(tokens));
+}
+
+/// A device that ggml can compute on.
+#[derive(Debug)]
+pub(super) struct GgmlDevice {
+    pub gpu: bool,
+    /// "CPU", "CUDA0", "Vulkan1" and so on.
+    pub name: String,
+    pub description: String,
+}
+
+/// Every device that ggml finds, in its order. Starts GPU drivers: not for the service's process.
+pub(super) fn devices() -> Vec<GgmlDevice> {
+    // SAFETY: the registry is built on first use under a lock of its own; devices live as long as
+    // the process, and every index below the count is valid.
+    unsafe {
+        (0..sys::ggml_backend_dev_count())
+            .map(|index| {
+                let device = sys::ggml_backend_dev_get(index);
+                let kind = sys::ggml_backend_dev_type(device);
+                GgmlDevice {
+                    gpu: kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_GPU
+                        || kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_IGPU,
+                    name: text(sys::ggml_backend_dev_name(device)),
+                    description: text(sys::ggml_backend_dev_description(device)),
+                }
+            })
+            .collect()
+    }
+}
+
+/// # Safety
+/// `text` must be null or point to a string that ends with a zero byte.
+unsafe fn text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: not null, so the caller's promise holds.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().trim().to_owned()
+}
+
+static ECHO_TROUBLE: AtomicBool = AtomicBool::new(false);
+
+/// Sends what whisper.cpp and ggml log to `tracing`, at debug level. Once; later calls do nothing.
+pub(super) fn install_log_hooks() {
+    static ONCE: Once = Once::new();
+    // SAFETY: the hook is a plain function and needs no data; both setters only store it. Nothing
+    // else in this process sets log hooks.
+    ONCE.call_once(|| unsafe {
+        sys::whisper_log_set(Some(on_log), std::ptr::null_mut());
+        sys::ggml_log_set(Some(on_log), std::ptr::null_mut());
+    });
+}
+
+/// From now on warnings and errors go to stderr as well, where the parent process reads them.
+pub(in crate::engine) fn echo_trouble_to_stderr() {
+    ECHO_TROUBLE.store(true, Ordering::Relaxed);
+}
+
+unsafe extern "C" fn on_log(level: sys::ggml_log_level, message: *const c_char, _: *mut c_void) {
+    // Debug messages quote prompts.
+    if level == sys::ggml_log_level_GGML_LOG_LEVEL_DEBUG {
+        return;
+    }
+    drop(catch_unwind(|| {
+        // SAFETY: whisper.cpp and ggml pass strings that they formatted themselves.
+        let message = unsafe { text(message) };
+        if message.is_empty() {
+            return;
+        }
+        let trouble = level == sys::ggml_log_level_GGML_LOG_LEVEL_WARN
+            || level == sys::ggml_log_level_GGML_LOG_LEVEL_ERROR;
+        if trouble && ECHO_TROUBLE.load(Ordering::Relaxed) {
+            eprintln!("{message}");
+        }
+        debug!(target: "whisper.cpp", "{message}");
+    }));
+}
+
+/// Ends the process at once, in the middle of whatever its other threads do: no destructor of a
+/// library runs while a graph is being computed.
+pub(in crate::engine) fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` takes any number and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Gives memory that was freed back to the system, where the allocator would keep it.
+///
+/// # Blocking
+/// A few milliseconds.
+pub(in crate::engine) fn give_back_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: takes no pointer; glibc locks its own arenas.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
