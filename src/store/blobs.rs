@@ -1,0 +1,205 @@
+//! Uploaded recordings as files, one for each, in a folder of their own.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use actors::domain::job::BlobKey;
+use actors::ports::{BlobStore, BlobWriter, StoreError, StoredBlob};
+use async_trait::async_trait;
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Location;
+use object_store::{MultipartUpload, ObjectStoreExt};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::directory::{create_durably, is_full};
+
+/// Bytes gathered before they go to the disk; a writer holds twice as much at most.
+const PART: usize = 1 << 20;
+
+/// Files of a folder, named by UUIDs of version 7. A file has its name only once all of it is on
+/// disk; until then it is called `<key>#<number>`.
+#[derive(Debug)]
+pub struct FileBlobs {
+    dir: PathBuf,
+    files: LocalFileSystem,
+}
+
+#[derive(Debug, Error)]
+#[error("cannot keep recordings in {}: {detail}; give the service's user the right to write there or set another [storage] dir", dir.display())]
+pub struct OpenBlobsError {
+    pub dir: PathBuf,
+    pub detail: String,
+}
+
+impl FileBlobs {
+    /// Opens the folder, making it if it is not there, and removes what was being written when the
+    /// last process ended. The caller holds the lock of [`super::SqliteStore`], so nobody writes now.
+    ///
+    /// # Blocking
+    /// Reads the folder.
+    pub fn open(dir: &Path) -> Result<Self, OpenBlobsError> {
+        let refused = |detail: String| OpenBlobsError { dir: dir.to_owned(), detail };
+        create_durably(dir).map_err(|e| refused(e.to_string()))?;
+        remove_files(dir, |name| name.contains('#')).map_err(|e| refused(e.to_string()))?;
+        let files = LocalFileSystem::new_with_prefix(dir).map_err(|e| refused(e.to_string()))?;
+        Ok(Self { dir: dir.to_owned(), files: files.with_fsync(true) })
+    }
+
+    /// Where the blob's file is.
+    pub fn path(&self, key: &BlobKey) -> PathBuf {
+        self.dir.join(&key.0)
+    }
+
+    /// Removes blobs that no job needs, and says how many: what was uploaded, but whose job was
+    /// never taken in, or was removed just before the process ended. For the start, before uploads.
+    ///
+    /// # Blocking
+    /// Reads the folder.
+    pub fn keep_only(&self, needed: &HashSet<String>) -> io::Result<usize> {
+        remove_files(&self.dir, |name| Uuid::try_parse(name).is_ok() && !needed.contains(name))
+    }
+}
+
+#[async_trait]
+impl BlobStore for FileBlobs {
+    async fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError> {
+        let key = BlobKey(Uuid::now_v7().to_string());
+        let upload = self.files.put_multipart(&location(&key)?).await.map_err(failed)?;
+        let path = self.path(&key);
+        let (part, hash, bytes) = (Vec::new(), Sha256::new(), 0);
+        Ok(Box::new(FileWriter { key, path, upload, part, hash, bytes, so_far: SoFar::Whole }))
+    }
+
+    async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {
+        match self.files.delete(&location(key)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// A blob that is being written. Dropped, it removes its file a moment later.
+struct FileWriter {
+    key: BlobKey,
+    path: PathBuf,
+    upload: Box<dyn MultipartUpload>,
+    part: Vec<u8>,
+    hash: Sha256,
+    bytes: u64,
+    so_far: SoFar,
+}
+
+/// Whether every byte that was taken is in the file. The upload itself forgets a part that failed,
+/// or whose write was given up half way, and would end well with a hole in its file.
+#[derive(Debug, PartialEq)]
+enum SoFar {
+    Whole,
+    Broken,
+}
+
+impl FileWriter {
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let part = Bytes::from(std::mem::take(&mut self.part));
+        let before = std::mem::replace(&mut self.so_far, SoFar::Broken);
+        self.upload.put_part(part.into()).await.map_err(failed)?;
+        self.so_far = before;
+        Ok(())
+    }
+
+    async fn complete(&mut self) -> Result<(), StoreError> {
+        if !self.part.is_empty() {
+            self.flush().await?;
+        }
+        match self.so_far {
+            SoFar::Whole => self.upload.complete().await.map(drop).map_err(failed),
+            SoFar::Broken => Err(StoreError::Failed("a part of the file was not written".into())),
+        }
+    }
+
+    /// The upload leaves its file behind when it fails at its very end.
+    ///
+    /// # Blocking
+    /// Reads the folder; only after a failure.
+    fn discard(&self) {
+        let staged = format!("{}#", self.key.0);
+        let Some(dir) = self.path.parent() else { return };
+        if let Err(error) = remove_files(dir, |name| name == self.key.0 || name.starts_with(&staged)) {
+            tracing::warn!(%error, "a file that was not finished stays until the next start");
+        }
+    }
+}
+
+#[async_trait]
+impl BlobWriter for FileWriter {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        for piece in bytes.chunks(PART) {
+            // Hashing takes 0.5 to 3 ms for a whole part and far less for what a network gives at once.
+            self.hash.update(piece);
+            self.part.extend_from_slice(piece);
+            self.bytes += piece.len() as u64;
+            if self.part.len() >= PART {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<StoredBlob, StoreError> {
+        if let Err(error) = self.complete().await {
+            self.discard();
+            return Err(error);
+        }
+        let Self { key, bytes, hash, .. } = *self;
+        Ok(StoredBlob { key, bytes, sha256: hexadecimal(&hash.finalize()) })
+    }
+
+    async fn abort(mut self: Box<Self>) {
+        if let Err(error) = self.upload.abort().await {
+            tracing::warn!(%error, "a file that was not finished stays until the next start");
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn location(key: &BlobKey) -> Result<Location, StoreError> {
+    let key = Uuid::try_parse(&key.0)
+        .map_err(|_| StoreError::Failed(format!("{:?} is no key of a recording", key.0)))?;
+    Ok(Location::from(key.to_string()))
+}
+
+fn remove_files(dir: &Path, doomed: impl Fn(&str) -> bool) -> io::Result<usize> {
+    let mut removed = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(&doomed) && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn failed(error: object_store::Error) -> StoreError {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(is_full) {
+            return StoreError::DiskFull;
+        }
+        cause = error.source();
+    }
+    StoreError::Failed(error.to_string())
+}
+
+#[cfg(test)]
+#[path = "blobs_tests.rs"]
+mod tests;

@@ -1,0 +1,523 @@
+//! What every engine of the store must do, told through the ports alone.
+//!
+//! `conforms!(open)` makes one test of each promise; `open` gives a fresh, empty store together with
+//! whatever must stay alive meanwhile.
+
+use actors::domain::audio::{Plan, Span};
+use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream, UnloadReason};
+use actors::domain::job::{Audio, BlobKey, Job, JobError, JobId, NewJob, Status};
+use actors::domain::language::Language;
+use actors::domain::options::{Options, Priority, Task};
+use actors::domain::progress::Progress;
+use actors::domain::transcript::{Decoding, Flag, Segment, Word};
+use actors::ports::{
+    Cancelled, Checkpoint, Claim, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError,
+};
+use uuid::Uuid;
+
+macro_rules! conforms {
+    ($open:path) => {
+        $crate::store::conformance::conforms!($open:
+            a_submitted_job_comes_back_as_it_was_given
+            a_full_queue_takes_no_job
+            interactive_jobs_are_claimed_first_and_then_the_oldest
+            a_claim_starts_the_job_and_an_empty_queue_gives_none
+            a_plan_is_kept_and_chunks_under_another_one_are_forgotten
+            a_checkpoint_adds_segments_events_and_progress
+            a_checkpoint_out_of_order_changes_nothing
+            a_chunk_without_speech_still_counts
+            an_end_closes_the_stream
+            a_silent_recording_completes_with_no_chunks
+            a_failed_job_keeps_its_error_and_its_progress
+            a_requeued_job_keeps_its_place_and_its_chunks
+            deaths_of_the_engine_are_counted_until_the_next_chunk
+            a_job_can_be_cancelled_in_the_queue
+            a_cancelled_worker_finds_its_lease_gone
+            cancelling_an_ended_job_removes_every_trace
+            recovery_requeues_what_was_running
+            an_older_claim_writes_nothing
+            places_in_the_queue_count_from_one
+            jobs_are_listed_newest_first_and_page_by_page
+            a_list_goes_on_after_its_cursor_was_removed
+            events_are_read_in_pieces_without_gap_or_repetition
+            events_of_the_model_have_a_numbering_of_their_own
+            numbers_without_a_name_in_json_become_zero
+            a_subscriber_is_kept_once_for_each_url
+        );
+    };
+    ($open:path: $($promise:ident)*) => {
+        $(#[tokio::test]
+        async fn $promise() {
+            let (store, _alive) = $open().await;
+            $crate::store::conformance::$promise(&store).await;
+        })*
+    };
+}
+pub(crate) use conforms;
+
+// ---- what tests are made of ---------------------------------------------------------------------
+
+pub(crate) const NO_LIMIT: u64 = 1_000_000;
+
+pub(crate) fn new_job(priority: Priority) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        audio: Audio {
+            filename: Some("größe.wav".into()),
+            bytes: 1234,
+            sha256: "00ff".into(),
+            duration_secs: None,
+            blob: BlobKey(Uuid::now_v7().to_string()),
+        },
+        options: Options { priority, ..Options::default() },
+        metadata: None,
+        webhook_url: None,
+    }
+}
+
+/// As many chunks of 30 s, one behind the other.
+pub(crate) fn plan(chunks: u64) -> Plan {
+    let span = |n| Span { start: n * 480_000, end: (n + 1) * 480_000 };
+    Plan { samples: chunks * 480_000 + 7, chunks: (0..chunks).map(span).collect(), warnings: vec![] }
+}
+
+pub(crate) fn progress(done: u32, plan: &Plan) -> Progress {
+    let total = u32::try_from(plan.chunks.len()).unwrap();
+    Progress::new(done, total, f64::from(done) * 30.0, plan.duration_secs(), None)
+}
+
+fn segment(id: u32) -> Segment {
+    Segment {
+        id,
+        start: f64::from(id) + 0.1,
+        end: f64::from(id) + 1.0 / 3.0,
+        text: format!(" \"{id}\" größer\n"),
+        words: Some(vec![Word { word: " a".into(), start: 0.1, end: 0.3, probability: 0.123_456_79 }]),
+        flags: vec![Flag::LowConfidence],
+        decoding: Decoding { tokens: vec![1, 50_257], avg_logprob: -0.333_333_34, no_speech_prob: 1e-9 },
+    }
+}
+
+pub(crate) fn checkpoint(chunk: u32, plan: &Plan, ids: std::ops::Range<u32>) -> Checkpoint {
+    let language = "de".parse().ok();
+    Checkpoint { chunk, segments: ids.map(segment).collect(), language, progress: progress(chunk + 1, plan) }
+}
+
+pub(crate) async fn submit(store: &dyn Store, priority: Priority) -> Job {
+    store.submit(new_job(priority), NO_LIMIT).await.unwrap().0
+}
+
+async fn claim(store: &dyn Store) -> Claim {
+    store.claim().await.unwrap().expect("a job is queued").0
+}
+
+async fn job(store: &dyn Store, id: JobId) -> Job {
+    store.job(id).await.unwrap().expect("the job is there")
+}
+
+/// Submits a job, claims it and plans it with this many chunks.
+async fn running(store: &dyn Store, chunks: u64) -> (Claim, Plan) {
+    submit(store, Priority::Batch).await;
+    let claim = claim(store).await;
+    let plan = plan(chunks);
+    store.planned(claim.fence, &plan, progress(0, &plan)).await.unwrap();
+    (claim, plan)
+}
+
+async fn log(store: &dyn Store, id: JobId) -> Vec<Recorded> {
+    store.events_after(Stream::Job(id), 0, u32::MAX).await.unwrap()
+}
+
+async fn kinds(store: &dyn Store, id: JobId) -> Vec<&'static str> {
+    let events = log(store, id).await;
+    assert!(events.iter().zip(1..).all(|(event, seq)| event.seq == seq), "no gap in {events:?}");
+    events
+        .iter()
+        .map(|recorded| match &recorded.event {
+            Event::Job(of, event) if *of == id => event.name(),
+            Event::Job(..) | Event::Model(_) => panic!("{recorded:?} is in another stream"),
+        })
+        .collect()
+}
+
+fn is_lost<T>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::LeaseLost))
+}
+
+fn engine_died() -> Ending {
+    Ending::Failed(JobError { code: "worker_crashed".into(), message: "it died".into() })
+}
+
+// ---- the promises -------------------------------------------------------------------------------
+
+pub(crate) async fn a_submitted_job_comes_back_as_it_was_given(store: &dyn Store) {
+    let mut new = new_job(Priority::Interactive);
+    new.audio.duration_secs = Some(61.25);
+    new.metadata = Some(r#"{"b": 1, "a": [null]}"#.into());
+    new.webhook_url = Some("https://example.org/hook?x=1".into());
+    new.options.language = "yue".parse().ok();
+    new.options.task = Task::Translate;
+    new.options.prompt = Some("O'Brien; DROP TABLE jobs".into());
+    new.options.temperature = Some(0.2);
+    new.options.word_timestamps = true;
+    let (job, events) = store.submit(new.clone(), 1).await.unwrap();
+
+    assert_eq!(
+        (job.id, &job.audio, &job.options, &job.metadata),
+        (new.id, &new.audio, &new.options, &new.metadata)
+    );
+    assert_eq!((job.status, job.attempts, &job.webhook_url), (Status::Queued, 0, &new.webhook_url));
+    assert_eq!(job.language.map(Language::code), Some("yue"));
+    assert_eq!((job.started_at, job.finished_at, job.progress, job.error.clone()), (None, None, None, None));
+    assert_eq!(store.job(job.id).await.unwrap(), Some(job.clone()));
+    assert_eq!(log(store, job.id).await, events);
+    assert_eq!(kinds(store, job.id).await, ["queued"]);
+    assert_eq!(store.job(JobId::new()).await.unwrap(), None);
+}
+
+pub(crate) async fn a_full_queue_takes_no_job(store: &dyn Store) {
+    submit(store, Priority::Batch).await;
+    submit(store, Priority::Batch).await;
+    let refused = new_job(Priority::Interactive);
+    let id = refused.id;
+    let answer = store.submit(refused, 2).await;
+    assert!(matches!(answer, Err(SubmitError::QueueFull { queued: 2 })), "{answer:?}");
+    assert_eq!(store.job(id).await.unwrap(), None);
+    assert_eq!(store.last_seq(Stream::Job(id)).await.unwrap(), 0);
+    claim(store).await;
+    assert!(store.submit(new_job(Priority::Batch), 2).await.is_ok(), "a running job does not wait");
+}
+
+pub(crate) async fn interactive_jobs_are_claimed_first_and_then_the_oldest(store: &dyn Store) {
+    let batch = [submit(store, Priority::Batch).await.id, submit(store, Priority::Batch).await.id];
+    let interactive =
+        [submit(store, Priority::Interactive).await.id, submit(store, Priority::Interactive).await.id];
+    for expected in interactive.into_iter().chain(batch) {
+        assert_eq!(claim(store).await.job.id, expected);
+    }
+}
+
+pub(crate) async fn a_claim_starts_the_job_and_an_empty_queue_gives_none(store: &dyn Store) {
+    assert!(store.claim().await.unwrap().is_none());
+    let submitted = submit(store, Priority::Batch).await;
+    let (claim, events) = store.claim().await.unwrap().unwrap();
+    assert_eq!((claim.job.status, claim.job.attempts), (Status::Running, 1));
+    assert!(claim.job.started_at.is_some());
+    assert_eq!((claim.plan, claim.chunks_done, claim.segments_done, claim.crash_streak), (None, 0, 0, 0));
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].event, Event::Job(submitted.id, JobEvent::Started { attempt: 1 }));
+    assert_eq!(job(store, submitted.id).await, claim.job);
+    assert_eq!(store.counts().await.unwrap(), JobCounts { queued: 0, running: 1 });
+    assert!(store.claim().await.unwrap().is_none(), "it is taken only once");
+}
+
+pub(crate) async fn a_plan_is_kept_and_chunks_under_another_one_are_forgotten(store: &dyn Store) {
+    let (first, plan) = running(store, 3).await;
+    assert_eq!(job(store, first.job.id).await.audio.duration_secs, Some(plan.duration_secs()));
+    store.checkpoint(first.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
+    store.planned(first.fence, &plan, progress(1, &plan)).await.unwrap();
+    assert_eq!(store.segments(first.job.id).await.unwrap().len(), 2, "the same plan changes nothing");
+    store.requeue(first.fence, RequeueReason::Shutdown).await.unwrap();
+
+    let again = claim(store).await;
+    assert_eq!((again.plan, again.chunks_done, again.segments_done), (Some(plan), 1, 2));
+    let other = self::plan(2);
+    store.planned(again.fence, &other, progress(0, &other)).await.unwrap();
+    assert_eq!(store.segments(again.job.id).await.unwrap(), []);
+    store.requeue(again.fence, RequeueReason::Shutdown).await.unwrap();
+    let last = claim(store).await;
+    assert_eq!((last.plan, last.chunks_done, last.segments_done), (Some(other), 0, 0));
+}
+
+pub(crate) async fn a_checkpoint_adds_segments_events_and_progress(store: &dyn Store) {
+    let (claim, plan) = running(store, 2).await;
+    let id = claim.job.id;
+    let note = JobEvent::Progress { percent: 0.0, chunk: 1, chunks_total: 2, eta_secs: None };
+    let noted = store.note(claim.fence, note.clone()).await.unwrap();
+    assert_eq!(noted.iter().map(|e| &e.event).collect::<Vec<_>>(), [&Event::Job(id, note)]);
+    let first = store.checkpoint(claim.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
+    let second = store.checkpoint(claim.fence, checkpoint(1, &plan, 2..3)).await.unwrap();
+
+    let expected = [(1, 0), (1, 1), (2, 2)];
+    let events: Vec<_> = first.into_iter().chain(second).collect();
+    for (event, (chunk, number)) in events.iter().zip(expected) {
+        assert_eq!(event.event, Event::Job(id, JobEvent::Segment { chunk, segment: segment(number) }));
+    }
+    assert_eq!(log(store, id).await[3..], events);
+    assert_eq!(kinds(store, id).await, ["queued", "started", "progress", "segment", "segment", "segment"]);
+    assert_eq!(store.segments(id).await.unwrap(), [segment(0), segment(1), segment(2)]);
+    let job = job(store, id).await;
+    assert_eq!((job.progress, job.language.map(Language::code)), (Some(progress(2, &plan)), Some("de")));
+}
+
+pub(crate) async fn a_checkpoint_out_of_order_changes_nothing(store: &dyn Store) {
+    let (claim, plan) = running(store, 3).await;
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
+    for chunk in [0, 2] {
+        let answer = store.checkpoint(claim.fence, checkpoint(chunk, &plan, 1..2)).await;
+        assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
+    }
+    assert_eq!(store.segments(claim.job.id).await.unwrap().len(), 1);
+    assert_eq!(kinds(store, claim.job.id).await, ["queued", "started", "segment"]);
+}
+
+pub(crate) async fn a_chunk_without_speech_still_counts(store: &dyn Store) {
+    let (first, plan) = running(store, 2).await;
+    let events = store.checkpoint(first.fence, checkpoint(0, &plan, 0..0)).await.unwrap();
+    assert_eq!(events, []);
+    store.requeue(first.fence, RequeueReason::Shutdown).await.unwrap();
+    let again = claim(store).await;
+    assert_eq!((again.chunks_done, again.segments_done), (1, 0));
+}
+
+pub(crate) async fn an_end_closes_the_stream(store: &dyn Store) {
+    let (claim, plan) = running(store, 1).await;
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
+    let events = store.end(claim.fence, Ending::Completed).await.unwrap();
+    assert!(events.last().is_some_and(Recorded::is_last));
+    let ended = job(store, claim.job.id).await;
+    assert_eq!((ended.status, ended.error.clone()), (Status::Completed, None));
+    assert!(ended.finished_at.is_some() && ended.started_at == claim.job.started_at);
+    let last = ended.progress.unwrap();
+    assert_eq!((last.percent, last.chunk, last.chunks_total, last.eta_secs), (100.0, 1, 1, Some(0.0)));
+
+    let note = JobEvent::Progress { percent: 0.0, chunk: 1, chunks_total: 1, eta_secs: None };
+    assert!(is_lost(&store.note(claim.fence, note).await));
+    assert!(is_lost(&store.end(claim.fence, engine_died()).await));
+    assert!(is_lost(&store.requeue(claim.fence, RequeueReason::Shutdown).await));
+    assert!(is_lost(&store.planned(claim.fence, &plan, progress(0, &plan)).await));
+    assert!(is_lost(&store.checkpoint(claim.fence, checkpoint(1, &plan, 1..2)).await));
+    assert_eq!(kinds(store, claim.job.id).await, ["queued", "started", "segment", "completed"]);
+    assert_eq!(job(store, claim.job.id).await, ended);
+}
+
+pub(crate) async fn a_silent_recording_completes_with_no_chunks(store: &dyn Store) {
+    let (claim, _) = running(store, 0).await;
+    store.end(claim.fence, Ending::Completed).await.unwrap();
+    let last = job(store, claim.job.id).await.progress.unwrap();
+    assert_eq!((last.percent, last.chunk, last.chunks_total, last.eta_secs), (100.0, 0, 0, Some(0.0)));
+    assert_eq!(store.segments(claim.job.id).await.unwrap(), []);
+}
+
+pub(crate) async fn a_failed_job_keeps_its_error_and_its_progress(store: &dyn Store) {
+    let (claim, plan) = running(store, 4).await;
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
+    let Ending::Failed(error) = engine_died() else { panic!("it is a failure") };
+    let events = store.end(claim.fence, engine_died()).await.unwrap();
+    assert_eq!(events[0].event, Event::Job(claim.job.id, JobEvent::Failed { error: error.clone() }));
+    let failed = job(store, claim.job.id).await;
+    assert_eq!((failed.status, failed.error), (Status::Failed, Some(error)));
+    assert_eq!(failed.progress, Some(progress(1, &plan)));
+    assert_eq!(store.segments(claim.job.id).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_requeued_job_keeps_its_place_and_its_chunks(store: &dyn Store) {
+    let (first, plan) = running(store, 2).await;
+    let younger = submit(store, Priority::Batch).await;
+    store.checkpoint(first.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
+    let events = store.requeue(first.fence, RequeueReason::ModelUnloading).await.unwrap();
+    let requeued = JobEvent::Requeued { reason: RequeueReason::ModelUnloading };
+    assert_eq!(events[0].event, Event::Job(first.job.id, requeued));
+    let waiting = job(store, first.job.id).await;
+    assert_eq!((waiting.status, waiting.progress), (Status::Queued, Some(progress(1, &plan))));
+
+    let again = claim(store).await;
+    assert_eq!((again.job.id, again.job.attempts, again.chunks_done), (first.job.id, 2, 1));
+    assert_eq!((again.job.created_at, again.job.started_at), (first.job.created_at, first.job.started_at));
+    assert!(again.fence.epoch > first.fence.epoch);
+    assert_eq!(claim(store).await.job.id, younger.id);
+}
+
+pub(crate) async fn deaths_of_the_engine_are_counted_until_the_next_chunk(store: &dyn Store) {
+    let (mut claimed, plan) = running(store, 2).await;
+    for deaths in 1..=2 {
+        store.requeue(claimed.fence, RequeueReason::EngineDied).await.unwrap();
+        claimed = claim(store).await;
+        assert_eq!(claimed.crash_streak, deaths);
+    }
+    store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
+    claimed = claim(store).await;
+    assert_eq!(claimed.crash_streak, 2, "a stop is no death");
+    store.checkpoint(claimed.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
+    store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
+    assert_eq!(claim(store).await.crash_streak, 0);
+}
+
+pub(crate) async fn a_job_can_be_cancelled_in_the_queue(store: &dyn Store) {
+    let submitted = submit(store, Priority::Batch).await;
+    let Cancelled::Now { job: cancelled, events } = store.cancel(submitted.id).await.unwrap() else {
+        panic!("it was queued");
+    };
+    assert_eq!((cancelled.status, cancelled.started_at), (Status::Cancelled, None));
+    assert!(cancelled.finished_at.is_some() && events.last().is_some_and(Recorded::is_last));
+    assert_eq!(job(store, submitted.id).await, *cancelled);
+    assert!(store.claim().await.unwrap().is_none());
+    assert_eq!(kinds(store, submitted.id).await, ["queued", "cancelled"]);
+    assert!(matches!(store.cancel(JobId::new()).await.unwrap(), Cancelled::NotFound));
+}
+
+pub(crate) async fn a_cancelled_worker_finds_its_lease_gone(store: &dyn Store) {
+    let (claim, plan) = running(store, 2).await;
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
+    assert!(matches!(store.cancel(claim.job.id).await.unwrap(), Cancelled::Now { .. }));
+    assert!(is_lost(&store.checkpoint(claim.fence, checkpoint(1, &plan, 2..3)).await));
+    assert!(is_lost(&store.end(claim.fence, Ending::Completed).await));
+    assert_eq!(store.segments(claim.job.id).await.unwrap().len(), 2, "what was heard stays readable");
+    assert_eq!(kinds(store, claim.job.id).await, ["queued", "started", "segment", "segment", "cancelled"]);
+}
+
+pub(crate) async fn cancelling_an_ended_job_removes_every_trace(store: &dyn Store) {
+    let (claim, plan) = running(store, 1).await;
+    let other = submit(store, Priority::Batch).await;
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 0..3)).await.unwrap();
+    store.end(claim.fence, Ending::Completed).await.unwrap();
+    let Cancelled::Removed { blob } = store.cancel(claim.job.id).await.unwrap() else {
+        panic!("it had ended");
+    };
+    assert_eq!(blob, claim.job.audio.blob);
+    assert_eq!(store.job(claim.job.id).await.unwrap(), None);
+    assert_eq!(store.segments(claim.job.id).await.unwrap(), []);
+    assert_eq!(log(store, claim.job.id).await, []);
+    assert!(matches!(store.cancel(claim.job.id).await.unwrap(), Cancelled::NotFound));
+    assert_eq!(job(store, other.id).await, other);
+}
+
+pub(crate) async fn recovery_requeues_what_was_running(store: &dyn Store) {
+    let (interrupted, plan) = running(store, 2).await;
+    store.checkpoint(interrupted.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
+    let waiting = submit(store, Priority::Batch).await;
+    let events = store.recover().await.unwrap();
+    let requeued = JobEvent::Requeued { reason: RequeueReason::Restart };
+    let expected = [Event::Job(interrupted.job.id, requeued)];
+    assert!(events.iter().map(|recorded| &recorded.event).eq(&expected), "{events:?}");
+    assert!(is_lost(&store.end(interrupted.fence, Ending::Completed).await));
+    assert_eq!(job(store, waiting.id).await, waiting);
+    let again = claim(store).await;
+    assert_eq!((again.job.id, again.chunks_done, again.plan), (interrupted.job.id, 1, Some(plan)));
+    store.end(again.fence, Ending::Completed).await.unwrap();
+    assert_eq!(store.recover().await.unwrap(), []);
+}
+
+pub(crate) async fn an_older_claim_writes_nothing(store: &dyn Store) {
+    let (old, plan) = running(store, 2).await;
+    store.requeue(old.fence, RequeueReason::Shutdown).await.unwrap();
+    assert!(is_lost(&store.checkpoint(old.fence, checkpoint(0, &plan, 0..1)).await), "it is queued");
+    let new = claim(store).await;
+    assert!(is_lost(&store.checkpoint(old.fence, checkpoint(0, &plan, 0..1)).await), "another one has it");
+    assert!(is_lost(&store.planned(old.fence, &self::plan(9), progress(0, &plan)).await));
+    assert!(is_lost(&store.requeue(old.fence, RequeueReason::Shutdown).await));
+    assert!(is_lost(&store.end(old.fence, Ending::Completed).await));
+    assert!(is_lost(&store.note(old.fence, JobEvent::Queued).await));
+    assert_eq!(job(store, new.job.id).await, new.job);
+    store.checkpoint(new.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
+}
+
+pub(crate) async fn places_in_the_queue_count_from_one(store: &dyn Store) {
+    let (claimed, plan) = running(store, 2).await;
+    store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
+    let unknown = submit(store, Priority::Batch).await;
+    let last = submit(store, Priority::Batch).await;
+    let interactive = submit(store, Priority::Interactive).await;
+    let mut places = vec![];
+    for id in [interactive.id, claimed.job.id, unknown.id, last.id] {
+        let place = store.place(id).await.unwrap().unwrap();
+        places.push((place.position, place.audio_secs_ahead));
+    }
+    let known = plan.duration_secs();
+    assert_eq!(places, [(1, 0.0), (2, 0.0), (3, known), (4, known)]);
+
+    let running = claim(store).await;
+    assert_eq!(running.job.id, interactive.id);
+    assert_eq!(store.place(running.job.id).await.unwrap(), None);
+    assert_eq!(store.place(JobId::new()).await.unwrap(), None);
+    assert_eq!(store.place(last.id).await.unwrap().unwrap().position, 3, "running jobs are not counted");
+}
+
+pub(crate) async fn jobs_are_listed_newest_first_and_page_by_page(store: &dyn Store) {
+    let mut expected = vec![];
+    for _ in 0..5 {
+        expected.insert(0, submit(store, Priority::Batch).await.id);
+    }
+    let mut listed = vec![];
+    let mut query = JobQuery { limit: 2, ..JobQuery::default() };
+    loop {
+        let page = store.jobs(query.clone()).await.unwrap();
+        let Some(last) = page.last() else { break };
+        query.before = Some(last.id);
+        listed.extend(page.iter().map(|job| job.id));
+    }
+    assert_eq!(listed, expected);
+
+    let running = claim(store).await.job.id;
+    let of = |status| JobQuery { status: Some(status), before: None, limit: 10 };
+    let ids = |jobs: Vec<Job>| jobs.iter().map(|job| job.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.jobs(of(Status::Running)).await.unwrap()), [running]);
+    assert_eq!(ids(store.jobs(of(Status::Queued)).await.unwrap()), expected[..4]);
+    assert_eq!(ids(store.jobs(of(Status::Failed)).await.unwrap()), []);
+}
+
+pub(crate) async fn a_list_goes_on_after_its_cursor_was_removed(store: &dyn Store) {
+    let oldest = submit(store, Priority::Batch).await.id;
+    let cursor = submit(store, Priority::Batch).await.id;
+    submit(store, Priority::Batch).await;
+    store.cancel(cursor).await.unwrap();
+    store.cancel(cursor).await.unwrap();
+    let page = store.jobs(JobQuery { status: None, before: Some(cursor), limit: 10 }).await.unwrap();
+    assert_eq!(page.iter().map(|job| job.id).collect::<Vec<_>>(), [oldest]);
+}
+
+pub(crate) async fn events_are_read_in_pieces_without_gap_or_repetition(store: &dyn Store) {
+    let (claim, plan) = running(store, 1).await;
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 0..7)).await.unwrap();
+    store.end(claim.fence, Ending::Completed).await.unwrap();
+    let stream = Stream::Job(claim.job.id);
+    let (mut seen, mut after) = (vec![], 0);
+    loop {
+        let piece = store.events_after(stream, after, 4).await.unwrap();
+        assert!(piece.len() <= 4);
+        let Some(last) = piece.last() else { break };
+        after = last.seq;
+        seen.extend(piece);
+    }
+    assert_eq!(seen, log(store, claim.job.id).await);
+    assert_eq!(store.last_seq(stream).await.unwrap(), seen.len() as u64);
+    assert_eq!(store.events_after(stream, u64::MAX, 4).await.unwrap(), []);
+}
+
+pub(crate) async fn events_of_the_model_have_a_numbering_of_their_own(store: &dyn Store) {
+    submit(store, Priority::Batch).await;
+    assert_eq!(store.last_seq(Stream::Model).await.unwrap(), 0);
+    let events = [
+        ModelEvent::ModelLoading,
+        ModelEvent::ModelReady { load_secs: 1.0 / 3.0 },
+        ModelEvent::ModelUnloaded { reason: UnloadReason::Idle },
+    ];
+    let mut recorded = vec![];
+    for event in &events {
+        recorded.push(store.append_model_event(event.clone()).await.unwrap());
+    }
+    assert_eq!(recorded.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(store.events_after(Stream::Model, 1, 10).await.unwrap(), recorded[1..]);
+    assert_eq!(store.last_seq(Stream::Model).await.unwrap(), 3);
+}
+
+pub(crate) async fn numbers_without_a_name_in_json_become_zero(store: &dyn Store) {
+    let (claim, plan) = running(store, 1).await;
+    let mut odd = checkpoint(0, &plan, 0..1);
+    odd.segments[0].decoding.avg_logprob = f32::NEG_INFINITY;
+    odd.segments[0].words.iter_mut().flatten().for_each(|word| word.probability = f32::NAN);
+    store.checkpoint(claim.fence, odd).await.unwrap();
+    let read = store.segments(claim.job.id).await.unwrap();
+    assert_eq!(read[0].decoding.avg_logprob, 0.0);
+    assert_eq!(read[0].words.as_ref().unwrap()[0].probability, 0.0);
+}
+
+pub(crate) async fn a_subscriber_is_kept_once_for_each_url(store: &dyn Store) {
+    let first = store.subscribe("https://a.example/").await.unwrap();
+    let second = store.subscribe("https://b.example/").await.unwrap();
+    assert_eq!(store.subscribe("https://a.example/").await.unwrap(), first);
+    assert_eq!(store.subscribers().await.unwrap(), [first.clone(), second.clone()]);
+    assert!(store.unsubscribe(first.id).await.unwrap());
+    assert!(!store.unsubscribe(first.id).await.unwrap());
+    assert_eq!(store.subscribers().await.unwrap(), [second]);
+}

@@ -1,0 +1,103 @@
+//! The log of events, a numbering of its own for each stream.
+
+use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
+use actors::domain::job::JobId;
+use actors::domain::time::Timestamp;
+use actors::ports::{EventLog, StoreError};
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+
+use super::fault::Fault;
+use super::rows::{from_json, integer, natural, to_json};
+use super::sql;
+use super::sqlite::SqliteStore;
+
+#[async_trait]
+impl EventLog for SqliteStore {
+    async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError> {
+        Ok(self.append_alone(Event::Model(event)).await?)
+    }
+
+    async fn events_after(
+        &self,
+        stream: Stream,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        Ok(self.read_after(stream, after, limit).await?)
+    }
+
+    async fn last_seq(&self, stream: Stream) -> Result<u64, StoreError> {
+        let last: i64 = sqlx::query_scalar(sql::LAST_SEQ)
+            .bind(name(stream))
+            .fetch_one(&self.readers)
+            .await
+            .map_err(Fault::from)?;
+        Ok(natural(last))
+    }
+}
+
+impl SqliteStore {
+    async fn append_alone(&self, event: Event) -> Result<Recorded, Fault> {
+        let mut change = self.change().await?;
+        let recorded = append(&mut change, self.now(), event).await?;
+        change.commit().await?;
+        Ok(recorded)
+    }
+
+    async fn read_after(&self, stream: Stream, after: u64, limit: u32) -> Result<Vec<Recorded>, Fault> {
+        let rows: Vec<(i64, i64, String)> = sqlx::query_as(sql::EVENTS_AFTER)
+            .bind(name(stream))
+            .bind(integer(after))
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.into_iter()
+            .map(|(seq, at, body)| {
+                let event = match stream {
+                    Stream::Job(id) => Event::Job(id, from_json("a job's event", &body)?),
+                    Stream::Model => Event::Model(from_json("an event of the model", &body)?),
+                };
+                Ok(Recorded { seq: natural(seq), at: Timestamp(at), event })
+            })
+            .collect()
+    }
+}
+
+/// Adds an event at the end of its stream, inside a change.
+pub(super) async fn append(
+    change: &mut SqliteConnection,
+    at: Timestamp,
+    event: Event,
+) -> Result<Recorded, Fault> {
+    let (stream, kind, body) = match &event {
+        Event::Job(id, event) => (Stream::Job(*id), event.name(), to_json("a job's event", event)?),
+        Event::Model(event) => (Stream::Model, event.name(), to_json("an event of the model", event)?),
+    };
+    let seq: i64 = sqlx::query_scalar(sql::APPEND_EVENT)
+        .bind(name(stream))
+        .bind(kind)
+        .bind(body)
+        .bind(at.0)
+        .fetch_one(change)
+        .await?;
+    Ok(Recorded { seq: natural(seq), at, event })
+}
+
+/// [`append`] for an event of a job.
+pub(super) async fn append_to_job(
+    change: &mut SqliteConnection,
+    at: Timestamp,
+    id: JobId,
+    event: JobEvent,
+) -> Result<Recorded, Fault> {
+    append(change, at, Event::Job(id, event)).await
+}
+
+/// A stream's name in the database.
+pub(super) fn name(stream: Stream) -> String {
+    match stream {
+        Stream::Job(id) => format!("job:{id}"),
+        Stream::Model => "model".to_owned(),
+    }
+}

@@ -1,0 +1,52 @@
+//! What goes wrong inside the store, before it is told in the port's words.
+
+use actors::domain::job::Impossible;
+use actors::ports::StoreError;
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub(super) enum Fault {
+    #[error("the job is no longer this worker's")]
+    LeaseLost,
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    #[error("{what} cannot be written as JSON: {source}")]
+    Unwritable { what: &'static str, source: serde_json::Error },
+    #[error("{what} in the database cannot be read: {detail}")]
+    Unreadable { what: &'static str, detail: String },
+    #[error("chunk {given} was finished, but chunk {expected} is next")]
+    OutOfOrder { given: u32, expected: i64 },
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::LeaseLost => StoreError::LeaseLost,
+            Fault::Sql(error) if is_disk_full(&error) => StoreError::DiskFull,
+            Fault::Sql(sqlx::Error::PoolClosed) => StoreError::Failed("it is closed".into()),
+            Fault::Sql(_)
+            | Fault::Unwritable { .. }
+            | Fault::Unreadable { .. }
+            | Fault::OutOfOrder { .. } => StoreError::Failed(fault.to_string()),
+        }
+    }
+}
+
+/// A job that is not running has no worker, whatever it was meant to do.
+impl From<Impossible> for Fault {
+    fn from(_: Impossible) -> Self {
+        Fault::LeaseLost
+    }
+}
+
+/// SQLite's extended result code, when the error has one (<https://sqlite.org/rescode.html>).
+pub(super) fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// `SQLITE_FULL` and, when the file shared by the connections cannot grow, `SQLITE_IOERR_SHMSIZE`.
+pub(super) fn is_disk_full(error: &sqlx::Error) -> bool {
+    const FULL: u32 = 13;
+    const IOERR_SHMSIZE: u32 = 10 | 19 << 8;
+    matches!(sqlite_code(error), Some(FULL | IOERR_SHMSIZE))
+}

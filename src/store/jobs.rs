@@ -1,0 +1,129 @@
+//! The port of the jobs: reads here, changes in [`super::queue`] and [`super::work`].
+
+use actors::domain::audio::Plan;
+use actors::domain::event::{JobEvent, Recorded, RequeueReason};
+use actors::domain::job::{Job, JobId, NewJob, Status};
+use actors::domain::progress::Progress;
+use actors::domain::transcript::Segment;
+use actors::ports::{
+    Cancelled, Checkpoint, Claim, Ending, Fence, JobCounts, JobQuery, JobStore, QueuePlace, StoreError,
+    SubmitError,
+};
+use async_trait::async_trait;
+
+use super::fault::Fault;
+use super::queue::Admission;
+use super::rows::{self, JobRow, from_json, natural};
+use super::sql;
+use super::sqlite::SqliteStore;
+
+#[async_trait]
+impl JobStore for SqliteStore {
+    async fn submit(&self, job: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError> {
+        match self.take_in(job, max_queued).await.map_err(StoreError::from)? {
+            Admission::Taken(job, event) => Ok((*job, vec![event])),
+            Admission::QueueFull { queued } => Err(SubmitError::QueueFull { queued }),
+        }
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.read_job(id).await?)
+    }
+
+    async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, StoreError> {
+        Ok(self.read_jobs(query).await?)
+    }
+
+    async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError> {
+        Ok(self.read_segments(id).await?)
+    }
+
+    async fn counts(&self) -> Result<JobCounts, StoreError> {
+        Ok(self.count().await?)
+    }
+
+    async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {
+        let ahead: Option<(i64, i64)> = sqlx::query_as(sql::PLACE)
+            .bind(id.to_string())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(Fault::from)?;
+        Ok(ahead.map(|(jobs, samples)| QueuePlace {
+            position: natural(jobs) + 1,
+            audio_secs_ahead: rows::secs(samples),
+        }))
+    }
+
+    async fn claim(&self) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
+        Ok(self.take_next().await?.map(|(claim, event)| (claim, vec![event])))
+    }
+
+    async fn planned(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), StoreError> {
+        Ok(self.keep_plan(fence, plan, progress).await?)
+    }
+
+    async fn note(&self, fence: Fence, event: JobEvent) -> Result<Vec<Recorded>, StoreError> {
+        Ok(vec![self.add_note(fence, event).await?])
+    }
+
+    async fn checkpoint(&self, fence: Fence, done: Checkpoint) -> Result<Vec<Recorded>, StoreError> {
+        Ok(self.finish_chunk(fence, done).await?)
+    }
+
+    async fn end(&self, fence: Fence, ending: Ending) -> Result<Vec<Recorded>, StoreError> {
+        Ok(vec![self.finish_job(fence, ending).await?])
+    }
+
+    async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError> {
+        Ok(vec![self.give_back(fence, reason).await?])
+    }
+
+    async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
+        Ok(self.cancel_or_remove(id).await?)
+    }
+
+    async fn recover(&self) -> Result<Vec<Recorded>, StoreError> {
+        Ok(self.requeue_all_running().await?)
+    }
+}
+
+impl SqliteStore {
+    async fn read_job(&self, id: JobId) -> Result<Option<Job>, Fault> {
+        let row: Option<JobRow> =
+            sqlx::query_as(sql::JOB).bind(id.to_string()).fetch_optional(&self.readers).await?;
+        row.map(Job::try_from).transpose()
+    }
+
+    async fn read_jobs(&self, query: JobQuery) -> Result<Vec<Job>, Fault> {
+        // Sorts after every id.
+        let newest = || "~".to_owned();
+        let before = query.before.map_or_else(newest, |id| id.to_string());
+        let statement = match query.status {
+            Some(status) => sqlx::query_as::<_, JobRow>(sql::JOBS_IN_STATE)
+                .bind(before)
+                .bind(i64::from(query.limit))
+                .bind(status.name()),
+            None => sqlx::query_as(sql::JOBS).bind(before).bind(i64::from(query.limit)),
+        };
+        statement.fetch_all(&self.readers).await?.into_iter().map(Job::try_from).collect()
+    }
+
+    async fn read_segments(&self, id: JobId) -> Result<Vec<Segment>, Fault> {
+        let bodies: Vec<String> =
+            sqlx::query_scalar(sql::SEGMENTS).bind(id.to_string()).fetch_all(&self.readers).await?;
+        bodies.iter().map(|body| from_json("a segment", body)).collect()
+    }
+
+    async fn count(&self) -> Result<JobCounts, Fault> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(sql::COUNTS).fetch_all(&self.readers).await?;
+        let mut counts = JobCounts::default();
+        for (state, number) in rows {
+            match rows::status(&state)? {
+                Status::Queued => counts.queued = natural(number),
+                Status::Running => counts.running = natural(number),
+                Status::Completed | Status::Failed | Status::Cancelled => {}
+            }
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,29 @@
+//! All that lasts: jobs, segments, events and subscribers in one SQLite database, uploaded
+//! recordings as files beside it.
+//!
+//! What a method of [`SqliteStore`] answered is on disk: every change is one transaction, written
+//! with `synchronous=FULL`. [`FileBlobs`] answers after an fsync of the file and of its folder.
+
+mod blobs;
+mod directory;
+mod events;
+mod fault;
+mod jobs;
+mod open;
+mod queue;
+mod rows;
+mod sql;
+mod sqlite;
+mod subscribers;
+mod work;
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod random_walk;
+#[cfg(test)]
+mod tests;
+
+pub use blobs::{FileBlobs, OpenBlobsError};
+pub use open::StoreOpenError;
+pub use sqlite::{Clock, SqliteStore, system_clock};

@@ -1,0 +1,163 @@
+//! Opening the store: folder, lock, connections, schema.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlitePool};
+use thiserror::Error;
+
+use super::directory::{self, create_durably};
+use super::fault::{is_disk_full, sqlite_code};
+use super::sqlite::{Clock, SqliteStore, system_clock};
+
+const DATABASE: &str = "verbatim.db";
+const LOCK: &str = "lock";
+
+/// Reads are short, so two connections, a thread each, are enough.
+const READERS: u32 = 2;
+
+/// Why the store does not open. The message is for whoever runs the service.
+#[derive(Debug, Error)]
+pub enum StoreOpenError {
+    #[error("{} is in use by another running service: stop that one or set another [storage] dir", dir.display())]
+    InUse { dir: PathBuf },
+    #[error(
+        "cannot write to {}: {detail}; give the service's user the right to write there or set another [storage] dir",
+        path.display()
+    )]
+    NotWritable { path: PathBuf, detail: String },
+    #[error("no space left on the device for {}: free some or set another [storage] dir", path.display())]
+    DiskFull { path: PathBuf },
+    #[error(
+        "{} is not an intact database ({detail}): put a backup in its place, or move it away to start with an empty one",
+        path.display()
+    )]
+    Corrupt { path: PathBuf, detail: String },
+    #[error(
+        "the file system of {} cannot hold a database that several threads share: set [storage] dir to a folder on a local disk",
+        path.display()
+    )]
+    NoSharedMemory { path: PathBuf },
+    #[error("cannot open the database {}: {detail}", path.display())]
+    Failed { path: PathBuf, detail: String },
+}
+
+impl SqliteStore {
+    /// Opens the store in a folder, making both if they are not there, and brings its schema up to
+    /// date. No other process can open it until [`SqliteStore::close`] or the drop of the store.
+    ///
+    /// # Blocking
+    /// For a few file operations before the first await.
+    pub async fn open(dir: &Path) -> Result<Self, StoreOpenError> {
+        Self::open_with(dir, system_clock()).await
+    }
+
+    /// [`SqliteStore::open`] with another clock.
+    pub async fn open_with(dir: &Path, clock: Clock) -> Result<Self, StoreOpenError> {
+        create_durably(dir).map_err(|error| not_writable(dir, &error))?;
+        let lock = lock(dir)?;
+        let path = dir.join(DATABASE);
+        let writer = open_writer(&path).await.map_err(|error| explain(&path, &error))?;
+        check_journal(&writer, &path).await?;
+        migrate(&writer, &path).await?;
+        let readers = open_readers(&path).await.map_err(|error| explain(&path, &error))?;
+        Ok(Self { writer, readers, clock, lock })
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, StoreOpenError> {
+    let path = dir.join(LOCK);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| not_writable(&path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreOpenError::InUse { dir: dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(not_writable(&path, &error)),
+    }
+}
+
+/// What every connection is set to; SQLite keeps most of it for each connection alone.
+fn settings(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", "1000")
+        .pragma("journal_size_limit", "67108864")
+        // KiB of pages kept in memory, at most.
+        .pragma("cache_size", "-2000")
+        .thread_name(|id| format!("store-{id}"))
+}
+
+async fn open_writer(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+    let options = settings(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // Every connection is tried when it is given back.
+        .test_before_acquire(false)
+        // After an I/O error or on a full disk SQLite rolls back by itself, and sqlx, which does not
+        // notice, would refuse every later transaction on that connection.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .connect_with(options)
+        .await
+}
+
+async fn open_readers(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(settings(path).read_only(true))
+        .await
+}
+
+/// Where threads cannot share memory through a file, SQLite stays in another journal mode and says so.
+async fn check_journal(writer: &SqlitePool, path: &Path) -> Result<(), StoreOpenError> {
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(writer)
+        .await
+        .map_err(|error| explain(path, &error))?;
+    if mode == "wal" { Ok(()) } else { Err(StoreOpenError::NoSharedMemory { path: path.to_owned() }) }
+}
+
+/// Schema changes only ever add, so a database that a later version has opened is fine, too.
+async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreOpenError> {
+    let mut migrator = sqlx::migrate!("migrations/sqlite");
+    migrator.set_ignore_missing(true);
+    migrator.run(writer).await.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(path, &error),
+        other => StoreOpenError::Failed { path: path.to_owned(), detail: other.to_string() },
+    })
+}
+
+fn not_writable(path: &Path, error: &io::Error) -> StoreOpenError {
+    if directory::is_full(error) {
+        return StoreOpenError::DiskFull { path: path.to_owned() };
+    }
+    StoreOpenError::NotWritable { path: path.to_owned(), detail: error.to_string() }
+}
+
+fn explain(path: &Path, error: &sqlx::Error) -> StoreOpenError {
+    // Primary result codes: SQLITE_PERM, SQLITE_READONLY, SQLITE_CORRUPT, SQLITE_CANTOPEN, SQLITE_NOTADB.
+    let (path, detail) = (path.to_owned(), error.to_string());
+    match sqlite_code(error).map(|code| code & 0xff) {
+        _ if is_disk_full(error) => StoreOpenError::DiskFull { path },
+        Some(3 | 8 | 14) => StoreOpenError::NotWritable { path, detail },
+        Some(11 | 26) => StoreOpenError::Corrupt { path, detail },
+        _ => StoreOpenError::Failed { path, detail },
+    }
+}

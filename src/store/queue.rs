@@ -1,0 +1,161 @@
+//! Into the queue, out of it, and what becomes of a job that nobody wants.
+
+use actors::domain::audio::Plan;
+use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
+use actors::domain::job::{Happening, Job, JobId, NewJob, Status};
+use actors::domain::language::Language;
+use actors::ports::{Cancelled, Claim, Fence};
+use sqlx::SqliteConnection;
+
+use super::events::{append_to_job, name};
+use super::fault::Fault;
+use super::rows::{self, JobRow, integer, natural, small, to_json};
+use super::sql;
+use super::sqlite::SqliteStore;
+
+/// What became of a job that was handed in.
+pub(super) enum Admission {
+    Taken(Box<Job>, Recorded),
+    QueueFull { queued: u64 },
+}
+
+#[derive(sqlx::FromRow)]
+struct ClaimRow {
+    epoch: i64,
+    next_chunk: i64,
+    crash_streak: i64,
+    #[sqlx(flatten)]
+    job: JobRow,
+}
+
+impl SqliteStore {
+    pub(super) async fn take_in(&self, new: NewJob, max_queued: u64) -> Result<Admission, Fault> {
+        let mut change = self.change().await?;
+        let queued: i64 =
+            sqlx::query_scalar(sql::COUNT_QUEUED).bind(integer(max_queued)).fetch_one(&mut *change).await?;
+        if natural(queued) >= max_queued {
+            return Ok(Admission::QueueFull { queued: natural(queued) });
+        }
+        let now = self.now();
+        let row: JobRow = sqlx::query_as(sql::INSERT_JOB)
+            .bind(new.id.to_string())
+            .bind(Status::Queued.name())
+            .bind(rows::rank(new.options.priority))
+            .bind(to_json("a job's options", &new.options)?)
+            .bind(new.metadata)
+            .bind(new.webhook_url)
+            .bind(new.audio.blob.0)
+            .bind(new.audio.sha256)
+            .bind(integer(new.audio.bytes))
+            .bind(new.audio.filename)
+            .bind(new.audio.duration_secs.map(rows::samples))
+            .bind(new.options.language.map(Language::code))
+            .bind(now.0)
+            .fetch_one(&mut *change)
+            .await?;
+        let event = append_to_job(&mut change, now, new.id, JobEvent::Queued).await?;
+        change.commit().await?;
+        Ok(Admission::Taken(Box::new(row.try_into()?), event))
+    }
+
+    pub(super) async fn take_next(&self) -> Result<Option<(Claim, Recorded)>, Fault> {
+        let mut change = self.change().await?;
+        let Some((id, state)) =
+            sqlx::query_as::<_, (String, String)>(sql::NEXT_QUEUED).fetch_optional(&mut *change).await?
+        else {
+            return Ok(None);
+        };
+        let now = self.now();
+        let running = rows::status(&state)?.after(Happening::Claimed)?;
+        let row: ClaimRow = sqlx::query_as(sql::CLAIM)
+            .bind(&id)
+            .bind(running.name())
+            .bind(now.0)
+            .fetch_one(&mut *change)
+            .await?;
+        let claim = claim(&mut change, row).await?;
+        let started = JobEvent::Started { attempt: claim.job.attempts };
+        let event = append_to_job(&mut change, now, claim.job.id, started).await?;
+        change.commit().await?;
+        Ok(Some((claim, event)))
+    }
+
+    pub(super) async fn cancel_or_remove(&self, id: JobId) -> Result<Cancelled, Fault> {
+        let mut change = self.change().await?;
+        let Some(row) =
+            sqlx::query_as::<_, JobRow>(sql::JOB).bind(id.to_string()).fetch_optional(&mut *change).await?
+        else {
+            return Ok(Cancelled::NotFound);
+        };
+        let job = Job::try_from(row)?;
+        let Ok(cancelled) = job.status.after(Happening::CancelAsked) else {
+            remove(&mut change, id).await?;
+            change.commit().await?;
+            return Ok(Cancelled::Removed { blob: job.audio.blob });
+        };
+        let now = self.now();
+        let row: JobRow = sqlx::query_as(sql::CANCEL)
+            .bind(id.to_string())
+            .bind(cancelled.name())
+            .bind(now.0)
+            .bind(job.status.name())
+            .fetch_one(&mut *change)
+            .await?;
+        let event = append_to_job(&mut change, now, id, JobEvent::Cancelled).await?;
+        change.commit().await?;
+        Ok(Cancelled::Now { job: Box::new(row.try_into()?), events: vec![event] })
+    }
+
+    pub(super) async fn requeue_all_running(&self) -> Result<Vec<Recorded>, Fault> {
+        let mut change = self.change().await?;
+        let running: Vec<(String, String)> =
+            sqlx::query_as(sql::RUNNING_JOBS).fetch_all(&mut *change).await?;
+        let now = self.now();
+        let mut events = Vec::with_capacity(running.len());
+        for (id, state) in running {
+            let queued = rows::status(&state)?.after(Happening::Requeued)?;
+            sqlx::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).execute(&mut *change).await?;
+            let requeued = JobEvent::Requeued { reason: RequeueReason::Restart };
+            events.push(append_to_job(&mut change, now, rows::job_id(&id)?, requeued).await?);
+        }
+        change.commit().await?;
+        Ok(events)
+    }
+}
+
+async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fault> {
+    let job = Job::try_from(row.job)?;
+    let fence = Fence { id: job.id, epoch: row.epoch };
+    let crash_streak = small(row.crash_streak);
+    let Some(plan) = stored_plan(change, job.id).await? else {
+        return Ok(Claim { job, fence, plan: None, chunks_done: 0, segments_done: 0, crash_streak });
+    };
+    let segments: i64 =
+        sqlx::query_scalar(sql::COUNT_SEGMENTS).bind(job.id.to_string()).fetch_one(change).await?;
+    let (chunks_done, segments_done) = (small(row.next_chunk), small(segments));
+    Ok(Claim { job, fence, plan: Some(plan), chunks_done, segments_done, crash_streak })
+}
+
+/// A plan that another version wrote and this one cannot read counts as none: the recording is
+/// planned again, and its chunks start over.
+async fn stored_plan(change: &mut SqliteConnection, id: JobId) -> Result<Option<Plan>, Fault> {
+    let body: Option<String> =
+        sqlx::query_scalar(sql::PLAN).bind(id.to_string()).fetch_optional(change).await?;
+    let Some(body) = body else { return Ok(None) };
+    match serde_json::from_str(&body) {
+        Ok(plan) => Ok(Some(plan)),
+        Err(error) => {
+            tracing::warn!(job.id = %id, %error, "a stored plan cannot be read, planning again");
+            Ok(None)
+        }
+    }
+}
+
+async fn remove(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {
+    let key = id.to_string();
+    sqlx::query(sql::DELETE_SEGMENTS).bind(&key).execute(&mut *change).await?;
+    sqlx::query(sql::DELETE_PLAN).bind(&key).execute(&mut *change).await?;
+    sqlx::query(sql::DELETE_EVENTS).bind(name(Stream::Job(id))).execute(&mut *change).await?;
+    sqlx::query(sql::DELETE_JOB).bind(&key).execute(&mut *change).await?;
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Between rows and the domain's types.
+
+use actors::domain::audio::SAMPLE_RATE;
+use actors::domain::job::{Audio, BlobKey, Job, JobId, Status};
+use actors::domain::language::Language;
+use actors::domain::options::{Options, Priority};
+use actors::domain::time::Timestamp;
+use actors::domain::transcript::Segment;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::fault::Fault;
+
+/// A job's row, its plan left out.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct JobRow {
+    id: String,
+    state: String,
+    created_at: i64,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+    filename: Option<String>,
+    bytes: i64,
+    blob_sha256: String,
+    blob_key: String,
+    duration_samples: Option<i64>,
+    params: String,
+    metadata: Option<String>,
+    webhook_url: Option<String>,
+    progress: Option<String>,
+    attempts: i64,
+    error: Option<String>,
+    language: Option<String>,
+}
+
+impl TryFrom<JobRow> for Job {
+    type Error = Fault;
+
+    fn try_from(row: JobRow) -> Result<Self, Fault> {
+        let options: Options = from_json("a job's options", &row.params)?;
+        Ok(Job {
+            id: job_id(&row.id)?,
+            status: status(&row.state)?,
+            created_at: Timestamp(row.created_at),
+            started_at: row.started_at.map(Timestamp),
+            finished_at: row.finished_at.map(Timestamp),
+            audio: Audio {
+                filename: row.filename,
+                bytes: natural(row.bytes),
+                sha256: row.blob_sha256,
+                duration_secs: row.duration_samples.map(secs),
+                blob: BlobKey(row.blob_key),
+            },
+            options,
+            metadata: row.metadata,
+            webhook_url: row.webhook_url,
+            progress: row.progress.map(|json| from_json("a job's progress", &json)).transpose()?,
+            attempts: small(row.attempts),
+            error: row.error.map(|json| from_json("a job's error", &json)).transpose()?,
+            language: row.language.map(|code| language(&code)).transpose()?,
+        })
+    }
+}
+
+/// Lower runs first; the step leaves room for more.
+pub(super) fn rank(priority: Priority) -> i64 {
+    match priority {
+        Priority::Interactive => 0,
+        Priority::Batch => 10,
+    }
+}
+
+pub(super) fn job_id(text: &str) -> Result<JobId, Fault> {
+    text.parse().map_err(|e| unreadable("a job's id", e))
+}
+
+pub(super) fn status(name: &str) -> Result<Status, Fault> {
+    Status::from_name(name).ok_or_else(|| unreadable("a job's state", name))
+}
+
+fn language(code: &str) -> Result<Language, Fault> {
+    code.parse().map_err(|e| unreadable("a job's language", e))
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, json: &str) -> Result<T, Fault> {
+    serde_json::from_str(json).map_err(|e| unreadable(what, e))
+}
+
+pub(super) fn to_json<T: Serialize>(what: &'static str, value: &T) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|source| Fault::Unwritable { what, source })
+}
+
+pub(super) fn unreadable(what: &'static str, detail: impl ToString) -> Fault {
+    Fault::Unreadable { what, detail: detail.to_string() }
+}
+
+/// JSON has no infinity and no NaN, and would give them back as `null`: they become 0. An engine's odd
+/// estimate is no reason to lose what it heard.
+pub(super) fn finite(mut segment: Segment) -> Segment {
+    let Segment { start, end, words, decoding, .. } = &mut segment;
+    for time in [start, end] {
+        *time = or_zero(*time);
+    }
+    for number in [&mut decoding.avg_logprob, &mut decoding.no_speech_prob] {
+        *number = or_zero(f64::from(*number)) as f32;
+    }
+    for word in words.iter_mut().flatten() {
+        word.start = or_zero(word.start);
+        word.end = or_zero(word.end);
+        word.probability = or_zero(f64::from(word.probability)) as f32;
+    }
+    segment
+}
+
+fn or_zero(number: f64) -> f64 {
+    if number.is_finite() { number } else { 0.0 }
+}
+
+pub(super) fn samples(secs: f64) -> i64 {
+    // A float cast saturates, and takes NaN to 0.
+    (secs * f64::from(SAMPLE_RATE)).round() as i64
+}
+
+pub(super) fn secs(samples: i64) -> f64 {
+    actors::domain::audio::secs(natural(samples))
+}
+
+/// The database's numbers are signed; those that count are never below 0.
+pub(super) fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// A counter that never comes near its end.
+pub(super) fn small(number: i64) -> u32 {
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
+}
+
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

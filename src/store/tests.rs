@@ -1,0 +1,211 @@
+//! The promises kept by SQLite, and what is its own: files, locks, settings, full disks.
+
+use std::fs;
+use std::path::Path;
+
+use actors::domain::event::Stream;
+use actors::domain::options::Priority;
+use actors::ports::{EventLog, JobStore, StoreError, SubmitError};
+use sqlx::SqlitePool;
+use tempfile::TempDir;
+
+use super::conformance::{self, NO_LIMIT, checkpoint, new_job, plan, progress};
+use super::{SqliteStore, StoreOpenError};
+
+async fn open() -> (SqliteStore, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (SqliteStore::open(dir.path()).await.unwrap(), dir)
+}
+
+mod promises {
+    crate::store::conformance::conforms!(super::open);
+}
+
+async fn settings_of_every_connection(pool: &SqlitePool) -> Vec<(i64, String, i64, i64)> {
+    let mut connections = vec![];
+    for _ in 0..pool.options().get_max_connections() {
+        connections.push(pool.acquire().await.unwrap());
+    }
+    let mut settings = vec![];
+    for connection in &mut connections {
+        let synchronous =
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut **connection).await.unwrap();
+        let journal = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut **connection).await.unwrap();
+        let keys = sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(&mut **connection).await.unwrap();
+        let busy = sqlx::query_scalar("PRAGMA busy_timeout").fetch_one(&mut **connection).await.unwrap();
+        settings.push((synchronous, journal, keys, busy));
+    }
+    settings
+}
+
+#[tokio::test]
+async fn every_connection_waits_for_the_disk() {
+    let (store, _dir) = open().await;
+    const FULL: i64 = 2;
+    let expected = (FULL, "wal".to_owned(), 1, 10_000);
+    assert_eq!(settings_of_every_connection(&store.writer).await, vec![expected.clone()]);
+    assert_eq!(settings_of_every_connection(&store.readers).await, vec![expected; 2]);
+}
+
+#[tokio::test]
+async fn the_queue_and_the_log_are_read_by_their_indexes() {
+    let (store, _dir) = open().await;
+    let statements = [
+        super::sql::NEXT_QUEUED,
+        super::sql::COUNT_QUEUED,
+        super::sql::PLACE,
+        super::sql::JOBS_IN_STATE,
+        super::sql::COUNTS,
+        super::sql::EVENTS_AFTER,
+        super::sql::LAST_SEQ,
+        super::sql::SEGMENTS,
+    ];
+    for statement in statements {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();
+        for (.., step) in plan {
+            assert!(
+                !step.starts_with("SCAN") || step.contains("INDEX") || step == "SCAN waiting",
+                "{step}: {statement}"
+            );
+            assert!(!step.contains("TEMP B-TREE"), "{step}: {statement}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_opened_again_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let job = conformance::submit(&store, Priority::Batch).await;
+    let (claim, _) = store.claim().await.unwrap().unwrap();
+    let plan = plan(3);
+    store.planned(claim.fence, &plan, progress(0, &plan)).await.unwrap();
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
+    store.close().await;
+
+    let store = SqliteStore::open(dir.path()).await.unwrap();
+    assert_eq!(store.recover().await.unwrap().len(), 1);
+    let (again, events) = store.claim().await.unwrap().unwrap();
+    assert_eq!((again.job.id, again.chunks_done, again.segments_done), (job.id, 1, 2));
+    assert_eq!(events[0].seq, 6);
+    assert!(store.blob_keys().await.unwrap().contains(&job.audio.blob.0));
+}
+
+#[tokio::test]
+async fn a_folder_is_open_in_one_service_only() {
+    let (store, dir) = open().await;
+    let second = SqliteStore::open(dir.path()).await.unwrap_err();
+    assert!(matches!(second, StoreOpenError::InUse { .. }), "{second}");
+    assert!(second.to_string().contains(dir.path().to_str().unwrap()), "{second}");
+    store.close().await;
+    SqliteStore::open(dir.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_store_answers_with_an_error() {
+    let (store, _dir) = open().await;
+    store.close().await;
+    let answer = store.counts().await;
+    assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_database_is_named() {
+    for content in [vec![b'x'; 8192], b"SQLite format 3\0nonsense".repeat(400)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("verbatim.db");
+        fs::write(&path, content).unwrap();
+        let error = SqliteStore::open(dir.path()).await.unwrap_err();
+        assert!(matches!(error, StoreOpenError::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = SqliteStore::open(&file.join("data")).await.unwrap_err();
+    assert!(matches!(error, StoreOpenError::NotWritable { .. }), "{error}");
+    assert!(error.to_string().contains("file/data"), "{error}");
+    assert!(error.to_string().contains("[storage] dir"), "{error}");
+}
+
+#[tokio::test]
+async fn after_a_full_disk_the_store_goes_on() {
+    let (store, _dir) = open().await;
+    let job = conformance::submit(&store, Priority::Batch).await;
+    limit_pages(&store, "PRAGMA max_page_count = 1").await;
+    let refused = loop {
+        let new = new_job(Priority::Batch);
+        let id = new.id;
+        if let Err(error) = store.submit(new, NO_LIMIT).await {
+            assert!(matches!(error, SubmitError::Store(StoreError::DiskFull)), "{error}");
+            break id;
+        }
+    };
+    assert_eq!(store.job(refused).await.unwrap(), None);
+
+    limit_pages(&store, "PRAGMA max_page_count = 1000000").await;
+    for _ in 0..20 {
+        conformance::submit(&store, Priority::Batch).await;
+    }
+    assert_eq!(store.claim().await.unwrap().unwrap().0.job.id, job.id);
+}
+
+/// As it does after some I/O errors.
+#[tokio::test]
+async fn a_change_that_sqlite_takes_back_by_itself_does_not_stop_the_next() {
+    let (store, _dir) = open().await;
+    let mut change = store.change().await.unwrap();
+    sqlx::query("ROLLBACK").execute(&mut *change).await.unwrap();
+    drop(change);
+    conformance::submit(&store, Priority::Batch).await;
+    let settings = settings_of_every_connection(&store.writer).await;
+    assert_eq!(settings[0].0, 2, "a connection that took its place waits for the disk, too");
+}
+
+async fn limit_pages(store: &SqliteStore, pragma: &'static str) {
+    sqlx::query(pragma).execute(&store.writer).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_that_is_dropped_half_way_is_done_whole_or_not_at_all() {
+    let (store, _dir) = open().await;
+    for polls in 0..300 {
+        let new = new_job(Priority::Batch);
+        let id = new.id;
+        let mut submit = store.submit(new, NO_LIMIT);
+        for _ in 0..polls {
+            tokio::select! {
+                biased;
+                _ = &mut submit => break,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        drop(submit);
+        // Waits until the writer is free again, that is, until the change was taken back or ended.
+        conformance::submit(&store, Priority::Batch).await;
+        let events = store.last_seq(Stream::Job(id)).await.unwrap();
+        assert_eq!(events, u64::from(store.job(id).await.unwrap().is_some()), "after {polls} polls");
+    }
+}
+
+/// The folder holds nothing else, so that a backup of it is complete.
+#[tokio::test]
+async fn a_closed_store_is_one_file_and_its_lock() {
+    let (store, dir) = open().await;
+    conformance::submit(&store, Priority::Batch).await;
+    store.close().await;
+    assert_eq!(names(dir.path()), ["lock", "verbatim.db"]);
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
