@@ -90,6 +90,7 @@ impl ModelActor {
             phase: life.phase().clone(),
             since: life.since(),
             facts: parts.engine.describe(),
+            idle_timeout: parts.policy.idle_timeout,
             unloads_at: None,
             load_time: LoadTime::default(),
         }
@@ -133,6 +134,7 @@ impl ModelActor {
             phase: self.life.phase().clone(),
             since: self.life.since(),
             facts: self.facts.clone(),
+            idle_timeout: self.parts.policy.idle_timeout,
             unloads_at: self.life.unloads_at(),
             load_time: self.load_time,
         };

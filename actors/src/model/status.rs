@@ -1,6 +1,6 @@
 //! The model's status as everyone may read it, without asking the actor.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::domain::lifecycle::{Failure, Phase, Shortage, Trying};
 use crate::domain::load_time::{LoadTime, retry_after};
@@ -48,6 +48,8 @@ pub struct ModelStatus {
     pub phase: Phase,
     pub since: Instant,
     pub facts: ModelFacts,
+    /// How long it stays without work; `None`: for ever.
+    pub idle_timeout: Option<Duration>,
     /// When the idle model will go.
     pub unloads_at: Option<Instant>,
     pub load_time: LoadTime,

@@ -1,0 +1,306 @@
+//! Every error a client can get: one table, one body, and the one place that knows their HTTP status.
+
+use std::time::Instant;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use actors::model::ModelStatus;
+use actors::ports::{AudioError, StoreError, SubmitError};
+use serde_json::{Value, json};
+use thiserror::Error;
+use tracing::error;
+
+/// One row of the table in `docs/errors.md`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    pub name: &'static str,
+    pub status: u16,
+    pub kind: &'static str,
+    pub meaning: &'static str,
+}
+
+macro_rules! codes {
+    ($($constant:ident $name:literal $status:literal $kind:ident $meaning:literal)*) => {
+        $(const $constant: Code = Code { name: $name, status: $status, kind: $kind, meaning: $meaning };)*
+
+        /// The table.
+        pub const CODES: &[Code] = &[$($constant),*];
+    };
+}
+
+const REQUEST: &str = "invalid_request_error";
+const RATE: &str = "rate_limit_error";
+const OVERLOAD: &str = "overloaded_error";
+const SERVER: &str = "server_error";
+
+codes! {
+    INVALID_BODY "invalid_body" 400 REQUEST "The body is not the multipart form or the JSON that the route takes."
+    MISSING_FILE "missing_file" 400 REQUEST "The form has no part named `file`."
+    UNKNOWN_OPTION "unknown_option" 400 REQUEST "The form has a part that the route does not know; `param` names it."
+    INVALID_OPTION "invalid_option" 400 REQUEST "An option's value cannot be used; `param` names the option."
+    INVALID_LANGUAGE "invalid_language" 400 REQUEST "`language` is no code that Whisper models know."
+    INVALID_METADATA "invalid_metadata" 400 REQUEST "`metadata` is not a JSON object."
+    INVALID_QUERY "invalid_query" 400 REQUEST "A query parameter or a header cannot be used; `param` names it where that is known."
+    NO_AUDIO "no_audio" 400 REQUEST "The file is empty, or holds no audio samples."
+    INVALID_WEBHOOK_URL "invalid_webhook_url" 400 REQUEST "The webhook's URL is not an http or https URL with a host."
+    WEBHOOK_TARGET_FORBIDDEN "webhook_target_forbidden" 400 REQUEST "The webhook's URL leads to an address that webhooks must not reach."
+    ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "There is nothing at this path."
+    JOB_NOT_FOUND "job_not_found" 404 REQUEST "There is no job of this id."
+    WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "There is no webhook subscriber of this id."
+    METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
+    JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has no transcript yet; `?partial=true` gives what there is."
+    FILE_TOO_LARGE "file_too_large" 413 REQUEST "The upload is larger than `[server] max_upload_bytes`."
+    UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
+    MODEL_NOT_FOUND "model_not_found" 422 REQUEST "There is no model file where the settings say."
+    MODEL_CORRUPT "model_corrupt" 422 REQUEST "The model file is damaged, or is none."
+    MODEL_FAILED "model_failed" 422 REQUEST "The model cannot be loaded as things are; the message says why."
+    QUEUE_FULL "queue_full" 429 RATE "`[jobs] max_queued` jobs are waiting already; try again after `Retry-After` seconds."
+    INTERNAL "internal_error" 500 SERVER "Something went wrong inside; the log has it under the request's id."
+    MODEL_NOT_READY "model_not_ready" 503 OVERLOAD "The model is not loaded; the load was triggered. Try again after `Retry-After` seconds."
+    OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model at present."
+    SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
+    DISK_FULL "disk_full" 507 SERVER "There is no space left to keep the upload."
+}
+
+/// Why a request is not answered as its sender hoped.
+#[derive(Debug, Error)]
+pub enum AppError {
+    #[error("the model is {}: try again after {retry_after} s, or send the job with ?queue=true", model.state().name())]
+    ModelNotReady { model: Box<ModelStatus>, retry_after: u64 },
+    #[error("not enough memory for the model: {needed_bytes} bytes needed, {free_bytes} free")]
+    OutOfMemory { needed_bytes: u64, free_bytes: u64, retry_after: u64 },
+    /// `code` is the failure's own.
+    #[error("{message}")]
+    ModelFailed { code: &'static str, message: String },
+    #[error("the service is stopping: try again later")]
+    ShuttingDown,
+    #[error("{queued} jobs are queued already: try again later")]
+    QueueFull { queued: u64, retry_after: u64 },
+    #[error("{0}")]
+    InvalidBody(String),
+    #[error("send the recording as a part named \"file\"")]
+    MissingFile,
+    #[error("unknown option {name:?}: use one of {known}")]
+    UnknownOption { name: String, known: String },
+    #[error("{name}: {message}")]
+    InvalidOption { name: &'static str, message: String },
+    #[error("{0}")]
+    InvalidLanguage(String),
+    #[error("metadata must be a JSON object: {0}")]
+    InvalidMetadata(String),
+    #[error("{message}")]
+    InvalidQuery { param: Option<&'static str>, message: String },
+    #[error("{0}")]
+    NoAudio(String),
+    #[error("{0}")]
+    UnsupportedMedia(String),
+    #[error("the upload is larger than {limit} bytes, which is the most that is taken")]
+    FileTooLarge { limit: u64 },
+    #[error("{0}")]
+    InvalidWebhookUrl(String),
+    #[error("{0}")]
+    WebhookTargetForbidden(String),
+    #[error("there is nothing at this path")]
+    RouteNotFound,
+    #[error("this path does not take that method")]
+    MethodNotAllowed,
+    #[error("there is no job with this id")]
+    JobNotFound,
+    #[error("there is no webhook subscriber with this id")]
+    WebhookNotFound,
+    #[error("the job is {status}: its transcript is not finished; ?partial=true gives what there is")]
+    JobNotFinished { status: &'static str },
+    #[error("there is no space left to keep the upload")]
+    DiskFull,
+    /// `detail` is for the log only.
+    #[error("something went wrong inside; the log has it under this request's id")]
+    Internal { detail: String },
+}
+
+impl AppError {
+    /// What the client is told to do later: the model is not ready now.
+    pub fn not_ready(model: ModelStatus) -> Self {
+        let retry_after = model.retry_after(Instant::now());
+        Self::ModelNotReady { model: Box::new(model), retry_after }
+    }
+
+    pub fn internal(detail: impl ToString) -> Self {
+        Self::Internal { detail: detail.to_string() }
+    }
+
+    /// The row of the table that this error belongs to.
+    pub fn code(&self) -> &'static Code {
+        match self {
+            Self::ModelNotReady { .. } => &MODEL_NOT_READY,
+            Self::OutOfMemory { .. } => &OUT_OF_MEMORY,
+            Self::ModelFailed { code, .. } => match *code {
+                "model_not_found" => &MODEL_NOT_FOUND,
+                "model_corrupt" => &MODEL_CORRUPT,
+                _ => &MODEL_FAILED,
+            },
+            Self::ShuttingDown => &SHUTTING_DOWN,
+            Self::QueueFull { .. } => &QUEUE_FULL,
+            Self::InvalidBody(_) => &INVALID_BODY,
+            Self::MissingFile => &MISSING_FILE,
+            Self::UnknownOption { .. } => &UNKNOWN_OPTION,
+            Self::InvalidOption { .. } => &INVALID_OPTION,
+            Self::InvalidLanguage(_) => &INVALID_LANGUAGE,
+            Self::InvalidMetadata(_) => &INVALID_METADATA,
+            Self::InvalidQuery { .. } => &INVALID_QUERY,
+            Self::NoAudio(_) => &NO_AUDIO,
+            Self::UnsupportedMedia(_) => &UNSUPPORTED_MEDIA,
+            Self::FileTooLarge { .. } => &FILE_TOO_LARGE,
+            Self::InvalidWebhookUrl(_) => &INVALID_WEBHOOK_URL,
+            Self::WebhookTargetForbidden(_) => &WEBHOOK_TARGET_FORBIDDEN,
+            Self::RouteNotFound => &ROUTE_NOT_FOUND,
+            Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
+            Self::JobNotFound => &JOB_NOT_FOUND,
+            Self::WebhookNotFound => &WEBHOOK_NOT_FOUND,
+            Self::JobNotFinished { .. } => &JOB_NOT_FINISHED,
+            Self::DiskFull => &DISK_FULL,
+            Self::Internal { .. } => &INTERNAL,
+        }
+    }
+
+    /// The request's part that is to blame.
+    fn param(&self) -> Option<&str> {
+        match self {
+            Self::UnknownOption { name, .. } => Some(name),
+            Self::InvalidOption { name, .. } => Some(name),
+            Self::InvalidQuery { param, .. } => *param,
+            Self::MissingFile | Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => {
+                Some("file")
+            }
+            Self::InvalidLanguage(_) => Some("language"),
+            Self::InvalidMetadata(_) => Some("metadata"),
+            Self::InvalidWebhookUrl(_) | Self::WebhookTargetForbidden(_) => Some("webhook_url"),
+            Self::ModelNotReady { .. }
+            | Self::OutOfMemory { .. }
+            | Self::ModelFailed { .. }
+            | Self::ShuttingDown
+            | Self::QueueFull { .. }
+            | Self::InvalidBody(_)
+            | Self::RouteNotFound
+            | Self::MethodNotAllowed
+            | Self::JobNotFound
+            | Self::WebhookNotFound
+            | Self::JobNotFinished { .. }
+            | Self::DiskFull
+            | Self::Internal { .. } => None,
+        }
+    }
+
+    /// Whole seconds after which trying again makes sense.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::ModelNotReady { retry_after, .. }
+            | Self::OutOfMemory { retry_after, .. }
+            | Self::QueueFull { retry_after, .. } => Some(*retry_after),
+            Self::ShuttingDown => Some(30),
+            _ => None,
+        }
+    }
+
+    fn body(&self) -> Value {
+        let code = self.code();
+        let mut body = json!({ "error": {
+            "message": self.to_string(), "type": code.kind, "param": self.param(), "code": code.name
+        }});
+        if let Self::ModelNotReady { model, .. } = self {
+            body["model"] = not_ready_model(model);
+        }
+        body
+    }
+}
+
+/// What someone who was turned away may want to know of the model.
+fn not_ready_model(model: &ModelStatus) -> Value {
+    json!({
+        "state": model.state().name(),
+        "load_elapsed_secs": model.load_elapsed_secs(Instant::now()),
+        "load_expected_secs": model.load_expected_secs(),
+        "waiting": model.shortage().map(|s| json!({
+            "needed_bytes": s.needed_bytes, "free_bytes": s.free_bytes, "attempts": s.attempts,
+        })),
+    })
+}
+
+impl ResponseError for AppError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Internal { detail } = self {
+            error!(detail, "request failed inside");
+        }
+        let mut response = HttpResponse::build(self.status_code()).json(self.body());
+        if let Some(secs) = self.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));
+        }
+        response
+    }
+}
+
+impl From<AudioError> for AppError {
+    fn from(error: AudioError) -> Self {
+        match error {
+            AudioError::Unsupported(_) | AudioError::Corrupt(_) => Self::UnsupportedMedia(error.to_string()),
+            AudioError::EmptyFile | AudioError::NoSamples => Self::NoAudio(error.to_string()),
+            AudioError::Io(_) | AudioError::Cancelled => Self::internal(error),
+        }
+    }
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::DiskFull => Self::DiskFull,
+            StoreError::LeaseLost | StoreError::Failed(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<SubmitError> for AppError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::QueueFull { queued } => Self::QueueFull { queued, retry_after: 30 },
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_documented_table_is_the_table_in_the_code() {
+        let documented = include_str!("../docs/errors.md");
+        let rows: Vec<&str> = documented.lines().filter(|line| line.starts_with("| `")).collect();
+        let expected: Vec<String> = CODES
+            .iter()
+            .map(|c| format!("| `{}` | {} | `{}` | {} |", c.name, c.status, c.kind, c.meaning))
+            .collect();
+        assert_eq!(rows, expected, "docs/errors.md should have exactly these rows:\n{}", expected.join("\n"));
+    }
+
+    #[test]
+    fn codes_are_unique_and_statuses_are_errors() {
+        let names: HashSet<_> = CODES.iter().map(|code| code.name).collect();
+        assert_eq!(names.len(), CODES.len());
+        assert!(CODES.iter().all(|code| (400..600).contains(&code.status)));
+    }
+
+    #[test]
+    fn all_four_keys_are_always_there_and_the_inside_stays_inside() {
+        let body = AppError::internal("secret path /x").body();
+        let error = body["error"].as_object().unwrap();
+        assert_eq!(error.keys().collect::<HashSet<_>>().len(), 4);
+        assert!(error["param"].is_null());
+        assert!(!body.to_string().contains("secret path"));
+    }
+}

@@ -1,0 +1,59 @@
+//! The parts of a multipart form, read in bounded memory.
+
+use actix_multipart::{Field, MultipartError};
+use actors::ports::{BlobStore, StoredBlob};
+use futures_util::TryStreamExt;
+
+use crate::error::AppError;
+
+/// The most that an option's value may take.
+const LARGEST_OPTION: usize = 64 * 1024;
+
+pub(super) fn bad_form(error: MultipartError) -> AppError {
+    AppError::InvalidBody(format!("send multipart/form-data with a part named \"file\": {error}"))
+}
+
+/// The value of an option.
+pub(super) async fn text_of(mut part: Field, name: &str) -> Result<String, AppError> {
+    let mut bytes = Vec::new();
+    while let Some(more) = part.try_next().await.map_err(bad_form)? {
+        if bytes.len() + more.len() > LARGEST_OPTION {
+            return Err(AppError::InvalidBody(format!("{name} is longer than {LARGEST_OPTION} bytes")));
+        }
+        bytes.extend_from_slice(&more);
+    }
+    String::from_utf8(bytes).map_err(|_| AppError::InvalidBody(format!("{name} is not UTF-8 text")))
+}
+
+/// What the client calls the file. Only shown; nothing is judged by it.
+pub(super) fn file_name(part: &Field) -> Option<String> {
+    let name = part.content_disposition()?.get_filename()?;
+    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(255).collect();
+    (!clean.is_empty()).then_some(clean)
+}
+
+/// Streams a part into the blob store. When this returns, it is on disk; when it fails, nothing is.
+pub(super) async fn store_file(blobs: &dyn BlobStore, mut part: Field, limit: u64) -> Result<StoredBlob, AppError> {
+    let mut writer = blobs.create().await?;
+    let mut received: u64 = 0;
+    loop {
+        let more = match part.try_next().await {
+            Ok(Some(more)) => more,
+            Ok(None) => return Ok(writer.finish().await?),
+            Err(error) => {
+                writer.abort().await;
+                return Err(bad_form(error));
+            }
+        };
+        received += more.len() as u64;
+        if received > limit {
+            writer.abort().await;
+            return Err(AppError::FileTooLarge { limit });
+        }
+        if let Err(error) = writer.write(more).await {
+            writer.abort().await;
+            return Err(error.into());
+        }
+    }
+}

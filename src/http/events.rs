@@ -1,0 +1,116 @@
+//! Event streams (SSE): views of the stored log.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use actix_web_lab::sse;
+use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
+use actors::domain::job::JobId;
+use actors::ports::EventLog;
+use futures_util::{Stream as FutureStream, StreamExt, stream};
+use serde_json::{Value, json};
+use tracing::warn;
+
+use super::model_view::status_json;
+use super::query::{job_id, last_event_id};
+use super::service::Service;
+use super::time::rfc3339;
+use crate::error::AppError;
+use crate::transcript::segment_json;
+
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How soon a client comes back after a stream broke.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// A job's events from its beginning, or after `Last-Event-ID`, to its end.
+pub(super) async fn of_job(
+    service: web::Data<Service>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, AppError> {
+    let id = job_id(&id)?;
+    let after = last_event_id(&request)?.unwrap_or(0);
+    if service.jobs.store().job(id).await?.is_none() {
+        return Err(AppError::JobNotFound);
+    }
+    let events = wire(service.notifier.follow(Stream::Job(id), after));
+    Ok(respond(&request, events))
+}
+
+/// The model's status, then what happened since `Last-Event-ID`, or from now on.
+pub(super) async fn of_model(service: web::Data<Service>, request: HttpRequest) -> Result<HttpResponse, AppError> {
+    let newest = service.jobs.store().last_seq(Stream::Model).await?;
+    let after = last_event_id(&request)?.unwrap_or(newest);
+    let mut status = status_json(&service, &service.model.status());
+    status["type"] = json!("model_status");
+    let status = message(newest, "model_status", &status);
+    let events = wire(service.notifier.follow(Stream::Model, after));
+    Ok(respond(&request, stream::iter([status]).chain(events)))
+}
+
+fn respond(request: &HttpRequest, events: impl FutureStream<Item = sse::Event> + 'static) -> HttpResponse {
+    let body = sse::Sse::from_stream(events.map(Ok::<_, Infallible>))
+        .with_retry_duration(RETRY)
+        .with_keep_alive(KEEP_ALIVE);
+    let mut response = body.respond_to(request).map_into_boxed_body();
+    // Proxies that buffer would hold events back.
+    let name = HeaderName::from_static("x-accel-buffering");
+    response.headers_mut().insert(name, HeaderValue::from_static("no"));
+    response
+}
+
+/// Ends early when the log cannot be read: the client comes back and goes on where it was.
+fn wire(
+    events: impl FutureStream<Item = Result<std::sync::Arc<Recorded>, actors::ports::StoreError>>,
+) -> impl FutureStream<Item = sse::Event> {
+    events
+        .map(|event| event.inspect_err(|error| warn!(%error, "cannot read the event log")).ok())
+        .take_while(|event| std::future::ready(event.is_some()))
+        .filter_map(|event| std::future::ready(event.map(|event| on_the_wire(&event))))
+}
+
+fn on_the_wire(event: &Recorded) -> sse::Event {
+    match &event.event {
+        Event::Job(id, job) => message(event.seq, job.name(), &job_event(*id, job)),
+        Event::Model(model) => message(event.seq, model.name(), &model_event(model)),
+    }
+}
+
+fn message(id: u64, name: &'static str, data: &Value) -> sse::Event {
+    sse::Event::Data(sse::Data::new(data.to_string()).id(id.to_string()).event(name))
+}
+
+fn job_event(id: JobId, event: &JobEvent) -> Value {
+    let mut data = match event {
+        JobEvent::Queued | JobEvent::Completed | JobEvent::Cancelled => json!({}),
+        JobEvent::Started { attempt } => json!({ "attempt": attempt }),
+        JobEvent::Progress { percent, chunk, chunks_total, eta_secs } => {
+            json!({ "percent": percent, "chunk": chunk, "chunks_total": chunks_total, "eta_secs": eta_secs })
+        }
+        JobEvent::Segment { chunk, segment } => json!({ "chunk": chunk, "segment": segment_json(segment) }),
+        JobEvent::Failed { error } => json!({ "error": { "code": error.code, "message": error.message } }),
+        JobEvent::Requeued { reason } => json!({ "reason": reason }),
+    };
+    data["type"] = json!(event.name());
+    data["job_id"] = json!(id);
+    data
+}
+
+fn model_event(event: &ModelEvent) -> Value {
+    let mut data = match event {
+        ModelEvent::ModelLoading => json!({}),
+        ModelEvent::ModelReady { load_secs } => json!({ "load_secs": load_secs }),
+        ModelEvent::ModelUnloading { reason } | ModelEvent::ModelUnloaded { reason } => json!({ "reason": reason }),
+        ModelEvent::ModelWaitingForGpu { needed_bytes, free_bytes, attempts, next_retry_at } => json!({
+            "needed_bytes": needed_bytes,
+            "free_bytes": free_bytes,
+            "attempts": attempts,
+            "next_retry_at": rfc3339(*next_retry_at),
+        }),
+        ModelEvent::ModelFailed { code, message } => json!({ "error": { "code": code, "message": message } }),
+    };
+    data["type"] = json!(event.name());
+    data
+}

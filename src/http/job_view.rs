@@ -1,0 +1,125 @@
+//! The job on the wire.
+
+use actors::domain::job::{Job, Status};
+use actors::domain::progress::Progress;
+use actors::domain::transcript::Segment;
+use actors::model::State;
+use actors::ports::QueuePlace;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::service::Service;
+use super::time::{rfc3339, secs};
+use crate::error::AppError;
+use crate::transcript::{Transcript, result_json};
+
+/// Written field by field, in the order in which people read it.
+#[derive(Serialize)]
+pub(super) struct JobView {
+    id: String,
+    status: &'static str,
+    created_at: String,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    audio: Value,
+    options: Value,
+    /// As the client sent it, to the letter.
+    metadata: Option<Box<RawValue>>,
+    progress: Option<Value>,
+    queue: Option<Value>,
+    attempts: u32,
+    error: Option<Value>,
+    result: Option<Value>,
+}
+
+impl JobView {
+    /// Without the result, which only a single job shows.
+    pub(super) fn new(job: &Job) -> Self {
+        Self {
+            id: job.id.to_string(),
+            status: job.status.name(),
+            created_at: rfc3339(job.created_at),
+            started_at: job.started_at.map(rfc3339),
+            finished_at: job.finished_at.map(rfc3339),
+            audio: audio(job),
+            options: options(job),
+            metadata: job.metadata.clone().and_then(|text| RawValue::from_string(text).ok()),
+            progress: job.progress.as_ref().map(progress),
+            queue: None,
+            attempts: job.attempts,
+            error: job.error.as_ref().map(|e| json!({ "code": e.code, "message": e.message })),
+            result: None,
+        }
+    }
+
+    /// With its place in the queue or, once completed, its result.
+    pub(super) async fn whole(service: &Service, job: &Job) -> Result<Self, AppError> {
+        let mut view = Self::new(job);
+        match job.status {
+            Status::Queued => view.queue = queue(service, job).await?,
+            Status::Completed => {
+                let segments = service.jobs.store().segments(job.id).await?;
+                view.result = Some(result_json(&transcript_of(job, &segments)));
+            }
+            Status::Running | Status::Failed | Status::Cancelled => {}
+        }
+        Ok(view)
+    }
+}
+
+pub(super) fn transcript_of<'a>(job: &Job, segments: &'a [Segment]) -> Transcript<'a> {
+    Transcript {
+        language: job.language,
+        duration_secs: job.audio.duration_secs.unwrap_or_default(),
+        task: job.options.task,
+        segments,
+    }
+}
+
+fn audio(job: &Job) -> Value {
+    let audio = &job.audio;
+    json!({
+        "filename": audio.filename,
+        "bytes": audio.bytes,
+        "sha256": audio.sha256,
+        "duration_secs": audio.duration_secs.map(secs),
+    })
+}
+
+fn options(job: &Job) -> Value {
+    let options = &job.options;
+    json!({
+        "language": options.language.map(|l| l.code()),
+        "task": options.task,
+        "prompt": options.prompt,
+        "temperature": options.temperature,
+        "word_timestamps": options.word_timestamps,
+        "priority": options.priority,
+    })
+}
+
+fn progress(progress: &Progress) -> Value {
+    json!({
+        "percent": progress.percent,
+        "chunk": progress.chunk,
+        "chunks_total": progress.chunks_total,
+        "processed_secs": secs(progress.processed_secs),
+        "eta_secs": progress.eta_secs,
+    })
+}
+
+/// `null` for a job that a worker took in the meantime.
+async fn queue(service: &Service, job: &Job) -> Result<Option<Value>, AppError> {
+    let Some(place) = service.jobs.store().place(job.id).await? else { return Ok(None) };
+    Ok(Some(json!({ "position": place.position, "eta_secs": start_eta(service, place) })))
+}
+
+/// Seconds until the job starts, as far as the last job's speed tells: the audio before it, and a load
+/// where the model is not there yet. `null` before anything was measured.
+fn start_eta(service: &Service, place: QueuePlace) -> Option<f64> {
+    let pace = service.jobs.pace()?;
+    let status = service.model.status();
+    let load = if status.state() == State::Ready { 0.0 } else { status.load_expected_secs() };
+    Some(secs(load + place.audio_secs_ahead * pace.wall_secs / pace.audio_secs))
+}

@@ -1,0 +1,151 @@
+//! The jobs' routes.
+
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use actors::domain::job::{Job, JobId, Status};
+use actors::domain::lifecycle::Demand;
+use actors::model::State;
+use actors::ports::{Cancelled, JobQuery};
+use serde::Deserialize;
+use serde_json::json;
+use tracing::warn;
+
+use super::job_view::{JobView, transcript_of};
+use super::query::job_id;
+use super::service::Service;
+use super::submission::receive;
+use crate::error::AppError;
+use crate::transcript::{Format, render};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Submission {
+    #[serde(default)]
+    queue: bool,
+}
+
+/// Takes a recording in. Whether the model is ready is decided before a byte of the body is read.
+pub(super) async fn submit(
+    service: web::Data<Service>,
+    request: HttpRequest,
+    query: web::Query<Submission>,
+    body: web::Payload,
+) -> Result<HttpResponse, AppError> {
+    admit(&service, query.queue || prefers_async(&request))?;
+    let new = receive(&service, &request, body).await?;
+    let job = service.jobs.submit(new.job()).await?;
+    new.keep();
+    let view = JobView::whole(&service, &job).await?;
+    Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
+}
+
+/// A job is turned away while the model is not ready, and the load it needs is asked for.
+fn admit(service: &Service, queue: bool) -> Result<(), AppError> {
+    if service.is_draining() {
+        return Err(AppError::ShuttingDown);
+    }
+    let status = service.model.status();
+    if queue || status.state() == State::Ready {
+        return Ok(());
+    }
+    service.model.demand(Demand::NewJob);
+    Err(AppError::not_ready(status))
+}
+
+fn prefers_async(request: &HttpRequest) -> bool {
+    let preferences = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+    preferences.flat_map(|value| value.split(',')).any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 500;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Listing {
+    status: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+impl Listing {
+    fn query(&self) -> Result<JobQuery, AppError> {
+        let bad = |param, message: &str| AppError::InvalidQuery { param: Some(param), message: message.into() };
+        let status = match &self.status {
+            None => None,
+            Some(name) => Some(Status::from_name(name).ok_or_else(|| {
+                bad("status", "status must be queued, running, completed, failed or cancelled")
+            })?),
+        };
+        let before = self.cursor.as_deref().map(str::parse).transpose();
+        let before = before.map_err(|_| bad("cursor", "cursor must be the next_cursor of an earlier page"))?;
+        let limit = self.limit.unwrap_or(PAGE);
+        if !(1..=LARGEST_PAGE).contains(&limit) {
+            return Err(bad("limit", "limit must be from 1 to 500"));
+        }
+        Ok(JobQuery { status, before, limit })
+    }
+}
+
+pub(super) async fn list(
+    service: web::Data<Service>,
+    listing: web::Query<Listing>,
+) -> Result<impl Responder, AppError> {
+    let query = listing.query()?;
+    let jobs = service.jobs.store().jobs(JobQuery { limit: query.limit + 1, ..query.clone() }).await?;
+    let page: Vec<&Job> = jobs.iter().take(query.limit as usize).collect();
+    let more = jobs.len() > page.len();
+    let next_cursor = page.last().filter(|_| more).map(|job| job.id.to_string());
+    let views: Vec<_> = page.into_iter().map(JobView::new).collect();
+    Ok(web::Json(json!({ "jobs": views, "next_cursor": next_cursor })))
+}
+
+pub(super) async fn show(service: web::Data<Service>, id: web::Path<String>) -> Result<impl Responder, AppError> {
+    let job = find(&service, job_id(&id)?).await?;
+    Ok(web::Json(JobView::whole(&service, &job).await?))
+}
+
+/// Cancels a job, or removes one that has ended.
+pub(super) async fn cancel(service: web::Data<Service>, id: web::Path<String>) -> Result<HttpResponse, AppError> {
+    match service.jobs.cancel(job_id(&id)?).await? {
+        Cancelled::Now { job, .. } => Ok(HttpResponse::Ok().json(JobView::whole(&service, &job).await?)),
+        Cancelled::NotFound => Err(AppError::JobNotFound),
+        Cancelled::Removed { blob } => {
+            if let Err(error) = service.blobs.delete(&blob).await {
+                // The job is gone; the next start removes files that no job needs.
+                warn!(%error, "cannot remove a recording");
+            }
+            Ok(HttpResponse::NoContent().finish())
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    format: Option<String>,
+    #[serde(default)]
+    partial: bool,
+}
+
+pub(super) async fn transcript(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    wanted: web::Query<Wanted>,
+) -> Result<HttpResponse, AppError> {
+    let format: Format = match &wanted.format {
+        None => Format::Json,
+        Some(name) => name.parse().map_err(|error| AppError::InvalidQuery {
+            param: Some("format"),
+            message: format!("{error}"),
+        })?,
+    };
+    let job = find(&service, job_id(&id)?).await?;
+    if job.status != Status::Completed && !wanted.partial {
+        return Err(AppError::JobNotFinished { status: job.status.name() });
+    }
+    let segments = service.jobs.store().segments(job.id).await?;
+    let text = render(&transcript_of(&job, &segments), format);
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.content_type())).body(text))
+}
+
+async fn find(service: &Service, id: JobId) -> Result<Job, AppError> {
+    service.jobs.store().job(id).await?.ok_or(AppError::JobNotFound)
+}

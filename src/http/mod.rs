@@ -1,0 +1,67 @@
+//! The routes, all on one screen, and what every handler may use.
+
+mod body;
+mod events;
+mod health;
+mod job_view;
+mod jobs;
+mod model;
+mod model_view;
+mod query;
+mod request_id;
+mod service;
+mod submission;
+mod time;
+mod webhooks;
+
+use actix_web::web::{self, delete, get, post, resource};
+
+pub use request_id::give_request_id;
+pub use service::{Limits, Service};
+
+use crate::error::AppError;
+
+/// Every route of the service.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(resource("/jobs").route(post().to(jobs::submit)).route(get().to(jobs::list)).default_service(other()))
+        .service(
+            resource("/jobs/{id}")
+                .route(get().to(jobs::show))
+                .route(delete().to(jobs::cancel))
+                .default_service(other()),
+        )
+        .service(resource("/jobs/{id}/events").route(get().to(events::of_job)).default_service(other()))
+        .service(resource("/jobs/{id}/transcript").route(get().to(jobs::transcript)).default_service(other()))
+        .service(resource("/model/status").route(get().to(model::status)).default_service(other()))
+        .service(resource("/model/load").route(post().to(model::load)).default_service(other()))
+        .service(resource("/model/unload").route(post().to(model::unload)).default_service(other()))
+        .service(resource("/model/events").route(get().to(events::of_model)).default_service(other()))
+        .service(
+            resource("/webhooks")
+                .route(get().to(webhooks::list))
+                .route(post().to(webhooks::add))
+                .default_service(other()),
+        )
+        .service(resource("/webhooks/{id}").route(delete().to(webhooks::remove)).default_service(other()))
+        .service(resource("/health").route(get().to(health::health)).default_service(other()))
+        .service(resource("/health/live").route(get().to(health::live)).default_service(other()))
+        .service(resource("/health/ready").route(get().to(health::ready)).default_service(other()))
+        .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
+}
+
+/// What a path says to methods that it does not take.
+fn other() -> actix_web::Route {
+    web::to(|| async { Err::<(), _>(AppError::MethodNotAllowed) })
+}
+
+/// The same errors for what actix-web refuses by itself, before a handler sees it.
+pub fn extractors(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::QueryConfig::default().error_handler(|error, _| {
+            AppError::InvalidQuery { param: None, message: error.to_string() }.into()
+        }))
+        .app_data(web::JsonConfig::default().error_handler(|error, _| {
+            AppError::InvalidBody(format!("the body is not the JSON that was expected: {error}")).into()
+        }));
+}

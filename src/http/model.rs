@@ -1,0 +1,55 @@
+//! The model's routes.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, Responder, web};
+use actors::domain::event::UnloadReason;
+use actors::model::{ModelStatus, State};
+
+use super::model_view::status_json;
+use super::query::Patience;
+use super::service::Service;
+use crate::error::AppError;
+
+pub(super) async fn status(service: web::Data<Service>) -> impl Responder {
+    web::Json(status_json(&service, &service.model.status()))
+}
+
+/// 200 when it is ready, 202 while that is under way; with `?wait=true` 422 once it cannot be.
+pub(super) async fn load(
+    service: web::Data<Service>,
+    patience: web::Query<Patience>,
+) -> Result<HttpResponse, AppError> {
+    if service.is_draining() {
+        return Err(AppError::ShuttingDown);
+    }
+    let loaded = match patience.wait {
+        true => service.model.load_and_wait().await,
+        false => service.model.load().await,
+    };
+    let status = loaded.map_err(AppError::internal)?;
+    if let (true, Some(failure)) = (patience.wait, status.failure()) {
+        return Err(AppError::ModelFailed { code: failure.code, message: failure.message.clone() });
+    }
+    Ok(answer(&service, &status, State::Ready))
+}
+
+/// 200 when it is unloaded, 202 while a chunk is still running.
+pub(super) async fn unload(
+    service: web::Data<Service>,
+    patience: web::Query<Patience>,
+) -> Result<HttpResponse, AppError> {
+    let hold = patience.hold_secs.map_or(service.limits.unload_hold, Duration::from_secs);
+    let unloaded = service.model.unload(UnloadReason::Request, Some(hold)).await;
+    let mut status = unloaded.map_err(AppError::internal)?;
+    if patience.wait && status.state() != State::Unloaded {
+        status = service.model.unloaded().await.map_err(AppError::internal)?;
+    }
+    Ok(answer(&service, &status, State::Unloaded))
+}
+
+fn answer(service: &Service, status: &ModelStatus, wanted: State) -> HttpResponse {
+    let code = if status.state() == wanted { StatusCode::OK } else { StatusCode::ACCEPTED };
+    HttpResponse::build(code).json(status_json(service, status))
+}

@@ -1,0 +1,47 @@
+//! What handlers forward to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use actors::clock::Clock;
+use actors::job::JobHandle;
+use actors::model::ModelHandle;
+use actors::notifier::NotifierHandle;
+use actors::ports::{BlobStore, MemoryProbe, Recordings};
+use std::time::Duration;
+
+use crate::webhook::AddressRules;
+
+/// Handles in front of the actors, and the few stores that a request reads or writes itself.
+pub struct Service {
+    pub model: ModelHandle,
+    pub jobs: JobHandle,
+    pub notifier: NotifierHandle,
+    pub blobs: Arc<dyn BlobStore>,
+    pub recordings: Arc<dyn Recordings>,
+    pub memory: Arc<dyn MemoryProbe>,
+    pub clock: Clock,
+    pub limits: Limits,
+    pub started: Instant,
+    pub draining: AtomicBool,
+}
+
+/// What the settings allow.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub max_upload_bytes: u64,
+    pub unload_hold: Duration,
+    pub webhook_rules: AddressRules,
+}
+
+impl Service {
+    /// From now on no new work is taken.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,217 @@
+//! A job as a client sends it: `multipart/form-data`, read as a stream.
+
+use std::sync::Arc;
+
+use actix_multipart::{Field, Multipart};
+use actix_web::{HttpRequest, web};
+use actors::domain::job::{Audio, BlobKey, JobId, NewJob};
+use actors::domain::options::{Options, Priority, Task};
+use actors::ports::{BlobStore, StoredBlob};
+use futures_util::TryStreamExt;
+use serde_json::{Map, Value};
+
+use super::body::{file_name, store_file, text_of};
+use super::service::{Limits, Service};
+use crate::error::AppError;
+use crate::webhook::{UrlError, WebhookUrl};
+
+/// What a form may hold beside the file.
+const OPTIONS: [&str; 8] = [
+    "language",
+    "task",
+    "prompt",
+    "temperature",
+    "word_timestamps",
+    "webhook_url",
+    "metadata",
+    "priority",
+];
+
+/// The engine's prompt is 224 tokens at most; longer ones would only be cut.
+const LONGEST_PROMPT: usize = 1024;
+
+/// A job that is not taken in yet. Its recording is removed again unless it is [kept](Self::keep).
+pub(super) struct Received {
+    job: NewJob,
+    blob: Option<BlobGuard>,
+}
+
+impl Received {
+    pub(super) fn job(&self) -> NewJob {
+        self.job.clone()
+    }
+
+    /// The job is on disk: so its recording stays.
+    pub(super) fn keep(mut self) {
+        if let Some(guard) = self.blob.take() {
+            guard.disarm();
+        }
+    }
+}
+
+/// Removes a stored file when it is dropped: after a bad form, or a client that went away.
+struct BlobGuard {
+    blobs: Arc<dyn BlobStore>,
+    key: Option<BlobKey>,
+}
+
+impl BlobGuard {
+    fn disarm(mut self) {
+        self.key = None;
+    }
+}
+
+impl Drop for BlobGuard {
+    fn drop(&mut self) {
+        let (Some(key), blobs) = (self.key.take(), self.blobs.clone()) else { return };
+        actix_web::rt::spawn(async move {
+            if let Err(error) = blobs.delete(&key).await {
+                tracing::warn!(%error, "cannot remove an upload");
+            }
+        });
+    }
+}
+
+#[derive(Default)]
+struct Form {
+    file: Option<(StoredBlob, Option<String>, BlobGuardSlot)>,
+    options: Options,
+    metadata: Option<String>,
+    webhook_url: Option<String>,
+}
+
+type BlobGuardSlot = Option<BlobGuard>;
+
+/// Reads the whole form. When this returns, the recording is on disk and has at least one sample.
+pub(super) async fn receive(
+    service: &Service,
+    request: &HttpRequest,
+    body: web::Payload,
+) -> Result<Received, AppError> {
+    let mut parts = Multipart::new(request.headers(), body);
+    let mut form = Form::default();
+    while let Some(part) = parts.try_next().await.map_err(super::body::bad_form)? {
+        form.take(service, part).await?;
+    }
+    let Some((blob, filename, guard)) = form.file else { return Err(AppError::MissingFile) };
+    probe(service, &blob.key).await?;
+    let audio =
+        Audio { filename, bytes: blob.bytes, sha256: blob.sha256, duration_secs: None, blob: blob.key };
+    let Form { options, metadata, webhook_url, .. } = Form { file: None, ..form };
+    let job = NewJob { id: JobId::new(), audio, options, metadata, webhook_url };
+    Ok(Received { job, blob: guard })
+}
+
+impl Form {
+    async fn take(&mut self, service: &Service, part: Field) -> Result<(), AppError> {
+        let name = part.name().unwrap_or_default().to_owned();
+        if name == "file" {
+            return self.take_file(service, part).await;
+        }
+        if !OPTIONS.contains(&name.as_str()) {
+            return Err(AppError::UnknownOption { name, known: format!("file, {}", OPTIONS.join(", ")) });
+        }
+        let text = text_of(part, &name).await?;
+        // An empty value is what forms send for a field that was left alone.
+        if text.is_empty() { Ok(()) } else { self.set(&name, text, &service.limits) }
+    }
+
+    async fn take_file(&mut self, service: &Service, part: Field) -> Result<(), AppError> {
+        if self.file.is_some() {
+            return Err(AppError::InvalidBody("the form has two parts named \"file\": send one job each".into()));
+        }
+        let filename = file_name(&part);
+        let blob = store_file(service.blobs.as_ref(), part, service.limits.max_upload_bytes).await?;
+        let guard = BlobGuard { blobs: service.blobs.clone(), key: Some(blob.key.clone()) };
+        self.file = Some((blob, filename, Some(guard)));
+        Ok(())
+    }
+
+    fn set(&mut self, name: &str, text: String, limits: &Limits) -> Result<(), AppError> {
+        let options = &mut self.options;
+        match name {
+            "language" => {
+                let language = text.trim().parse();
+                options.language = Some(language.map_err(|e| AppError::InvalidLanguage(format!("{e}")))?);
+            }
+            "task" => options.task = task(&text)?,
+            "prompt" => options.prompt = Some(prompt(text)?),
+            "temperature" => options.temperature = Some(temperature(&text)?),
+            "word_timestamps" => options.word_timestamps = flag("word_timestamps", &text)?,
+            "priority" => options.priority = priority(&text)?,
+            "metadata" => self.metadata = Some(metadata(text)?),
+            "webhook_url" => self.webhook_url = Some(webhook_url(&text, limits)?),
+            // `take` lets only the names above through.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Decodes the beginning, away from the thread that serves requests.
+async fn probe(service: &Service, key: &BlobKey) -> Result<(), AppError> {
+    let (recordings, key) = (service.recordings.clone(), key.clone());
+    let probed = web::block(move || recordings.probe(&key)).await.map_err(AppError::internal)?;
+    Ok(probed?)
+}
+
+fn invalid(name: &'static str, message: &str) -> AppError {
+    AppError::InvalidOption { name, message: message.into() }
+}
+
+fn task(text: &str) -> Result<Task, AppError> {
+    match text {
+        "transcribe" => Ok(Task::Transcribe),
+        "translate" => Ok(Task::Translate),
+        _ => Err(invalid("task", "must be transcribe or translate")),
+    }
+}
+
+fn priority(text: &str) -> Result<Priority, AppError> {
+    match text {
+        "interactive" => Ok(Priority::Interactive),
+        "batch" => Ok(Priority::Batch),
+        _ => Err(invalid("priority", "must be interactive or batch")),
+    }
+}
+
+fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(invalid(name, "must be true or false")),
+    }
+}
+
+fn temperature(text: &str) -> Result<f32, AppError> {
+    let value: Option<f32> = text.trim().parse().ok();
+    value.filter(|t| (0.0..=1.0).contains(t)).ok_or_else(|| invalid("temperature", "must be a number from 0 to 1"))
+}
+
+fn prompt(text: String) -> Result<String, AppError> {
+    let too_long = text.len() > LONGEST_PROMPT;
+    if too_long || text.contains('\0') {
+        return Err(invalid("prompt", "must be at most 1024 bytes of text without NUL"));
+    }
+    Ok(text)
+}
+
+fn metadata(text: String) -> Result<String, AppError> {
+    match serde_json::from_str::<Map<String, Value>>(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(AppError::InvalidMetadata(error.to_string())),
+    }
+}
+
+fn webhook_url(text: &str, limits: &Limits) -> Result<String, AppError> {
+    Ok(WebhookUrl::parse(text, limits.webhook_rules)?.to_string())
+}
+
+impl From<UrlError> for AppError {
+    fn from(error: UrlError) -> Self {
+        match error {
+            UrlError::Invalid { .. } => Self::InvalidWebhookUrl(error.to_string()),
+            UrlError::Forbidden(_) => Self::WebhookTargetForbidden(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Times as they are written on the wire.
+
+use actors::domain::time::Timestamp;
+
+/// RFC 3339 in UTC, with milliseconds where there are any.
+pub(super) fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_string()
+}
+
+/// Seconds with three decimals: nobody measures finer here.
+pub(super) fn secs(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        assert_eq!(rfc3339(Timestamp(1_500)), "1970-01-01T00:00:01.5Z");
+        assert_eq!(secs(1.23456), 1.235);
+    }
+}
