@@ -1,0 +1,185 @@
+//! Where everything is put together: the order of the start and of the stop.
+
+mod signals;
+mod start_error;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use actors::clock::Clock;
+use actors::domain::event::UnloadReason;
+use actors::job::{JobHandle, JobParts};
+use actors::model::{ModelHandle, ModelParts};
+use actors::notifier::NotifierHandle;
+use actors::ports::WebhookTransport;
+use tracing::{error, info, warn};
+use tracing_actix_web::TracingLogger;
+
+pub use start_error::StartError;
+
+use crate::audio::AudioFiles;
+use crate::compose;
+use crate::http::{self, Limits, Service};
+use crate::memory::SystemMemory;
+use crate::settings::{Effective, Settings};
+use crate::store::{FileBlobs, SqliteStore};
+use crate::webhook::{AddressRules, HttpWebhooks};
+
+/// Threads that serve requests. They only forward messages and stream bytes.
+const HTTP_THREADS: usize = 2;
+/// Answers of a stopping service get this long after everything else is over.
+const LAST_ANSWERS_SECS: u64 = 5;
+
+/// Runs the service until it is told to stop by SIGTERM or SIGINT.
+///
+/// # Blocking
+/// For the life of the service.
+pub fn serve(effective: Effective) -> Result<(), StartError> {
+    for key in effective.without_effect() {
+        warn!(key, "this setting has no effect yet");
+    }
+    actix_web::rt::System::new().block_on(run(effective.settings))
+}
+
+async fn run(settings: Settings) -> Result<(), StartError> {
+    // First what may refuse the start: nothing is running yet.
+    let listener = listen(&settings)?;
+    let transport = compose::webhooks(&settings);
+    HttpWebhooks::new(transport.clone())?;
+    let store = Arc::new(SqliteStore::open(&settings.storage.dir).await?);
+    let blob_dir = settings.storage.dir.join("blobs");
+    let blobs = Arc::new(FileBlobs::open(&blob_dir)?);
+    let service = start_actors(&settings, store.clone(), blobs, transport).await?;
+    let (server, address) = start_server(service.clone(), listener)?;
+    let handle = server.handle();
+    let serving = actix_web::rt::spawn(server);
+    announce(address);
+    signals::asked_to_stop().await;
+    stop(&service, &handle, Duration::from_secs(settings.server.shutdown_secs)).await;
+    if serving.await.is_err() {
+        warn!("the server ended by itself");
+    }
+    store.close().await;
+    info!("stopped");
+    Ok(())
+}
+
+fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
+    let (host, port) = (settings.server.host.as_str(), settings.server.port);
+    let refused = |source| StartError::Listen { host: host.to_owned(), port, source };
+    let listener = TcpListener::bind((host, port)).map_err(refused)?;
+    Ok(listener)
+}
+
+async fn start_actors(
+    settings: &Settings,
+    store: Arc<SqliteStore>,
+    blobs: Arc<FileBlobs>,
+    webhooks: crate::webhook::WebhookConfig,
+) -> Result<Arc<Service>, StartError> {
+    let clock = Clock::start();
+    let requeued = JobHandle::recover(store.as_ref()).await?;
+    let swept = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
+    info!(requeued, swept, storage.dir = %settings.storage.dir.display(), "storage opened");
+    let memory = Arc::new(SystemMemory);
+    let recordings =
+        Arc::new(AudioFiles::new(settings.storage.dir.join("blobs"), compose::audio(settings)));
+    let webhook_rules = AddressRules { allow_private: webhooks.allow_private };
+    let notifier = NotifierHandle::start(store.clone(), clock, move || transport(webhooks));
+    let parts = ModelParts {
+        engine: compose::engine(settings).map_err(StartError::Program)?,
+        memory: memory.clone(),
+        policy: compose::policy(settings),
+        notifier: notifier.clone(),
+        clock,
+    };
+    let model = ModelHandle::start(parts, flatline);
+    let jobs = JobHandle::start(JobParts {
+        store,
+        recordings: recordings.clone(),
+        model: model.clone(),
+        notifier: notifier.clone(),
+        settings: compose::job_settings(settings),
+    });
+    let limits = Limits {
+        max_upload_bytes: settings.server.max_upload_bytes,
+        unload_hold: Duration::from_secs(settings.model.unload_hold_secs),
+        webhook_rules,
+    };
+    Ok(Arc::new(Service {
+        model,
+        jobs,
+        notifier,
+        blobs,
+        recordings,
+        memory,
+        clock,
+        limits,
+        started: Instant::now(),
+        draining: AtomicBool::new(false),
+    }))
+}
+
+/// Made a second time, on the notifier's own thread: the client in it cannot change threads.
+fn transport(webhooks: crate::webhook::WebhookConfig) -> Box<dyn WebhookTransport> {
+    match HttpWebhooks::new(webhooks) {
+        Ok(transport) => Box::new(transport),
+        // It was made once already, from the same settings.
+        Err(error) => unreachable!("webhook settings that were good before: {error}"),
+    }
+}
+
+/// The model's thread is gone for good. All state is on disk, and a fresh process takes it up.
+fn flatline() {
+    error!("the model's thread is gone: stopping the service");
+    std::process::exit(1);
+}
+
+fn start_server(service: Arc<Service>, listener: TcpListener) -> Result<(Server, SocketAddr), StartError> {
+    let address = listener.local_addr().map_err(StartError::Server)?;
+    let data = web::Data::from(service);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(data.clone())
+            .configure(http::extractors)
+            .configure(http::routes)
+            .wrap(from_fn(http::give_request_id))
+            .wrap(TracingLogger::default())
+    })
+    .workers(HTTP_THREADS)
+    .disable_signals()
+    .shutdown_timeout(LAST_ANSWERS_SECS)
+    .listen(listener)
+    .map_err(StartError::Server)?;
+    Ok((server.run(), address))
+}
+
+/// The one line on stdout: connections are accepted from here on.
+fn announce(address: SocketAddr) {
+    let mut stdout = std::io::stdout();
+    let written = writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush());
+    if let Err(error) = written {
+        warn!(%error, "cannot write to stdout");
+    }
+    info!(%address, "listening");
+}
+
+/// Takes nothing new, puts running jobs back, gives the memory back, says goodbye, and only then
+/// closes the door.
+async fn stop(service: &Service, server: &ServerHandle, patience: Duration) {
+    info!("stopping");
+    service.drain();
+    service.jobs.stop(patience).await;
+    match service.model.unload(UnloadReason::Shutdown, None).await {
+        Ok(_) => drop(service.model.unloaded().await),
+        Err(error) => warn!(%error, "the model was not unloaded"),
+    }
+    service.notifier.stop().await;
+    server.stop(true).await;
+}

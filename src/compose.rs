@@ -1,0 +1,158 @@
+//! From settings to what the rooms are built with: the one place that knows both. The rooms know
+//! nothing of settings, and the service and `verbatim transcribe` run the same engine.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::domain::lifecycle::Policy;
+use actors::job::{JobSettings, OnModelFailed};
+use actors::ports::Engine;
+use secrecy::ExposeSecret;
+
+use crate::audio::{AudioSettings, PlanSettings};
+use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
+use crate::settings::{self, Isolation, Settings};
+use crate::webhook::WebhookConfig;
+
+/// The engine for the model that the settings name, whether or not its file is there.
+///
+/// # Errors
+/// The path of this program, whose hidden command the engine's process is, cannot be found out.
+pub fn engine(settings: &Settings) -> io::Result<Arc<dyn Engine>> {
+    let config = engine_config(settings);
+    Ok(match settings.engine.isolation {
+        Isolation::Process => Arc::new(ProcessEngine::new(config)?),
+        Isolation::Thread => Arc::new(ThreadEngine::new(config)),
+    })
+}
+
+pub fn engine_config(settings: &Settings) -> EngineConfig {
+    let (model_id, model_path) = settings.model_file();
+    let engine = &settings.engine;
+    EngineConfig {
+        model_path,
+        model_id,
+        threads: count(engine.threads),
+        concurrent_chunks: count(engine.workers),
+        use_gpu: engine.use_gpu,
+        gpu_device: engine.gpu_device,
+        flash_attn: engine.flash_attn,
+        memory_limit_bytes: (engine.memory_limit_bytes > 0).then_some(engine.memory_limit_bytes),
+        decode: decode(&settings.decode),
+    }
+}
+
+fn decode(settings: &settings::Decode) -> DecodeConfig {
+    DecodeConfig {
+        entropy_thold: settings.entropy_thold,
+        logprob_thold: settings.logprob_thold,
+        no_speech_thold: settings.no_speech_thold,
+        beam_size: settings.beam_size,
+        best_of: settings.best_of,
+        temperature_inc: settings.temperature_inc,
+        ..DecodeConfig::default()
+    }
+}
+
+pub fn audio(settings: &Settings) -> AudioSettings {
+    AudioSettings { max_secs: settings.audio.max_secs, plan: PlanSettings::default() }
+}
+
+pub fn policy(settings: &Settings) -> Policy {
+    let model = &settings.model;
+    Policy {
+        idle_timeout: model.idle_timeout(),
+        poll_interval: Duration::from_secs(model.gpu_poll_interval_secs),
+        unload_hold: Duration::from_secs(model.unload_hold_secs),
+    }
+}
+
+pub fn webhooks(settings: &Settings) -> WebhookConfig {
+    let webhooks = &settings.webhooks;
+    let secret = webhooks.secret.expose_secret();
+    WebhookConfig {
+        secret: (!secret.is_empty()).then(|| secret.to_owned()),
+        allow_private: webhooks.allow_private,
+        timeout: Duration::from_secs(webhooks.timeout_secs),
+    }
+}
+
+pub fn job_settings(settings: &Settings) -> JobSettings {
+    JobSettings {
+        workers: count(settings.engine.workers),
+        max_queued: settings.jobs.max_queued,
+        on_model_failed: match settings.jobs.on_model_failed {
+            settings::OnModelFailed::Wait => OnModelFailed::Wait,
+            settings::OnModelFailed::Fail => OnModelFailed::Fail,
+        },
+    }
+}
+
+/// Settings count in 32 bits; no platform that this runs on has fewer in a `usize`.
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn with(env: &[(&str, &str)]) -> Settings {
+        let env: BTreeMap<_, _> = env.iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let sources = settings::Sources { config_file: None, env, profile_dir: PathBuf::from("nowhere") };
+        settings::load(&sources).unwrap().settings
+    }
+
+    #[test]
+    fn the_default_settings_are_the_rooms_own_defaults() {
+        let settings = with(&[]);
+        let config = engine_config(&settings);
+        assert_eq!(config, EngineConfig::new("models/ggml-base.en.bin", "base.en"));
+        assert_eq!(webhooks(&settings).secret, None);
+        assert_eq!(webhooks(&settings).timeout, WebhookConfig::default().timeout);
+        assert_eq!(audio(&settings).plan, PlanSettings::default());
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_none_and_an_idle_time_of_minus_one_never_ends() {
+        assert_eq!(engine_config(&with(&[])).memory_limit_bytes, None);
+        let limited = with(&[("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000000")]);
+        assert_eq!(engine_config(&limited).memory_limit_bytes, Some(5_000_000_000));
+        assert_eq!(policy(&with(&[("IDLE_TIMEOUT_SECS", "-1")])).idle_timeout, None);
+        assert_eq!(policy(&with(&[("IDLE_TIMEOUT_SECS", "0")])).idle_timeout, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn every_setting_of_the_engine_reaches_it() {
+        let config = engine_config(&with(&[
+            ("VERBATIM__MODEL__PATH", "/m/ggml-tiny.bin"),
+            ("VERBATIM__ENGINE__THREADS", "3"),
+            ("VERBATIM__ENGINE__WORKERS", "2"),
+            ("VERBATIM__ENGINE__USE_GPU", "false"),
+            ("VERBATIM__ENGINE__GPU_DEVICE", "1"),
+            ("VERBATIM__ENGINE__FLASH_ATTN", "true"),
+            ("VERBATIM__DECODE__BEAM_SIZE", "5"),
+        ]));
+        assert_eq!(
+            (config.model_id.as_str(), config.model_path),
+            ("tiny", PathBuf::from("/m/ggml-tiny.bin"))
+        );
+        assert_eq!((config.threads, config.concurrent_chunks), (3, 2));
+        assert_eq!((config.use_gpu, config.gpu_device, config.flash_attn), (false, 1, true));
+        assert_eq!(config.decode.beam_size, 5);
+    }
+
+    #[test]
+    fn the_queue_is_as_long_and_as_patient_as_the_settings_say() {
+        let jobs = job_settings(&with(&[
+            ("VERBATIM__JOBS__MAX_QUEUED", "7"),
+            ("VERBATIM__JOBS__ON_MODEL_FAILED", "fail"),
+        ]));
+        assert_eq!((jobs.max_queued, jobs.workers), (7, 1));
+        assert_eq!(jobs.on_model_failed, OnModelFailed::Fail);
+    }
+}

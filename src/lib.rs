@@ -1,0 +1,19 @@
+//! Verbatim: a self-hosted speech-to-text service that shares its GPU.
+//!
+//! The actors and everything that decides live in the crate `actors`; here are the adapters they
+//! reach the world through, the HTTP routes in front of them, and the room where all is put together.
+
+pub mod app;
+pub mod audio;
+pub mod cli;
+pub mod compose;
+pub mod engine;
+pub mod error;
+pub mod http;
+pub mod memory;
+pub mod models;
+pub mod settings;
+pub mod store;
+pub mod telemetry;
+pub mod transcript;
+pub mod webhook;
