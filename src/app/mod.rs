@@ -88,8 +88,7 @@ async fn start_actors(
     let swept = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
     info!(requeued, swept, storage.dir = %settings.storage.dir.display(), "storage opened");
     let memory = Arc::new(SystemMemory);
-    let recordings =
-        Arc::new(AudioFiles::new(settings.storage.dir.join("blobs"), compose::audio(settings)));
+    let recordings = Arc::new(AudioFiles::new(settings.storage.dir.join("blobs"), compose::audio(settings)));
     let webhook_rules = AddressRules { allow_private: webhooks.allow_private };
     let notifier = NotifierHandle::start(store.clone(), clock, move || transport(webhooks));
     let parts = ModelParts {
@@ -150,7 +149,7 @@ fn start_server(service: Arc<Service>, listener: TcpListener) -> Result<(Server,
             .configure(http::extractors)
             .configure(http::routes)
             .wrap(from_fn(http::give_request_id))
-            .wrap(TracingLogger::default())
+            .wrap(TracingLogger::<http::RequestSpan>::new())
     })
     .workers(HTTP_THREADS)
     .disable_signals()

@@ -10,7 +10,9 @@ use crate::webhook::BadSecret;
 
 #[derive(Debug, Error)]
 pub enum StartError {
-    #[error("cannot listen on {host}:{port}: {source}; set [server] host and port to an address that is free")]
+    #[error(
+        "cannot listen on {host}:{port}: {source}; set [server] host and port to an address that is free"
+    )]
     Listen { host: String, port: u16, source: io::Error },
     #[error(transparent)]
     Store(#[from] StoreOpenError),

@@ -34,7 +34,11 @@ pub(super) fn file_name(part: &Field) -> Option<String> {
 }
 
 /// Streams a part into the blob store. When this returns, it is on disk; when it fails, nothing is.
-pub(super) async fn store_file(blobs: &dyn BlobStore, mut part: Field, limit: u64) -> Result<StoredBlob, AppError> {
+pub(super) async fn store_file(
+    blobs: &dyn BlobStore,
+    mut part: Field,
+    limit: u64,
+) -> Result<StoredBlob, AppError> {
     let mut writer = blobs.create().await?;
     let mut received: u64 = 0;
     loop {

@@ -8,7 +8,6 @@ use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actix_web_lab::sse;
 use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
 use actors::domain::job::JobId;
-use actors::ports::EventLog;
 use futures_util::{Stream as FutureStream, StreamExt, stream};
 use serde_json::{Value, json};
 use tracing::warn;
@@ -40,7 +39,11 @@ pub(super) async fn of_job(
 }
 
 /// The model's status, then what happened since `Last-Event-ID`, or from now on.
-pub(super) async fn of_model(service: web::Data<Service>, request: HttpRequest) -> Result<HttpResponse, AppError> {
+pub(super) async fn of_model(
+    service: web::Data<Service>,
+    request: HttpRequest,
+) -> Result<HttpResponse, AppError> {
+    service.notifier.catch_up().await;
     let newest = service.jobs.store().last_seq(Stream::Model).await?;
     let after = last_event_id(&request)?.unwrap_or(newest);
     let mut status = status_json(&service, &service.model.status());
@@ -102,7 +105,9 @@ fn model_event(event: &ModelEvent) -> Value {
     let mut data = match event {
         ModelEvent::ModelLoading => json!({}),
         ModelEvent::ModelReady { load_secs } => json!({ "load_secs": load_secs }),
-        ModelEvent::ModelUnloading { reason } | ModelEvent::ModelUnloaded { reason } => json!({ "reason": reason }),
+        ModelEvent::ModelUnloading { reason } | ModelEvent::ModelUnloaded { reason } => {
+            json!({ "reason": reason })
+        }
         ModelEvent::ModelWaitingForGpu { needed_bytes, free_bytes, attempts, next_retry_at } => json!({
             "needed_bytes": needed_bytes,
             "free_bytes": free_bytes,

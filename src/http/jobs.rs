@@ -53,7 +53,9 @@ fn admit(service: &Service, queue: bool) -> Result<(), AppError> {
 
 fn prefers_async(request: &HttpRequest) -> bool {
     let preferences = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
-    preferences.flat_map(|value| value.split(',')).any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
+    preferences
+        .flat_map(|value| value.split(','))
+        .any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
 }
 
 const PAGE: u32 = 50;
@@ -68,7 +70,8 @@ pub(super) struct Listing {
 
 impl Listing {
     fn query(&self) -> Result<JobQuery, AppError> {
-        let bad = |param, message: &str| AppError::InvalidQuery { param: Some(param), message: message.into() };
+        let bad =
+            |param, message: &str| AppError::InvalidQuery { param: Some(param), message: message.into() };
         let status = match &self.status {
             None => None,
             Some(name) => Some(Status::from_name(name).ok_or_else(|| {
@@ -76,7 +79,8 @@ impl Listing {
             })?),
         };
         let before = self.cursor.as_deref().map(str::parse).transpose();
-        let before = before.map_err(|_| bad("cursor", "cursor must be the next_cursor of an earlier page"))?;
+        let before =
+            before.map_err(|_| bad("cursor", "cursor must be the next_cursor of an earlier page"))?;
         let limit = self.limit.unwrap_or(PAGE);
         if !(1..=LARGEST_PAGE).contains(&limit) {
             return Err(bad("limit", "limit must be from 1 to 500"));
@@ -98,13 +102,19 @@ pub(super) async fn list(
     Ok(web::Json(json!({ "jobs": views, "next_cursor": next_cursor })))
 }
 
-pub(super) async fn show(service: web::Data<Service>, id: web::Path<String>) -> Result<impl Responder, AppError> {
+pub(super) async fn show(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<impl Responder, AppError> {
     let job = find(&service, job_id(&id)?).await?;
     Ok(web::Json(JobView::whole(&service, &job).await?))
 }
 
 /// Cancels a job, or removes one that has ended.
-pub(super) async fn cancel(service: web::Data<Service>, id: web::Path<String>) -> Result<HttpResponse, AppError> {
+pub(super) async fn cancel(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, AppError> {
     match service.jobs.cancel(job_id(&id)?).await? {
         Cancelled::Now { job, .. } => Ok(HttpResponse::Ok().json(JobView::whole(&service, &job).await?)),
         Cancelled::NotFound => Err(AppError::JobNotFound),
@@ -132,10 +142,9 @@ pub(super) async fn transcript(
 ) -> Result<HttpResponse, AppError> {
     let format: Format = match &wanted.format {
         None => Format::Json,
-        Some(name) => name.parse().map_err(|error| AppError::InvalidQuery {
-            param: Some("format"),
-            message: format!("{error}"),
-        })?,
+        Some(name) => name
+            .parse()
+            .map_err(|error| AppError::InvalidQuery { param: Some("format"), message: format!("{error}") })?,
     };
     let job = find(&service, job_id(&id)?).await?;
     if job.status != Status::Completed && !wanted.partial {

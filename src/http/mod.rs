@@ -9,6 +9,7 @@ mod model;
 mod model_view;
 mod query;
 mod request_id;
+mod root_span;
 mod service;
 mod submission;
 mod time;
@@ -17,6 +18,7 @@ mod webhooks;
 use actix_web::web::{self, delete, get, post, resource};
 
 pub use request_id::give_request_id;
+pub use root_span::RequestSpan;
 pub use service::{Limits, Service};
 
 use crate::error::AppError;
@@ -24,7 +26,12 @@ use crate::error::AppError;
 /// Every route of the service.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/jobs").route(post().to(jobs::submit)).route(get().to(jobs::list)).default_service(other()))
+        .service(
+            resource("/jobs")
+                .route(post().to(jobs::submit))
+                .route(get().to(jobs::list))
+                .default_service(other()),
+        )
         .service(
             resource("/jobs/{id}")
                 .route(get().to(jobs::show))

@@ -13,7 +13,8 @@ pub(super) fn status_json(service: &Service, status: &ModelStatus) -> Value {
     let wall = |at: Instant| rfc3339(service.clock.wall(at));
     let facts = &status.facts;
     let memory = service.memory.read(facts.process);
-    let timeout_secs = status.idle_timeout.map_or(-1, |after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
+    let timeout_secs =
+        status.idle_timeout.map_or(-1, |after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
     json!({
         "state": status.state().name(),
         "model": {

@@ -10,21 +10,14 @@ use tracing_actix_web::RequestId;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Runs inside `TracingLogger`, which made the id. An error is turned into its response here, so that
-/// it carries the id too.
-pub async fn give_request_id<B: MessageBody + 'static>(
+/// Runs inside `TracingLogger`, which made the id. Handlers' errors are responses by the time they get
+/// here.
+pub async fn give_request_id(
     request: ServiceRequest,
-    next: Next<B>,
+    next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = request.extensions().get::<RequestId>().copied();
-    let http_request = request.request().clone();
-    let mut response = match next.call(request).await {
-        Ok(response) => response.map_into_left_body(),
-        Err(error) => {
-            let answer = error.error_response();
-            ServiceResponse::new(http_request, answer).map_into_right_body()
-        }
-    };
+    let mut response = next.call(request).await?;
     if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         response.headers_mut().insert(HEADER, value);
     }

@@ -16,16 +16,8 @@ use crate::error::AppError;
 use crate::webhook::{UrlError, WebhookUrl};
 
 /// What a form may hold beside the file.
-const OPTIONS: [&str; 8] = [
-    "language",
-    "task",
-    "prompt",
-    "temperature",
-    "word_timestamps",
-    "webhook_url",
-    "metadata",
-    "priority",
-];
+const OPTIONS: [&str; 8] =
+    ["language", "task", "prompt", "temperature", "word_timestamps", "webhook_url", "metadata", "priority"];
 
 /// The engine's prompt is 224 tokens at most; longer ones would only be cut.
 const LONGEST_PROMPT: usize = 1024;
@@ -118,7 +110,9 @@ impl Form {
 
     async fn take_file(&mut self, service: &Service, part: Field) -> Result<(), AppError> {
         if self.file.is_some() {
-            return Err(AppError::InvalidBody("the form has two parts named \"file\": send one job each".into()));
+            return Err(AppError::InvalidBody(
+                "the form has two parts named \"file\": send one job each".into(),
+            ));
         }
         let filename = file_name(&part);
         let blob = store_file(service.blobs.as_ref(), part, service.limits.max_upload_bytes).await?;
@@ -185,7 +179,9 @@ fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
 
 fn temperature(text: &str) -> Result<f32, AppError> {
     let value: Option<f32> = text.trim().parse().ok();
-    value.filter(|t| (0.0..=1.0).contains(t)).ok_or_else(|| invalid("temperature", "must be a number from 0 to 1"))
+    value
+        .filter(|t| (0.0..=1.0).contains(t))
+        .ok_or_else(|| invalid("temperature", "must be a number from 0 to 1"))
 }
 
 fn prompt(text: String) -> Result<String, AppError> {

@@ -1,7 +1,7 @@
 //! Who is told of the model by webhook.
 
 use actix_web::{HttpResponse, Responder, web};
-use actors::ports::{Subscriber, SubscriberStore};
+use actors::ports::Subscriber;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -32,7 +32,10 @@ pub(super) async fn add(
     Ok(HttpResponse::Created().json(view(&subscriber)))
 }
 
-pub(super) async fn remove(service: web::Data<Service>, id: web::Path<String>) -> Result<HttpResponse, AppError> {
+pub(super) async fn remove(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::WebhookNotFound)?;
     match service.jobs.store().unsubscribe(id).await? {
         true => Ok(HttpResponse::NoContent().finish()),

@@ -73,7 +73,7 @@ fn read_request(stream: &mut TcpStream) -> Received {
             assert_ne!(read, 0, "the request ended in its head");
             continue;
         };
-        if body.len() >= header(head, "content-length").unwrap().parse().unwrap() {
+        if body.len() >= header(head, "content-length").unwrap().parse::<usize>().unwrap() {
             return Received { head: head.to_owned(), body: body.to_owned() };
         }
     }

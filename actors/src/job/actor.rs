@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{Instrument, error, info};
 
 use super::control::{Control, Service};
 use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
@@ -205,8 +205,8 @@ impl Handler<LookForWork> for JobActor {
 impl Handler<Submit> for JobActor {
     type Result = ResponseActFuture<Self, Result<Job, SubmitError>>;
 
-    fn handle(&mut self, Submit(job): Submit, _: &mut Self::Context) -> Self::Result {
-        let taken = submit(self.deps.clone(), job, self.settings.max_queued);
+    fn handle(&mut self, Submit { job, span }: Submit, _: &mut Self::Context) -> Self::Result {
+        let taken = submit(self.deps.clone(), job, self.settings.max_queued).instrument(span);
         Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
             this.look(None, ctx);
             taken
@@ -217,8 +217,8 @@ impl Handler<Submit> for JobActor {
 impl Handler<Cancel> for JobActor {
     type Result = ResponseActFuture<Self, Result<Cancelled, StoreError>>;
 
-    fn handle(&mut self, Cancel(id): Cancel, _: &mut Self::Context) -> Self::Result {
-        let cancelled = cancel(self.deps.clone(), id);
+    fn handle(&mut self, Cancel { id, span }: Cancel, _: &mut Self::Context) -> Self::Result {
+        let cancelled = cancel(self.deps.clone(), id).instrument(span);
         Box::pin(cancelled.into_actor(self).map(move |cancelled, this, _| {
             // The store has taken the job from its run: now the engine may drop the chunk.
             if let (Ok(Cancelled::Now { .. }), Some(token)) = (&cancelled, this.running.get(&id)) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::watch;
+use tracing::Span;
 
 use super::actor::{JobActor, JobSettings};
 use super::messages::{Cancel, Stop, Submit};
@@ -53,11 +54,11 @@ impl JobHandle {
 
     /// When this returns a job, it is on disk.
     pub async fn submit(&self, job: NewJob) -> Result<Job, SubmitError> {
-        self.addr.send(Submit(job)).await.unwrap_or_else(|_| Err(gone().into()))
+        self.addr.send(Submit { job, span: Span::current() }).await.unwrap_or_else(|_| Err(gone().into()))
     }
 
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
-        self.addr.send(Cancel(id)).await.unwrap_or_else(|_| Err(gone()))
+        self.addr.send(Cancel { id, span: Span::current() }).await.unwrap_or_else(|_| Err(gone()))
     }
 
     pub fn store(&self) -> &dyn Store {

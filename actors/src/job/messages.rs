@@ -3,20 +3,27 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use tracing::Span;
 
 use super::run::RunOutcome;
 use crate::domain::job::{Job, JobId, NewJob};
 use crate::ports::{Cancelled, StoreError, SubmitError};
 
-/// Take a job in.
+/// Take a job in. The span is the request's, so that the log names it.
 #[derive(Message)]
 #[rtype(result = "Result<Job, SubmitError>")]
-pub(super) struct Submit(pub NewJob);
+pub(super) struct Submit {
+    pub job: NewJob,
+    pub span: Span,
+}
 
 /// End a job, or remove one that ended.
 #[derive(Message)]
 #[rtype(result = "Result<Cancelled, StoreError>")]
-pub(super) struct Cancel(pub JobId);
+pub(super) struct Cancel {
+    pub id: JobId,
+    pub span: Span,
+}
 
 /// Something changed that may let a job start: the model, the queue.
 #[derive(Message)]

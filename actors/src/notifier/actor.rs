@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 use tracing::error;
 
 use super::courier::{Courier, FLUSH_LIMIT};
-use super::messages::{Flush, JobEnded, ModelNews, Publish, Subscribe};
+use super::messages::{CatchUp, Flush, JobEnded, ModelNews, Publish, Subscribe};
 use super::webhook::WebhookMessage;
 use crate::clock::Clock;
 use crate::domain::event::{Recorded, Stream};
@@ -95,6 +95,13 @@ impl Handler<Subscribe> for NotifierActor {
         let sender = self.live.entry(stream).or_insert_with(|| broadcast::channel(LIVE_EVENTS).0);
         MessageResult(sender.subscribe())
     }
+}
+
+impl Handler<CatchUp> for NotifierActor {
+    type Result = ();
+
+    /// Model events hold the mailbox while they are written: whoever gets here comes after them.
+    fn handle(&mut self, _: CatchUp, _: &mut Self::Context) {}
 }
 
 impl Handler<Flush> for NotifierActor {

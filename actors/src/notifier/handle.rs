@@ -9,7 +9,7 @@ use tracing::warn;
 use super::actor::NotifierActor;
 use super::courier::Courier;
 use super::follow;
-use super::messages::{Flush, JobEnded, ModelNews, Publish};
+use super::messages::{CatchUp, Flush, JobEnded, ModelNews, Publish};
 use crate::clock::Clock;
 use crate::domain::event::{ModelEvent, Recorded, Stream};
 use crate::domain::job::{JobId, Status};
@@ -60,6 +60,12 @@ impl NotifierHandle {
         after: u64,
     ) -> impl FutureStream<Item = Result<Arc<Recorded>, StoreError>> + 'static {
         follow::follow(self.addr.clone(), self.log.clone(), stream, after)
+    }
+
+    /// Waits until every model event told so far is in the log.
+    pub async fn catch_up(&self) {
+        // A notifier that is gone writes nothing more.
+        let _ = self.addr.send(CatchUp).await;
     }
 
     /// Ends live streams and waits a little for webhooks.

@@ -32,6 +32,11 @@ pub(super) struct JobEnded {
 #[rtype(result = "broadcast::Receiver<Arc<Recorded>>")]
 pub(super) struct Subscribe(pub Stream);
 
+/// Answered once everything told before is on disk.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct CatchUp;
+
 /// Ends all live streams and waits for webhooks that were not tried yet.
 #[derive(Message)]
 #[rtype(result = "()")]

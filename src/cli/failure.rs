@@ -1,0 +1,131 @@
+//! Why a command did not do what was asked, and its exit code.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use actors::ports::LoadFailure;
+use thiserror::Error;
+
+use crate::app::StartError;
+use crate::engine::ModelFileError;
+use crate::models::PullError;
+use crate::settings::SettingsError;
+use crate::telemetry::TelemetryError;
+
+/// Each message is for the person at the terminal, and names what to change.
+#[derive(Debug, Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error("{} and {} would both be written to {}: transcribe them one by one, or rename one", first.display(), second.display(), target.display())]
+    SameTarget { first: PathBuf, second: PathBuf, target: PathBuf },
+    #[error("the transcript would be written over the recording {}: choose another folder with -o", path.display())]
+    OverRecording { path: PathBuf },
+    #[error("several transcripts as {format} would run into each other on stdout: choose a folder with -o")]
+    NeedsFolder { format: &'static str },
+    #[error("the API key in VERBATIM_API_KEY holds characters that no key has: set it again")]
+    BadKey,
+
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("this program's own file cannot be found, which the engine's process is started from: {0}")]
+    NoProgram(io::Error),
+    #[error(transparent)]
+    Load(#[from] LoadFailure),
+    #[error(transparent)]
+    ModelFile(#[from] ModelFileError),
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    #[error("{} cannot be written: {source}", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    #[error("stdout cannot be written to: {0}")]
+    Stdout(io::Error),
+    #[error("{0}")]
+    Server(String),
+    #[error("cancelled")]
+    Interrupted,
+    /// Each was told when it happened.
+    #[error("{failed} of {total} recordings could not be transcribed")]
+    SomeFiles { failed: usize, total: usize },
+    #[error("told when it happened")]
+    Told,
+    /// Whoever reads stdout has seen enough, as in `verbatim … | head`.
+    #[error("stdout is closed")]
+    StdoutClosed,
+}
+
+/// What becomes of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing was tried.
+    Usage,
+    Failed,
+    /// A failure without a word more.
+    Told,
+    /// No failure after all.
+    Enough,
+}
+
+impl Failure {
+    /// Says it on stderr, one line for each thing to change, and gives the exit code.
+    pub(super) fn report(&self) -> ExitCode {
+        let kind = self.kind();
+        if matches!(kind, Kind::Usage | Kind::Failed) {
+            for line in self.to_string().lines() {
+                super::stdout::complain(&format!("error: {line}"));
+            }
+        }
+        ExitCode::from(kind.code())
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Settings(_)
+            | Self::Telemetry(_)
+            | Self::SameTarget { .. }
+            | Self::OverRecording { .. }
+            | Self::NeedsFolder { .. }
+            | Self::BadKey => Kind::Usage,
+            Self::Start(_)
+            | Self::NoProgram(_)
+            | Self::Load(_)
+            | Self::ModelFile(_)
+            | Self::Pull(_)
+            | Self::Unwritable { .. }
+            | Self::Stdout(_)
+            | Self::Server(_)
+            | Self::Interrupted
+            | Self::SomeFiles { .. } => Kind::Failed,
+            Self::Told => Kind::Told,
+            Self::StdoutClosed => Kind::Enough,
+        }
+    }
+}
+
+impl Kind {
+    fn code(self) -> u8 {
+        match self {
+            Self::Enough => 0,
+            Self::Failed | Self::Told => 1,
+            Self::Usage => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_usage_is_2_a_failure_1_and_a_reader_that_has_enough_0() {
+        let code = |failure: Failure| failure.kind().code();
+        assert_eq!(code(SettingsError(Vec::new()).into()), 2);
+        assert_eq!(code(Failure::NeedsFolder { format: "srt" }), 2);
+        assert_eq!(code(Failure::SomeFiles { failed: 1, total: 2 }), 1);
+        assert_eq!(code(LoadFailure::Cancelled.into()), 1);
+        assert_eq!(code(Failure::StdoutClosed), 0);
+    }
+}

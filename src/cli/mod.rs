@@ -1,0 +1,93 @@
+//! The command line.
+//!
+//! Exit codes: 0 done, 1 failed, 2 bad usage, bad settings included: like a bad argument they are
+//! something to correct before anything was tried. Errors are sentences on stderr; stdout carries
+//! results only.
+
+mod failure;
+mod models;
+mod serve;
+mod stdout;
+mod transcribe;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use models::ModelsCommand;
+use transcribe::TranscribeArgs;
+
+/// A self-hosted speech-to-text service that shares its GPU.
+///
+/// Without a command it runs the service, as `verbatim serve` does.
+#[derive(Debug, Parser)]
+#[command(name = "verbatim", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 bad usage or bad settings.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Where settings come from, beside the defaults and the environment.
+#[derive(Debug, Clone, Default, Args)]
+struct SettingsArgs {
+    /// Settings file (TOML, or JSON or YAML by its extension)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service (what happens without a command, too)
+    Serve(SettingsArgs),
+    /// Transcribe recordings, here or on a server
+    Transcribe(TranscribeArgs),
+    /// List, download and inspect models
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Print the settings in force and where each came from; secrets are redacted
+    Config(SettingsArgs),
+    /// The engine's process: talks to the one that started it over stdin and stdout.
+    #[command(hide = true)]
+    EngineWorker,
+}
+
+/// What is shown instead of running anything: help, the version, or what is wrong with the arguments.
+#[derive(Debug)]
+pub struct Shown(clap::Error);
+
+impl Shown {
+    pub fn print(&self) -> ExitCode {
+        // Nobody is there to be told that nobody reads this.
+        let _: std::io::Result<()> = self.0.print();
+        u8::try_from(self.0.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+    }
+}
+
+impl Cli {
+    /// Reads this process's arguments.
+    pub fn of_process() -> Result<Self, Shown> {
+        Self::try_parse().map_err(Shown)
+    }
+
+    /// Does what was asked and says how it went.
+    ///
+    /// # Blocking
+    /// Until it is done: for the service, until it is stopped.
+    pub fn run(self) -> ExitCode {
+        let done = match self.command.unwrap_or(Command::Serve(self.settings)) {
+            Command::EngineWorker => return crate::engine::run_worker(),
+            Command::Serve(settings) => serve::run(&settings),
+            Command::Transcribe(args) => transcribe::run(&args),
+            Command::Models(command) => models::run(&command),
+            Command::Config(settings) => serve::describe(&settings),
+        };
+        done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests;

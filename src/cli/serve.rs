@@ -1,0 +1,38 @@
+//! `verbatim serve` and `verbatim config`, and how every command comes to its settings.
+
+use crate::settings::{self, Effective, Sources};
+use crate::telemetry;
+
+use super::failure::Failure;
+use super::{SettingsArgs, stdout};
+
+/// What a command other than the service logs, unless the settings say otherwise: the service's
+/// own default would run through progress bars.
+const QUIET: &str = "warn";
+const SERVICE_DEFAULT: &str = "info";
+
+/// # Blocking
+/// Until the service is stopped.
+pub(super) fn run(args: &SettingsArgs) -> Result<(), Failure> {
+    let effective = load(args)?;
+    let log = &effective.settings.log;
+    telemetry::init(&log.level, log.format)?;
+    Ok(crate::app::serve(effective)?)
+}
+
+pub(super) fn describe(args: &SettingsArgs) -> Result<(), Failure> {
+    stdout::print(&load(args)?.describe())
+}
+
+/// The settings, with logs set up for a command that ends by itself.
+pub(super) fn load_quietly(args: &SettingsArgs) -> Result<Effective, Failure> {
+    let effective = load(args)?;
+    let log = &effective.settings.log;
+    let level = if log.level == SERVICE_DEFAULT { QUIET } else { &log.level };
+    telemetry::init(level, log.format)?;
+    Ok(effective)
+}
+
+fn load(args: &SettingsArgs) -> Result<Effective, Failure> {
+    Ok(settings::load(&Sources::of_process(args.config.clone()))?)
+}

@@ -1,0 +1,78 @@
+//! What `verbatim transcribe` is told.
+
+use std::path::PathBuf;
+
+use actors::domain::language::Language;
+use actors::domain::options::Task;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+
+use super::remote::ServerUrl;
+use crate::cli::SettingsArgs;
+use crate::transcript::Format;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --server the model named in the settings is loaded here, for this command only.\n\
+    With --server the environment variable VERBATIM_API_KEY is sent as a bearer token if it is set."
+)]
+pub(in crate::cli) struct TranscribeArgs {
+    /// Recordings: any audio or video container that can be decoded
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Have a running service do it, such as http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(super) server: Option<ServerUrl>,
+    /// Write each transcript to DIR/<name of the recording>.<format's extension> instead of stdout
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(super) progress: ProgressMode,
+    #[command(flatten)]
+    pub(super) wanted: Wanted,
+    #[command(flatten)]
+    pub(super) settings: SettingsArgs,
+}
+
+/// What is asked for each recording.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Wanted {
+    /// Format of the transcripts
+    #[arg(short, long, default_value = "text", value_parser = format_parser())]
+    pub(super) format: Format,
+    /// Language spoken, such as "en" [default: found out from the recording]
+    #[arg(short, long, value_name = "CODE")]
+    pub(super) language: Option<Language>,
+    /// Write what was said, or its translation into English
+    #[arg(long, value_parser = task_parser(), default_value = "transcribe")]
+    pub(super) task: Task,
+    /// Text whose names and style the transcript should follow
+    #[arg(long, value_name = "TEXT")]
+    pub(super) prompt: Option<String>,
+    /// Find out when each word was said (shown in the formats json and verbose_json)
+    #[arg(long)]
+    pub(super) word_timestamps: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum ProgressMode {
+    /// A bar on a terminal, nothing elsewhere
+    #[default]
+    Auto,
+    /// A line for every step
+    Plain,
+    /// Nothing
+    None,
+}
+
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
+}
+
+fn task_parser() -> impl TypedValueParser<Value = Task> {
+    PossibleValuesParser::new(["transcribe", "translate"]).map(|name| match name.as_str() {
+        "translate" => Task::Translate,
+        _ => Task::Transcribe,
+    })
+}

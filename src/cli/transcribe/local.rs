@@ -1,0 +1,216 @@
+//! Transcribes here, with the engine of the service and without one running.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
+use std::{io, thread};
+
+use actors::domain::audio::{Plan, Span};
+use actors::domain::language::Language;
+use actors::domain::progress::{Pace, Progress};
+use actors::domain::transcript::Segment;
+use actors::ports::{AudioError, CancelToken, ChunkSamples, ChunkWork, Engine, EngineFault, LoadedModel};
+
+use super::args::Wanted;
+use super::meter::{Meter, Step};
+use super::{Stop, Transcriber};
+use crate::audio::{AudioSettings, chunks_of_file, plan_file};
+use crate::cli::failure::Failure;
+use crate::cli::{SettingsArgs, serve};
+use crate::compose;
+use crate::transcript::{Transcript, render};
+
+/// Loads the model when it is first needed and keeps it for all recordings. An engine's process ends
+/// with this one, however that ends.
+pub(super) struct Local {
+    engine: Arc<dyn Engine>,
+    audio: AudioSettings,
+    wanted: Wanted,
+    model: Option<Arc<dyn LoadedModel>>,
+}
+
+impl Local {
+    pub(super) fn new(args: &SettingsArgs, wanted: &Wanted) -> Result<Self, Failure> {
+        let settings = serve::load_quietly(args)?.settings;
+        let engine = compose::engine(&settings).map_err(Failure::NoProgram)?;
+        Ok(Self { engine, audio: compose::audio(&settings), wanted: wanted.clone(), model: None })
+    }
+
+    fn model(&mut self, meter: &Meter) -> Result<Arc<dyn LoadedModel>, Failure> {
+        if let Some(model) = &self.model {
+            return Ok(Arc::clone(model));
+        }
+        meter.say("loading model");
+        // An engine that dies is met at the next chunk.
+        let model = self.engine.load(&|| true, Box::new(|| {}))?;
+        Ok(Arc::clone(self.model.insert(model)))
+    }
+
+    fn hear(&mut self, file: &Path, plan: &Plan, meter: &Meter) -> Result<Heard, Stop> {
+        let mut heard = Heard { language: self.wanted.language, segments: Vec::new() };
+        if plan.chunks.is_empty() {
+            return Ok(heard);
+        }
+        let model = self.model(meter)?;
+        let samples = decode_ahead(file, plan).map_err(|error| Stop::File(error.to_string()))?;
+        let mut track = Track::new(plan);
+        for &span in &plan.chunks {
+            meter.step(&track.step(0.0, span));
+            let samples = samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?;
+            let work = self.work(samples, heard.language);
+            let mut progress = |fraction: f32| meter.step(&track.step(f64::from(fraction), span));
+            let chunk = model
+                .transcribe(&work, &CancelToken::default(), &mut progress)
+                .map_err(|fault| self.of_engine(fault))?;
+            heard.language = heard.language.or(chunk.language);
+            let first_id = u32::try_from(heard.segments.len()).unwrap_or(u32::MAX);
+            heard.segments.extend(chunk.into_segments(span.start_secs(), span.end_secs(), first_id));
+            track.finish(span);
+        }
+        Ok(heard)
+    }
+
+    fn work(&self, samples: Arc<[f32]>, language: Option<Language>) -> ChunkWork {
+        ChunkWork {
+            samples,
+            language,
+            task: self.wanted.task,
+            prompt: self.wanted.prompt.clone(),
+            temperature: None,
+            word_timestamps: self.wanted.word_timestamps,
+        }
+    }
+
+    /// An engine that is gone is started again for the next recording.
+    fn of_engine(&mut self, fault: EngineFault) -> Stop {
+        match fault {
+            EngineFault::Died { .. } | EngineFault::OutOfMemory { .. } => self.model = None,
+            EngineFault::Cancelled | EngineFault::Refused { .. } => {}
+        }
+        Stop::File(fault.to_string())
+    }
+}
+
+impl Transcriber for Local {
+    fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop> {
+        meter.say("reading");
+        let plan = plan_file(file, &self.audio, &CancelToken::default()).map_err(of_audio)?;
+        plan.warnings.iter().for_each(|warning| meter.warn(warning));
+        let heard = self.hear(file, &plan, meter)?;
+        let transcript = Transcript {
+            language: heard.language.filter(|_| !plan.chunks.is_empty()),
+            duration_secs: plan.duration_secs(),
+            task: self.wanted.task,
+            segments: &heard.segments,
+        };
+        Ok(render(&transcript, self.wanted.format))
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        if let Some(model) = self.model.take() {
+            model.unload();
+        }
+    }
+}
+
+struct Heard {
+    language: Option<Language>,
+    segments: Vec<Segment>,
+}
+
+/// How far the work on a plan is, and how fast it goes.
+struct Track<'a> {
+    plan: &'a Plan,
+    started: Instant,
+    done: u32,
+    audio_secs: f64,
+    processed_secs: f64,
+    /// As it was when a chunk last ended: reckoned inside a chunk it would only seem to fall.
+    pace: Option<Pace>,
+}
+
+impl<'a> Track<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        Self { plan, started: Instant::now(), done: 0, audio_secs: 0.0, processed_secs: 0.0, pace: None }
+    }
+
+    fn finish(&mut self, span: Span) {
+        self.done += 1;
+        self.audio_secs += span.end_secs() - span.start_secs();
+        self.processed_secs = span.end_secs();
+        let wall_secs = self.started.elapsed().as_secs_f64();
+        self.pace = Some(Pace { audio_secs: self.audio_secs, wall_secs });
+    }
+
+    /// With `fraction` of the present chunk done as well.
+    fn step(&self, fraction: f64, chunk: Span) -> Step {
+        let total = u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX);
+        let duration = self.plan.duration_secs();
+        let secs = chunk.end_secs() - chunk.start_secs();
+        let progress = Progress::new(self.done, total, self.processed_secs, duration, self.pace);
+        let Progress { percent, chunk, chunks_total, eta_secs, .. } =
+            progress.within_chunk(fraction, secs, duration);
+        Step { percent, chunk, chunks_total, eta_secs }
+    }
+}
+
+type Samples = Receiver<Result<Arc<[f32]>, AudioError>>;
+
+/// Decodes on a thread of its own: the next chunk is ready when the engine is.
+fn decode_ahead(file: &Path, plan: &Plan) -> io::Result<Samples> {
+    // Without room in the channel, one chunk waits in the decoder's hands.
+    let (sender, receiver) = sync_channel(0);
+    let (file, plan): (PathBuf, Plan) = (file.to_owned(), plan.clone());
+    thread::Builder::new().name("decode".into()).spawn(move || {
+        match chunks_of_file(&file, &plan, 0) {
+            Ok(chunks) => send_all(chunks, &sender),
+            // A receiver that is gone wants no more.
+            Err(error) => drop(sender.send(Err(error))),
+        }
+    })?;
+    Ok(receiver)
+}
+
+fn send_all(chunks: ChunkSamples, sender: &mpsc::SyncSender<Result<Arc<[f32]>, AudioError>>) {
+    for chunk in chunks {
+        if sender.send(chunk).is_err() {
+            return;
+        }
+    }
+}
+
+fn of_audio(error: AudioError) -> Stop {
+    Stop::File(error.to_string())
+}
+
+fn decoder_gone() -> AudioError {
+    AudioError::Corrupt("the recording is shorter than when it was planned".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_count_the_chunk_being_worked_on_and_what_is_done_of_it() {
+        let chunks = vec![Span { start: 0, end: 160_000 }, Span { start: 160_000, end: 320_000 }];
+        let plan = Plan { samples: 320_000, chunks: chunks.clone(), warnings: vec![] };
+        let mut track = Track::new(&plan);
+        let begun = track.step(0.5, chunks[0]);
+        assert_eq!((begun.chunk, begun.chunks_total, begun.percent), (1, 2, 25.0));
+        track.finish(chunks[0]);
+        let second = track.step(0.0, chunks[1]);
+        assert_eq!((second.chunk, second.percent), (2, 50.0));
+    }
+
+    #[test]
+    fn a_decoder_that_fails_says_so_instead_of_samples() {
+        let plan = Plan { samples: 160, chunks: vec![Span { start: 0, end: 160 }], warnings: vec![] };
+        let samples = decode_ahead(Path::new("/no/such/file.wav"), &plan).unwrap();
+        assert!(samples.recv().unwrap().is_err());
+        assert!(samples.recv().is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! `verbatim transcribe`: here with the service's own engine, or on a server.
+
+mod args;
+mod local;
+mod meter;
+mod output;
+mod remote;
+
+use std::path::Path;
+
+pub(super) use args::TranscribeArgs;
+
+use super::failure::Failure;
+use super::stdout;
+use meter::Meter;
+use output::Output;
+
+/// Turns one recording after the other into a document.
+trait Transcriber {
+    /// # Blocking
+    /// Until the document is there.
+    fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop>;
+}
+
+/// Why a recording has no transcript.
+#[derive(Debug)]
+enum Stop {
+    /// It is this recording's fault; the next one may do.
+    File(String),
+    /// No other recording would fare better.
+    All(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Stop {
+    fn from(failure: E) -> Self {
+        Self::All(failure.into())
+    }
+}
+
+/// All recordings are tried, whatever becomes of the ones before; each failure is told when it
+/// happens.
+pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
+    let output = Output::new(args)?;
+    let mut transcriber: Box<dyn Transcriber> = match &args.server {
+        Some(server) => Box::new(remote::Remote::new(server.clone(), &args.wanted)?),
+        None => Box::new(local::Local::new(&args.settings, &args.wanted)?),
+    };
+    let meter = Meter::new(args.progress);
+    let mut failed = 0;
+    for file in &args.files {
+        meter.begin(file);
+        let document = transcriber.transcribe(file, &meter);
+        meter.clear();
+        match document {
+            Ok(document) => output.deliver(file, &document)?,
+            Err(Stop::File(reason)) => {
+                failed += 1;
+                stdout::complain(&format!("error: {}: {reason}", file.display()));
+            }
+            Err(Stop::All(failure)) => return Err(failure),
+        }
+    }
+    match (failed, args.files.len()) {
+        (0, _) => Ok(()),
+        (_, 1) => Err(Failure::Told),
+        (failed, total) => Err(Failure::SomeFiles { failed, total }),
+    }
+}

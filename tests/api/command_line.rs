@@ -1,0 +1,68 @@
+//! The commands beside `serve`.
+
+use std::fs;
+use std::process::Output;
+
+use super::fixtures;
+use super::service::{Service, command};
+
+fn text(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_file_is_transcribed_here_without_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let output =
+        command(dir.path()).arg("transcribe").arg(fixtures::audio("en_phrases.wav")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output).trim_end(), fixtures::text("en_phrases.wav"));
+}
+
+#[test]
+fn transcripts_go_into_a_folder_and_one_bad_file_does_not_stop_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let bad = dir.path().join("bad.wav");
+    fs::write(&bad, "no audio").unwrap();
+    let output = command(dir.path())
+        .args(["transcribe", "--format", "srt", "-o"])
+        .arg(dir.path().join("out"))
+        .args([&bad, &fixtures::audio("en_short.wav")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("bad.wav"));
+    assert!(fs::read_to_string(dir.path().join("out/en_short.srt")).unwrap().contains("One two three."));
+}
+
+#[test]
+fn a_file_is_transcribed_by_a_server() {
+    let service = Service::start();
+    let output = command(service.dir.path())
+        .args(["transcribe", "--server", &service.base, "--format", "text"])
+        .arg(fixtures::audio("de_phrases.wav"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output).trim_end(), fixtures::text("de_phrases.wav"));
+}
+
+#[test]
+fn a_model_file_is_inspected() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = command(dir.path()).args(["models", "inspect"]).arg(fixtures::model()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output).contains("q8_0") && text(&output).contains("multilingual"), "{}", text(&output));
+    let listed = command(dir.path()).args(["models", "list"]).output().unwrap();
+    assert!(text(&listed).contains("base.en"));
+}
+
+#[test]
+fn an_unknown_model_and_a_bad_option_are_bad_usage() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = command(dir.path()).args(["transcribe"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let output = command(dir.path()).args(["models", "pull", "enormous"]).output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("base.en"), "{output:?}");
+}

@@ -1,0 +1,420 @@
+//! The engine on the bundled model, through both adapters.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use actors::domain::options::Task;
+use actors::domain::transcript::{ChunkTranscript, text};
+use actors::ports::{CancelToken, ChunkWork, Engine, EngineFault, LoadFailure, LoadedModel};
+use serde_json::Value;
+use verbatim::engine::{EngineConfig, ProcessEngine, ThreadEngine};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+
+fn config() -> EngineConfig {
+    EngineConfig::new(Path::new(FIXTURES).join("ggml-words-q8_0.bin"), "words")
+}
+
+fn process_engine(config: EngineConfig) -> ProcessEngine {
+    ProcessEngine::with_program(config, PathBuf::from(env!("CARGO_BIN_EXE_verbatim")))
+}
+
+/// Both adapters of the port: what holds for one must hold for the other.
+fn engines(config: &EngineConfig) -> [Box<dyn Engine>; 2] {
+    [Box::new(process_engine(config.clone())), Box::new(ThreadEngine::new(config.clone()))]
+}
+
+fn load(engine: &dyn Engine) -> Arc<dyn LoadedModel> {
+    engine.load(&|| true, Box::new(|| {})).unwrap()
+}
+
+/// 16 kHz mono samples of a recording with a plain 44-byte header.
+fn recording(name: &str) -> Arc<[f32]> {
+    let bytes = fs::read(Path::new(FIXTURES).join("audio").join(name)).unwrap();
+    let data = bytes.windows(4).position(|window| window == b"data").unwrap() + 8;
+    bytes[data..].chunks_exact(2).map(|s| f32::from(i16::from_le_bytes([s[0], s[1]])) / 32768.0).collect()
+}
+
+fn truth() -> Value {
+    serde_json::from_slice(&fs::read(Path::new(FIXTURES).join("audio/truth.json")).unwrap()).unwrap()
+}
+
+fn work(name: &str) -> ChunkWork {
+    ChunkWork {
+        samples: recording(name),
+        language: None,
+        task: Task::Transcribe,
+        prompt: None,
+        temperature: None,
+        word_timestamps: false,
+    }
+}
+
+fn transcribe(model: &dyn LoadedModel, work: &ChunkWork) -> Result<ChunkTranscript, EngineFault> {
+    model.transcribe(work, &CancelToken::default(), &mut |_| {})
+}
+
+/// Children of this process, running or not yet reaped.
+fn alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+fn kill(pid: u32, signal: &str) {
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn recordings_are_heard_as_they_were_spoken() {
+    let truth = truth();
+    for engine in engines(&config()) {
+        let model = load(&*engine);
+        for name in ["en_short", "en_phrases", "en_dense", "de_phrases", "es_phrases", "fr_phrases"] {
+            let file = format!("{name}.wav");
+            let heard = transcribe(&*model, &work(&file)).unwrap();
+            assert_eq!(text(&heard.segments), truth[&file]["text"].as_str().unwrap(), "{name}");
+            assert_eq!(heard.language.unwrap().code(), truth[&file]["language"].as_str().unwrap());
+        }
+        for name in ["silence.wav", "noise.wav"] {
+            assert_eq!(text(&transcribe(&*model, &work(name)).unwrap().segments), "");
+        }
+        model.unload();
+    }
+}
+
+#[test]
+fn segments_begin_and_end_where_they_were_spoken() {
+    let model = load(&ThreadEngine::new(config()));
+    let truth = truth();
+    for name in ["en_phrases.wav", "en_dense.wav", "de_phrases.wav"] {
+        let heard = transcribe(&*model, &work(name)).unwrap();
+        let spoken = truth[name]["segments"].as_array().unwrap();
+        assert_eq!(heard.segments.len(), spoken.len(), "{name}");
+        for (heard, spoken) in heard.segments.iter().zip(spoken) {
+            let off = |at: f64, key: &str| (at - spoken[key].as_f64().unwrap()).abs();
+            assert!(off(heard.start, "start") < 0.2, "{name}: {heard:?} for {spoken}");
+            assert!(off(heard.end, "end") < 0.2, "{name}: {heard:?} for {spoken}");
+        }
+    }
+}
+
+#[test]
+fn speech_is_translated_into_english() {
+    let truth = truth();
+    for engine in engines(&config()) {
+        let model = load(&*engine);
+        for name in ["de_phrases.wav", "es_phrases.wav", "fr_phrases.wav"] {
+            let asked = ChunkWork { task: Task::Translate, ..work(name) };
+            let heard = transcribe(&*model, &asked).unwrap();
+            assert_eq!(text(&heard.segments), truth[name]["english"].as_str().unwrap(), "{name}");
+        }
+        model.unload();
+    }
+}
+
+#[test]
+fn the_same_work_gives_the_same_transcript_from_either_adapter() {
+    let asked = ChunkWork { word_timestamps: true, language: "en".parse().ok(), ..work("en_phrases.wav") };
+    let [a, b] = engines(&config()).map(|engine| {
+        let model = load(&*engine);
+        let first = transcribe(&*model, &asked).unwrap();
+        assert_eq!(first, transcribe(&*model, &asked).unwrap());
+        first
+    });
+    assert_eq!(a, b);
+}
+
+#[test]
+fn words_have_times_inside_their_segment() {
+    let model = load(&ThreadEngine::new(config()));
+    let asked = ChunkWork { word_timestamps: true, ..work("de_phrases.wav") };
+    let heard = transcribe(&*model, &asked).unwrap();
+    for segment in &heard.segments {
+        let words = segment.words.as_ref().unwrap();
+        assert_eq!(words.iter().map(|word| word.word.as_str()).collect::<String>(), segment.text);
+        let mut last = segment.start;
+        for word in words {
+            assert!(last <= word.start && word.start <= word.end && word.end <= segment.end, "{segment:?}");
+            last = word.end;
+        }
+    }
+    assert_eq!(heard.segments[0].words.as_ref().unwrap()[0].word.trim(), "Fünf");
+}
+
+#[test]
+fn several_chunks_run_at_the_same_time() {
+    for engine in engines(&EngineConfig { threads: 1, concurrent_chunks: 3, ..config() }) {
+        let model = load(&*engine);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let heard = transcribe(&*model, &work("en_short.wav")).unwrap();
+                    assert_eq!(text(&heard.segments), "One two three.");
+                });
+            }
+        });
+        model.unload();
+    }
+}
+
+#[test]
+fn odd_chunks_are_answered_and_the_model_goes_on() {
+    for engine in engines(&config()) {
+        let model = load(&*engine);
+        let of = |samples: Vec<f32>| ChunkWork { samples: samples.into(), ..work("en_short.wav") };
+        for samples in [vec![], vec![0.5], vec![0.1; 150], vec![0.0; 480_000]] {
+            transcribe(&*model, &of(samples)).unwrap();
+        }
+        let given = |code: &str| ChunkWork { language: code.parse().ok(), ..work("en_short.wav") };
+        let prompted = |prompt: String| ChunkWork { prompt: Some(prompt), ..work("en_short.wav") };
+        for refused in [
+            of(vec![f32::NAN; 16_000]),
+            of(vec![0.0; 480_001]),
+            given("yue"),
+            prompted("x".repeat(20_000)),
+            ChunkWork { temperature: Some(7.0), ..work("en_short.wav") },
+        ] {
+            assert!(matches!(transcribe(&*model, &refused), Err(EngineFault::Refused { .. })));
+        }
+        let heard = transcribe(&*model, &prompted("one two ".repeat(900))).unwrap();
+        assert!(heard.segments.iter().all(|segment| !segment.text.is_empty()));
+        let heard = transcribe(&*model, &ChunkWork { temperature: Some(0.2), ..given("en") }).unwrap();
+        assert_eq!(heard.language.unwrap().code(), "en");
+        model.unload();
+    }
+}
+
+#[test]
+fn beams_hear_the_same() {
+    let mut config = config();
+    config.decode.beam_size = 5;
+    for engine in engines(&config) {
+        let heard = transcribe(&*load(&*engine), &work("en_phrases.wav")).unwrap();
+        assert_eq!(text(&heard.segments), truth()["en_phrases.wav"]["text"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn progress_grows_from_nothing_to_at_most_all() {
+    for engine in engines(&config()) {
+        let mut told = Vec::new();
+        let model = load(&*engine);
+        model.transcribe(&work("en_dense.wav"), &CancelToken::default(), &mut |f| told.push(f)).unwrap();
+        assert!(!told.is_empty());
+        assert!(told.is_sorted() && told.iter().all(|f| (0.0..=1.0).contains(f)), "{told:?}");
+    }
+}
+
+/// A chunk that keeps the engine busy until it is stopped: every temperature is tried on noise.
+fn endless() -> (EngineConfig, ChunkWork) {
+    let mut config = config();
+    config.threads = 1;
+    config.decode.logprob_thold = 10.0;
+    config.decode.no_speech_thold = 2.0;
+    config.decode.best_of = 8;
+    config.decode.temperature_inc = 1e-4;
+    (config, work("en_dense.wav"))
+}
+
+#[test]
+fn a_running_chunk_is_cancelled_and_the_next_one_is_not() {
+    let (config, long) = endless();
+    for engine in engines(&config) {
+        let model = load(&*engine);
+        let cancel = CancelToken::default();
+        // Progress comes from the middle of the chunk.
+        let result = model.transcribe(&long, &cancel, &mut |_| cancel.cancel());
+        assert_eq!(result, Err(EngineFault::Cancelled));
+        assert_eq!(model.transcribe(&long, &cancel, &mut |_| {}), Err(EngineFault::Cancelled));
+        // The next one gets somewhere before it is cancelled as well.
+        let (other, mut done) = (CancelToken::default(), 0.0);
+        let result = model.transcribe(&long, &other, &mut |fraction| {
+            done = fraction;
+            if done > 0.0 {
+                other.cancel();
+            }
+        });
+        assert_eq!(result, Err(EngineFault::Cancelled));
+        assert!(done > 0.0);
+        model.unload();
+    }
+}
+
+#[test]
+fn unloading_ends_running_chunks_and_later_ones() {
+    let (config, long) = endless();
+    for engine in engines(&config) {
+        let deaths = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&deaths);
+        let model =
+            engine.load(&|| true, Box::new(move || _ = counted.fetch_add(1, Ordering::SeqCst))).unwrap();
+        let pid = model.facts().process;
+        std::thread::scope(|scope| {
+            let (running, wait) = mpsc::channel();
+            let chunk = scope.spawn({
+                let (model, long) = (&model, &long);
+                move || model.transcribe(long, &CancelToken::default(), &mut |_| _ = running.send(()))
+            });
+            wait.recv().unwrap();
+            model.unload();
+            assert!(pid.is_none_or(|pid| !alive(pid)), "the process outlived its unload");
+            assert!(matches!(chunk.join().unwrap(), Err(EngineFault::Died { .. })));
+        });
+        assert!(matches!(transcribe(&*model, &long), Err(EngineFault::Died { .. })));
+        model.unload();
+        assert_eq!(deaths.load(Ordering::SeqCst), 0, "an unload is no death");
+        assert_eq!(model.facts().process, None);
+    }
+}
+
+#[test]
+fn a_killed_process_is_one_death_and_an_error_for_every_chunk() {
+    let (config, long) = endless();
+    let (died, deaths) = mpsc::channel();
+    let engine = process_engine(config);
+    let model = engine.load(&|| true, Box::new(move || died.send(()).unwrap())).unwrap();
+    let pid = model.facts().process.unwrap();
+    std::thread::scope(|scope| {
+        let (running, wait) = mpsc::channel();
+        let chunks: Vec<_> = (0..2)
+            .map(|_| {
+                let (model, long, running) = (&model, &long, running.clone());
+                scope.spawn(move || {
+                    model.transcribe(long, &CancelToken::default(), &mut |_| _ = running.send(()))
+                })
+            })
+            .collect();
+        wait.recv().unwrap();
+        kill(pid, "-KILL");
+        for chunk in chunks {
+            let fault = chunk.join().unwrap().unwrap_err();
+            assert!(
+                matches!(&fault, EngineFault::Died { detail } if detail.contains("signal: 9")),
+                "{fault}"
+            );
+        }
+    });
+    deaths.recv().unwrap();
+    assert!(deaths.recv().is_err(), "a second death");
+    assert!(!alive(pid), "a zombie is left");
+    assert_eq!(model.facts().process, None);
+    assert!(matches!(transcribe(&*model, &long), Err(EngineFault::Died { .. })));
+    model.unload();
+    // The same engine loads again.
+    let model = load(&engine);
+    assert_ne!(model.facts().process, Some(pid));
+}
+
+#[test]
+fn an_idle_process_that_dies_is_noticed() {
+    let (died, deaths) = mpsc::channel();
+    let model = process_engine(config()).load(&|| true, Box::new(move || died.send(()).unwrap())).unwrap();
+    kill(model.facts().process.unwrap(), "-ABRT");
+    deaths.recv().unwrap();
+    let fault = transcribe(&*model, &work("en_short.wav")).unwrap_err();
+    assert!(fault.to_string().contains("signal: 6"), "{fault}");
+}
+
+#[test]
+fn a_process_that_is_stopped_can_still_be_unloaded() {
+    let model = load(&process_engine(config()));
+    let pid = model.facts().process.unwrap();
+    kill(pid, "-STOP");
+    model.unload();
+    assert!(!alive(pid));
+}
+
+#[test]
+fn the_process_ends_with_its_parents_end_of_the_pipe() {
+    let mut worker = Command::new(env!("CARGO_BIN_EXE_verbatim"))
+        .arg("engine-worker")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(worker.stdin.take());
+    assert!(worker.wait().unwrap().success());
+}
+
+#[test]
+fn a_damaged_or_missing_file_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.bin");
+    let bytes = fs::read(&config().model_path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    for (path, expected) in [(path, "model_corrupt"), (folder.path().join("none.bin"), "model_not_found")] {
+        for engine in engines(&EngineConfig::new(&path, "damaged")) {
+            let Err(LoadFailure::Broken { code, message }) = engine.load(&|| true, Box::new(|| {})) else {
+                panic!("{} was loaded", path.display());
+            };
+            assert_eq!(code, expected);
+            assert!(message.contains(&path.display().to_string()), "{message}");
+            assert_eq!(engine.describe().multilingual, None);
+        }
+    }
+}
+
+#[test]
+fn a_load_is_given_up_at_any_time() {
+    for engine in engines(&config()) {
+        for patience in [0, 1, 5, 12, 13, 14, 15] {
+            let asked = AtomicUsize::new(0);
+            let keep_going = || asked.fetch_add(1, Ordering::SeqCst) < patience;
+            match engine.load(&keep_going, Box::new(|| panic!("died"))) {
+                Err(failure) => assert_eq!(failure, LoadFailure::Cancelled),
+                Ok(model) => model.unload(),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_that_is_no_engine_is_broken() {
+    for program in ["/no/such/program", "/bin/true", "/bin/echo"] {
+        let engine = ProcessEngine::with_program(config(), program.into());
+        let Err(LoadFailure::Broken { code, .. }) = engine.load(&|| true, Box::new(|| panic!("died"))) else {
+            panic!("{program} loaded a model");
+        };
+        assert_eq!(code, "engine_crashed");
+    }
+}
+
+#[test]
+fn too_little_memory_is_told_apart_from_a_broken_model() {
+    for limit in [50_000_000, 1] {
+        let engine = process_engine(EngineConfig { memory_limit_bytes: Some(limit), ..config() });
+        let Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes }) =
+            engine.load(&|| true, Box::new(|| panic!("died")))
+        else {
+            panic!("loaded with {limit} bytes");
+        };
+        assert!(needed_bytes > free_bytes && free_bytes <= limit);
+    }
+    let enough = EngineConfig { memory_limit_bytes: Some(200_000_000), ..config() };
+    load(&process_engine(enough)).unload();
+}
+
+#[test]
+fn facts_name_the_device_and_the_process() {
+    let [process, thread] = engines(&config());
+    let (process, thread) = (load(&*process), load(&*thread));
+    let facts = process.facts();
+    assert!(alive(facts.process.unwrap()));
+    assert_eq!(facts.device, thread.facts().device);
+    assert_eq!((facts.multilingual, facts.id.as_str()), (Some(true), "words"));
+    assert_eq!(thread.facts().process, None);
+    #[cfg(not(feature = "cuda"))]
+    assert_eq!(facts.device.backend, "cpu");
+    assert!(!facts.device.name.is_empty());
+}
+
+#[test]
+fn dropping_a_model_ends_its_process() {
+    let model = load(&process_engine(config()));
+    let pid = model.facts().process.unwrap();
+    drop(model);
+    assert!(!alive(pid));
+}

@@ -1,0 +1,150 @@
+//! Recordings in, transcripts out.
+
+use serde_json::{Value, json};
+
+use super::fixtures;
+use super::service::Service;
+
+#[test]
+fn every_bundled_recording_becomes_its_true_text() {
+    let service = Service::start();
+    let names = ["en_short.wav", "en_phrases.wav", "de_phrases.wav", "es_phrases.wav", "fr_phrases.wav"];
+    let names = names.into_iter().chain(["en_stereo44k.mp3", "en_dense.wav", "long.ogg"]);
+    let queued: Vec<_> = names.map(|name| (name, service.queue(name, &[]))).collect();
+    for (name, id) in queued {
+        let job = service.finished(&id);
+        assert_eq!(job["status"], "completed", "{job}");
+        assert_eq!(job["result"]["text"], fixtures::truth(name)["text"], "{name}");
+        assert_eq!(job["result"]["language"], fixtures::truth(name)["language"], "{name}");
+        let duration = job["audio"]["duration_secs"].as_f64().unwrap();
+        let true_duration = fixtures::truth(name)["duration_secs"].as_f64().unwrap();
+        assert!((duration - true_duration).abs() < 0.1, "{name}: {duration} s");
+        assert_eq!(job["progress"]["chunk"], job["progress"]["chunks_total"]);
+        assert_eq!(job["progress"]["percent"], 100.0);
+    }
+}
+
+#[test]
+fn a_job_has_the_shape_that_the_contract_gives_it() {
+    let service = Service::start();
+    let metadata = r#"{"b": 1,  "a": [true, null]}"#;
+    let fields = [("metadata", metadata), ("language", "en"), ("priority", "interactive")];
+    let id = service.queue("en_short.wav", &fields);
+    let answer = service.get(&format!("/jobs/{id}"));
+    assert!(answer.text.contains(metadata), "metadata comes back to the letter");
+    let job = service.finished(&id);
+    let mut keys: Vec<_> = job.as_object().unwrap().keys().cloned().collect();
+    keys.sort_unstable();
+    let expected = [
+        "attempts",
+        "audio",
+        "created_at",
+        "error",
+        "finished_at",
+        "id",
+        "metadata",
+        "options",
+        "progress",
+        "queue",
+        "result",
+        "started_at",
+        "status",
+    ];
+    assert_eq!(keys, expected);
+    assert_eq!(job["audio"]["filename"], "en_short.wav");
+    assert_eq!(job["options"]["language"], "en");
+    assert_eq!(job["options"]["priority"], "interactive");
+    assert_eq!((&job["queue"], &job["error"]), (&Value::Null, &Value::Null));
+    let segment = &job["result"]["segments"][0];
+    assert_eq!(segment["text"], " One two three.");
+    assert_eq!((&segment["id"], &segment["words"], &segment["flags"]), (&json!(0), &Value::Null, &json!([])));
+    assert!(segment["start"].as_f64().unwrap() < segment["end"].as_f64().unwrap());
+}
+
+#[test]
+fn speech_is_translated_when_asked() {
+    let service = Service::start();
+    let id = service.queue("de_phrases.wav", &[("task", "translate")]);
+    assert_eq!(service.finished(&id)["result"]["text"], fixtures::truth("de_phrases.wav")["english"]);
+}
+
+#[test]
+fn silence_completes_with_an_empty_text() {
+    let service = Service::start();
+    for name in ["silence.wav", "noise.wav"] {
+        let id = service.queue(name, &[]);
+        let job = service.finished(&id);
+        assert_eq!(job["status"], "completed");
+        assert_eq!((&job["result"]["text"], &job["result"]["language"]), (&json!(""), &Value::Null));
+        assert_eq!(job["progress"]["chunks_total"], 0);
+    }
+}
+
+#[test]
+fn a_transcript_comes_in_every_format() {
+    let service = Service::start();
+    let id = service.queue("en_short.wav", &[("word_timestamps", "true")]);
+    service.finished(&id);
+    let get = |format: &str| service.get(&format!("/jobs/{id}/transcript?format={format}"));
+    assert_eq!(get("text").text, "One two three.");
+    assert!(get("srt").text.starts_with("1\n00:00:00,"));
+    assert!(get("vtt").text.starts_with("WEBVTT\n"));
+    assert!(get("tsv").text.starts_with("start\tend\ttext\n"));
+    assert_eq!(get("verbose_json").json()["language"], "english");
+    let words = get("json").json()["segments"][0]["words"].as_array().unwrap().len();
+    assert_eq!(words, 3);
+    let unknown = get("docx");
+    assert_eq!((unknown.status, unknown.error().as_str()), (400, "invalid_query"));
+}
+
+#[test]
+fn jobs_are_listed_newest_first_page_by_page() {
+    let service = Service::start();
+    let ids: Vec<_> = (0..5).map(|_| service.queue("en_short.wav", &[])).collect();
+    for id in &ids {
+        service.finished(id);
+    }
+    let mut seen = vec![];
+    let mut path = "/jobs?limit=2&status=completed".to_owned();
+    loop {
+        let page = service.get(&path).json();
+        let jobs = page["jobs"].as_array().unwrap();
+        seen.extend(jobs.iter().map(|job| job["id"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/jobs?limit=2&status=completed&cursor={cursor}");
+    }
+    assert!(seen.iter().rev().eq(&ids), "{seen:?}");
+    assert_eq!(service.get("/jobs?status=queued").json()["jobs"], json!([]));
+}
+
+#[test]
+fn a_running_job_is_cancelled_and_keeps_what_it_has() {
+    let service = Service::start();
+    let id = service.queue("long.ogg", &[]);
+    let path = format!("/jobs/{id}/events");
+    assert!(service.events(&path, None).any(|event| event.name == "segment"));
+    let answer = service.delete(&format!("/jobs/{id}"));
+    assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("cancelled")));
+    assert_eq!(service.events(&path, None).last().unwrap().name, "cancelled");
+    let partial = service.get(&format!("/jobs/{id}/transcript?format=text&partial=true"));
+    assert!(fixtures::text("long.ogg").starts_with(&partial.text) && !partial.text.is_empty());
+    let refused = service.get(&format!("/jobs/{id}/transcript"));
+    assert_eq!((refused.status, refused.error().as_str()), (409, "job_not_finished"));
+
+    assert_eq!(service.delete(&format!("/jobs/{id}")).status, 204, "an ended job is removed");
+    assert_eq!(service.get(&format!("/jobs/{id}")).status, 404);
+    assert_eq!(std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_full_queue_turns_jobs_away() {
+    let service =
+        Service::start_with(&[("VERBATIM__JOBS__MAX_QUEUED", "1"), ("VERBATIM__MODEL__PATH", "missing")]);
+    service.queue("en_short.wav", &[]);
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let answer = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[]);
+    assert_eq!((answer.status, answer.error().as_str()), (429, "queue_full"));
+    assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
+    assert_eq!(service.get("/health").json()["jobs"]["queued"], 1);
+    assert_eq!(std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap().count(), 1);
+}

@@ -1,0 +1,151 @@
+//! The model comes and goes.
+
+use serde_json::{Value, json};
+
+use super::fixtures;
+use super::service::{Service, signal};
+
+const NOBODY: [u32; 0] = [];
+
+#[test]
+fn a_job_for_an_unloaded_model_is_turned_away_and_triggers_the_load() {
+    let service = Service::start();
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let answer = service.post_form("/jobs", Some(("a.wav", &bytes)), &[]);
+    assert_eq!((answer.status, answer.error().as_str()), (503, "model_not_ready"));
+    let retry_after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&retry_after));
+    let model = &answer.json()["model"];
+    assert_eq!(model["state"], "unloaded");
+    assert!(model["load_expected_secs"].as_f64().unwrap() > 0.0);
+    service.until_model("ready");
+    let answer = service.post_form("/jobs", Some(("a.wav", &bytes)), &[]);
+    assert_eq!(answer.status, 202);
+    let id = answer.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(answer.header("location"), Some(format!("/jobs/{id}").as_str()));
+    assert_eq!(service.finished(&id)["result"]["text"], "One two three.");
+}
+
+#[test]
+fn loading_and_unloading_are_idempotent_and_the_status_tells() {
+    let service = Service::start();
+    let status = service.get("/model/status").json();
+    assert_eq!(status["state"], "unloaded");
+    assert_eq!(status["model"]["id"], "words-q8_0");
+    assert_eq!(status["memory"]["used_by_model_bytes"], 0);
+    assert_eq!(service.post("/model/load").status, 202);
+    assert_eq!(service.post("/model/load?wait=true").status, 200);
+    let again = service.post("/model/load");
+    assert_eq!((again.status, &again.json()["state"]), (200, &json!("ready")));
+    let status = service.get("/model/status").json();
+    assert_eq!(status["device"]["backend"], "cpu");
+    assert!(status["memory"]["used_by_model_bytes"].as_u64().unwrap() > 10_000_000);
+    assert_eq!(status["idle"]["timeout_secs"], 300);
+    assert!(status["idle"]["unloads_at"].is_string());
+    assert_eq!(service.children().len(), 1, "the engine's process");
+
+    let unloaded = service.post("/model/unload");
+    assert_eq!((unloaded.status, &unloaded.json()["state"]), (200, &json!("unloaded")));
+    assert!(unloaded.json()["held_until"].is_string());
+    assert_eq!(service.children(), NOBODY, "no process of the engine is left");
+    assert_eq!(service.post("/model/unload").status, 200);
+    assert_eq!(service.get("/model/status").json()["memory"]["used_by_model_bytes"], 0);
+}
+
+#[test]
+fn an_idle_model_unloads_by_itself() {
+    let service = Service::start_with(&[("IDLE_TIMEOUT_SECS", "1")]);
+    let id = service.queue("en_short.wav", &[]);
+    service.finished(&id);
+    let unloading = service.events("/model/events", Some(0)).find(|event| event.name == "model_unloading");
+    assert_eq!(unloading.unwrap().data["reason"], "idle");
+    service.until_model("unloaded");
+    assert_eq!(service.children(), NOBODY);
+}
+
+#[test]
+fn an_unload_while_working_gives_the_job_back_and_a_load_finishes_it() {
+    let service = Service::start();
+    let id = service.queue("long.ogg", &[]);
+    let path = format!("/jobs/{id}/events");
+    assert!(service.events(&path, None).any(|event| event.name == "segment"));
+    let unloading = service.post("/model/unload");
+    assert_eq!((unloading.status, &unloading.json()["state"]), (202, &json!("unloading")));
+    let unloaded = service.post("/model/unload?wait=true");
+    assert_eq!((unloaded.status, &unloaded.json()["state"]), (200, &json!("unloaded")));
+    let waiting = service.job(&id);
+    assert_eq!(waiting["status"], "queued");
+    assert_eq!(waiting["queue"]["position"], 1);
+    let done_before = waiting["progress"]["processed_secs"].as_f64().unwrap();
+    assert!(done_before > 0.0);
+    service.load();
+    let job = service.finished(&id);
+    assert_eq!(job["result"]["text"], fixtures::truth("long.ogg")["text"]);
+    assert_eq!(job["attempts"], 2);
+}
+
+#[test]
+fn an_engine_killed_in_the_middle_of_a_job_costs_nothing_but_time() {
+    let service = Service::start();
+    let id = service.queue("long.ogg", &[]);
+    let path = format!("/jobs/{id}/events");
+    let mut events = service.events(&path, None);
+    assert!(events.by_ref().any(|event| event.name == "progress" && event.data["chunk"] == 3));
+    signal("KILL", service.children()[0]);
+    let requeued = events.by_ref().find(|event| event.name == "requeued").unwrap();
+    assert_eq!(requeued.data["reason"], "engine_died");
+    assert_eq!(events.last().unwrap().name, "completed");
+    let job = service.job(&id);
+    assert_eq!(job["result"]["text"], fixtures::truth("long.ogg")["text"]);
+    let ids: Vec<_> =
+        job["result"]["segments"].as_array().unwrap().iter().map(|s| s["id"].as_u64().unwrap()).collect();
+    assert!(ids.iter().copied().eq(0..ids.len() as u64), "no segment twice");
+}
+
+#[test]
+fn a_missing_or_corrupt_model_is_a_failed_state_and_not_a_failed_start() {
+    let service = Service::start_with(&[("VERBATIM__MODEL__PATH", "no/such/model.bin")]);
+    let failed = service.post("/model/load?wait=true");
+    assert_eq!((failed.status, failed.error().as_str()), (422, "model_not_found"));
+    assert!(failed.json()["error"]["message"].as_str().unwrap().contains("no/such/model.bin"));
+    assert_eq!(service.get("/model/status").json()["error"]["code"], "model_not_found");
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let refused = service.post_form("/jobs", Some(("a.wav", &bytes)), &[]);
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("60")));
+
+    let dir = tempfile::tempdir().unwrap();
+    let corrupt = dir.path().join("ggml-corrupt.bin");
+    let mut bytes = std::fs::read(fixtures::model()).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&corrupt, bytes).unwrap();
+    let service = Service::start_with(&[("VERBATIM__MODEL__PATH", corrupt.to_str().unwrap())]);
+    let id = service.queue("en_short.wav", &[]);
+    let failed = service.post("/model/load?wait=true");
+    assert_eq!((failed.status, failed.error().as_str()), (422, "model_corrupt"));
+    assert_eq!(service.job(&id)["status"], "queued", "nothing is lost");
+    std::fs::copy(fixtures::model(), &corrupt).unwrap();
+    service.load();
+    assert_eq!(service.finished(&id)["status"], "completed");
+}
+
+#[test]
+fn the_engine_runs_inside_the_service_when_told_to() {
+    let service = Service::start_with(&[("VERBATIM__ENGINE__ISOLATION", "thread")]);
+    let id = service.queue("en_phrases.wav", &[]);
+    assert_eq!(service.finished(&id)["result"]["text"], fixtures::truth("en_phrases.wav")["text"]);
+    assert_eq!(service.children(), NOBODY);
+    service.post("/model/unload");
+    assert_eq!(service.get("/model/status").json()["state"], "unloaded");
+}
+
+#[test]
+fn health_tells_of_the_model_and_the_jobs() {
+    let service = Service::start();
+    let health = service.get("/health").json();
+    assert_eq!((&health["status"], &health["model_state"]), (&json!("ok"), &json!("unloaded")));
+    assert_eq!(health["jobs"], json!({ "queued": 0, "running": 0 }));
+    assert!(health["version"].is_string() && health["uptime_secs"].is_u64());
+    assert_eq!(service.get("/health/live").status, 200);
+    assert_eq!(service.get("/health/ready").status, 200);
+    assert_eq!(service.get("/model/status").json()["waiting"], Value::Null);
+}

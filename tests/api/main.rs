@@ -1,0 +1,16 @@
+//! The real program, started as an operator starts it and used as its clients use it, with the real
+//! engine and the bundled model.
+// Helpers of tests may fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod command_line;
+mod engine;
+mod events;
+mod fixtures;
+mod jobs;
+mod lifecycle;
+mod restart;
+mod service;
+mod start;
+mod webhooks;

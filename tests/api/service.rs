@@ -1,0 +1,280 @@
+//! The program under test, running on a free port with a storage folder of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use super::fixtures;
+
+/// No answer takes this long: a test that hangs should say where.
+const HANG_GUARD: Duration = Duration::from_secs(120);
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_verbatim");
+
+pub struct Service {
+    child: Child,
+    pub base: String,
+    agent: Agent,
+    pub dir: TempDir,
+    env: Vec<(String, String)>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The error's code, once its body has the one shape that all errors have.
+    pub fn error(&self) -> String {
+        let body = self.json();
+        let error = body["error"].as_object().unwrap_or_else(|| panic!("no error: {self:?}"));
+        let mut keys: Vec<_> = error.keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["code", "message", "param", "type"]);
+        assert!(self.header("x-request-id").is_some(), "{self:?}");
+        body["error"]["code"].as_str().unwrap().to_owned()
+    }
+}
+
+/// An event of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub id: u64,
+    pub name: String,
+    pub data: Value,
+}
+
+/// Events as they arrive; ends with the stream.
+pub struct Events(BufReader<ureq::BodyReader<'static>>);
+
+impl Iterator for Events {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        let (mut id, mut name, mut data) = (None, None, None);
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            let line = line.trim_end_matches('\n');
+            match line.split_once(": ") {
+                Some(("id", value)) => id = Some(value.parse().unwrap()),
+                Some(("event", value)) => name = Some(value.to_owned()),
+                Some(("data", value)) => data = Some(serde_json::from_str(value).unwrap()),
+                Some(_) => {}
+                None if line.is_empty() => {
+                    if let (Some(id), Some(name), Some(data)) = (id.take(), name.take(), data.take()) {
+                        return Some(Event { id, name, data });
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+impl Service {
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With environment variables beside the usual ones.
+    pub fn start_with(env: &[(&str, &str)]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), env)
+    }
+
+    /// On a storage folder that may have been used before.
+    pub fn start_in(dir: TempDir, env: &[(&str, &str)]) -> Self {
+        let env: Vec<_> = env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let (child, base) = spawn(dir.path(), &env);
+        Self { child, base, agent: agent(), dir, env }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        read(self.agent.get(self.url(path)).call().unwrap())
+    }
+
+    pub fn post(&self, path: &str) -> Answer {
+        read(self.agent.post(self.url(path)).send_empty().unwrap())
+    }
+
+    pub fn post_json(&self, path: &str, body: &Value) -> Answer {
+        let request = self.agent.post(self.url(path)).header("content-type", "application/json");
+        read(request.send(body.to_string()).unwrap())
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        read(self.agent.delete(self.url(path)).call().unwrap())
+    }
+
+    /// Posts a form with a file and fields to a path under `/jobs`.
+    pub fn post_form(&self, path: &str, file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> Answer {
+        let (kind, body) = form(file, fields);
+        let request = self.agent.post(self.url(path)).header("content-type", kind);
+        read(request.send(&body[..]).unwrap())
+    }
+
+    /// Queues a bundled recording and gives the job's id.
+    pub fn queue(&self, recording: &str, fields: &[(&str, &str)]) -> String {
+        let bytes = fs::read(fixtures::audio(recording)).unwrap();
+        let answer = self.post_form("/jobs?queue=true", Some((recording, &bytes)), fields);
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub fn job(&self, id: &str) -> Value {
+        self.get(&format!("/jobs/{id}")).json()
+    }
+
+    /// Follows a job to its end and gives it.
+    pub fn finished(&self, id: &str) -> Value {
+        self.events(&format!("/jobs/{id}/events"), None).last();
+        self.job(id)
+    }
+
+    pub fn events(&self, path: &str, last_event_id: Option<u64>) -> Events {
+        let mut request = self.agent.get(self.url(path));
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id.to_string());
+        }
+        let response = request.call().unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        Events(BufReader::new(response.into_body().into_reader()))
+    }
+
+    /// Waits until the model is in a state, by its events.
+    pub fn until_model(&self, state: &str) {
+        let arrived = |event: &Event| match event.name.as_str() {
+            "model_status" => event.data["state"] == state,
+            name => name.strip_prefix("model_") == Some(state),
+        };
+        assert!(self.events("/model/events", None).any(|event| arrived(&event)), "never {state}");
+    }
+
+    pub fn load(&self) {
+        let answer = self.post("/model/load?wait=true");
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Processes that the service started: its engine, when the model is loaded.
+    pub fn children(&self) -> Vec<u32> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let children =
+            tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        children
+            .flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(mut self) -> (ExitStatus, TempDir) {
+        signal("TERM", self.pid());
+        let status = self.child.wait().unwrap();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        (status, dir)
+    }
+
+    /// Kills it without notice and starts it again on the same storage.
+    pub fn kill_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.base) = spawn(self.dir.path(), &self.env);
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// The program with the bundled model and a storage folder, nothing else of the environment.
+pub fn command(dir: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
+        .env_clear()
+        .env("VERBATIM__SERVER__PORT", "0")
+        .env("VERBATIM__STORAGE__DIR", dir.join("data"))
+        .env("VERBATIM__MODEL__PATH", fixtures::model())
+        .env("VERBATIM__MODEL__DIR", dir.join("models"))
+        .env("VERBATIM__LOG__LEVEL", "warn")
+        .current_dir(dir);
+    command
+}
+
+fn spawn(dir: &Path, env: &[(String, String)]) -> (Child, String) {
+    let mut child =
+        command(dir).envs(env.iter().cloned()).arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let base = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("said {line:?}"));
+    (child, base.to_owned())
+}
+
+fn agent() -> Agent {
+    Agent::config_builder().http_status_as_error(false).timeout_global(Some(HANG_GUARD)).build().into()
+}
+
+fn read(response: Response<Body>) -> Answer {
+    let (parts, mut body) = response.into_parts();
+    let mut text = String::new();
+    body.as_reader().read_to_string(&mut text).unwrap();
+    Answer { status: parts.status.as_u16(), headers: parts.headers, text }
+}
+
+const BOUNDARY: &str = "----verbatim-test";
+
+pub fn form(file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> (String, Vec<u8>) {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let head =
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend(head.as_bytes());
+    }
+    if let Some((name, bytes)) = file {
+        let head = "Content-Type: application/octet-stream\r\n\r\n";
+        let part = format!("form-data; name=\"file\"; filename=\"{name}\"");
+        body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: {part}\r\n{head}").as_bytes());
+        body.extend(bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={BOUNDARY}"), body)
+}
