@@ -70,8 +70,8 @@ impl ModelHandle {
         tokio::select! {
             // An error here means that an unload overtook the load: the status says so.
             _ = shown => {}
-            // The actor is in the middle of a load already and will answer after it.
-            loading = status.wait_for(|s| s.state() == State::Loading) => { loading.map_err(|_| Gone)?; }
+            // The actor is in the middle of something already and will hear of this after it.
+            busy = status.wait_for(|s| !s.is_settled()) => { busy.map_err(|_| Gone)?; }
         }
         Ok(self.status())
     }

@@ -296,11 +296,11 @@ impl Link {
     }
 
     /// From now on every call fails; those that wait are told by the end of their channel.
-    fn stop_answering(&self, why: Over) -> Option<Box<dyn FnOnce() + Send>> {
+    fn stop_answering(&self, why: Over) {
         let mut calls = self.calls();
         calls.over.get_or_insert(why);
         calls.waiting.clear();
-        calls.on_death.take()
+        calls.on_death = None;
     }
 
     fn fault(&self) -> EngineFault {
@@ -332,13 +332,17 @@ impl Link {
         let status = self.reap();
         drop(listener.join());
         let end = self.words.ending(status);
-        let loaded = self.calls().loaded.is_some();
-        let on_death = self.stop_answering(Over::Died(end.clone()));
-        drop(startup.send(Startup::Died(end.clone())));
+        let (loaded, on_death) = {
+            let mut calls = self.calls();
+            (calls.loaded.is_some(), calls.on_death.take())
+        };
+        // Before any call fails: whoever sees its call fail must not find the model still taken for ready.
         if let (true, Some(on_death)) = (loaded, on_death) {
             warn!(engine.pid = self.pid, %end, "the engine process died");
             on_death();
         }
+        self.stop_answering(Over::Died(end.clone()));
+        drop(startup.send(Startup::Died(end)));
     }
 
     /// Its own end counts, if it is about to come to one.

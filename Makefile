@@ -1,0 +1,29 @@
+# Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
+# Debian install the rest themselves.
+.PHONY: demo test run ci bench setup lint
+
+demo: setup
+	cargo build --release --locked
+	./scripts/demo.sh target/release/verbatim
+
+test: setup
+	cargo test --workspace --locked
+
+# Settings: config/default.toml; a model: `target/release/verbatim models pull base.en`.
+run: setup
+	cargo run --release --locked -- serve
+
+bench: setup
+	./scripts/bench.sh
+
+ci: setup lint test
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --version 0.20.2 --locked --root target/tools
+	PATH="$$PWD/target/tools/bin:$$PATH" cargo deny --locked check bans licenses sources
+
+setup:
+	./scripts/setup.sh

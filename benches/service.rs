@@ -1,0 +1,248 @@
+//! What the service costs beside the bare engine: `make bench`.
+//!
+//! Every timing is a ratio of two things measured in turn in one run, or a distribution of many small
+//! ones. Arguments: model files, each benchmarked in turn.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../tests/api/fixtures.rs"]
+#[allow(dead_code)]
+mod fixtures;
+#[path = "../tests/api/service.rs"]
+#[allow(dead_code)]
+mod service;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use actors::ports::CancelToken;
+use serde_json::Value;
+use verbatim::audio::{AudioSettings, chunks_of_file, plan_file};
+use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters};
+
+use service::Service;
+
+const ROUNDS: usize = 7;
+const HOUR_SECS: usize = 3600;
+
+fn main() {
+    // Cargo passes `--bench` to every benchmark.
+    let models: Vec<PathBuf> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).map(Into::into).collect();
+    let models = if models.is_empty() { vec![fixtures::model()] } else { models };
+    whisper_rs::install_logging_hooks();
+    for model in &models {
+        println!("== {}", model.file_name().unwrap().to_string_lossy());
+        overhead(model);
+    }
+    status_latency(&models[models.len() - 1]);
+    memory(&models[0]);
+}
+
+/// The service's environment for a model: English given, so that neither side detects it, and one
+/// thread on both.
+fn start(model: &Path) -> Service {
+    let env = [
+        ("VERBATIM__MODEL__PATH", model.to_str().unwrap()),
+        ("VERBATIM__ENGINE__THREADS", "1"),
+        ("VERBATIM__MODEL__IDLE_TIMEOUT_SECS", "-1"),
+    ];
+    Service::start_with(&env)
+}
+
+/// A job's wall time against whisper-rs called directly on the same chunks.
+fn overhead(model: &Path) {
+    let chunks = chunks_of("long.ogg");
+    let bare = Bare::load(model);
+    let service = start(model);
+    service.load();
+    let mut whole = vec![];
+    let mut running = vec![];
+    for round in 0..=ROUNDS {
+        let (bare_secs, bare_text) = timed(|| bare.transcribe(&chunks));
+        let (whole_secs, job) = timed(|| service.finished(&service.queue("long.ogg", &[("language", "en")])));
+        assert_eq!(job["result"]["text"], bare_text.as_str(), "both say the same");
+        if round > 0 {
+            whole.push(whole_secs / bare_secs);
+            running.push(between(&job, "started_at", "finished_at") / bare_secs);
+        }
+        println!("  round {round}: bare {bare_secs:.3} s, upload to end {whole_secs:.3} s");
+    }
+    println!("job started to finished / bare engine: {}", spread(&mut running));
+    println!("upload begun to result read / bare engine: {}", spread(&mut whole));
+}
+
+/// `GET /model/status` while the model loads, and while it transcribes.
+fn status_latency(model: &Path) {
+    let service = start(model);
+    let socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    socket.set_nodelay(true).unwrap();
+    let mut socket = BufReader::new(socket);
+    let mut loading = vec![];
+    while loading.len() < 200 {
+        service.post("/model/unload?wait=true");
+        service.post("/model/load");
+        while let ("loading", took) = status(&mut socket) {
+            loading.push(took);
+        }
+    }
+    service.load();
+    let id = service.queue("long.ogg", &[]);
+    let mut transcribing = vec![];
+    while service.job(&id)["status"] != "completed" {
+        transcribing.extend((0..50).map(|_| status(&mut socket).1));
+    }
+    println!("GET /model/status in ms, during loads: {}", spread(&mut loading));
+    println!("GET /model/status in ms, during a transcription: {}", spread(&mut transcribing));
+}
+
+/// Asks over a connection that is open already; the state in one word, and milliseconds.
+fn status(socket: &mut BufReader<TcpStream>) -> (&'static str, f64) {
+    let begun = Instant::now();
+    socket.get_mut().write_all(b"GET /model/status HTTP/1.1\r\nhost: bench\r\n\r\n").unwrap();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        socket.read_line(&mut line).unwrap();
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    socket.read_exact(&mut body).unwrap();
+    let took = begun.elapsed().as_secs_f64() * 1000.0;
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let state = if body["state"] == "loading" { "loading" } else { "other" };
+    (state, took)
+}
+
+/// Resident memory of the service itself, the engine's process not counted.
+fn memory(model: &Path) {
+    let service = start(model);
+    let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
+    println!("service resident, model never loaded: {:.1} MiB", mib(resident(service.pid())));
+    service.finished(&service.queue("long.ogg", &[]));
+    service.post("/model/unload?wait=true");
+    println!("service resident, after a job and an unload: {:.1} MiB", mib(resident(service.pid())));
+
+    let hour = service.dir.path().join("hour.wav");
+    write_hour(&hour);
+    let peak = Arc::new(AtomicU64::new(0));
+    let over = Arc::new(AtomicBool::new(false));
+    let watcher = watch(service.pid(), peak.clone(), over.clone());
+    let (secs, job) = timed(|| {
+        let id = upload(&service, &hour);
+        service.finished(&id)
+    });
+    over.store(true, Ordering::SeqCst);
+    watcher.join().unwrap();
+    let chunks = &job["progress"]["chunks_total"];
+    println!("one hour: {} in {secs:.0} s, {chunks} chunks", job["status"]);
+    println!("service resident at most during it: {:.1} MiB", mib(peak.load(Ordering::SeqCst)));
+    service.post("/model/unload?wait=true");
+    println!("service resident, after it and an unload: {:.1} MiB", mib(resident(service.pid())));
+}
+
+fn upload(service: &Service, file: &Path) -> String {
+    let output = std::process::Command::new("curl")
+        .args(["-s", "-F", "language=en", "-F"])
+        .arg(format!("file=@{}", file.display()))
+        .arg(format!("{}/jobs?queue=true", service.base))
+        .output()
+        .unwrap();
+    let job: Value = serde_json::from_slice(&output.stdout).unwrap();
+    job["id"].as_str().unwrap().to_owned()
+}
+
+fn watch(pid: u32, peak: Arc<AtomicU64>, over: Arc<AtomicBool>) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        while !over.load(Ordering::SeqCst) {
+            peak.fetch_max(resident(pid), Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(20));
+        }
+    })
+}
+
+/// The long recording over and over, as WAV.
+fn write_hour(path: &Path) {
+    let once: Vec<i16> = chunks_of("long.ogg")
+        .iter()
+        .flat_map(|chunk| chunk.iter().map(|s| (s * 32767.0) as i16).chain(std::iter::repeat_n(0, 8_000)))
+        .collect();
+    let samples = HOUR_SECS * 16_000;
+    let mut file = std::io::BufWriter::new(fs::File::create(path).unwrap());
+    let mut header = fixtures::silent_wav(0);
+    let bytes = u32::try_from(samples * 2).unwrap();
+    header[4..8].copy_from_slice(&(36 + bytes).to_le_bytes());
+    header[40..44].copy_from_slice(&bytes.to_le_bytes());
+    file.write_all(&header).unwrap();
+    for sample in once.iter().cycle().take(samples) {
+        file.write_all(&sample.to_le_bytes()).unwrap();
+    }
+}
+
+/// whisper-rs, with nothing round it: the parameters that the service uses.
+struct Bare(WhisperContext);
+
+impl Bare {
+    fn load(model: &Path) -> Self {
+        let context = WhisperContext::new_with_params(model, WhisperContextParameters::default()).unwrap();
+        let bare = Self(context);
+        bare.transcribe(&[vec![0.0; 16_000].into()]);
+        bare
+    }
+
+    fn transcribe(&self, chunks: &[Arc<[f32]>]) -> String {
+        let texts = chunks.iter().map(|chunk| {
+            let mut state = self.0.create_state().unwrap();
+            let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 5 });
+            params.set_n_threads(1);
+            params.set_language(Some("en"));
+            params.set_n_max_text_ctx(0);
+            params.set_print_progress(false);
+            params.set_print_realtime(false);
+            params.set_print_timestamps(false);
+            state.full(params, chunk).unwrap();
+            state.as_iter().map(|segment| segment.to_str_lossy().unwrap().into_owned()).collect::<String>()
+        });
+        texts.collect::<String>().trim().to_owned()
+    }
+}
+
+fn plan() -> actors::domain::audio::Plan {
+    plan_file(&fixtures::audio("long.ogg"), &AudioSettings::default(), &CancelToken::default()).unwrap()
+}
+
+fn chunks_of(name: &str) -> Vec<Arc<[f32]>> {
+    chunks_of_file(&fixtures::audio(name), &plan(), 0).unwrap().map(Result::unwrap).collect()
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let begun = Instant::now();
+    let done = work();
+    (begun.elapsed().as_secs_f64(), done)
+}
+
+fn between(job: &Value, from: &str, to: &str) -> f64 {
+    let at = |key: &str| job[key].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    at(to).duration_since(at(from)).as_secs_f64()
+}
+
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+fn spread(values: &mut [f64]) -> String {
+    values.sort_by(f64::total_cmp);
+    let at = |part: f64| values[((values.len() - 1) as f64 * part) as usize];
+    format!("median {:.3}, min {:.3}, p99 {:.3}, n {}", at(0.5), at(0.0), at(0.99), values.len())
+}
