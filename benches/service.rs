@@ -32,7 +32,8 @@ const HOUR_SECS: usize = 3600;
 
 fn main() {
     // Cargo passes `--bench` to every benchmark.
-    let models: Vec<PathBuf> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).map(Into::into).collect();
+    let models: Vec<PathBuf> =
+        std::env::args().skip(1).filter(|a| !a.starts_with('-')).map(Into::into).collect();
     let models = if models.is_empty() { vec![fixtures::model()] } else { models };
     whisper_rs::install_logging_hooks();
     for model in &models {
@@ -217,7 +218,8 @@ impl Bare {
 }
 
 fn plan() -> actors::domain::audio::Plan {
-    plan_file(&fixtures::audio("long.ogg"), &AudioSettings::default(), &CancelToken::default()).unwrap()
+    let file = fixtures::audio("long.ogg");
+    plan_file(&file, &AudioSettings::default(), &CancelToken::default(), &mut |_| {}).unwrap()
 }
 
 fn chunks_of(name: &str) -> Vec<Arc<[f32]>> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::domain::audio::Plan;
+use crate::domain::audio::{Plan, Span};
 use crate::domain::event::{JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
 use crate::domain::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
 use crate::domain::language::Language;
@@ -166,11 +166,18 @@ pub trait Recordings: Send + Sync + 'static {
     /// Reads and decodes the beginning.
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError>;
 
-    /// Decodes all of it once and decides where it is cut.
+    /// Decodes all of it once and decides where it is cut. `first` is told at most once, as early as
+    /// can be, what the first chunk will very likely be: for work that need not wait for the rest.
+    /// Only the plan says what it is.
     ///
     /// # Blocking
     /// For as long as decoding takes.
-    fn plan(&self, blob: &BlobKey, cancel: &CancelToken) -> Result<Plan, AudioError>;
+    fn plan(
+        &self,
+        blob: &BlobKey,
+        cancel: &CancelToken,
+        first: &mut dyn FnMut(Span),
+    ) -> Result<Plan, AudioError>;
 
     /// The samples of the plan's chunks from index `first` on, in order, each when it is asked for.
     ///

@@ -69,8 +69,13 @@ impl Recordings for AudioFiles {
         probe_file(&self.path(blob))
     }
 
-    fn plan(&self, blob: &BlobKey, cancel: &CancelToken) -> Result<Plan, AudioError> {
-        plan_file(&self.path(blob), &self.settings, cancel)
+    fn plan(
+        &self,
+        blob: &BlobKey,
+        cancel: &CancelToken,
+        first: &mut dyn FnMut(Span),
+    ) -> Result<Plan, AudioError> {
+        plan_file(&self.path(blob), &self.settings, cancel, first)
     }
 
     fn chunks(&self, blob: &BlobKey, plan: &Plan, first: usize) -> Result<ChunkSamples, AudioError> {
@@ -94,21 +99,38 @@ pub fn probe_file(path: &Path) -> Result<(), AudioError> {
     })
 }
 
-/// Decodes all of the file once and decides where it is cut.
+/// How much has to be heard before the first chunk is told: twice the longest one. What comes later
+/// hardly ever changes where it ends.
+const HEARD_FIRST_SECS: u64 = 60;
+
+/// Decodes all of the file once and decides where it is cut; `first` is told in advance what the first
+/// of several chunks will very likely be.
 ///
 /// # Blocking
 /// For as long as decoding takes: about 1 s for every 15 min of audio. `cancel` is polled at every
 /// packet.
-pub fn plan_file(path: &Path, settings: &AudioSettings, cancel: &CancelToken) -> Result<Plan, AudioError> {
+pub fn plan_file(
+    path: &Path,
+    settings: &AudioSettings,
+    cancel: &CancelToken,
+    first: &mut dyn FnMut(Span),
+) -> Result<Plan, AudioError> {
     guarded(|| {
         let mut pcm = Pcm::open(path)?;
         let mut vad = Vad::new();
+        let mut first = Some(first);
         while let Some(block) = pcm.next_block()? {
             vad.push(block);
             if cancel.is_cancelled() {
                 return Err(AudioError::Cancelled);
             }
             check_length(pcm.position(), settings.max_secs)?;
+            if pcm.position() >= HEARD_FIRST_SECS * u64::from(SAMPLE_RATE)
+                && let Some(tell) = first.take()
+                && let [chunk, _, ..] = plan_chunks(vad.so_far(), pcm.position(), &settings.plan)[..]
+            {
+                tell(chunk);
+            }
         }
         let samples = pcm.position_or_none()?;
         let chunks = plan_chunks(&vad.finish(), samples, &settings.plan);

@@ -21,7 +21,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn plan(path: &Path) -> Result<Plan, AudioError> {
-    plan_file(path, &AudioSettings::default(), &CancelToken::default())
+    plan_file(path, &AudioSettings::default(), &CancelToken::default(), &mut |_| {})
 }
 
 fn plan_bytes(bytes: &[u8]) -> Result<Plan, AudioError> {
@@ -226,7 +226,7 @@ fn rates_and_channels_outside_the_limits_are_named() {
 #[test]
 fn a_recording_over_the_limit_is_refused_by_what_was_decoded() {
     let settings = AudioSettings { max_secs: 10, ..AudioSettings::default() };
-    let refused = plan_file(&fixture("en_dense.wav"), &settings, &CancelToken::default());
+    let refused = plan_file(&fixture("en_dense.wav"), &settings, &CancelToken::default(), &mut |_| {});
     assert!(matches!(refused, Err(AudioError::Unsupported(message)) if message.contains("10 s")));
 }
 
@@ -234,7 +234,7 @@ fn a_recording_over_the_limit_is_refused_by_what_was_decoded() {
 fn a_cancelled_plan_is_given_up() {
     let cancel = CancelToken::default();
     cancel.cancel();
-    let given_up = plan_file(&fixture("long.ogg"), &AudioSettings::default(), &cancel);
+    let given_up = plan_file(&fixture("long.ogg"), &AudioSettings::default(), &cancel, &mut |_| {});
     assert_eq!(given_up, Err(AudioError::Cancelled));
 }
 
@@ -263,6 +263,16 @@ fn the_port_reads_the_file_that_the_key_names() {
     let files = AudioFiles::new(PathBuf::from(FIXTURES), AudioSettings::default());
     let blob = BlobKey("en_short.wav".into());
     files.probe(&blob).unwrap();
-    let plan = files.plan(&blob, &CancelToken::default()).unwrap();
+    let plan = files.plan(&blob, &CancelToken::default(), &mut |_| {}).unwrap();
     assert_eq!(files.chunks(&blob, &plan, 0).unwrap().count(), plan.chunks.len());
+}
+
+#[test]
+fn the_first_chunk_is_told_in_advance_and_is_the_plan_s() {
+    let mut told = vec![];
+    let plan =
+        plan_file(&fixture("long.ogg"), &AudioSettings::default(), &CancelToken::default(), &mut |span| {
+            told.push(span);
+        });
+    assert_eq!(told, plan.unwrap().chunks[..1]);
 }

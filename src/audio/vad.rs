@@ -52,6 +52,11 @@ impl Vad {
         }
     }
 
+    /// The frames that are finished by now.
+    pub fn so_far(&self) -> &[u8] {
+        &self.activity
+    }
+
     /// The probability of speech in each frame, 0 to 255; the last frame may be a part of one.
     pub fn finish(mut self) -> Vec<u8> {
         if self.filled > 0 {

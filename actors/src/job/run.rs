@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use actix::Addr;
 use futures_util::future::{Either, select};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use super::control::{Control, Order};
 use super::persist::persist;
-use crate::domain::audio::Plan;
+use crate::domain::audio::{Plan, Span};
 use crate::domain::event::{JobEvent, Recorded, RequeueReason};
 use crate::domain::job::{JobError, Status};
 use crate::domain::language::Language;
@@ -119,7 +119,7 @@ impl Run {
     }
 
     async fn transcribe(&mut self) -> Result<(), Stop> {
-        let plan = self.plan().await?;
+        let (plan, mut ahead) = self.plan().await?;
         let total = chunk_number(plan.chunks.len());
         let first = self.claim.chunks_done.min(total);
         if first == total {
@@ -128,8 +128,11 @@ impl Run {
         if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
             return Err(Stop::GiveBack(reason));
         }
-        let mut samples = self.samples(&plan, first);
-        let mut answer = self.start_chunk(&mut samples).await?;
+        let mut samples = self.samples(&plan, first + u32::from(ahead.is_some()));
+        let mut answer = match ahead.take() {
+            Some(started) => started,
+            None => self.start_chunk(&mut samples).await?,
+        };
         self.note(self.progress(&plan, first)).await?;
         for chunk in first..total {
             let heard = match self.hear(&plan, chunk, answer).await {
@@ -155,21 +158,41 @@ impl Run {
         Ok(())
     }
 
-    /// The plan of an earlier run or, the first time, a new one.
-    async fn plan(&mut self) -> Result<Plan, Stop> {
+    /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
+    /// where the engine could begin with it while the rest was being planned.
+    async fn plan(&mut self) -> Result<(Plan, Option<Started>), Stop> {
         if let Some(plan) = self.claim.plan.take() {
-            return Ok(plan);
+            return Ok((plan, None));
         }
         let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
         let cancel = self.control.cancel.clone();
-        let plan = tokio::task::spawn_blocking(move || recordings.plan(&blob, &cancel))
+        let (told, first) = oneshot::channel();
+        let mut told = Some(told);
+        let planning = tokio::task::spawn_blocking(move || {
+            recordings.plan(&blob, &cancel, &mut |span| {
+                // A run that is over wants to know nothing.
+                let _ = told.take().map(|told| told.send(span));
+            })
+        });
+        let ahead = self.begin(first).await;
+        let plan = planning
             .await
             .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
             .map_err(|error| self.bad_audio(&error))?;
         let progress = Progress::new(0, chunk_number(plan.chunks.len()), 0.0, plan.duration_secs(), None);
         let (store, fence) = (self.deps.store.clone(), self.fence());
         persist(&self.control, || store.planned(fence, &plan, progress)).await?;
-        Ok(plan)
+        // What the plan says counts; an answer to anything else is not waited for.
+        let ahead = ahead.filter(|(span, _)| plan.chunks.first() == Some(span));
+        Ok((plan, ahead.map(|(_, started)| started)))
+    }
+
+    /// Starts on the chunk that will very likely be the first, if there is word of one.
+    async fn begin(&self, first: oneshot::Receiver<Span>) -> Option<(Span, Started)> {
+        let span = first.await.ok()?;
+        let alone = Plan { samples: span.end, chunks: vec![span], warnings: vec![] };
+        let started = self.start_chunk(&mut self.samples(&alone, 0)).await.ok()?;
+        Some((span, started))
     }
 
     /// Decodes on a thread of its own, one chunk ahead of the engine.

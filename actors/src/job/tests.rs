@@ -43,6 +43,17 @@ async fn a_job_loads_the_model_and_runs_chunk_by_chunk() {
 }
 
 #[actix::test]
+async fn a_first_chunk_that_was_told_wrongly_is_done_again_as_planned() {
+    let world = World::start(Setting::default());
+    let mut misleading = new_job();
+    misleading.audio.blob = BlobKey("misleading".into());
+    let job = world.jobs.submit(misleading).await.unwrap();
+    world.to_the_end(job.id).await;
+    let segments = world.store.segments(job.id).await.unwrap();
+    assert_eq!(segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>(), [" 16000 samples."; 3]);
+}
+
+#[actix::test]
 async fn a_silent_recording_completes_without_the_engine() {
     let world = World::start(Setting { chunks: 0, ..Setting::default() });
     let job = world.submit().await;

@@ -95,7 +95,7 @@ impl Local {
 impl Transcriber for Local {
     fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop> {
         meter.say("reading");
-        let plan = plan_file(file, &self.audio, &CancelToken::default()).map_err(of_audio)?;
+        let plan = plan_file(file, &self.audio, &CancelToken::default(), &mut |_| {}).map_err(of_audio)?;
         plan.warnings.iter().for_each(|warning| meter.warn(warning));
         let heard = self.hear(file, &plan, meter)?;
         let transcript = Transcript {
