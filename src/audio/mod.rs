@@ -23,7 +23,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use actors::domain::audio::{Plan, SAMPLE_RATE, secs};
+use actors::domain::audio::{Plan, SAMPLE_RATE, Span, secs};
 use actors::domain::job::BlobKey;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
