@@ -5,11 +5,16 @@ use std::time::Instant;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use actors::clock::Clock;
+use actors::domain::time::Timestamp;
 use actors::model::ModelStatus;
 use actors::ports::{AudioError, StoreError, SubmitError};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tracing::error;
+
+use crate::webhook::UrlError;
+use crate::wire_time::{rfc3339, secs};
 
 /// One row of the table in `docs/errors.md`.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +55,7 @@ codes! {
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "There is no webhook subscriber of this id."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
     JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has no transcript yet; `?partial=true` gives what there is."
+    JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
     FILE_TOO_LARGE "file_too_large" 413 REQUEST "The upload is larger than `[server] max_upload_bytes`."
     UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
     MODEL_NOT_FOUND "model_not_found" 422 REQUEST "There is no model file where the settings say."
@@ -58,7 +64,7 @@ codes! {
     QUEUE_FULL "queue_full" 429 RATE "`[jobs] max_queued` jobs are waiting already; try again after `Retry-After` seconds."
     INTERNAL "internal_error" 500 SERVER "Something went wrong inside; the log has it under the request's id."
     MODEL_NOT_READY "model_not_ready" 503 OVERLOAD "The model is not loaded; the load was triggered. Try again after `Retry-After` seconds."
-    OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model at present."
+    OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model at present. For routes that wait for the model; there are none yet."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
     DISK_FULL "disk_full" 507 SERVER "There is no space left to keep the upload."
 }
@@ -67,7 +73,7 @@ codes! {
 #[derive(Debug, Error)]
 pub enum AppError {
     #[error("the model is {}: try again after {retry_after} s, or send the job with ?queue=true", model.state().name())]
-    ModelNotReady { model: Box<ModelStatus>, retry_after: u64 },
+    ModelNotReady { model: Box<ModelStatus>, retry_after: u64, next_retry_at: Option<Timestamp> },
     #[error("not enough memory for the model: {needed_bytes} bytes needed, {free_bytes} free")]
     OutOfMemory { needed_bytes: u64, free_bytes: u64, retry_after: u64 },
     /// `code` is the failure's own.
@@ -97,10 +103,10 @@ pub enum AppError {
     UnsupportedMedia(String),
     #[error("the upload is larger than {limit} bytes, which is the most that is taken")]
     FileTooLarge { limit: u64 },
-    #[error("{0}")]
-    InvalidWebhookUrl(String),
-    #[error("{0}")]
-    WebhookTargetForbidden(String),
+    #[error("{message}")]
+    InvalidWebhookUrl { param: &'static str, message: String },
+    #[error("{message}")]
+    WebhookTargetForbidden { param: &'static str, message: String },
     #[error("there is nothing at this path")]
     RouteNotFound,
     #[error("this path does not take that method")]
@@ -111,6 +117,8 @@ pub enum AppError {
     WebhookNotFound,
     #[error("the job is {status}: its transcript is not finished; ?partial=true gives what there is")]
     JobNotFinished { status: &'static str },
+    #[error("the job is {status}: it will have no whole transcript; ?partial=true gives what there is")]
+    JobEndedWithoutResult { status: &'static str },
     #[error("there is no space left to keep the upload")]
     DiskFull,
     /// `detail` is for the log only.
@@ -120,9 +128,19 @@ pub enum AppError {
 
 impl AppError {
     /// What the client is told to do later: the model is not ready now.
-    pub fn not_ready(model: ModelStatus) -> Self {
+    pub fn not_ready(model: ModelStatus, clock: &Clock) -> Self {
         let retry_after = model.retry_after(Instant::now());
-        Self::ModelNotReady { model: Box::new(model), retry_after }
+        let next_retry_at = model.shortage().map(|shortage| clock.wall(shortage.next_retry_at));
+        Self::ModelNotReady { model: Box::new(model), retry_after, next_retry_at }
+    }
+
+    /// A webhook's URL that was refused, in the part of the request that `param` names.
+    pub fn bad_webhook_url(error: &UrlError, param: &'static str) -> Self {
+        let message = error.to_string();
+        match error {
+            UrlError::Invalid { .. } => Self::InvalidWebhookUrl { param, message },
+            UrlError::Forbidden(_) => Self::WebhookTargetForbidden { param, message },
+        }
     }
 
     pub fn internal(detail: impl ToString) -> Self {
@@ -151,13 +169,14 @@ impl AppError {
             Self::NoAudio(_) => &NO_AUDIO,
             Self::UnsupportedMedia(_) => &UNSUPPORTED_MEDIA,
             Self::FileTooLarge { .. } => &FILE_TOO_LARGE,
-            Self::InvalidWebhookUrl(_) => &INVALID_WEBHOOK_URL,
-            Self::WebhookTargetForbidden(_) => &WEBHOOK_TARGET_FORBIDDEN,
+            Self::InvalidWebhookUrl { .. } => &INVALID_WEBHOOK_URL,
+            Self::WebhookTargetForbidden { .. } => &WEBHOOK_TARGET_FORBIDDEN,
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
             Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
             Self::JobNotFound => &JOB_NOT_FOUND,
             Self::WebhookNotFound => &WEBHOOK_NOT_FOUND,
             Self::JobNotFinished { .. } => &JOB_NOT_FINISHED,
+            Self::JobEndedWithoutResult { .. } => &JOB_ENDED_WITHOUT_RESULT,
             Self::DiskFull => &DISK_FULL,
             Self::Internal { .. } => &INTERNAL,
         }
@@ -174,7 +193,7 @@ impl AppError {
             }
             Self::InvalidLanguage(_) => Some("language"),
             Self::InvalidMetadata(_) => Some("metadata"),
-            Self::InvalidWebhookUrl(_) | Self::WebhookTargetForbidden(_) => Some("webhook_url"),
+            Self::InvalidWebhookUrl { param, .. } | Self::WebhookTargetForbidden { param, .. } => Some(param),
             Self::ModelNotReady { .. }
             | Self::OutOfMemory { .. }
             | Self::ModelFailed { .. }
@@ -186,6 +205,7 @@ impl AppError {
             | Self::JobNotFound
             | Self::WebhookNotFound
             | Self::JobNotFinished { .. }
+            | Self::JobEndedWithoutResult { .. }
             | Self::DiskFull
             | Self::Internal { .. } => None,
         }
@@ -198,7 +218,27 @@ impl AppError {
             | Self::OutOfMemory { retry_after, .. }
             | Self::QueueFull { retry_after, .. } => Some(*retry_after),
             Self::ShuttingDown => Some(30),
-            _ => None,
+            Self::ModelFailed { .. }
+            | Self::InvalidBody(_)
+            | Self::MissingFile
+            | Self::UnknownOption { .. }
+            | Self::InvalidOption { .. }
+            | Self::InvalidLanguage(_)
+            | Self::InvalidMetadata(_)
+            | Self::InvalidQuery { .. }
+            | Self::NoAudio(_)
+            | Self::UnsupportedMedia(_)
+            | Self::FileTooLarge { .. }
+            | Self::InvalidWebhookUrl { .. }
+            | Self::WebhookTargetForbidden { .. }
+            | Self::RouteNotFound
+            | Self::MethodNotAllowed
+            | Self::JobNotFound
+            | Self::WebhookNotFound
+            | Self::JobNotFinished { .. }
+            | Self::JobEndedWithoutResult { .. }
+            | Self::DiskFull
+            | Self::Internal { .. } => None,
         }
     }
 
@@ -207,21 +247,22 @@ impl AppError {
         let mut body = json!({ "error": {
             "message": self.to_string(), "type": code.kind, "param": self.param(), "code": code.name
         }});
-        if let Self::ModelNotReady { model, .. } = self {
-            body["model"] = not_ready_model(model);
+        if let Self::ModelNotReady { model, next_retry_at, .. } = self {
+            body["model"] = not_ready_model(model, *next_retry_at);
         }
         body
     }
 }
 
 /// What someone who was turned away may want to know of the model.
-fn not_ready_model(model: &ModelStatus) -> Value {
+fn not_ready_model(model: &ModelStatus, next_retry_at: Option<Timestamp>) -> Value {
     json!({
         "state": model.state().name(),
-        "load_elapsed_secs": model.load_elapsed_secs(Instant::now()),
-        "load_expected_secs": model.load_expected_secs(),
+        "load_elapsed_secs": model.load_elapsed_secs(Instant::now()).map(secs),
+        "load_expected_secs": secs(model.load_expected_secs()),
         "waiting": model.shortage().map(|s| json!({
             "needed_bytes": s.needed_bytes, "free_bytes": s.free_bytes, "attempts": s.attempts,
+            "next_retry_at": next_retry_at.map(rfc3339),
         })),
     })
 }

@@ -17,3 +17,4 @@ pub mod store;
 pub mod telemetry;
 pub mod transcript;
 pub mod webhook;
+pub mod wire_time;

@@ -78,6 +78,10 @@ where
     }
 }
 
+/// Libraries that say more than an operator wants to know: about junk bytes in every other MP4, about
+/// each thread of the server. A filter that names them says otherwise.
+const QUIET: &str = "symphonia=error,actix_server=warn";
+
 /// Reads `log.level`: a level, or a filter such as "info,actors=debug".
 ///
 /// # Errors
@@ -95,7 +99,9 @@ pub fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
             "{word:?} is no level: use error, warn, info, debug, trace or off, or a filter such as \"info,actors=debug\""
         )));
     }
-    EnvFilter::builder().parse(level).map_err(|error| bad(format!("{level:?} is no filter: {error}")))
+    EnvFilter::builder()
+        .parse(format!("{QUIET},{level}"))
+        .map_err(|error| bad(format!("{level:?} is no filter: {error}")))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub struct AudioSettings {
 
 impl Default for AudioSettings {
     fn default() -> Self {
-        Self { max_secs: 24 * 3600, plan: PlanSettings::default() }
+        Self { max_secs: 12 * 3600, plan: PlanSettings::default() }
     }
 }
 
@@ -99,9 +99,9 @@ pub fn probe_file(path: &Path) -> Result<(), AudioError> {
     })
 }
 
-/// How much has to be heard before the first chunk is told: twice the longest one. What comes later
+/// How much has to be heard before the first chunk is told: more than the longest one. What comes later
 /// hardly ever changes where it ends.
-const HEARD_FIRST_SECS: u64 = 60;
+const HEARD_FIRST_SECS: u64 = 40;
 
 /// Decodes all of the file once and decides where it is cut; `first` is told in advance what the first
 /// of several chunks will very likely be.

@@ -70,7 +70,7 @@ impl ModelHeader {
 /// Why a file is no model that can be loaded. Messages name the file and what to do.
 #[derive(Debug, Error)]
 pub enum ModelFileError {
-    #[error("there is no model file at {}: put one there, or set [model] path or name to one that exists", path.display())]
+    #[error("there is no model file at {}: fetch one with `verbatim models pull NAME`, or set [model] path or name to one that exists", path.display())]
     NotFound { path: PathBuf },
     #[error("{} is not a file: set [model] path to a ggml model file", path.display())]
     NotAFile { path: PathBuf },

@@ -15,9 +15,9 @@ use tracing::warn;
 use super::model_view::status_json;
 use super::query::{job_id, last_event_id};
 use super::service::Service;
-use super::time::rfc3339;
 use crate::error::AppError;
 use crate::transcript::segment_json;
+use crate::wire_time::{rfc3339, secs};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How soon a client comes back after a stream broke.
@@ -104,7 +104,7 @@ fn job_event(id: JobId, event: &JobEvent) -> Value {
 fn model_event(event: &ModelEvent) -> Value {
     let mut data = match event {
         ModelEvent::ModelLoading => json!({}),
-        ModelEvent::ModelReady { load_secs } => json!({ "load_secs": load_secs }),
+        ModelEvent::ModelReady { load_secs } => json!({ "load_secs": secs(*load_secs) }),
         ModelEvent::ModelUnloading { reason } | ModelEvent::ModelUnloaded { reason } => {
             json!({ "reason": reason })
         }

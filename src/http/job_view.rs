@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::service::Service;
-use super::time::{rfc3339, secs};
 use crate::error::AppError;
 use crate::transcript::{Transcript, result_json};
+use crate::wire_time::{rfc3339, secs};
 
 /// Written field by field, in the order in which people read it.
 #[derive(Serialize)]

@@ -18,6 +18,7 @@ use crate::error::AppError;
 use crate::transcript::{Format, render};
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Submission {
     #[serde(default)]
     queue: bool,
@@ -48,7 +49,7 @@ fn admit(service: &Service, queue: bool) -> Result<(), AppError> {
         return Ok(());
     }
     service.model.demand(Demand::NewJob);
-    Err(AppError::not_ready(status))
+    Err(AppError::not_ready(status, &service.clock))
 }
 
 fn prefers_async(request: &HttpRequest) -> bool {
@@ -62,6 +63,7 @@ const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 500;
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Listing {
     status: Option<String>,
     limit: Option<u32>,
@@ -129,6 +131,7 @@ pub(super) async fn cancel(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     format: Option<String>,
     #[serde(default)]
@@ -147,8 +150,12 @@ pub(super) async fn transcript(
             .map_err(|error| AppError::InvalidQuery { param: Some("format"), message: format!("{error}") })?,
     };
     let job = find(&service, job_id(&id)?).await?;
-    if job.status != Status::Completed && !wanted.partial {
-        return Err(AppError::JobNotFinished { status: job.status.name() });
+    let status = job.status.name();
+    match job.status {
+        Status::Completed => {}
+        _ if wanted.partial => {}
+        Status::Queued | Status::Running => return Err(AppError::JobNotFinished { status }),
+        Status::Failed | Status::Cancelled => return Err(AppError::JobEndedWithoutResult { status }),
     }
     let segments = service.jobs.store().segments(job.id).await?;
     let text = render(&transcript_of(&job, &segments), format);

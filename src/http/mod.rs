@@ -12,9 +12,9 @@ mod request_id;
 mod root_span;
 mod service;
 mod submission;
-mod time;
 mod webhooks;
 
+use actix_web::guard;
 use actix_web::web::{self, delete, get, post, resource};
 
 pub use request_id::give_request_id;
@@ -29,32 +29,39 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             resource("/jobs")
                 .route(post().to(jobs::submit))
-                .route(get().to(jobs::list))
+                .route(read().to(jobs::list))
                 .default_service(other()),
         )
         .service(
             resource("/jobs/{id}")
-                .route(get().to(jobs::show))
+                .route(read().to(jobs::show))
                 .route(delete().to(jobs::cancel))
                 .default_service(other()),
         )
         .service(resource("/jobs/{id}/events").route(get().to(events::of_job)).default_service(other()))
-        .service(resource("/jobs/{id}/transcript").route(get().to(jobs::transcript)).default_service(other()))
-        .service(resource("/model/status").route(get().to(model::status)).default_service(other()))
+        .service(
+            resource("/jobs/{id}/transcript").route(read().to(jobs::transcript)).default_service(other()),
+        )
+        .service(resource("/model/status").route(read().to(model::status)).default_service(other()))
         .service(resource("/model/load").route(post().to(model::load)).default_service(other()))
         .service(resource("/model/unload").route(post().to(model::unload)).default_service(other()))
         .service(resource("/model/events").route(get().to(events::of_model)).default_service(other()))
         .service(
             resource("/webhooks")
-                .route(get().to(webhooks::list))
+                .route(read().to(webhooks::list))
                 .route(post().to(webhooks::add))
                 .default_service(other()),
         )
         .service(resource("/webhooks/{id}").route(delete().to(webhooks::remove)).default_service(other()))
-        .service(resource("/health").route(get().to(health::health)).default_service(other()))
-        .service(resource("/health/live").route(get().to(health::live)).default_service(other()))
-        .service(resource("/health/ready").route(get().to(health::ready)).default_service(other()))
+        .service(resource("/health").route(read().to(health::health)).default_service(other()))
+        .service(resource("/health/live").route(read().to(health::live)).default_service(other()))
+        .service(resource("/health/ready").route(read().to(health::ready)).default_service(other()))
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
+}
+
+/// GET, and HEAD for those who want to know whether it would answer.
+fn read() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// What a path says to methods that it does not take.

@@ -6,7 +6,7 @@ use actors::model::ModelStatus;
 use serde_json::{Value, json};
 
 use super::service::Service;
-use super::time::{rfc3339, secs};
+use crate::wire_time::{rfc3339, secs};
 
 /// `GET /model/status`: reads, asks nobody.
 pub(super) fn status_json(service: &Service, status: &ModelStatus) -> Value {

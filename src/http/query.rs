@@ -8,6 +8,7 @@ use crate::error::AppError;
 
 /// `?wait=true`, `?hold_secs=`
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patience {
     #[serde(default)]
     pub wait: bool,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::body::{file_name, store_file, text_of};
 use super::service::{Limits, Service};
 use crate::error::AppError;
-use crate::webhook::{UrlError, WebhookUrl};
+use crate::webhook::WebhookUrl;
 
 /// What a form may hold beside the file.
 const OPTIONS: [&str; 8] =
@@ -200,14 +200,6 @@ fn metadata(text: String) -> Result<String, AppError> {
 }
 
 fn webhook_url(text: &str, limits: &Limits) -> Result<String, AppError> {
-    Ok(WebhookUrl::parse(text, limits.webhook_rules)?.to_string())
-}
-
-impl From<UrlError> for AppError {
-    fn from(error: UrlError) -> Self {
-        match error {
-            UrlError::Invalid { .. } => Self::InvalidWebhookUrl(error.to_string()),
-            UrlError::Forbidden(_) => Self::WebhookTargetForbidden(error.to_string()),
-        }
-    }
+    let url = WebhookUrl::parse(text, limits.webhook_rules);
+    Ok(url.map_err(|error| AppError::bad_webhook_url(&error, "webhook_url"))?.to_string())
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::service::Service;
-use super::time::rfc3339;
 use crate::error::AppError;
 use crate::webhook::WebhookUrl;
+use crate::wire_time::rfc3339;
 
 pub(super) async fn list(service: web::Data<Service>) -> Result<impl Responder, AppError> {
     let all = service.jobs.store().subscribers().await?;
@@ -27,7 +27,8 @@ pub(super) async fn add(
     service: web::Data<Service>,
     new: web::Json<NewSubscriber>,
 ) -> Result<HttpResponse, AppError> {
-    let url = WebhookUrl::parse(&new.url, service.limits.webhook_rules)?;
+    let url = WebhookUrl::parse(&new.url, service.limits.webhook_rules)
+        .map_err(|error| AppError::bad_webhook_url(&error, "url"))?;
     let subscriber = service.jobs.store().subscribe(url.as_str()).await?;
     Ok(HttpResponse::Created().json(view(&subscriber)))
 }

@@ -129,7 +129,7 @@ fn a_running_job_is_cancelled_and_keeps_what_it_has() {
     let partial = service.get(&format!("/jobs/{id}/transcript?format=text&partial=true"));
     assert!(fixtures::text("long.ogg").starts_with(&partial.text) && !partial.text.is_empty());
     let refused = service.get(&format!("/jobs/{id}/transcript"));
-    assert_eq!((refused.status, refused.error().as_str()), (409, "job_not_finished"));
+    assert_eq!((refused.status, refused.error().as_str()), (422, "job_ended_without_result"));
 
     assert_eq!(service.delete(&format!("/jobs/{id}")).status, 204, "an ended job is removed");
     assert_eq!(service.get(&format!("/jobs/{id}")).status, 404);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use tokio::sync::watch;
-use tracing::{Instrument, error, info};
+use tracing::{Instrument, error, info, warn};
 
 use super::control::{Control, Service};
 use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
@@ -159,10 +159,12 @@ async fn fail_all(deps: &Deps, on_model_failed: OnModelFailed) -> Result<Found, 
 }
 
 async fn submit(deps: Deps, job: NewJob, max_queued: u64) -> Result<Job, SubmitError> {
-    if let Some(url) = &job.webhook_url {
-        deps.store.subscribe(url).await?;
-    }
     let (job, events) = deps.store.submit(job, max_queued).await?;
+    if let Some(url) = &job.webhook_url
+        && let Err(error) = deps.store.subscribe(url).await
+    {
+        warn!(job.id = %job.id, %error, "the job's owner will not hear of the model");
+    }
     info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job taken in");
     deps.notifier.publish(events);
     deps.model.demand(Demand::NewJob);

@@ -114,6 +114,8 @@ impl Run {
             Err(Stop::GiveBack(reason)) => self.give_back(reason).await,
             Err(Stop::Lost) => info!(job.id = %self.claim.job.id, "job is no longer ours"),
         }
+        // A chunk that was begun and is not waited for any more ends now.
+        self.control.cancel.cancel();
         let pace = self.pace();
         RunOutcome { pace, lease: (self.engine == EngineHealth::Well).then_some(self.lease) }
     }

@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use super::child::{self, End, LastWords};
 use crate::engine::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
+use crate::engine::whisper::give_back_freed_memory;
 use crate::engine::{EngineConfig, describe, memory};
 
 /// How often flags are looked at while waiting.
@@ -247,6 +248,8 @@ impl LoadedModel for Client {
             self.learn();
         }
         self.end(GRACE);
+        // The service's own: what samples and messages took while the model was there.
+        give_back_freed_memory();
     }
 }
 

@@ -3,12 +3,12 @@
 use actors::domain::time::Timestamp;
 
 /// RFC 3339 in UTC, with milliseconds where there are any.
-pub(super) fn rfc3339(at: Timestamp) -> String {
+pub fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_string()
 }
 
 /// Seconds with three decimals: nobody measures finer here.
-pub(super) fn secs(value: f64) -> f64 {
+pub fn secs(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
