@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use actors::clock::Clock;
 use actors::domain::time::Timestamp;
@@ -66,13 +66,13 @@ codes! {
     MODEL_NOT_READY "model_not_ready" 503 OVERLOAD "The model is not loaded; the load was triggered. Try again after `Retry-After` seconds."
     OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model at present. For routes that wait for the model; there are none yet."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
-    DISK_FULL "disk_full" 507 SERVER "There is no space left to keep the upload."
+    DISK_FULL "disk_full" 507 SERVER "There is no space left on the service's disk."
 }
 
 /// Why a request is not answered as its sender hoped.
 #[derive(Debug, Error)]
 pub enum AppError {
-    #[error("the model is {}: try again after {retry_after} s, or send the job with ?queue=true", model.state().name())]
+    #[error("the model is {}{}: try again after {retry_after} s, or send the job with ?queue=true", model.state().name(), why(model))]
     ModelNotReady { model: Box<ModelStatus>, retry_after: u64, next_retry_at: Option<Timestamp> },
     #[error("not enough memory for the model: {needed_bytes} bytes needed, {free_bytes} free")]
     OutOfMemory { needed_bytes: u64, free_bytes: u64, retry_after: u64 },
@@ -109,8 +109,8 @@ pub enum AppError {
     WebhookTargetForbidden { param: &'static str, message: String },
     #[error("there is nothing at this path")]
     RouteNotFound,
-    #[error("this path does not take that method")]
-    MethodNotAllowed,
+    #[error("this path takes {allow} only")]
+    MethodNotAllowed { allow: &'static str },
     #[error("there is no job with this id")]
     JobNotFound,
     #[error("there is no webhook subscriber with this id")]
@@ -119,7 +119,7 @@ pub enum AppError {
     JobNotFinished { status: &'static str },
     #[error("the job is {status}: it will have no whole transcript; ?partial=true gives what there is")]
     JobEndedWithoutResult { status: &'static str },
-    #[error("there is no space left to keep the upload")]
+    #[error("there is no space left on the service's disk")]
     DiskFull,
     /// `detail` is for the log only.
     #[error("something went wrong inside; the log has it under this request's id")]
@@ -172,7 +172,7 @@ impl AppError {
             Self::InvalidWebhookUrl { .. } => &INVALID_WEBHOOK_URL,
             Self::WebhookTargetForbidden { .. } => &WEBHOOK_TARGET_FORBIDDEN,
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
-            Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::JobNotFound => &JOB_NOT_FOUND,
             Self::WebhookNotFound => &WEBHOOK_NOT_FOUND,
             Self::JobNotFinished { .. } => &JOB_NOT_FINISHED,
@@ -201,7 +201,7 @@ impl AppError {
             | Self::QueueFull { .. }
             | Self::InvalidBody(_)
             | Self::RouteNotFound
-            | Self::MethodNotAllowed
+            | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
             | Self::WebhookNotFound
             | Self::JobNotFinished { .. }
@@ -232,7 +232,7 @@ impl AppError {
             | Self::InvalidWebhookUrl { .. }
             | Self::WebhookTargetForbidden { .. }
             | Self::RouteNotFound
-            | Self::MethodNotAllowed
+            | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
             | Self::WebhookNotFound
             | Self::JobNotFinished { .. }
@@ -252,6 +252,11 @@ impl AppError {
         }
         body
     }
+}
+
+/// Why a model that cannot be loaded cannot.
+fn why(model: &ModelStatus) -> String {
+    model.failure().map(|failure| format!(" ({})", failure.message)).unwrap_or_default()
 }
 
 /// What someone who was turned away may want to know of the model.
@@ -277,6 +282,9 @@ impl ResponseError for AppError {
             error!(detail, "request failed inside");
         }
         let mut response = HttpResponse::build(self.status_code()).json(self.body());
+        if let Self::MethodNotAllowed { allow } = self {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        }
         if let Some(secs) = self.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));
         }

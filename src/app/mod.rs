@@ -175,9 +175,8 @@ async fn stop(service: &Service, server: &ServerHandle, patience: Duration) {
     info!("stopping");
     service.drain();
     service.jobs.stop(patience).await;
-    match service.model.unload(UnloadReason::Shutdown, None).await {
-        Ok(_) => drop(service.model.unloaded().await),
-        Err(error) => warn!(%error, "the model was not unloaded"),
+    if let Err(error) = service.model.unload_and_wait(UnloadReason::Shutdown, None).await {
+        warn!(%error, "the model was not unloaded");
     }
     service.notifier.stop().await;
     server.stop(true).await;

@@ -93,10 +93,8 @@ impl Health {
                 (Some(reason), _) => {
                     AudioError::Corrupt(format!("nothing in the recording can be decoded: {reason}"))
                 }
-                (None, Some(reason)) => {
-                    AudioError::Corrupt(format!("the recording holds no audio: {reason}"))
-                }
-                (None, None) => AudioError::NoSamples,
+                // A good header with nothing behind it.
+                (None, _) => AudioError::NoSamples,
             });
         }
         if self.is_chance_hit() {

@@ -76,8 +76,6 @@ impl ProcessEngine {
                 warn!(%end, "the engine process died while it loaded the model");
                 let short = self.config.memory_limit_bytes.is_some() || end.for_lack_of_memory();
                 if short || self.free_bytes() < needed_bytes {
-                    // It was more than was free, or it would not have died.
-                    let needed_bytes = needed_bytes.max(free_bytes.saturating_add(1));
                     return Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes });
                 }
                 let message = format!("the engine died while it loaded {}: {end}", header.path.display());

@@ -1,7 +1,7 @@
 //! The parts of a multipart form, read in bounded memory.
 
 use actix_multipart::{Field, MultipartError};
-use actors::ports::{BlobStore, StoredBlob};
+use actors::ports::{BlobStore, BlobWriter};
 use futures_util::TryStreamExt;
 
 use crate::error::AppError;
@@ -33,31 +33,30 @@ pub(super) fn file_name(part: &Field) -> Option<String> {
     (!clean.is_empty()).then_some(clean)
 }
 
-/// Streams a part into the blob store. When this returns, it is on disk; when it fails, nothing is.
-pub(super) async fn store_file(
+/// Streams a part into a new blob, which is left unfinished; when this fails, nothing is left of it.
+pub(super) async fn write_file(
     blobs: &dyn BlobStore,
     mut part: Field,
     limit: u64,
-) -> Result<StoredBlob, AppError> {
+) -> Result<Box<dyn BlobWriter>, AppError> {
     let mut writer = blobs.create().await?;
-    let mut received: u64 = 0;
-    loop {
-        let more = match part.try_next().await {
-            Ok(Some(more)) => more,
-            Ok(None) => return Ok(writer.finish().await?),
-            Err(error) => {
-                writer.abort().await;
-                return Err(bad_form(error));
-            }
-        };
-        received += more.len() as u64;
-        if received > limit {
+    match copy(&mut part, writer.as_mut(), limit).await {
+        Ok(()) => Ok(writer),
+        Err(error) => {
             writer.abort().await;
-            return Err(AppError::FileTooLarge { limit });
-        }
-        if let Err(error) = writer.write(more).await {
-            writer.abort().await;
-            return Err(error.into());
+            Err(error)
         }
     }
+}
+
+async fn copy(part: &mut Field, writer: &mut dyn BlobWriter, limit: u64) -> Result<(), AppError> {
+    let mut received: u64 = 0;
+    while let Some(more) = part.try_next().await.map_err(bad_form)? {
+        received += more.len() as u64;
+        if received > limit {
+            return Err(AppError::FileTooLarge { limit });
+        }
+        writer.write(more).await?;
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use actors::model::State;
 use actors::ports::{Cancelled, JobQuery};
 use serde::Deserialize;
 use serde_json::json;
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use super::job_view::{JobView, transcript_of};
 use super::query::job_id;
@@ -32,9 +32,12 @@ pub(super) async fn submit(
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     admit(&service, query.queue || prefers_async(&request))?;
-    let new = receive(&service, &request, body).await?;
-    let job = service.jobs.submit(new.job()).await?;
-    new.keep();
+    let upload = receive(&service, &request, body).await?;
+    // A client that goes away now does not stop half of it: the job is taken in with its recording, or
+    // neither stays.
+    let taking = service.clone();
+    let job = actix_web::rt::spawn(async move { upload.take_in(&taking).await }.in_current_span());
+    let job = job.await.map_err(AppError::internal)??;
     let view = JobView::whole(&service, &job).await?;
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
 }

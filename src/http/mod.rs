@@ -14,8 +14,8 @@ mod service;
 mod submission;
 mod webhooks;
 
-use actix_web::guard;
 use actix_web::web::{self, delete, get, post, resource};
+use actix_web::{Route, guard};
 
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;
@@ -30,43 +30,47 @@ pub fn routes(config: &mut web::ServiceConfig) {
             resource("/jobs")
                 .route(post().to(jobs::submit))
                 .route(read().to(jobs::list))
-                .default_service(other()),
+                .default_service(only("GET, HEAD, POST")),
         )
         .service(
             resource("/jobs/{id}")
                 .route(read().to(jobs::show))
                 .route(delete().to(jobs::cancel))
-                .default_service(other()),
+                .default_service(only("GET, HEAD, DELETE")),
         )
-        .service(resource("/jobs/{id}/events").route(get().to(events::of_job)).default_service(other()))
+        .service(resource("/jobs/{id}/events").route(get().to(events::of_job)).default_service(only("GET")))
         .service(
-            resource("/jobs/{id}/transcript").route(read().to(jobs::transcript)).default_service(other()),
+            resource("/jobs/{id}/transcript")
+                .route(read().to(jobs::transcript))
+                .default_service(only("GET, HEAD")),
         )
-        .service(resource("/model/status").route(read().to(model::status)).default_service(other()))
-        .service(resource("/model/load").route(post().to(model::load)).default_service(other()))
-        .service(resource("/model/unload").route(post().to(model::unload)).default_service(other()))
-        .service(resource("/model/events").route(get().to(events::of_model)).default_service(other()))
+        .service(resource("/model/status").route(read().to(model::status)).default_service(only("GET, HEAD")))
+        .service(resource("/model/load").route(post().to(model::load)).default_service(only("POST")))
+        .service(resource("/model/unload").route(post().to(model::unload)).default_service(only("POST")))
+        .service(resource("/model/events").route(get().to(events::of_model)).default_service(only("GET")))
         .service(
             resource("/webhooks")
                 .route(read().to(webhooks::list))
                 .route(post().to(webhooks::add))
-                .default_service(other()),
+                .default_service(only("GET, HEAD, POST")),
         )
-        .service(resource("/webhooks/{id}").route(delete().to(webhooks::remove)).default_service(other()))
-        .service(resource("/health").route(read().to(health::health)).default_service(other()))
-        .service(resource("/health/live").route(read().to(health::live)).default_service(other()))
-        .service(resource("/health/ready").route(read().to(health::ready)).default_service(other()))
+        .service(
+            resource("/webhooks/{id}").route(delete().to(webhooks::remove)).default_service(only("DELETE")),
+        )
+        .service(resource("/health").route(read().to(health::health)).default_service(only("GET, HEAD")))
+        .service(resource("/health/live").route(read().to(health::live)).default_service(only("GET, HEAD")))
+        .service(resource("/health/ready").route(read().to(health::ready)).default_service(only("GET, HEAD")))
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }
 
 /// GET, and HEAD for those who want to know whether it would answer.
-fn read() -> actix_web::Route {
+fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// What a path says to methods that it does not take.
-fn other() -> actix_web::Route {
-    web::to(|| async { Err::<(), _>(AppError::MethodNotAllowed) })
+/// What a path says to methods other than those it takes.
+fn only(allow: &'static str) -> Route {
+    web::to(move || async move { Err::<(), _>(AppError::MethodNotAllowed { allow }) })
 }
 
 /// The same errors for what actix-web refuses by itself, before a handler sees it.

@@ -1,7 +1,5 @@
 //! The model's routes.
 
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, Responder, web};
 use actors::domain::event::UnloadReason;
@@ -40,12 +38,13 @@ pub(super) async fn unload(
     service: web::Data<Service>,
     patience: web::Query<Patience>,
 ) -> Result<HttpResponse, AppError> {
-    let hold = patience.hold_secs.map_or(service.limits.unload_hold, Duration::from_secs);
-    let unloaded = service.model.unload(UnloadReason::Request, Some(hold)).await;
-    let mut status = unloaded.map_err(AppError::internal)?;
-    if patience.wait && status.state() != State::Unloaded {
-        status = service.model.unloaded().await.map_err(AppError::internal)?;
+    let hold = patience.hold()?.unwrap_or(service.limits.unload_hold);
+    if patience.wait {
+        let unloaded = service.model.unload_and_wait(UnloadReason::Request, Some(hold)).await;
+        let status = unloaded.map_err(AppError::internal)?;
+        return Ok(HttpResponse::Ok().json(status_json(&service, &status)));
     }
+    let status = service.model.unload(UnloadReason::Request, Some(hold)).await.map_err(AppError::internal)?;
     Ok(answer(&service, &status, State::Unloaded))
 }
 

@@ -1,16 +1,15 @@
 //! A job as a client sends it: `multipart/form-data`, read as a stream.
 
-use std::sync::Arc;
-
 use actix_multipart::{Field, Multipart};
 use actix_web::{HttpRequest, web};
-use actors::domain::job::{Audio, BlobKey, JobId, NewJob};
+use actors::domain::job::{Audio, BlobKey, Job, JobId, NewJob};
 use actors::domain::options::{Options, Priority, Task};
-use actors::ports::{BlobStore, StoredBlob};
+use actors::ports::{BlobWriter, StoredBlob};
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
+use tracing::warn;
 
-use super::body::{file_name, store_file, text_of};
+use super::body::{bad_form, file_name, text_of, write_file};
 use super::service::{Limits, Service};
 use crate::error::AppError;
 use crate::webhook::WebhookUrl;
@@ -22,76 +21,68 @@ const OPTIONS: [&str; 8] =
 /// The engine's prompt is 224 tokens at most; longer ones would only be cut.
 const LONGEST_PROMPT: usize = 1024;
 
-/// A job that is not taken in yet. Its recording is removed again unless it is [kept](Self::keep).
-pub(super) struct Received {
-    job: NewJob,
-    blob: Option<BlobGuard>,
-}
-
-impl Received {
-    pub(super) fn job(&self) -> NewJob {
-        self.job.clone()
-    }
-
-    /// The job is on disk: so its recording stays.
-    pub(super) fn keep(mut self) {
-        if let Some(guard) = self.blob.take() {
-            guard.disarm();
-        }
-    }
-}
-
-/// Removes a stored file when it is dropped: after a bad form, or a client that went away.
-struct BlobGuard {
-    blobs: Arc<dyn BlobStore>,
-    key: Option<BlobKey>,
-}
-
-impl BlobGuard {
-    fn disarm(mut self) {
-        self.key = None;
-    }
-}
-
-impl Drop for BlobGuard {
-    fn drop(&mut self) {
-        let (Some(key), blobs) = (self.key.take(), self.blobs.clone()) else { return };
-        actix_web::rt::spawn(async move {
-            if let Err(error) = blobs.delete(&key).await {
-                tracing::warn!(%error, "cannot remove an upload");
-            }
-        });
-    }
+/// A form that was read to its end. Its recording is gone with it, unless it is [taken in](Self::take_in).
+pub(super) struct Upload {
+    recording: Box<dyn BlobWriter>,
+    filename: Option<String>,
+    form: Form,
 }
 
 #[derive(Default)]
 struct Form {
-    file: Option<(StoredBlob, Option<String>, BlobGuardSlot)>,
+    file: Option<(Box<dyn BlobWriter>, Option<String>)>,
     options: Options,
     metadata: Option<String>,
     webhook_url: Option<String>,
 }
 
-type BlobGuardSlot = Option<BlobGuard>;
-
-/// Reads the whole form. When this returns, the recording is on disk and has at least one sample.
+/// Reads the whole form, in bounded memory.
 pub(super) async fn receive(
     service: &Service,
     request: &HttpRequest,
     body: web::Payload,
-) -> Result<Received, AppError> {
+) -> Result<Upload, AppError> {
     let mut parts = Multipart::new(request.headers(), body);
     let mut form = Form::default();
-    while let Some(part) = parts.try_next().await.map_err(super::body::bad_form)? {
+    while let Some(part) = parts.try_next().await.map_err(bad_form)? {
         form.take(service, part).await?;
     }
-    let Some((blob, filename, guard)) = form.file else { return Err(AppError::MissingFile) };
+    let (recording, filename) = form.file.take().ok_or(AppError::MissingFile)?;
+    Ok(Upload { recording, filename, form })
+}
+
+impl Upload {
+    /// Makes a job of it. When this returns, job and recording are on disk, and the recording has at
+    /// least one sample; when it fails, neither is there.
+    ///
+    /// # Cancel safety
+    /// None: run it where nobody can drop it.
+    pub(super) async fn take_in(self, service: &Service) -> Result<Job, AppError> {
+        let Self { recording, filename, form } = self;
+        let blob = recording.finish().await?;
+        let key = blob.key.clone();
+        let taken = submit(service, blob, filename, form).await;
+        if taken.is_err()
+            && let Err(error) = service.blobs.delete(&key).await
+        {
+            warn!(%error, "cannot remove an upload");
+        }
+        taken
+    }
+}
+
+async fn submit(
+    service: &Service,
+    blob: StoredBlob,
+    filename: Option<String>,
+    form: Form,
+) -> Result<Job, AppError> {
     probe(service, &blob.key).await?;
-    let audio =
-        Audio { filename, bytes: blob.bytes, sha256: blob.sha256, duration_secs: None, blob: blob.key };
-    let Form { options, metadata, webhook_url, .. } = Form { file: None, ..form };
+    let StoredBlob { key, bytes, sha256 } = blob;
+    let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
+    let Form { options, metadata, webhook_url, .. } = form;
     let job = NewJob { id: JobId::new(), audio, options, metadata, webhook_url };
-    Ok(Received { job, blob: guard })
+    Ok(service.jobs.submit(job).await?)
 }
 
 impl Form {
@@ -115,9 +106,8 @@ impl Form {
             ));
         }
         let filename = file_name(&part);
-        let blob = store_file(service.blobs.as_ref(), part, service.limits.max_upload_bytes).await?;
-        let guard = BlobGuard { blobs: service.blobs.clone(), key: Some(blob.key.clone()) };
-        self.file = Some((blob, filename, Some(guard)));
+        let recording = write_file(service.blobs.as_ref(), part, service.limits.max_upload_bytes).await?;
+        self.file = Some((recording, filename));
         Ok(())
     }
 

@@ -23,6 +23,7 @@ fn a_bad_upload_is_refused_with_its_reason() {
     );
     assert_eq!(refused(&service, Some(b""), &[]), expect(400, "no_audio", "file"));
     assert_eq!(refused(&service, Some(&fixtures::silent_wav(0)), &[]), expect(400, "no_audio", "file"));
+    assert_eq!(refused(&service, Some(&good[..44]), &[]), expect(400, "no_audio", "file"));
     assert_eq!(refused(&service, None, &[("task", "transcribe")]), expect(400, "missing_file", "file"));
     assert_eq!(
         refused(&service, Some(&good), &[("language", "klingon")]),
@@ -77,6 +78,9 @@ fn bodies_that_are_no_forms_and_paths_that_are_not_there_get_the_same_error_shap
     assert_eq!((answer.status, answer.error().as_str()), (404, "route_not_found"));
     let answer = service.post("/model/status");
     assert_eq!((answer.status, answer.error().as_str()), (405, "method_not_allowed"));
+    assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+    let answer = service.post("/model/load?wiat=true");
+    assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_query"));
     for path in ["/jobs/nonsense", "/jobs/0190a0a0-0000-7000-8000-000000000000"] {
         let answer = service.get(path);
         assert_eq!((answer.status, answer.error().as_str()), (404, "job_not_found"));

@@ -149,3 +149,52 @@ fn health_tells_of_the_model_and_the_jobs() {
     assert_eq!(service.get("/health/ready").status, 200);
     assert_eq!(service.get("/model/status").json()["waiting"], Value::Null);
 }
+
+#[test]
+fn an_unload_that_waits_is_answered_though_the_model_is_wanted_again() {
+    let service = Service::start();
+    let id = service.queue("long.ogg", &[]);
+    assert!(service.events(&format!("/jobs/{id}/events"), None).any(|event| event.name == "segment"));
+    std::thread::scope(|scope| {
+        let unload = scope.spawn(|| service.post("/model/unload?wait=true"));
+        service.until_model("unloading");
+        service.post("/model/load");
+        assert_eq!(unload.join().unwrap().status, 200);
+    });
+    assert_eq!(service.finished(&id)["status"], "completed");
+}
+
+#[test]
+fn a_hold_beyond_reason_is_refused() {
+    let service = Service::start();
+    for secs in ["86401", "18446744073709551615", "-1", "soon"] {
+        let answer = service.post(&format!("/model/unload?hold_secs={secs}"));
+        assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_query"), "{secs}");
+    }
+    assert_eq!(service.post("/model/unload?hold_secs=86400").status, 200);
+}
+
+#[test]
+fn an_engine_that_hangs_is_killed_when_its_job_is_cancelled() {
+    let service = Service::start();
+    let id = service.queue("long.ogg", &[]);
+    assert!(service.events(&format!("/jobs/{id}/events"), None).any(|event| event.name == "segment"));
+    let engine = service.children()[0];
+    signal("STOP", engine);
+    assert_eq!(service.delete(&format!("/jobs/{id}")).status, 200);
+    let next = service.queue("en_short.wav", &[]);
+    assert_eq!(service.finished(&next)["status"], "completed");
+    assert!(!service.children().contains(&engine));
+}
+
+#[test]
+fn a_client_that_comes_back_is_served_though_the_idle_time_is_zero() {
+    let service = Service::start_with(&[("IDLE_TIMEOUT_SECS", "0")]);
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    assert_eq!(service.post_form("/jobs", Some(("a.wav", &bytes)), &[]).status, 503);
+    service.until_model("ready");
+    let answer = service.post_form("/jobs", Some(("a.wav", &bytes)), &[]);
+    assert_eq!(answer.status, 202, "{answer:?}");
+    service.finished(answer.json()["id"].as_str().unwrap());
+    service.until_model("unloaded");
+}

@@ -1,9 +1,37 @@
 //! Nothing that was accepted is lost, however the service ends.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use serde_json::json;
 
 use super::fixtures;
-use super::service::Service;
+use super::service::{Service, form};
+
+#[test]
+fn a_client_that_hangs_up_leaves_a_whole_job_or_none() {
+    let service = Service::start();
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let (kind, body) = form(Some(("a.wav", &bytes)), &[]);
+    for _ in 0..40 {
+        let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST /jobs?queue=true HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).unwrap();
+        socket.write_all(&body).unwrap();
+    }
+    let (_, dir) = service.stop();
+    let service = Service::start_in(dir, &[]);
+    let jobs = service.get("/jobs?limit=500").json()["jobs"].as_array().unwrap().clone();
+    for job in &jobs {
+        let job = service.finished(job["id"].as_str().unwrap());
+        assert_eq!(job["status"], "completed", "{job}");
+    }
+    let recordings = std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap().count();
+    assert_eq!(recordings, jobs.len());
+}
 
 #[test]
 fn a_service_killed_in_the_middle_of_a_job_goes_on_from_its_last_finished_chunk() {

@@ -22,6 +22,9 @@ pub struct Policy {
 /// A free-memory reading never starts a try sooner than this after the last one.
 const RETRY_AT_ONCE_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a loaded model waits for a client that was turned away before.
+const COME_BACK_WITHIN: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
     Unloaded {
@@ -146,11 +149,19 @@ pub struct Lifecycle {
     policy: Policy,
     phase: Phase,
     since: Instant,
+    expected: Expected,
+}
+
+/// Whether someone was turned away and told to come back when the model is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Nobody,
+    Client,
 }
 
 impl Lifecycle {
     pub fn new(policy: Policy, now: Instant) -> Self {
-        Self { policy, phase: Phase::Unloaded { held_until: None }, since: now }
+        Self { policy, phase: Phase::Unloaded { held_until: None }, since: now, expected: Expected::Nobody }
     }
 
     pub fn phase(&self) -> &Phase {
@@ -166,11 +177,19 @@ impl Lifecycle {
         self.policy
     }
 
+    /// A client that was told to come back finds the model there, however short the idle time is.
+    fn idle_timeout(&self) -> Option<Duration> {
+        match self.expected {
+            Expected::Nobody => self.policy.idle_timeout,
+            Expected::Client => self.policy.idle_timeout.map(|after| after.max(COME_BACK_WITHIN)),
+        }
+    }
+
     /// When an idle model will go, if it is idle and goes at all.
     pub fn unloads_at(&self) -> Option<Instant> {
         match self.phase {
             Phase::Ready { leases: 0, idle_since } => {
-                self.policy.idle_timeout.map(|after| idle_since + after)
+                self.idle_timeout().and_then(|after| idle_since.checked_add(after))
             }
             Phase::Ready { .. }
             | Phase::Unloaded { .. }
@@ -182,6 +201,20 @@ impl Lifecycle {
     }
 
     pub fn step(&mut self, input: Input, now: Instant) -> Vec<Effect> {
+        match input {
+            Input::Demanded(Demand::NewJob) => self.expected = Expected::Client,
+            Input::Acquire => self.expected = Expected::Nobody,
+            Input::Demanded(Demand::Queue | Demand::Request)
+            | Input::Loaded
+            | Input::LoadGivenUp
+            | Input::LoadFailed(_)
+            | Input::RanOutOfMemory { .. }
+            | Input::Released
+            | Input::Unload { .. }
+            | Input::Freed
+            | Input::EngineDied
+            | Input::Tick { .. } => {}
+        }
         let before = std::mem::discriminant(&self.phase);
         let phase = std::mem::replace(&mut self.phase, Phase::Loading);
         let (next, effects) = match phase {
@@ -205,7 +238,7 @@ impl Lifecycle {
         match input {
             Input::Demanded(Demand::Queue) if held.is_some() => (stay, vec![]),
             Input::Demanded(Demand::Queue | Demand::NewJob | Demand::Request) => begin_load(),
-            Input::Unload { hold, .. } => (Phase::Unloaded { held_until: hold.map(|h| now + h) }, vec![]),
+            Input::Unload { hold, .. } => (Phase::Unloaded { held_until: until(hold, now) }, vec![]),
             Input::Acquire => (stay, vec![Effect::Refuse]),
             Input::Tick { .. }
             | Input::Loaded
@@ -307,7 +340,7 @@ impl Lifecycle {
                 self.fall_short(needed_bytes, free_bytes, shortage.attempts.saturating_add(1), now)
             }
             (Input::Unload { reason, hold }, _) => (
-                Phase::Unloaded { held_until: hold.map(|h| now + h) },
+                Phase::Unloaded { held_until: until(hold, now) },
                 vec![Effect::Tell(News::Unloading(reason)), Effect::Tell(News::Unloaded(reason))],
             ),
             (Input::Demanded(Demand::Request), Trying::No) => self.try_again(shortage, now),
@@ -325,10 +358,9 @@ impl Lifecycle {
     fn failed(&self, failure: Failure, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
         match input {
             Input::Demanded(Demand::NewJob | Demand::Request) => begin_load(),
-            Input::Unload { reason, hold } => (
-                Phase::Unloaded { held_until: hold.map(|h| now + h) },
-                vec![Effect::Tell(News::Unloaded(reason))],
-            ),
+            Input::Unload { reason, hold } => {
+                (Phase::Unloaded { held_until: until(hold, now) }, vec![Effect::Tell(News::Unloaded(reason))])
+            }
             Input::Acquire => (Phase::Failed(failure), vec![Effect::Refuse]),
             Input::Demanded(Demand::Queue)
             | Input::Loaded
@@ -350,7 +382,7 @@ impl Lifecycle {
     fn given_up(&self, now: Instant) -> (Phase, Vec<Effect>) {
         let reason = UnloadReason::Request;
         (
-            Phase::Unloaded { held_until: Some(now + self.policy.unload_hold) },
+            Phase::Unloaded { held_until: until(Some(self.policy.unload_hold), now) },
             vec![Effect::Tell(News::Unloading(reason)), Effect::Tell(News::Unloaded(reason))],
         )
     }
@@ -367,19 +399,19 @@ impl Lifecycle {
             free_bytes,
             attempts,
             last_try: now,
-            next_retry_at: now + self.policy.poll_interval,
+            next_retry_at: later(now, self.policy.poll_interval),
             now: Trying::No,
         };
         (Phase::Waiting(shortage.clone()), vec![Effect::Tell(News::Waiting(shortage))])
     }
 
     fn try_again(&self, shortage: Shortage, now: Instant) -> (Phase, Vec<Effect>) {
-        let next_retry_at = now + self.policy.poll_interval;
+        let next_retry_at = later(now, self.policy.poll_interval);
         (Phase::Waiting(Shortage { now: Trying::Yes, next_retry_at, ..shortage }), vec![Effect::Load])
     }
 
     fn go_if_idle(&self, idle_since: Instant, now: Instant) -> (Phase, Vec<Effect>) {
-        match self.policy.idle_timeout {
+        match self.idle_timeout() {
             Some(after) if now.saturating_duration_since(idle_since) >= after => {
                 go(0, UnloadReason::Idle, None)
             }
@@ -390,7 +422,7 @@ impl Lifecycle {
     fn freed(&self, going: Unloading, now: Instant) -> (Phase, Vec<Effect>) {
         let told = Effect::Tell(News::Unloaded(going.reason));
         match going.afterwards {
-            Afterwards::Stay => (Phase::Unloaded { held_until: going.hold.map(|h| now + h) }, vec![told]),
+            Afterwards::Stay => (Phase::Unloaded { held_until: until(going.hold, now) }, vec![told]),
             Afterwards::LoadAgain => {
                 let (phase, mut effects) = begin_load();
                 effects.insert(0, told);
@@ -408,6 +440,17 @@ impl Shortage {
         let more_than_then = free_bytes.is_some_and(|free| free > self.free_bytes);
         now >= self.next_retry_at || (enough && rested && more_than_then)
     }
+}
+
+/// The end of a hold that begins now.
+fn until(hold: Option<Duration>, now: Instant) -> Option<Instant> {
+    hold.map(|hold| later(now, hold))
+}
+
+/// A moment that the clock can count, whatever was asked for: ten years on at most.
+fn later(now: Instant, by: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
+    now + by.min(FAR)
 }
 
 fn begin_load() -> (Phase, Vec<Effect>) {

@@ -143,7 +143,8 @@ fn every_pair_of_phase_and_input_leads_where_the_table_says() {
     let t = Instant::now();
     for (phase_name, phase) in phases(t) {
         for (input_name, input) in inputs() {
-            let mut life = Lifecycle { policy: policy(), phase: phase.clone(), since: t };
+            let mut life =
+                Lifecycle { policy: policy(), phase: phase.clone(), since: t, expected: Expected::Nobody };
             let effects = life.step(input, t + SEC / 2);
             let done = effects.iter().map(effect).collect::<Vec<_>>().join(" ");
             let arrow = ARROWS.iter().find(|row| (row.0, row.1) == (phase_name, input_name));
@@ -159,7 +160,12 @@ fn every_pair_of_phase_and_input_leads_where_the_table_says() {
 #[test]
 fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
     let t = Instant::now();
-    let mut life = Lifecycle { policy: policy(), phase: Phase::Ready { leases: 1, idle_since: t }, since: t };
+    let mut life = Lifecycle {
+        policy: policy(),
+        phase: Phase::Ready { leases: 1, idle_since: t },
+        since: t,
+        expected: Expected::Nobody,
+    };
     let ended = t + 1000 * SEC;
     assert_eq!(life.step(Input::Tick { free_bytes: None }, ended), [], "work is no idle time");
     life.step(Input::Released, ended);
@@ -179,10 +185,15 @@ fn a_timeout_of_zero_goes_with_the_last_lease_and_none_never_goes() {
     let t = Instant::now();
     let ready = Phase::Ready { leases: 1, idle_since: t };
     let at_once = Policy { idle_timeout: Some(Duration::ZERO), ..policy() };
-    let mut life = Lifecycle { policy: at_once, phase: ready.clone(), since: t };
+    let mut life = Lifecycle { policy: at_once, phase: ready.clone(), since: t, expected: Expected::Nobody };
     assert!(life.step(Input::Released, t).contains(&Effect::Free));
 
-    let mut life = Lifecycle { policy: Policy { idle_timeout: None, ..policy() }, phase: ready, since: t };
+    let mut life = Lifecycle {
+        policy: Policy { idle_timeout: None, ..policy() },
+        phase: ready,
+        since: t,
+        expected: Expected::Nobody,
+    };
     life.step(Input::Released, t);
     assert_eq!(life.step(Input::Tick { free_bytes: None }, t + 1_000_000 * SEC), []);
     assert_eq!(life.unloads_at(), None);
@@ -202,7 +213,8 @@ fn a_hold_keeps_queued_jobs_away_until_it_has_passed() {
 #[test]
 fn waiting_tries_at_every_interval_without_limit_and_counts() {
     let t = Instant::now();
-    let mut life = Lifecycle { policy: policy(), phase: Phase::Loading, since: t };
+    let mut life =
+        Lifecycle { policy: policy(), phase: Phase::Loading, since: t, expected: Expected::Nobody };
     let mut now = t;
     life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, now);
     for attempts in 2..200 {
@@ -221,7 +233,8 @@ fn waiting_tries_at_every_interval_without_limit_and_counts() {
 #[test]
 fn memory_that_became_free_is_tried_at_once_but_not_within_a_second() {
     let t = Instant::now();
-    let mut life = Lifecycle { policy: policy(), phase: Phase::Loading, since: t };
+    let mut life =
+        Lifecycle { policy: policy(), phase: Phase::Loading, since: t, expected: Expected::Nobody };
     life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, t);
     assert_eq!(life.step(Input::Tick { free_bytes: Some(150) }, t + SEC / 2), []);
     assert_eq!(life.step(Input::Tick { free_bytes: Some(99) }, t + 2 * SEC), []);
@@ -231,7 +244,12 @@ fn memory_that_became_free_is_tried_at_once_but_not_within_a_second() {
 #[test]
 fn a_load_asked_for_while_unloading_follows_it() {
     let t = Instant::now();
-    let mut life = Lifecycle { policy: policy(), phase: Phase::Ready { leases: 1, idle_since: t }, since: t };
+    let mut life = Lifecycle {
+        policy: policy(),
+        phase: Phase::Ready { leases: 1, idle_since: t },
+        since: t,
+        expected: Expected::Nobody,
+    };
     life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(30 * SEC) }, t);
     life.step(Input::Demanded(Demand::Request), t);
     assert_eq!(life.step(Input::Released, t), [Effect::Free]);
@@ -241,4 +259,24 @@ fn a_load_asked_for_while_unloading_follows_it() {
         [Effect::Tell(News::Unloaded(UnloadReason::Request)), Effect::Tell(News::Loading), Effect::Load]
     );
     assert_eq!(*life.phase(), Phase::Loading);
+}
+
+#[test]
+fn a_client_that_was_turned_away_finds_the_model_however_short_the_idle_time() {
+    let t = Instant::now();
+    let at_once = Policy { idle_timeout: Some(Duration::ZERO), ..policy() };
+    let mut life = Lifecycle::new(at_once, t);
+    life.step(Input::Demanded(Demand::NewJob), t);
+    life.step(Input::Loaded, t);
+    assert_eq!(life.step(Input::Tick { free_bytes: None }, t + 9 * SEC), []);
+    assert_eq!(life.step(Input::Acquire, t + 9 * SEC), [Effect::Grant]);
+    assert!(life.step(Input::Released, t + 10 * SEC).contains(&Effect::Free), "then it goes at once");
+}
+
+#[test]
+fn a_hold_of_any_length_is_no_overflow() {
+    let t = Instant::now();
+    let mut life = Lifecycle::new(policy(), t);
+    life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(Duration::MAX) }, t);
+    assert!(matches!(life.phase(), Phase::Unloaded { held_until: Some(until) } if *until > t));
 }

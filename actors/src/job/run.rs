@@ -181,7 +181,7 @@ impl Run {
             .await
             .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
             .map_err(|error| self.bad_audio(&error))?;
-        let progress = Progress::new(0, chunk_number(plan.chunks.len()), 0.0, plan.duration_secs(), None);
+        let progress = self.progress(&plan, 0);
         let (store, fence) = (self.deps.store.clone(), self.fence());
         persist(&self.control, || store.planned(fence, &plan, progress)).await?;
         // What the plan says counts; an answer to anything else is not waited for.

@@ -58,6 +58,7 @@ pub struct ModelActor {
     facts: ModelFacts,
     load_time: LoadTime,
     load_took: Duration,
+    unloads: u64,
     status: watch::Sender<ModelStatus>,
 }
 
@@ -79,6 +80,7 @@ impl ModelActor {
             facts,
             load_time: LoadTime::default(),
             load_took: Duration::ZERO,
+            unloads: 0,
             status,
         }
     }
@@ -93,6 +95,7 @@ impl ModelActor {
             idle_timeout: parts.policy.idle_timeout,
             unloads_at: None,
             load_time: LoadTime::default(),
+            unloads: 0,
         }
     }
 
@@ -108,6 +111,8 @@ impl ModelActor {
         let mut granted = Granted::No;
         while let Some(input) = inputs.pop_front() {
             let effects = self.life.step(input, Instant::now());
+            self.unloads +=
+                effects.iter().filter(|e| matches!(e, Effect::Tell(News::Unloaded(_)))).count() as u64;
             self.publish();
             if let Some(seen) = seen.take() {
                 // Nobody listens any more: nothing to tell.
@@ -129,15 +134,20 @@ impl ModelActor {
         granted
     }
 
-    fn publish(&self) {
-        let status = ModelStatus {
+    fn snapshot(&self) -> ModelStatus {
+        ModelStatus {
             phase: self.life.phase().clone(),
             since: self.life.since(),
             facts: self.facts.clone(),
             idle_timeout: self.parts.policy.idle_timeout,
             unloads_at: self.life.unloads_at(),
             load_time: self.load_time,
-        };
+            unloads: self.unloads,
+        }
+    }
+
+    fn publish(&self) {
+        let status = self.snapshot();
         self.status.send_if_modified(|shown| {
             let changed = *shown != status;
             *shown = status;
@@ -282,10 +292,11 @@ impl Handler<Released> for ModelActor {
 }
 
 impl Handler<Unload> for ModelActor {
-    type Result = ();
+    type Result = MessageResult<Unload>;
 
-    fn handle(&mut self, msg: Unload, ctx: &mut Self::Context) {
+    fn handle(&mut self, msg: Unload, ctx: &mut Self::Context) -> Self::Result {
         self.drive(Input::Unload { reason: msg.reason, hold: msg.hold }, None, ctx);
+        MessageResult(self.snapshot())
     }
 }
 

@@ -97,15 +97,24 @@ impl ModelHandle {
     pub async fn unload(&self, reason: UnloadReason, hold: Option<Duration>) -> Result<ModelStatus, Gone> {
         // Interrupt first, then queue the command: the mailbox keeps the order, the epoch the speed.
         self.epoch.interrupt();
-        self.addr.send(Unload { reason, hold }).await.map_err(|_| Gone)?;
-        Ok(self.status())
+        self.addr.send(Unload { reason, hold }).await.map_err(|_| Gone)
     }
 
-    /// Waits until no memory of the model is left.
-    pub async fn unloaded(&self) -> Result<ModelStatus, Gone> {
+    /// Asks for the memory back, and waits until none of it is left; the model may have been asked for
+    /// again by then.
+    pub async fn unload_and_wait(
+        &self,
+        reason: UnloadReason,
+        hold: Option<Duration>,
+    ) -> Result<ModelStatus, Gone> {
+        let before = self.status().unloads;
+        let heard = self.unload(reason, hold).await?;
+        if heard.state() == State::Unloaded {
+            return Ok(heard);
+        }
         let mut status = self.status.clone();
-        let gone = status.wait_for(|s| s.state() == State::Unloaded).await.map_err(|_| Gone)?;
-        Ok(gone.clone())
+        let freed = status.wait_for(|s| s.unloads > before || s.state() == State::Unloaded);
+        Ok(freed.await.map_err(|_| Gone)?.clone())
     }
 
     pub async fn acquire(&self) -> Result<Lease, NotReady> {

@@ -6,6 +6,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::lease::Lease;
+use super::status::ModelStatus;
 use crate::domain::event::UnloadReason;
 use crate::domain::lifecycle::Demand;
 
@@ -35,8 +36,9 @@ pub struct Released {
     pub generation: u64,
 }
 
+/// Answered with the status of the moment at which it was heard.
 #[derive(Message)]
-#[rtype(result = "()")]
+#[rtype(result = "ModelStatus")]
 pub struct Unload {
     pub reason: UnloadReason,
     pub hold: Option<Duration>,

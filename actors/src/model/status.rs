@@ -53,6 +53,8 @@ pub struct ModelStatus {
     /// When the idle model will go.
     pub unloads_at: Option<Instant>,
     pub load_time: LoadTime,
+    /// How often all memory of the model was given back.
+    pub unloads: u64,
 }
 
 impl ModelStatus {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{CancelToken, ChunkWork, EngineFault, LoadFailure, LoadedModel, ModelFacts};
@@ -24,6 +24,11 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long a process may take to end by itself once its stdin is closed. It does so at once unless
 /// it is stopped.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long the engine may go on with a chunk that was cancelled: a graph of a large model on few cores
+/// takes seconds. After that its process is killed, which costs a load.
+const CANCEL_GRACE: Duration = Duration::from_secs(10);
+/// A process that says nothing of a chunk for this long hangs.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 /// A running engine process. Dropping it ends the process too.
 pub(super) struct Client {
@@ -186,8 +191,8 @@ impl Client {
         let Some(reader) = reader.take() else { return };
         self.link.stop_answering(Over::Asked);
         self.link.close_stdin();
-        let deadline = std::time::Instant::now() + grace;
-        while !reader.is_finished() && std::time::Instant::now() < deadline {
+        let deadline = Instant::now() + grace;
+        while !reader.is_finished() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }
         if !reader.is_finished() {
@@ -224,23 +229,34 @@ impl LoadedModel for Client {
             return Err(EngineFault::Cancelled);
         }
         let (id, replies) = self.link.register()?;
-        if self.link.send(&ToWorker::Transcribe { id, work: Work::from(work) }).is_err() {
-            debug!(engine.pid = self.link.pid, "the engine takes no more work");
-        }
-        // From here on the reader answers, whatever becomes of the process.
-        let mut told = false;
-        loop {
-            match replies.recv_timeout(POLL) {
-                Ok(Reply::Progress(fraction)) => progress(fraction),
-                Ok(Reply::Done(result)) => return result,
-                Err(RecvTimeoutError::Disconnected) => return Err(self.link.fault()),
-                Err(RecvTimeoutError::Timeout) => {}
+        // A process that hangs reads nothing: writing to it may block for as long as it lives, which is
+        // why this thread only waits, and sees to it that the process does not outlive its welcome.
+        thread::scope(|writers| {
+            writers.spawn(|| self.link.tell(&ToWorker::Transcribe { id, work: Work::from(work) }));
+            let mut heard = Instant::now();
+            let mut told = None;
+            loop {
+                match replies.recv_timeout(POLL) {
+                    Ok(Reply::Progress(fraction)) => {
+                        heard = Instant::now();
+                        progress(fraction);
+                    }
+                    Ok(Reply::Done(result)) => return result,
+                    Err(RecvTimeoutError::Disconnected) => return Err(self.link.fault()),
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
+                if told.is_none() && cancel.is_cancelled() {
+                    told = Some(Instant::now());
+                    writers.spawn(|| self.link.tell(&ToWorker::Cancel { id }));
+                }
+                if heard.elapsed() > LONGEST_SILENCE || told.is_some_and(|at| at.elapsed() > CANCEL_GRACE) {
+                    warn!(engine.pid = self.link.pid, "the engine does not answer: its process is killed");
+                    // The reader notices, and ends this wait.
+                    self.link.kill();
+                    (heard, told) = (Instant::now(), Some(Instant::now()));
+                }
             }
-            if !told && cancel.is_cancelled() {
-                told = true;
-                drop(self.link.send(&ToWorker::Cancel { id }));
-            }
-        }
+        })
     }
 
     fn unload(&self) {
@@ -277,6 +293,17 @@ impl Link {
         match stdin.as_mut() {
             Some(stdin) => protocol::send(stdin, message),
             None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Sends what will be missed if it does not arrive: then the process is at its end, and the reader
+    /// tells everyone.
+    ///
+    /// # Blocking
+    /// While the pipe is full.
+    fn tell(&self, message: &ToWorker) {
+        if self.send(message).is_err() {
+            debug!(engine.pid = self.pid, "the engine listens no more");
         }
     }
 
@@ -350,12 +377,12 @@ impl Link {
 
     /// Its own end counts, if it is about to come to one.
     fn reap(&self) -> Option<std::process::ExitStatus> {
-        let deadline = std::time::Instant::now() + GRACE;
+        let deadline = Instant::now() + GRACE;
         loop {
             let ended = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
             match ended {
                 Ok(Some(status)) => return Some(status),
-                Ok(None) if std::time::Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
                 Ok(None) | Err(_) => return self.kill(),
             }
         }
