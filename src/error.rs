@@ -96,7 +96,7 @@ pub enum AppError {
     #[error("metadata must be a JSON object: {0}")]
     InvalidMetadata(String),
     #[error("{message}")]
-    InvalidQuery { param: Option<&'static str>, message: String },
+    InvalidQuery { param: Option<String>, message: String },
     #[error("{0}")]
     NoAudio(String),
     #[error("{0}")]
@@ -132,6 +132,11 @@ impl AppError {
         let retry_after = model.retry_after(Instant::now());
         let next_retry_at = model.shortage().map(|shortage| clock.wall(shortage.next_retry_at));
         Self::ModelNotReady { model: Box::new(model), retry_after, next_retry_at }
+    }
+
+    /// A query parameter or a header that cannot be used.
+    pub fn invalid_query(param: &str, message: impl ToString) -> Self {
+        Self::InvalidQuery { param: Some(param.to_owned()), message: message.to_string() }
     }
 
     /// A webhook's URL that was refused, in the part of the request that `param` names.
@@ -187,7 +192,7 @@ impl AppError {
         match self {
             Self::UnknownOption { name, .. } => Some(name),
             Self::InvalidOption { name, .. } => Some(name),
-            Self::InvalidQuery { param, .. } => *param,
+            Self::InvalidQuery { param, .. } => param.as_deref(),
             Self::MissingFile | Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => {
                 Some("file")
             }

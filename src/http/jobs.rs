@@ -11,7 +11,7 @@ use serde_json::json;
 use tracing::{Instrument, warn};
 
 use super::job_view::{JobView, transcript_of};
-use super::query::job_id;
+use super::query::{Query, flag, job_id};
 use super::service::Service;
 use super::submission::receive;
 use crate::error::AppError;
@@ -20,7 +20,7 @@ use crate::transcript::{Format, render};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Submission {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     queue: bool,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Submission {
 pub(super) async fn submit(
     service: web::Data<Service>,
     request: HttpRequest,
-    query: web::Query<Submission>,
+    Query(query): Query<Submission>,
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     admit(&service, query.queue || prefers_async(&request))?;
@@ -75,8 +75,7 @@ pub(super) struct Listing {
 
 impl Listing {
     fn query(&self) -> Result<JobQuery, AppError> {
-        let bad =
-            |param, message: &str| AppError::InvalidQuery { param: Some(param), message: message.into() };
+        let bad = |param, message: &str| AppError::invalid_query(param, message);
         let status = match &self.status {
             None => None,
             Some(name) => Some(Status::from_name(name).ok_or_else(|| {
@@ -96,7 +95,7 @@ impl Listing {
 
 pub(super) async fn list(
     service: web::Data<Service>,
-    listing: web::Query<Listing>,
+    Query(listing): Query<Listing>,
 ) -> Result<impl Responder, AppError> {
     let query = listing.query()?;
     let jobs = service.jobs.store().jobs(JobQuery { limit: query.limit + 1, ..query.clone() }).await?;
@@ -137,20 +136,18 @@ pub(super) async fn cancel(
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     format: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     partial: bool,
 }
 
 pub(super) async fn transcript(
     service: web::Data<Service>,
     id: web::Path<String>,
-    wanted: web::Query<Wanted>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse, AppError> {
     let format: Format = match &wanted.format {
         None => Format::Json,
-        Some(name) => name
-            .parse()
-            .map_err(|error| AppError::InvalidQuery { param: Some("format"), message: format!("{error}") })?,
+        Some(name) => name.parse().map_err(|error| AppError::invalid_query("format", error))?,
     };
     let job = find(&service, job_id(&id)?).await?;
     let status = job.status.name();

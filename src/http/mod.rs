@@ -75,11 +75,7 @@ fn only(allow: &'static str) -> Route {
 
 /// The same errors for what actix-web refuses by itself, before a handler sees it.
 pub fn extractors(config: &mut web::ServiceConfig) {
-    config
-        .app_data(web::QueryConfig::default().error_handler(|error, _| {
-            AppError::InvalidQuery { param: None, message: error.to_string() }.into()
-        }))
-        .app_data(web::JsonConfig::default().error_handler(|error, _| {
-            AppError::InvalidBody(format!("the body is not the JSON that was expected: {error}")).into()
-        }));
+    config.app_data(web::JsonConfig::default().error_handler(|error, _| {
+        AppError::InvalidBody(format!("the body is not the JSON that was expected: {error}")).into()
+    }));
 }

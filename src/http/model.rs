@@ -6,7 +6,7 @@ use actors::domain::event::UnloadReason;
 use actors::model::{ModelStatus, State};
 
 use super::model_view::status_json;
-use super::query::Patience;
+use super::query::{Patience, Query};
 use super::service::Service;
 use crate::error::AppError;
 
@@ -17,7 +17,7 @@ pub(super) async fn status(service: web::Data<Service>) -> impl Responder {
 /// 200 when it is ready, 202 while that is under way; with `?wait=true` 422 once it cannot be.
 pub(super) async fn load(
     service: web::Data<Service>,
-    patience: web::Query<Patience>,
+    Query(patience): Query<Patience>,
 ) -> Result<HttpResponse, AppError> {
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
@@ -36,7 +36,7 @@ pub(super) async fn load(
 /// 200 when it is unloaded, 202 while a chunk is still running.
 pub(super) async fn unload(
     service: web::Data<Service>,
-    patience: web::Query<Patience>,
+    Query(patience): Query<Patience>,
 ) -> Result<HttpResponse, AppError> {
     let hold = patience.hold()?.unwrap_or(service.limits.unload_hold);
     if patience.wait {

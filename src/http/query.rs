@@ -1,18 +1,48 @@
 //! Query parameters and headers that mean something to several routes.
 
+use std::future::{Ready, ready};
 use std::time::Duration;
 
-use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
 use actors::domain::job::JobId;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error};
+use url::form_urlencoded;
 
 use crate::error::AppError;
+
+/// The parameters of a query. What is wrong with one is told with its name.
+pub(super) struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = AppError;
+    type Future = Ready<Result<Self, AppError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let pairs = form_urlencoded::parse(request.query_string().as_bytes());
+        let read = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
+        ready(read.map(Query).map_err(|error| {
+            let name = error.path().to_string();
+            AppError::invalid_query(&name, format!("{name}: {}", error.inner()))
+        }))
+    }
+}
+
+/// `true` or `false`, `1` or `0`.
+pub(super) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    match String::deserialize(value)?.as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(D::Error::custom("must be true or false")),
+    }
+}
 
 /// `?wait=true`, `?hold_secs=`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Patience {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub wait: bool,
     pub hold_secs: Option<u64>,
 }
@@ -24,7 +54,7 @@ impl Patience {
     pub(super) fn hold(&self) -> Result<Option<Duration>, AppError> {
         if self.hold_secs.is_some_and(|secs| secs > LONGEST_HOLD_SECS) {
             let message = format!("hold_secs must be from 0 to {LONGEST_HOLD_SECS}");
-            return Err(AppError::InvalidQuery { param: Some("hold_secs"), message });
+            return Err(AppError::invalid_query("hold_secs", message));
         }
         Ok(self.hold_secs.map(Duration::from_secs))
     }
@@ -42,8 +72,8 @@ pub(super) fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, AppErr
         return Ok(None);
     }
     let number = header.to_str().ok().and_then(|text| text.trim().parse().ok());
-    number.map(Some).ok_or_else(|| AppError::InvalidQuery {
-        param: Some("Last-Event-ID"),
-        message: "Last-Event-ID must be a decimal number, the id of an event of this stream".into(),
+    number.map(Some).ok_or_else(|| {
+        let message = "Last-Event-ID must be a decimal number, the id of an event of this stream";
+        AppError::invalid_query("Last-Event-ID", message)
     })
 }

@@ -74,6 +74,7 @@ fn bodies_that_are_no_forms_and_paths_that_are_not_there_get_the_same_error_shap
     assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_body"));
     let answer = service.post("/jobs?queue=perhaps");
     assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_query"));
+    assert_eq!(answer.json()["error"]["param"], "queue");
     let answer = service.get("/nowhere");
     assert_eq!((answer.status, answer.error().as_str()), (404, "route_not_found"));
     let answer = service.post("/model/status");
