@@ -27,7 +27,7 @@ use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextPar
 
 use service::Service;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 const HOUR_SECS: usize = 3600;
 
 fn main() {
@@ -63,17 +63,24 @@ fn overhead(model: &Path) {
     service.load();
     let mut whole = vec![];
     let mut running = vec![];
+    let mut cpu = vec![];
     for round in 0..=ROUNDS {
+        let begun = cpu_secs(std::process::id());
         let (bare_secs, bare_text) = timed(|| bare.transcribe(&chunks));
+        let bare_cpu = cpu_secs(std::process::id()) - begun;
+        let engine = service.children()[0];
+        let begun = cpu_secs(engine);
         let (whole_secs, job) = timed(|| service.finished(&service.queue("long.ogg", &[("language", "en")])));
         assert_eq!(job["result"]["text"], bare_text.as_str(), "both say the same");
         if round > 0 {
             whole.push(whole_secs / bare_secs);
+            cpu.push((cpu_secs(engine) - begun) / bare_cpu);
             running.push(between(&job, "started_at", "finished_at") / bare_secs);
         }
         println!("  round {round}: bare {bare_secs:.3} s, upload to end {whole_secs:.3} s");
     }
     println!("job started to finished / bare engine: {}", spread(&mut running));
+    println!("processor time, engine's process / bare engine: {}", spread(&mut cpu));
     println!("upload begun to result read / bare engine: {}", spread(&mut whole));
 }
 
@@ -235,6 +242,14 @@ fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
 fn between(job: &Value, from: &str, to: &str) -> f64 {
     let at = |key: &str| job[key].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     at(to).duration_since(at(from)).as_secs_f64()
+}
+
+/// Processor time that a process has used, in hundredths of a second.
+fn cpu_secs(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = |index: usize| fields[index].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 fn resident(pid: u32) -> u64 {

@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("settings", &["telemetry"]),
     ("http", &["error", "transcript", "webhook", "wire_time"]),
     ("compose", &["audio", "engine", "settings", "webhook"]),
-    ("app", &["audio", "compose", "http", "memory", "settings", "store", "webhook"]),
+    ("app", &["audio", "compose", "engine", "http", "memory", "settings", "store", "webhook"]),
     (
         "cli",
         &["app", "audio", "compose", "engine", "models", "settings", "telemetry", "transcript", "webhook"],

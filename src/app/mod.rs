@@ -41,6 +41,7 @@ const LAST_ANSWERS_SECS: u64 = 5;
 /// # Blocking
 /// For the life of the service.
 pub fn serve(effective: Effective) -> Result<(), StartError> {
+    crate::engine::share_one_heap();
     for key in effective.without_effect() {
         warn!(key, "this setting has no effect yet");
     }

@@ -33,6 +33,12 @@ pub use worker::run_worker;
 
 use model_file::ChecksumError;
 
+/// Keeps what this process frees in a heap that can be given back when the model goes. For the start
+/// of the service: an unloaded one should be small again.
+pub fn share_one_heap() {
+    whisper::share_one_heap();
+}
+
 /// Which model to load and how to run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EngineConfig {

@@ -17,7 +17,7 @@ use super::segments::{RawSegment, RawToken, Reading, assemble};
 use super::starts::Marks;
 use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name, memory};
 
-pub(super) use raw::{echo_trouble_to_stderr, exit_now, give_back_freed_memory};
+pub(super) use raw::{echo_trouble_to_stderr, exit_now, give_back_freed_memory, share_one_heap};
 
 /// A loaded model that several threads may use at once, each call on a fresh state: the same work
 /// gives the same transcript.

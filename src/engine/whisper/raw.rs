@@ -262,6 +262,16 @@ pub(in crate::engine) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// From now on all threads of this process share one heap, which [`give_back_freed_memory`] can give
+/// back; what other heaps hold at their ends it cannot. For the start, before there are threads.
+pub(in crate::engine) fn share_one_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: takes no pointer; sets a number in glibc's allocator.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
 /// Gives memory that was freed back to the system, where the allocator would keep it.
 ///
 /// # Blocking
