@@ -70,7 +70,7 @@ const LATENESS: usize = 6;
 const SMOOTHING: usize = 5;
 
 /// The chunks of a recording of `samples` samples whose frames are speech with the probabilities
-/// `activity` (0 to 255, one for each [`FRAME`] samples).
+/// `activity` (0 to 255, one for each `FRAME` samples).
 ///
 /// Chunks are in order, do not overlap, are at most [`PlanSettings::most`] long, and hold every frame
 /// of speech that is neither a click nor noise. Without speech there are none.
