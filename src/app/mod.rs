@@ -5,6 +5,7 @@ mod start_error;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ use crate::http::{self, Limits, Service};
 use crate::memory::SystemMemory;
 use crate::settings::{Effective, Settings};
 use crate::store::{FileBlobs, SqliteStore};
-use crate::webhook::{AddressRules, HttpWebhooks};
+use crate::webhook::{AddressRules, HttpWebhooks, WebhookConfig};
 
 /// Threads that serve requests. They only forward messages and stream bytes.
 const HTTP_THREADS: usize = 2;
@@ -51,12 +52,12 @@ pub fn serve(effective: Effective) -> Result<(), StartError> {
 async fn run(settings: Settings) -> Result<(), StartError> {
     // First what may refuse the start: nothing is running yet.
     let listener = listen(&settings)?;
-    let transport = compose::webhooks(&settings);
-    HttpWebhooks::new(transport.clone())?;
+    let webhooks = compose::webhooks(&settings);
+    webhooks.check()?;
     let store = Arc::new(SqliteStore::open(&settings.storage.dir).await?);
     let blob_dir = settings.storage.dir.join("blobs");
     let blobs = Arc::new(FileBlobs::open(&blob_dir)?);
-    let service = start_actors(&settings, store.clone(), blobs, transport).await?;
+    let service = start_actors(&settings, store.clone(), blobs, &blob_dir, webhooks).await?;
     let (server, address) = start_server(service.clone(), listener)?;
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
@@ -82,14 +83,15 @@ async fn start_actors(
     settings: &Settings,
     store: Arc<SqliteStore>,
     blobs: Arc<FileBlobs>,
-    webhooks: crate::webhook::WebhookConfig,
+    blob_dir: &Path,
+    webhooks: WebhookConfig,
 ) -> Result<Arc<Service>, StartError> {
     let clock = Clock::start();
     let requeued = JobHandle::recover(store.as_ref()).await?;
     let swept = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
     info!(requeued, swept, storage.dir = %settings.storage.dir.display(), "storage opened");
     let memory = Arc::new(SystemMemory);
-    let recordings = Arc::new(AudioFiles::new(settings.storage.dir.join("blobs"), compose::audio(settings)));
+    let recordings = Arc::new(AudioFiles::new(blob_dir.to_owned(), compose::audio(settings)));
     let webhook_rules = AddressRules { allow_private: webhooks.allow_private };
     let notifier = NotifierHandle::start(store.clone(), clock, move || transport(webhooks));
     let parts = ModelParts {
@@ -126,11 +128,11 @@ async fn start_actors(
     }))
 }
 
-/// Made a second time, on the notifier's own thread: the client in it cannot change threads.
-fn transport(webhooks: crate::webhook::WebhookConfig) -> Box<dyn WebhookTransport> {
+/// Made on the notifier's own thread: the client in it cannot change threads.
+fn transport(webhooks: WebhookConfig) -> Box<dyn WebhookTransport> {
     match HttpWebhooks::new(webhooks) {
         Ok(transport) => Box::new(transport),
-        // It was made once already, from the same settings.
+        // The same settings were checked before anything was started.
         Err(error) => unreachable!("webhook settings that were good before: {error}"),
     }
 }

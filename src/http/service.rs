@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actors::clock::Clock;
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, MemoryProbe, Recordings};
-use std::time::Duration;
 
 use crate::webhook::AddressRules;
 

@@ -41,6 +41,13 @@ pub struct WebhookConfig {
     pub timeout: Duration,
 }
 
+impl WebhookConfig {
+    /// Whether [`HttpWebhooks::new`] takes it, without making one.
+    pub fn check(&self) -> Result<(), BadSecret> {
+        self.secret.as_deref().map(signer).transpose().map(drop)
+    }
+}
+
 impl Default for WebhookConfig {
     fn default() -> Self {
         Self { secret: None, allow_private: false, timeout: Duration::from_secs(15) }

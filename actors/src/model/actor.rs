@@ -68,7 +68,7 @@ impl Actor for ModelActor {
 
 impl ModelActor {
     pub(super) fn new(parts: ModelParts, epoch: LoadEpoch, status: watch::Sender<ModelStatus>) -> Self {
-        let facts = parts.engine.describe();
+        let facts = status.borrow().facts.clone();
         let life = Lifecycle::new(parts.policy, Instant::now());
         Self {
             parts,
