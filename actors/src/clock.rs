@@ -1,32 +1,47 @@
-//! Turns moments of this process into moments on the wall.
+//! The one clock of the actors, and what its moments are on the wall.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::time::Timestamp;
 
-/// One reading of both clocks, so that the same `Instant` is always shown as the same time of day.
-#[derive(Debug, Clone, Copy)]
+/// Reads the time of day once, so that the same `Instant` is always shown as the same time of day.
+/// Clones are the same clock.
+#[derive(Debug, Clone)]
 pub struct Clock {
-    instant: Instant,
+    started: Instant,
     wall_ms: i64,
+    /// Milliseconds that it was [set ahead](Self::step).
+    ahead: Arc<AtomicU64>,
 }
 
 impl Clock {
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { instant: Instant::now(), wall_ms: i64::try_from(wall.as_millis()).unwrap_or(i64::MAX) }
+        let wall_ms = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
+        Self { started: Instant::now(), wall_ms, ahead: Arc::default() }
     }
 
-    /// The wall-clock time of a moment, past or to come.
+    pub fn now(&self) -> Instant {
+        Instant::now() + Duration::from_millis(self.ahead.load(Ordering::SeqCst))
+    }
+
+    /// Sets the clock ahead: hours pass at once, for tests of what takes hours.
+    pub fn step(&self, by: Duration) {
+        self.ahead.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    /// The time of day of a moment, past or to come.
     pub fn wall(&self, moment: Instant) -> Timestamp {
-        let ms = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-        match moment.checked_duration_since(self.instant) {
+        let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        match moment.checked_duration_since(self.started) {
             Some(after) => Timestamp(self.wall_ms.saturating_add(ms(after))),
-            None => Timestamp(self.wall_ms.saturating_sub(ms(self.instant - moment))),
+            None => Timestamp(self.wall_ms.saturating_sub(ms(self.started - moment))),
         }
     }
 
-    pub fn now(&self) -> Timestamp {
-        self.wall(Instant::now())
+    pub fn wall_now(&self) -> Timestamp {
+        self.wall(self.now())
     }
 }

@@ -75,8 +75,17 @@ pub struct ModelFacts {
     pub bytes: Option<u64>,
     pub multilingual: Option<bool>,
     pub device: Device,
-    /// The engine's process, when it has one of its own and is running.
-    pub process: Option<u32>,
+    /// While the model is loaded.
+    pub holder: Option<Holder>,
+}
+
+/// The process that has the model in its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub process: u32,
+    /// What that process had of the machine's memory before the load: 0 for one that lives for the model
+    /// alone, whose own few megabytes go with it.
+    pub before_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,16 +153,19 @@ impl CancelToken {
 
 /// Reads the memory of the device that the model runs on.
 pub trait MemoryProbe: Send + Sync + 'static {
-    /// Takes well under 1 ms. `process` is the engine's, if it is running.
-    fn read(&self, process: Option<u32>) -> MemoryReading;
+    /// Takes well under 1 ms. `holder` is who has the model, or had it last.
+    fn read(&self, holder: Option<Holder>) -> MemoryReading;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryReading {
     pub total_bytes: u64,
+    /// What the engine may still take: no more than its own limit leaves it.
     pub free_bytes: u64,
-    /// 0 when no model is loaded.
+    /// 0 without a holder, and when nothing of it is left.
     pub used_by_model_bytes: u64,
+    /// The most that it ever was, as far as the device tells; at least what it is now.
+    pub peak_by_model_bytes: u64,
 }
 
 // ---- recordings ---------------------------------------------------------------------------------

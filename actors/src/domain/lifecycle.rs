@@ -7,16 +7,19 @@
 use std::time::{Duration, Instant};
 
 use super::event::UnloadReason;
+use super::stay::Stay;
 
 /// What the settings say of the model's life.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// How long the model stays without work; `None`: for ever.
-    pub idle_timeout: Option<Duration>,
+    /// How long the model stays without work, unless someone who used it said otherwise.
+    pub idle_timeout: Stay,
     /// Time between two tries while the GPU is full.
     pub poll_interval: Duration,
     /// How long queued jobs leave the model alone after someone asked for its memory.
     pub unload_hold: Duration,
+    /// An idle model goes when less memory than this is free; `None`: it stays.
+    pub yield_below_free_bytes: Option<u64>,
 }
 
 /// A free-memory reading never starts a try sooner than this after the last one.
@@ -99,8 +102,12 @@ pub enum Demand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     Demanded(Demand),
+    /// Someone who uses the model says how long it is to stay after that: until it is unloaded or
+    /// someone else says otherwise.
+    KeepAlive(Stay),
     Loaded,
-    LoadGivenUp,
+    /// Whoever interrupted the load gave this reason.
+    LoadGivenUp(UnloadReason),
     LoadFailed(Failure),
     /// At a load, or inside a job.
     RanOutOfMemory {
@@ -116,7 +123,7 @@ pub enum Input {
     Freed,
     /// The engine's process ended by itself.
     EngineDied,
-    /// Time passed. `free_bytes` is read while the model waits for memory.
+    /// Time passed. `free_bytes` is read while the model waits for memory, or may have to yield it.
     Tick {
         free_bytes: Option<u64>,
     },
@@ -150,6 +157,8 @@ pub struct Lifecycle {
     phase: Phase,
     since: Instant,
     expected: Expected,
+    /// What was asked for instead of the policy's idle time.
+    keep_alive: Option<Stay>,
 }
 
 /// Whether someone was turned away and told to come back when the model is loaded.
@@ -161,7 +170,13 @@ enum Expected {
 
 impl Lifecycle {
     pub fn new(policy: Policy, now: Instant) -> Self {
-        Self { policy, phase: Phase::Unloaded { held_until: None }, since: now, expected: Expected::Nobody }
+        Self {
+            policy,
+            phase: Phase::Unloaded { held_until: None },
+            since: now,
+            expected: Expected::Nobody,
+            keep_alive: None,
+        }
     }
 
     pub fn phase(&self) -> &Phase {
@@ -178,19 +193,21 @@ impl Lifecycle {
     }
 
     /// A client that was told to come back finds the model there, however short the idle time is.
-    fn idle_timeout(&self) -> Option<Duration> {
+    fn idle_timeout(&self) -> Stay {
+        let asked_for = self.keep_alive.unwrap_or(self.policy.idle_timeout);
         match self.expected {
-            Expected::Nobody => self.policy.idle_timeout,
-            Expected::Client => self.policy.idle_timeout.map(|after| after.max(COME_BACK_WITHIN)),
+            Expected::Nobody => asked_for,
+            Expected::Client => asked_for.at_least(COME_BACK_WITHIN),
         }
     }
 
     /// When an idle model will go, if it is idle and goes at all.
     pub fn unloads_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Ready { leases: 0, idle_since } => {
-                self.idle_timeout().and_then(|after| idle_since.checked_add(after))
-            }
+            Phase::Ready { leases: 0, idle_since } => match self.idle_timeout() {
+                Stay::For(time) => Some(later(idle_since, time)),
+                Stay::Forever => None,
+            },
             Phase::Ready { .. }
             | Phase::Unloaded { .. }
             | Phase::Loading
@@ -204,9 +221,10 @@ impl Lifecycle {
         match input {
             Input::Demanded(Demand::NewJob) => self.expected = Expected::Client,
             Input::Acquire => self.expected = Expected::Nobody,
+            Input::KeepAlive(stay) => self.keep_alive = Some(stay),
             Input::Demanded(Demand::Queue | Demand::Request)
             | Input::Loaded
-            | Input::LoadGivenUp
+            | Input::LoadGivenUp(_)
             | Input::LoadFailed(_)
             | Input::RanOutOfMemory { .. }
             | Input::Released
@@ -228,6 +246,9 @@ impl Lifecycle {
         self.phase = next;
         if std::mem::discriminant(&self.phase) != before {
             self.since = now;
+            if matches!(self.phase, Phase::Unloaded { .. } | Phase::Unloading(_)) {
+                self.keep_alive = None;
+            }
         }
         effects
     }
@@ -241,8 +262,9 @@ impl Lifecycle {
             Input::Unload { hold, .. } => (Phase::Unloaded { held_until: until(hold, now) }, vec![]),
             Input::Acquire => (stay, vec![Effect::Refuse]),
             Input::Tick { .. }
+            | Input::KeepAlive(_)
             | Input::Loaded
-            | Input::LoadGivenUp
+            | Input::LoadGivenUp(_)
             | Input::LoadFailed(_)
             | Input::RanOutOfMemory { .. }
             | Input::Released
@@ -254,7 +276,7 @@ impl Lifecycle {
     fn loading(&self, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
         match input {
             Input::Loaded => self.become_ready(now),
-            Input::LoadGivenUp => self.given_up(now),
+            Input::LoadGivenUp(reason) => self.given_up(reason, now),
             Input::LoadFailed(failure) => fail(failure),
             Input::RanOutOfMemory { needed_bytes, free_bytes } => {
                 self.fall_short(needed_bytes, free_bytes, 1, now)
@@ -263,6 +285,7 @@ impl Lifecycle {
             // The load itself is interrupted by whoever asks for the unload, and answers `LoadGivenUp`.
             Input::Unload { .. }
             | Input::Demanded(_)
+            | Input::KeepAlive(_)
             | Input::Released
             | Input::Freed
             | Input::EngineDied
@@ -276,6 +299,9 @@ impl Lifecycle {
             Input::Acquire => (Phase::Ready { leases: leases + 1, idle_since }, vec![Effect::Grant]),
             Input::Released if leases <= 1 => self.go_if_idle(now, now),
             Input::Released => (Phase::Ready { leases: leases - 1, idle_since }, vec![]),
+            Input::Tick { free_bytes } if leases == 0 && self.must_yield(free_bytes, idle_since, now) => {
+                go(0, UnloadReason::Pressure, None)
+            }
             Input::Tick { .. } if leases == 0 => self.go_if_idle(idle_since, now),
             // Asking for the model by name is interest enough to start its idle time anew.
             Input::Demanded(Demand::Request) => (Phase::Ready { leases, idle_since: now }, vec![]),
@@ -291,8 +317,9 @@ impl Lifecycle {
             }
             Input::Tick { .. }
             | Input::Demanded(Demand::Queue | Demand::NewJob)
+            | Input::KeepAlive(_)
             | Input::Loaded
-            | Input::LoadGivenUp
+            | Input::LoadGivenUp(_)
             | Input::LoadFailed(_)
             | Input::Freed => (stay, vec![]),
         }
@@ -323,8 +350,9 @@ impl Lifecycle {
             }
             Input::Acquire => effects.push(Effect::Refuse),
             Input::Demanded(Demand::Queue)
+            | Input::KeepAlive(_)
             | Input::Loaded
-            | Input::LoadGivenUp
+            | Input::LoadGivenUp(_)
             | Input::LoadFailed(_)
             | Input::Tick { .. } => {}
         }
@@ -334,7 +362,7 @@ impl Lifecycle {
     fn waiting(&self, shortage: Shortage, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
         match (input, shortage.now) {
             (Input::Loaded, _) => self.become_ready(now),
-            (Input::LoadGivenUp, _) => self.given_up(now),
+            (Input::LoadGivenUp(reason), _) => self.given_up(reason, now),
             (Input::LoadFailed(failure), _) => fail(failure),
             (Input::RanOutOfMemory { needed_bytes, free_bytes }, _) => {
                 self.fall_short(needed_bytes, free_bytes, shortage.attempts.saturating_add(1), now)
@@ -349,7 +377,12 @@ impl Lifecycle {
             }
             (Input::Acquire, _) => (Phase::Waiting(shortage), vec![Effect::Refuse]),
             (
-                Input::Demanded(_) | Input::Tick { .. } | Input::Released | Input::Freed | Input::EngineDied,
+                Input::Demanded(_)
+                | Input::KeepAlive(_)
+                | Input::Tick { .. }
+                | Input::Released
+                | Input::Freed
+                | Input::EngineDied,
                 Trying::Yes | Trying::No,
             ) => (Phase::Waiting(shortage), vec![]),
         }
@@ -363,8 +396,9 @@ impl Lifecycle {
             }
             Input::Acquire => (Phase::Failed(failure), vec![Effect::Refuse]),
             Input::Demanded(Demand::Queue)
+            | Input::KeepAlive(_)
             | Input::Loaded
-            | Input::LoadGivenUp
+            | Input::LoadGivenUp(_)
             | Input::LoadFailed(_)
             | Input::RanOutOfMemory { .. }
             | Input::Released
@@ -378,9 +412,8 @@ impl Lifecycle {
         (Phase::Ready { leases: 0, idle_since: now }, vec![Effect::Tell(News::Ready)])
     }
 
-    /// Only a request for the memory gives a load up, so queued jobs stay away for a while.
-    fn given_up(&self, now: Instant) -> (Phase, Vec<Effect>) {
-        let reason = UnloadReason::Request;
+    /// Whoever interrupts a load wants its memory, so queued jobs stay away for a while.
+    fn given_up(&self, reason: UnloadReason, now: Instant) -> (Phase, Vec<Effect>) {
         (
             Phase::Unloaded { held_until: until(Some(self.policy.unload_hold), now) },
             vec![Effect::Tell(News::Unloading(reason)), Effect::Tell(News::Unloaded(reason))],
@@ -412,11 +445,20 @@ impl Lifecycle {
 
     fn go_if_idle(&self, idle_since: Instant, now: Instant) -> (Phase, Vec<Effect>) {
         match self.idle_timeout() {
-            Some(after) if now.saturating_duration_since(idle_since) >= after => {
+            Stay::For(time) if now.saturating_duration_since(idle_since) >= time => {
                 go(0, UnloadReason::Idle, None)
             }
-            Some(_) | None => (Phase::Ready { leases: 0, idle_since }, vec![]),
+            Stay::For(_) | Stay::Forever => (Phase::Ready { leases: 0, idle_since }, vec![]),
         }
+    }
+
+    /// Whether others need the memory more than a model without work. A client that was told to come
+    /// back finds it.
+    fn must_yield(&self, free_bytes: Option<u64>, idle_since: Instant, now: Instant) -> bool {
+        let least = self.policy.yield_below_free_bytes;
+        let short = free_bytes.zip(least).is_some_and(|(free, least)| free < least);
+        let idle = now.saturating_duration_since(idle_since);
+        short && (self.expected == Expected::Nobody || idle >= COME_BACK_WITHIN)
     }
 
     fn freed(&self, going: Unloading, now: Instant) -> (Phase, Vec<Effect>) {

@@ -3,7 +3,16 @@ use super::*;
 const SEC: Duration = Duration::from_secs(1);
 
 fn policy() -> Policy {
-    Policy { idle_timeout: Some(300 * SEC), poll_interval: 30 * SEC, unload_hold: 30 * SEC }
+    Policy {
+        idle_timeout: Stay::For(300 * SEC),
+        poll_interval: 30 * SEC,
+        unload_hold: 30 * SEC,
+        yield_below_free_bytes: Some(50),
+    }
+}
+
+fn life(policy: Policy, phase: Phase, since: Instant) -> Lifecycle {
+    Lifecycle { policy, phase, since, expected: Expected::Nobody, keep_alive: None }
 }
 
 fn shortage(t: Instant, now: Trying) -> Shortage {
@@ -41,7 +50,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("new job", Input::Demanded(Demand::NewJob)),
         ("request", Input::Demanded(Demand::Request)),
         ("loaded", Input::Loaded),
-        ("given up", Input::LoadGivenUp),
+        ("given up", Input::LoadGivenUp(UnloadReason::Request)),
         ("load failed", Input::LoadFailed(failure())),
         ("out of memory", Input::RanOutOfMemory { needed_bytes: 200, free_bytes: 20 }),
         ("acquire", Input::Acquire),
@@ -49,7 +58,9 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("unload", Input::Unload { reason: UnloadReason::Request, hold: Some(5 * SEC) }),
         ("freed", Input::Freed),
         ("engine died", Input::EngineDied),
+        ("keep alive", Input::KeepAlive(Stay::NOT_AT_ALL)),
         ("tick", Input::Tick { free_bytes: None }),
+        ("pressure", Input::Tick { free_bytes: Some(49) }),
     ]
 }
 
@@ -105,6 +116,7 @@ const ARROWS: &[(&str, &str, &str, &str)] = &[
     ("idle",     "unload",        "unloading(0)",     "!unloading free"),
     ("idle",     "engine died",   "unloaded",         "free !unloaded"),
     ("idle",     "out of memory", "waiting#1",        "free !waiting"),
+    ("idle",     "pressure",      "unloading(0)",     "!unloading free"),
     ("working",  "acquire",       "ready(2)",         "grant"),
     ("working",  "released",      "ready(0)",         ""),
     ("working",  "unload",        "unloading(1)",     "!unloading"),
@@ -144,7 +156,7 @@ fn every_pair_of_phase_and_input_leads_where_the_table_says() {
     for (phase_name, phase) in phases(t) {
         for (input_name, input) in inputs() {
             let mut life =
-                Lifecycle { policy: policy(), phase: phase.clone(), since: t, expected: Expected::Nobody };
+                life(policy(), phase.clone(), t);
             let effects = life.step(input, t + SEC / 2);
             let done = effects.iter().map(effect).collect::<Vec<_>>().join(" ");
             let arrow = ARROWS.iter().find(|row| (row.0, row.1) == (phase_name, input_name));
@@ -160,12 +172,7 @@ fn every_pair_of_phase_and_input_leads_where_the_table_says() {
 #[test]
 fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
     let t = Instant::now();
-    let mut life = Lifecycle {
-        policy: policy(),
-        phase: Phase::Ready { leases: 1, idle_since: t },
-        since: t,
-        expected: Expected::Nobody,
-    };
+    let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     let ended = t + 1000 * SEC;
     assert_eq!(life.step(Input::Tick { free_bytes: None }, ended), [], "work is no idle time");
     life.step(Input::Released, ended);
@@ -184,16 +191,10 @@ fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
 fn a_timeout_of_zero_goes_with_the_last_lease_and_none_never_goes() {
     let t = Instant::now();
     let ready = Phase::Ready { leases: 1, idle_since: t };
-    let at_once = Policy { idle_timeout: Some(Duration::ZERO), ..policy() };
-    let mut life = Lifecycle { policy: at_once, phase: ready.clone(), since: t, expected: Expected::Nobody };
-    assert!(life.step(Input::Released, t).contains(&Effect::Free));
+    let at_once = Policy { idle_timeout: Stay::NOT_AT_ALL, ..policy() };
+    assert!(life(at_once, ready.clone(), t).step(Input::Released, t).contains(&Effect::Free));
 
-    let mut life = Lifecycle {
-        policy: Policy { idle_timeout: None, ..policy() },
-        phase: ready,
-        since: t,
-        expected: Expected::Nobody,
-    };
+    let mut life = life(Policy { idle_timeout: Stay::Forever, ..policy() }, ready, t);
     life.step(Input::Released, t);
     assert_eq!(life.step(Input::Tick { free_bytes: None }, t + 1_000_000 * SEC), []);
     assert_eq!(life.unloads_at(), None);
@@ -214,7 +215,7 @@ fn a_hold_keeps_queued_jobs_away_until_it_has_passed() {
 fn waiting_tries_at_every_interval_without_limit_and_counts() {
     let t = Instant::now();
     let mut life =
-        Lifecycle { policy: policy(), phase: Phase::Loading, since: t, expected: Expected::Nobody };
+        life(policy(), Phase::Loading, t);
     let mut now = t;
     life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, now);
     for attempts in 2..200 {
@@ -234,7 +235,7 @@ fn waiting_tries_at_every_interval_without_limit_and_counts() {
 fn memory_that_became_free_is_tried_at_once_but_not_within_a_second() {
     let t = Instant::now();
     let mut life =
-        Lifecycle { policy: policy(), phase: Phase::Loading, since: t, expected: Expected::Nobody };
+        life(policy(), Phase::Loading, t);
     life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, t);
     assert_eq!(life.step(Input::Tick { free_bytes: Some(150) }, t + SEC / 2), []);
     assert_eq!(life.step(Input::Tick { free_bytes: Some(99) }, t + 2 * SEC), []);
@@ -244,12 +245,7 @@ fn memory_that_became_free_is_tried_at_once_but_not_within_a_second() {
 #[test]
 fn a_load_asked_for_while_unloading_follows_it() {
     let t = Instant::now();
-    let mut life = Lifecycle {
-        policy: policy(),
-        phase: Phase::Ready { leases: 1, idle_since: t },
-        since: t,
-        expected: Expected::Nobody,
-    };
+    let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(30 * SEC) }, t);
     life.step(Input::Demanded(Demand::Request), t);
     assert_eq!(life.step(Input::Released, t), [Effect::Free]);
@@ -264,7 +260,7 @@ fn a_load_asked_for_while_unloading_follows_it() {
 #[test]
 fn a_client_that_was_turned_away_finds_the_model_however_short_the_idle_time() {
     let t = Instant::now();
-    let at_once = Policy { idle_timeout: Some(Duration::ZERO), ..policy() };
+    let at_once = Policy { idle_timeout: Stay::NOT_AT_ALL, ..policy() };
     let mut life = Lifecycle::new(at_once, t);
     life.step(Input::Demanded(Demand::NewJob), t);
     life.step(Input::Loaded, t);
@@ -279,4 +275,60 @@ fn a_hold_of_any_length_is_no_overflow() {
     let mut life = Lifecycle::new(policy(), t);
     life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(Duration::MAX) }, t);
     assert!(matches!(life.phase(), Phase::Unloaded { held_until: Some(until) } if *until > t));
+}
+
+#[test]
+fn who_uses_the_model_says_how_long_it_stays_until_it_is_unloaded() {
+    let t = Instant::now();
+    let mut life = Lifecycle::new(policy(), t);
+    life.step(Input::KeepAlive(Stay::For(5 * SEC)), t);
+    life.step(Input::Demanded(Demand::Request), t);
+    life.step(Input::Loaded, t);
+    assert_eq!(life.unloads_at(), Some(t + 5 * SEC));
+    life.step(Input::Acquire, t);
+    life.step(Input::KeepAlive(Stay::Forever), t);
+    life.step(Input::Released, t + SEC);
+    assert_eq!(life.unloads_at(), None);
+    life.step(Input::KeepAlive(Stay::NOT_AT_ALL), t + SEC);
+    assert!(life.step(Input::Tick { free_bytes: None }, t + SEC).contains(&Effect::Free));
+    life.step(Input::Freed, t + SEC);
+    life.step(Input::Demanded(Demand::Request), t + 2 * SEC);
+    life.step(Input::Loaded, t + 2 * SEC);
+    assert_eq!(life.unloads_at(), Some(t + 302 * SEC), "the next load knows nothing of it");
+}
+
+#[test]
+fn a_load_that_follows_an_unload_keeps_what_was_asked_for_with_it() {
+    let t = Instant::now();
+    let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
+    life.step(Input::KeepAlive(Stay::Forever), t);
+    life.step(Input::Unload { reason: UnloadReason::Request, hold: None }, t);
+    life.step(Input::KeepAlive(Stay::For(7 * SEC)), t);
+    life.step(Input::Demanded(Demand::Request), t);
+    life.step(Input::Released, t);
+    life.step(Input::Freed, t);
+    life.step(Input::Loaded, t);
+    assert_eq!(life.unloads_at(), Some(t + 7 * SEC));
+}
+
+#[test]
+fn an_idle_model_makes_room_and_a_working_one_does_not() {
+    let t = Instant::now();
+    let short = Input::Tick { free_bytes: Some(49) };
+    let mut idle = life(policy(), Phase::Ready { leases: 0, idle_since: t }, t);
+    assert_eq!(idle.step(Input::Tick { free_bytes: Some(50) }, t), []);
+    assert_eq!(
+        idle.step(short.clone(), t),
+        [Effect::Tell(News::Unloading(UnloadReason::Pressure)), Effect::Free]
+    );
+    let mut working = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
+    assert_eq!(working.step(short.clone(), t), []);
+    let never = Policy { yield_below_free_bytes: None, ..policy() };
+    let mut idle = life(never, Phase::Ready { leases: 0, idle_since: t }, t);
+    assert_eq!(idle.step(short.clone(), t), []);
+    let mut expecting = Lifecycle::new(policy(), t);
+    expecting.step(Input::Demanded(Demand::NewJob), t);
+    expecting.step(Input::Loaded, t);
+    assert_eq!(expecting.step(short.clone(), t + 9 * SEC), [], "a client was told to come back");
+    assert!(expecting.step(short, t + 10 * SEC).contains(&Effect::Free));
 }

@@ -10,5 +10,6 @@ pub mod load_time;
 pub mod options;
 pub mod progress;
 pub mod retry;
+pub mod stay;
 pub mod time;
 pub mod transcript;

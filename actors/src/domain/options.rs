@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::language::Language;
+use super::stay::Stay;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,4 +34,6 @@ pub struct Options {
     pub temperature: Option<f32>,
     pub word_timestamps: bool,
     pub priority: Priority,
+    /// How long the model stays after the job; `None`: as the settings say.
+    pub keep_alive: Option<Stay>,
 }

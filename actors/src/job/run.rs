@@ -106,18 +106,32 @@ impl Run {
     /// Runs to the end or to the point where the job is given back.
     pub(super) async fn run(mut self) -> RunOutcome {
         match self.transcribe().await {
-            Ok(()) => self.finish(Ending::Completed).await,
+            Ok(()) => {
+                self.keep_alive();
+                self.finish(Ending::Completed).await;
+            }
             Err(Stop::Fail(error)) => {
                 warn!(job.id = %self.claim.job.id, code = error.code, "job failed");
+                self.keep_alive();
                 self.finish(Ending::Failed(error)).await;
             }
             Err(Stop::GiveBack(reason)) => self.give_back(reason).await,
-            Err(Stop::Lost) => info!(job.id = %self.claim.job.id, "job is no longer ours"),
+            Err(Stop::Lost) => {
+                info!(job.id = %self.claim.job.id, "job is no longer ours");
+                self.keep_alive();
+            }
         }
         // A chunk that was begun and is not waited for any more ends now.
         self.control.cancel.cancel();
         let pace = self.pace();
         RunOutcome { pace, lease: (self.engine == EngineHealth::Well).then_some(self.lease) }
+    }
+
+    /// The job is over: the model hears how long its owner wants it to stay.
+    fn keep_alive(&self) {
+        if let Some(stay) = self.claim.job.options.keep_alive {
+            self.deps.model.keep_alive(&self.lease, stay);
+        }
     }
 
     async fn transcribe(&mut self) -> Result<(), Stop> {

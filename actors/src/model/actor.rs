@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -11,28 +10,46 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::lease::Lease;
-use super::messages::{Acquire, EngineDied, Load, NotReady, RanOutOfMemory, Released, Tick, Unload};
+use super::messages::{
+    Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMemory, Released, Tick, Unload,
+};
 use super::status::ModelStatus;
 use crate::clock::Clock;
-use crate::domain::event::ModelEvent;
+use crate::domain::event::{ModelEvent, UnloadReason};
 use crate::domain::lifecycle::{Effect, Failure, Input, Lifecycle, News, Phase, Policy};
 use crate::domain::load_time::LoadTime;
 use crate::notifier::NotifierHandle;
-use crate::ports::{Engine, LoadFailure, LoadedModel, MemoryProbe, ModelFacts};
+use crate::ports::{Engine, Holder, LoadFailure, LoadedModel, MemoryProbe, ModelFacts};
 
-/// Bumped from any thread to make a blocking load give up.
-#[derive(Clone, Default)]
-pub(super) struct LoadEpoch(Arc<AtomicU64>);
+/// Bumped from any thread to make a blocking load give up, with the reason of the last one who did.
+#[derive(Clone)]
+pub(super) struct LoadEpoch(watch::Sender<(u64, UnloadReason)>);
+
+impl Default for LoadEpoch {
+    fn default() -> Self {
+        Self(watch::Sender::new((0, UnloadReason::Request)))
+    }
+}
 
 impl LoadEpoch {
-    pub(super) fn interrupt(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+    pub(super) fn interrupt(&self, reason: UnloadReason) {
+        self.0.send_modify(|(epoch, why)| (*epoch, *why) = (*epoch + 1, reason));
     }
 
     pub(super) fn current(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.0.borrow().0
+    }
+
+    fn reason(&self) -> UnloadReason {
+        self.0.borrow().1
     }
 }
+
+/// How long an unload waits for the device to show that the memory is back.
+const UNTIL_IT_IS_BACK: Duration = Duration::from_secs(5);
+/// What a process keeps of its own after a model was in it is no residue worth waiting for.
+const NO_RESIDUE_BYTES: u64 = 16 << 20;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What the model's actor is made of; its SyncArbiter can build a fresh one from it.
 #[derive(Clone)]
@@ -59,6 +76,8 @@ pub struct ModelActor {
     load_time: LoadTime,
     load_took: Duration,
     unloads: u64,
+    /// What the last unload left behind.
+    residual_bytes: u64,
     status: watch::Sender<ModelStatus>,
 }
 
@@ -69,7 +88,7 @@ impl Actor for ModelActor {
 impl ModelActor {
     pub(super) fn new(parts: ModelParts, epoch: LoadEpoch, status: watch::Sender<ModelStatus>) -> Self {
         let facts = status.borrow().facts.clone();
-        let life = Lifecycle::new(parts.policy, Instant::now());
+        let life = Lifecycle::new(parts.policy, parts.clock.now());
         Self {
             parts,
             life,
@@ -81,13 +100,14 @@ impl ModelActor {
             load_time: LoadTime::default(),
             load_took: Duration::ZERO,
             unloads: 0,
+            residual_bytes: 0,
             status,
         }
     }
 
     /// The status of an actor that has done nothing yet.
     pub(super) fn first_status(parts: &ModelParts) -> ModelStatus {
-        let life = Lifecycle::new(parts.policy, Instant::now());
+        let life = Lifecycle::new(parts.policy, parts.clock.now());
         ModelStatus {
             phase: life.phase().clone(),
             since: life.since(),
@@ -96,6 +116,7 @@ impl ModelActor {
             unloads_at: None,
             load_time: LoadTime::default(),
             unloads: 0,
+            residual_bytes: 0,
         }
     }
 
@@ -110,7 +131,7 @@ impl ModelActor {
         let mut inputs = VecDeque::from([first]);
         let mut granted = Granted::No;
         while let Some(input) = inputs.pop_front() {
-            let effects = self.life.step(input, Instant::now());
+            let effects = self.life.step(input, self.parts.clock.now());
             self.unloads +=
                 effects.iter().filter(|e| matches!(e, Effect::Tell(News::Unloaded(_)))).count() as u64;
             self.publish();
@@ -143,6 +164,7 @@ impl ModelActor {
             unloads_at: self.life.unloads_at(),
             load_time: self.load_time,
             unloads: self.unloads,
+            residual_bytes: self.residual_bytes,
         }
     }
 
@@ -160,7 +182,7 @@ impl ModelActor {
         let (epoch, wanted_at) = (self.epoch.clone(), self.wanted_at);
         let keep_going = move || epoch.current() == wanted_at;
         if !keep_going() {
-            return Input::LoadGivenUp;
+            return Input::LoadGivenUp(self.epoch.reason());
         }
         let generation = self.generation + 1;
         let address = ctx.address();
@@ -177,7 +199,7 @@ impl ModelActor {
             Ok(model) if keep_going() => self.loaded(model, generation, started.elapsed()),
             Ok(model) => {
                 model.unload();
-                Input::LoadGivenUp
+                Input::LoadGivenUp(self.epoch.reason())
             }
             Err(why) => self.not_loaded(why),
         }
@@ -185,6 +207,7 @@ impl ModelActor {
 
     fn loaded(&mut self, model: Arc<dyn LoadedModel>, generation: u64, took: Duration) -> Input {
         self.facts = model.facts();
+        self.residual_bytes = 0;
         self.model = Some(model);
         self.generation = generation;
         self.load_took = took;
@@ -197,7 +220,7 @@ impl ModelActor {
         match why {
             LoadFailure::Cancelled => {
                 info!("load given up");
-                Input::LoadGivenUp
+                Input::LoadGivenUp(self.epoch.reason())
             }
             LoadFailure::OutOfMemory { needed_bytes, free_bytes } => {
                 warn!(needed_bytes, free_bytes, "not enough memory for the model");
@@ -212,11 +235,28 @@ impl ModelActor {
 
     fn free(&mut self) {
         let Some(model) = self.model.take() else { return };
+        let holder = model.facts().holder.or(self.facts.holder);
         if catch_unwind(AssertUnwindSafe(|| model.unload())).is_err() {
             error!("the engine panicked while unloading");
         }
         self.facts = self.parts.engine.describe();
-        info!("model unloaded");
+        self.residual_bytes = self.remains(holder);
+        match self.residual_bytes {
+            0..=NO_RESIDUE_BYTES => info!("model unloaded"),
+            residual_bytes => warn!(residual_bytes, "model unloaded, but not all of its memory is back"),
+        }
+    }
+
+    /// What the device still shows of the model: drivers take a moment to free what a process had.
+    fn remains(&self, holder: Option<Holder>) -> u64 {
+        let began = Instant::now();
+        loop {
+            let remains = self.parts.memory.read(holder).used_by_model_bytes;
+            if remains <= NO_RESIDUE_BYTES || began.elapsed() >= UNTIL_IT_IS_BACK {
+                return remains;
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     fn tell(&self, news: News) {
@@ -236,10 +276,12 @@ impl ModelActor {
         self.parts.notifier.model(event);
     }
 
-    /// What is free is only worth reading while the model waits for it.
+    /// What is free is only worth reading while the model waits for it, or may have to yield it.
     fn free_bytes(&self) -> Option<u64> {
+        let free = || Some(self.parts.memory.read(self.facts.holder).free_bytes);
         match self.life.phase() {
-            Phase::Waiting(_) => Some(self.parts.memory.read(None).free_bytes),
+            Phase::Waiting(_) => free(),
+            Phase::Ready { leases: 0, .. } if self.parts.policy.yield_below_free_bytes.is_some() => free(),
             Phase::Unloaded { .. }
             | Phase::Loading
             | Phase::Ready { .. }
@@ -264,6 +306,9 @@ impl Handler<Load> for ModelActor {
             return;
         }
         self.wanted_at = msg.epoch;
+        if let Some(stay) = msg.keep_alive {
+            self.drive(Input::KeepAlive(stay), None, ctx);
+        }
         self.drive(Input::Demanded(msg.demand), msg.seen, ctx);
     }
 }
@@ -277,6 +322,16 @@ impl Handler<Acquire> for ModelActor {
                 Ok(Lease::new(model.clone(), self.generation, ctx.address().recipient()))
             }
             (Granted::Yes | Granted::No, _) => Err(NotReady),
+        }
+    }
+}
+
+impl Handler<KeepAlive> for ModelActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: KeepAlive, ctx: &mut Self::Context) {
+        if msg.generation == self.generation && self.model.is_some() {
+            self.drive(Input::KeepAlive(msg.stay), None, ctx);
         }
     }
 }

@@ -7,11 +7,12 @@ use tokio::sync::{oneshot, watch};
 
 use super::actor::{LoadEpoch, ModelActor, ModelParts};
 use super::lease::Lease;
-use super::messages::{Acquire, Load, NotReady, RanOutOfMemory, Unload};
+use super::messages::{Acquire, KeepAlive, Load, NotReady, RanOutOfMemory, Unload};
 use super::pacemaker::Pacemaker;
 use super::status::{ModelStatus, State};
 use crate::domain::event::UnloadReason;
 use crate::domain::lifecycle::Demand;
+use crate::domain::stay::Stay;
 
 /// How often the model's actor is told that time passed: idle unloads are this exact.
 const HEARTBEAT: Duration = Duration::from_millis(250);
@@ -57,15 +58,15 @@ impl ModelHandle {
 
     /// Says that the model is wanted, and does not wait.
     pub fn demand(&self, demand: Demand) {
-        self.addr.do_send(Load { demand, epoch: self.epoch.current(), seen: None });
+        self.addr.do_send(Load { demand, keep_alive: None, epoch: self.epoch.current(), seen: None });
     }
 
     /// Asks for a load: the status once it shows what came of the asking (`loading`, mostly).
     ///
     /// # Cancel safety
     /// Dropping the future leaves the load under way.
-    pub async fn load(&self) -> Result<ModelStatus, Gone> {
-        let shown = self.request();
+    pub async fn load(&self, keep_alive: Option<Stay>) -> Result<ModelStatus, Gone> {
+        let shown = self.request(keep_alive);
         let mut status = self.status.clone();
         tokio::select! {
             // An error here means that an unload overtook the load: the status says so.
@@ -77,18 +78,19 @@ impl ModelHandle {
     }
 
     /// Asks for a load and waits: until `ready`, `failed`, `waiting_for_gpu` or given up.
-    pub async fn load_and_wait(&self) -> Result<ModelStatus, Gone> {
+    pub async fn load_and_wait(&self, keep_alive: Option<Stay>) -> Result<ModelStatus, Gone> {
         // An error here means that an unload overtook the load: the status says so.
-        let _ = self.request().await;
+        let _ = self.request(keep_alive).await;
         let mut status = self.status.clone();
         let settled = status.wait_for(ModelStatus::is_settled).await.map_err(|_| Gone)?;
         Ok(settled.clone())
     }
 
     /// Told once the actor has heard of it, and the status shows it.
-    fn request(&self) -> oneshot::Receiver<()> {
+    fn request(&self, keep_alive: Option<Stay>) -> oneshot::Receiver<()> {
         let (seen, shown) = oneshot::channel();
-        self.addr.do_send(Load { demand: Demand::Request, epoch: self.epoch.current(), seen: Some(seen) });
+        let (demand, epoch) = (Demand::Request, self.epoch.current());
+        self.addr.do_send(Load { demand, keep_alive, epoch, seen: Some(seen) });
         shown
     }
 
@@ -96,7 +98,7 @@ impl ModelHandle {
     /// is `unloaded` by then, else `unloading`.
     pub async fn unload(&self, reason: UnloadReason, hold: Option<Duration>) -> Result<ModelStatus, Gone> {
         // Interrupt first, then queue the command: the mailbox keeps the order, the epoch the speed.
-        self.epoch.interrupt();
+        self.epoch.interrupt(reason);
         self.addr.send(Unload { reason, hold }).await.map_err(|_| Gone)
     }
 
@@ -119,6 +121,11 @@ impl ModelHandle {
 
     pub async fn acquire(&self) -> Result<Lease, NotReady> {
         self.addr.send(Acquire).await.unwrap_or(Err(NotReady))
+    }
+
+    /// Says how long the model is to stay once the last lease is given back.
+    pub fn keep_alive(&self, lease: &Lease, stay: Stay) {
+        self.addr.do_send(KeepAlive { generation: lease.generation(), stay });
     }
 
     /// Reports that work under `lease` found the engine out of memory.

@@ -9,12 +9,14 @@ use super::lease::Lease;
 use super::status::ModelStatus;
 use crate::domain::event::UnloadReason;
 use crate::domain::lifecycle::Demand;
+use crate::domain::stay::Stay;
 
 /// Load the model, unless an unload was asked for since `epoch`.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Load {
     pub demand: Demand,
+    pub keep_alive: Option<Stay>,
     pub epoch: u64,
     /// Told once the status shows what came of it, before the load itself.
     pub seen: Option<oneshot::Sender<()>>,
@@ -28,6 +30,14 @@ pub struct Acquire;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the model is not ready")]
 pub struct NotReady;
+
+/// Work on the model of that generation ended with a wish for how long it is to stay.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct KeepAlive {
+    pub generation: u64,
+    pub stay: Stay,
+}
 
 /// A lease of that generation was given back.
 #[derive(Message)]

@@ -1,9 +1,10 @@
 //! The model's status as everyone may read it, without asking the actor.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::domain::lifecycle::{Failure, Phase, Shortage, Trying};
 use crate::domain::load_time::{LoadTime, retry_after};
+use crate::domain::stay::Stay;
 use crate::ports::ModelFacts;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +49,15 @@ pub struct ModelStatus {
     pub phase: Phase,
     pub since: Instant,
     pub facts: ModelFacts,
-    /// How long it stays without work; `None`: for ever.
-    pub idle_timeout: Option<Duration>,
+    /// How long it stays without work, unless someone who used it said otherwise.
+    pub idle_timeout: Stay,
     /// When the idle model will go.
     pub unloads_at: Option<Instant>,
     pub load_time: LoadTime,
     /// How often all memory of the model was given back.
     pub unloads: u64,
+    /// What the last unload did not give back, as the device shows it.
+    pub residual_bytes: u64,
 }
 
 impl ModelStatus {

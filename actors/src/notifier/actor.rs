@@ -63,7 +63,7 @@ impl Handler<ModelNews> for NotifierActor {
 
     fn handle(&mut self, ModelNews(event): ModelNews, ctx: &mut Self::Context) {
         let (log, courier) = (self.log.clone(), self.courier.clone());
-        let message = WebhookMessage::of_model(&event, self.clock.now());
+        let message = WebhookMessage::of_model(&event, self.clock.wall_now());
         let write = async move {
             if let Some(message) = message {
                 courier.send_to_all(message).await;
@@ -82,7 +82,7 @@ impl Handler<JobEnded> for NotifierActor {
     type Result = ();
 
     fn handle(&mut self, msg: JobEnded, _: &mut Self::Context) {
-        if let Some(message) = WebhookMessage::of_job(msg.id, msg.status, self.clock.now()) {
+        if let Some(message) = WebhookMessage::of_job(msg.id, msg.status, self.clock.wall_now()) {
             self.courier.send(msg.webhook_url, &message);
         }
     }

@@ -44,7 +44,7 @@ async fn a_job_s_owner_hears_of_the_model_and_of_the_job() {
 async fn a_receiver_that_is_gone_is_forgotten() {
     let world = World::start(Setting { failing_webhooks: (1, 410), ..Setting::default() });
     world.store.subscribe("http://receiver.example/hook").await.unwrap();
-    world.model.load_and_wait().await.unwrap();
+    world.model.load_and_wait(None).await.unwrap();
     world.model_events(2).await;
     world.notifier.stop().await;
     assert!(world.store.subscribers().await.unwrap().is_empty());

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::transcript::{ChunkTranscript, Decoding, Segment};
 use crate::ports::{
-    CancelToken, ChunkWork, Device, Engine, EngineFault, LoadFailure, LoadedModel, MemoryProbe,
+    CancelToken, ChunkWork, Device, Engine, EngineFault, Holder, LoadFailure, LoadedModel, MemoryProbe,
     MemoryReading, ModelFacts,
 };
 
@@ -116,7 +116,7 @@ fn facts() -> ModelFacts {
         bytes: Some(1),
         multilingual: Some(true),
         device: Device { backend: "cpu".into(), name: "fake".into() },
-        process: None,
+        holder: None,
     }
 }
 
@@ -206,8 +206,8 @@ pub struct FakeProbe {
 }
 
 impl MemoryProbe for FakeProbe {
-    fn read(&self, _: Option<u32>) -> MemoryReading {
+    fn read(&self, _: Option<Holder>) -> MemoryReading {
         let free_bytes = self.free_bytes.load(Ordering::SeqCst);
-        MemoryReading { total_bytes: 1_000, free_bytes, used_by_model_bytes: 0 }
+        MemoryReading { total_bytes: 1_000, free_bytes, ..MemoryReading::default() }
     }
 }

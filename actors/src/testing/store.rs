@@ -51,7 +51,7 @@ impl MemoryStore {
     }
 
     fn record(&self, tables: &mut Tables, event: Event) -> Recorded {
-        let mut recorded = Recorded { seq: 0, at: self.clock.now(), event };
+        let mut recorded = Recorded { seq: 0, at: self.clock.wall_now(), event };
         let log = tables.events.entry(recorded.stream()).or_default();
         recorded.seq = log.len() as u64 + 1;
         log.push(recorded.clone());
@@ -75,7 +75,7 @@ impl MemoryStore {
     fn move_on(&self, row: &mut Row, happening: Happening) {
         if let Ok(status) = row.job.status.after(happening) {
             row.job.status = status;
-            row.job.finished_at = status.has_ended().then(|| self.clock.now());
+            row.job.finished_at = status.has_ended().then(|| self.clock.wall_now());
         }
     }
 }
@@ -94,7 +94,7 @@ impl JobStore for MemoryStore {
         let job = Job {
             id: new.id,
             status: Status::Queued,
-            created_at: self.clock.now(),
+            created_at: self.clock.wall_now(),
             started_at: None,
             finished_at: None,
             audio: new.audio,
@@ -155,7 +155,7 @@ impl JobStore for MemoryStore {
         self.move_on(row, Happening::Claimed);
         row.epoch += 1;
         row.job.attempts += 1;
-        row.job.started_at.get_or_insert(self.clock.now());
+        row.job.started_at.get_or_insert(self.clock.wall_now());
         let claim = Claim {
             job: row.job.clone(),
             fence: Fence { id: row.job.id, epoch: row.epoch },
@@ -280,7 +280,7 @@ impl SubscriberStore for MemoryStore {
         if let Some(known) = tables.subscribers.iter().find(|s| s.url == url) {
             return Ok(known.clone());
         }
-        let subscriber = Subscriber { id: Uuid::now_v7(), url: url.to_owned(), created_at: self.clock.now() };
+        let subscriber = Subscriber { id: Uuid::now_v7(), url: url.to_owned(), created_at: self.clock.wall_now() };
         tables.subscribers.push(subscriber.clone());
         Ok(subscriber)
     }

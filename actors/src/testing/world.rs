@@ -11,6 +11,7 @@ use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
 use crate::domain::job::{Audio, BlobKey, Job, JobId, NewJob};
 use crate::domain::lifecycle::Policy;
 use crate::domain::options::Options;
+use crate::domain::stay::Stay;
 use crate::job::{JobHandle, JobParts, JobSettings, OnModelFailed};
 use crate::model::{ModelHandle, ModelParts, ModelStatus, State};
 use crate::notifier::NotifierHandle;
@@ -24,13 +25,15 @@ pub(crate) struct World {
     pub notifier: NotifierHandle,
     pub jobs: JobHandle,
     pub sent: SentWebhooks,
+    pub clock: Clock,
 }
 
 /// How a world differs from the usual one: one worker, three chunks a job, an idle time that no test
 /// outlasts.
 pub(crate) struct Setting {
     pub engine: FakeEngine,
-    pub idle_timeout: Option<Duration>,
+    pub idle_timeout: Stay,
+    pub yield_below_free_bytes: Option<u64>,
     pub unload_hold: Duration,
     pub chunks: usize,
     pub workers: usize,
@@ -44,7 +47,8 @@ impl Default for Setting {
     fn default() -> Self {
         Self {
             engine: FakeEngine::default(),
-            idle_timeout: Some(Duration::from_secs(3600)),
+            idle_timeout: Stay::For(Duration::from_secs(3600)),
+            yield_below_free_bytes: None,
             unload_hold: Duration::ZERO,
             chunks: 3,
             workers: 1,
@@ -62,18 +66,19 @@ impl World {
         let (engine, probe) = (Arc::new(setting.engine), Arc::new(FakeProbe::default()));
         let store = Arc::new(setting.store);
         let (transport, sent) = TransportFake::new(setting.failing_webhooks.0, setting.failing_webhooks.1);
-        let notifier = NotifierHandle::start(store.clone(), clock, move || Box::new(transport));
+        let notifier = NotifierHandle::start(store.clone(), clock.clone(), move || Box::new(transport));
         let policy = Policy {
             idle_timeout: setting.idle_timeout,
             poll_interval: Duration::from_secs(3600),
             unload_hold: setting.unload_hold,
+            yield_below_free_bytes: setting.yield_below_free_bytes,
         };
         let parts = ModelParts {
             engine: engine.clone(),
             memory: probe.clone(),
             policy,
             notifier: notifier.clone(),
-            clock,
+            clock: clock.clone(),
         };
         let model = ModelHandle::start(parts, || {});
         let jobs = JobHandle::start(JobParts {
@@ -87,7 +92,7 @@ impl World {
                 on_model_failed: setting.on_model_failed,
             },
         });
-        Self { engine, probe, store, model, notifier, jobs, sent }
+        Self { engine, probe, store, model, notifier, jobs, sent, clock }
     }
 
     pub(crate) async fn submit(&self) -> Job {
