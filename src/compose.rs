@@ -7,24 +7,31 @@ use std::time::Duration;
 
 use actors::domain::lifecycle::Policy;
 use actors::job::{JobSettings, OnModelFailed};
-use actors::ports::Engine;
+use actors::ports::{Engine, MemoryProbe};
 use secrecy::ExposeSecret;
 
 use crate::audio::{AudioSettings, PlanSettings};
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
+use crate::memory::SystemMemory;
 use crate::settings::{self, Isolation, Settings};
 use crate::webhook::WebhookConfig;
 
-/// The engine for the model that the settings name, whether or not its file is there.
+/// The engine for the model that the settings name, whether or not its file is there. `memory` is that of
+/// the device that it will run on.
 ///
 /// # Errors
 /// The path of this program, whose hidden command the engine's process is, cannot be found out.
-pub fn engine(settings: &Settings) -> io::Result<Arc<dyn Engine>> {
+pub fn engine(settings: &Settings, memory: Arc<dyn MemoryProbe>) -> io::Result<Arc<dyn Engine>> {
     let config = engine_config(settings);
     Ok(match settings.engine.isolation {
-        Isolation::Process => Arc::new(ProcessEngine::new(config)?),
-        Isolation::Thread => Arc::new(ThreadEngine::new(config)),
+        Isolation::Process => Arc::new(ProcessEngine::new(config, memory)?),
+        Isolation::Thread => Arc::new(ThreadEngine::new(config, memory)),
     })
+}
+
+/// The memory of the device that the model will run on.
+pub fn memory(settings: &Settings) -> Arc<dyn MemoryProbe> {
+    Arc::new(SystemMemory { limit_bytes: engine_config(settings).memory_limit_bytes })
 }
 
 pub fn engine_config(settings: &Settings) -> EngineConfig {
@@ -65,6 +72,8 @@ pub fn policy(settings: &Settings) -> Policy {
         idle_timeout: model.idle_timeout(),
         poll_interval: Duration::from_secs(model.gpu_poll_interval_secs),
         unload_hold: Duration::from_secs(model.unload_hold_secs),
+        yield_below_free_bytes: (settings.gpu.yield_below_free_bytes > 0)
+            .then_some(settings.gpu.yield_below_free_bytes),
     }
 }
 
@@ -99,6 +108,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
 
+    use actors::domain::stay::Stay;
+
     use super::*;
 
     fn with(env: &[(&str, &str)]) -> Settings {
@@ -122,8 +133,15 @@ mod tests {
         assert_eq!(engine_config(&with(&[])).memory_limit_bytes, None);
         let limited = with(&[("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000000")]);
         assert_eq!(engine_config(&limited).memory_limit_bytes, Some(5_000_000_000));
-        assert_eq!(policy(&with(&[("IDLE_TIMEOUT_SECS", "-1")])).idle_timeout, None);
-        assert_eq!(policy(&with(&[("IDLE_TIMEOUT_SECS", "0")])).idle_timeout, Some(Duration::ZERO));
+        assert_eq!(policy(&with(&[("IDLE_TIMEOUT_SECS", "-1")])).idle_timeout, Stay::Forever);
+        assert_eq!(policy(&with(&[("IDLE_TIMEOUT_SECS", "0")])).idle_timeout, Stay::NOT_AT_ALL);
+    }
+
+    #[test]
+    fn an_idle_model_yields_only_where_the_settings_say_when() {
+        assert_eq!(policy(&with(&[])).yield_below_free_bytes, None);
+        let yielding = with(&[("VERBATIM__GPU__YIELD_BELOW_FREE_BYTES", "2000000000")]);
+        assert_eq!(policy(&yielding).yield_below_free_bytes, Some(2_000_000_000));
     }
 
     #[test]

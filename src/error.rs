@@ -129,7 +129,7 @@ pub enum AppError {
 impl AppError {
     /// What the client is told to do later: the model is not ready now.
     pub fn not_ready(model: ModelStatus, clock: &Clock) -> Self {
-        let retry_after = model.retry_after(Instant::now());
+        let retry_after = model.retry_after(clock.now());
         let next_retry_at = model.shortage().map(|shortage| clock.wall(shortage.next_retry_at));
         Self::ModelNotReady { model: Box::new(model), retry_after, next_retry_at }
     }

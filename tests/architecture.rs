@@ -21,8 +21,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire_time", &[]),
     ("settings", &["telemetry"]),
     ("http", &["error", "transcript", "webhook", "wire_time"]),
-    ("compose", &["audio", "engine", "settings", "webhook"]),
-    ("app", &["audio", "compose", "engine", "http", "memory", "settings", "store", "webhook"]),
+    ("compose", &["audio", "engine", "memory", "settings", "webhook"]),
+    ("app", &["audio", "compose", "engine", "http", "settings", "store", "webhook"]),
     (
         "cli",
         &["app", "audio", "compose", "engine", "models", "settings", "telemetry", "transcript", "webhook"],

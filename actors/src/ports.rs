@@ -31,15 +31,24 @@ pub trait Engine: Send + Sync + 'static {
     /// `keep_going` is polled at least every 50 ms; once it says no the load is given up and all of
     /// its memory freed before this returns [`LoadFailure::Cancelled`]. `on_death` is called once,
     /// from any thread, if the loaded model ends without [`LoadedModel::unload`], and before any
-    /// [`LoadedModel::transcribe`] returns [`EngineFault::Died`] for that reason.
+    /// [`LoadedModel::transcribe`] returns an [`EngineFault`] for that reason.
     ///
     /// # Blocking
     /// For as long as the load takes.
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
-        on_death: Box<dyn FnOnce() + Send>,
+        on_death: OnDeath,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure>;
+}
+
+pub type OnDeath = Box<dyn FnOnce(Death) + Send>;
+
+/// Why a loaded model ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    Crashed,
+    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
 }
 
 /// A model in memory, ready to transcribe from several threads at once.

@@ -27,7 +27,6 @@ pub use start_error::StartError;
 use crate::audio::AudioFiles;
 use crate::compose;
 use crate::http::{self, Limits, Service};
-use crate::memory::SystemMemory;
 use crate::settings::{Effective, Settings};
 use crate::store::{FileBlobs, SqliteStore};
 use crate::webhook::{AddressRules, HttpWebhooks, WebhookConfig};
@@ -90,16 +89,16 @@ async fn start_actors(
     let requeued = JobHandle::recover(store.as_ref()).await?;
     let swept = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
     info!(requeued, swept, storage.dir = %settings.storage.dir.display(), "storage opened");
-    let memory = Arc::new(SystemMemory);
+    let memory = compose::memory(settings);
     let recordings = Arc::new(AudioFiles::new(blob_dir.to_owned(), compose::audio(settings)));
     let webhook_rules = AddressRules { allow_private: webhooks.allow_private };
-    let notifier = NotifierHandle::start(store.clone(), clock, move || transport(webhooks));
+    let notifier = NotifierHandle::start(store.clone(), clock.clone(), move || transport(webhooks));
     let parts = ModelParts {
-        engine: compose::engine(settings).map_err(StartError::Program)?,
+        engine: compose::engine(settings, memory.clone()).map_err(StartError::Program)?,
         memory: memory.clone(),
         policy: compose::policy(settings),
         notifier: notifier.clone(),
-        clock,
+        clock: clock.clone(),
     };
     let model = ModelHandle::start(parts, flatline);
     let jobs = JobHandle::start(JobParts {

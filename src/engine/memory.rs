@@ -1,126 +1,160 @@
-//! How much memory a model will need, and how much the machine has to give.
+//! Whether a model fits: what it needs, as far as is known, against what there is.
 
-use std::fs;
-use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::EngineConfig;
+use actors::ports::{Death, Holder, LoadFailure, MemoryProbe};
+use tracing::debug;
+
 use super::model_file::ModelHeader;
+use super::{EngineConfig, estimate};
 
-/// What a process of this program needs before it has loaded anything.
-const PROCESS_BYTES: u64 = 16 << 20;
-/// whisper.cpp pads the positions of its caches to this.
-const CACHE_PADDING: u64 = 256;
-/// Caches hold keys and values, both in f16.
-const CACHE_BYTES_PER_NUMBER: u64 = 2 * 2;
-
-/// Bytes that a load and the work after it will take: the weights, and for each concurrent chunk
-/// its caches and compute buffers. Within a tenth of what was measured on published shapes.
-pub(super) fn estimate(header: &ModelHeader, config: &EngineConfig) -> u64 {
-    let shape = &header.shape;
-    let number = |n: i32| u64::from(n.unsigned_abs());
-    let (width, layers) = (number(shape.width), number(shape.decoder_layers));
-    let audio = number(shape.audio_context).next_multiple_of(CACHE_PADDING);
-    let text = number(shape.text_context).next_multiple_of(CACHE_PADDING);
-    let self_cache = CACHE_BYTES_PER_NUMBER * layers * text * width;
-    let cross_cache = CACHE_BYTES_PER_NUMBER * layers * audio * width;
-    let flash_padding = CACHE_BYTES_PER_NUMBER * audio * width;
-    // Several decoders share one cache of n + 2 times the size.
-    let decoders = u64::from(config.decode.decoders());
-    let self_caches = if decoders > 1 { decoders + 2 } else { 1 };
-    // A straight line through the published widths: 178 MB at 384, 355 MB at 1280.
-    let compute = 102_000_000 + 200_000 * width;
-    let state = self_cache * self_caches + cross_cache + flash_padding + compute;
-    header.bytes + PROCESS_BYTES + state * config.concurrent_chunks.max(1) as u64
+/// Knows what the model needs: estimated before the first load, learnt from the most that it ever had.
+pub(super) struct Ledger {
+    probe: Arc<dyn MemoryProbe>,
+    config: EngineConfig,
+    /// For which file, and how much.
+    learnt: Mutex<Option<(ModelHeader, u64)>>,
 }
 
-/// Bytes that can be allocated now without swapping, as the machine and this process's control
-/// group have them. `None` where neither says.
-pub(super) fn available() -> Option<u64> {
-    [meminfo_available(), cgroup_available()].into_iter().flatten().min()
+/// Too little memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shortage {
+    pub needed_bytes: u64,
+    pub free_bytes: u64,
 }
 
-/// The most memory that a process had at any time.
-pub(super) fn peak_of(process: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    kibibytes(&text, "VmHWM:")
+impl Ledger {
+    pub(super) fn new(probe: Arc<dyn MemoryProbe>, config: EngineConfig) -> Self {
+        Self { probe, config, learnt: Mutex::new(None) }
+    }
+
+    pub(super) fn needed_bytes(&self, header: &ModelHeader) -> u64 {
+        self.learnt(header).unwrap_or_else(|| estimate::needed_bytes(header, &self.config))
+    }
+
+    /// Says no before a load that is sure to fail. Under a limit of its own the engine is to try, and the
+    /// kernel says whether it fits, unless not even the weights do.
+    pub(super) fn fits(&self, header: &ModelHeader) -> Result<(), Shortage> {
+        let (needed_bytes, free_bytes) = (self.needed_bytes(header), self.free_bytes());
+        let wanted = match self.config.memory_limit_bytes {
+            Some(limit) => needed_bytes.min(limit.max(header.bytes)),
+            None => needed_bytes,
+        };
+        if wanted <= free_bytes { Ok(()) } else { Err(Shortage { needed_bytes, free_bytes }) }
+    }
+
+    /// What there is to say after the engine ran out of memory: it needs more than its limit, if it has one.
+    pub(super) fn ran_out(&self, header: &ModelHeader) -> Shortage {
+        let beyond_limit = self.config.memory_limit_bytes.map_or(0, |limit| limit.saturating_add(1));
+        Shortage { needed_bytes: self.needed_bytes(header).max(beyond_limit), free_bytes: self.free_bytes() }
+    }
+
+    /// Whether an engine that died while it loaded did so for lack of memory, for all that is known here.
+    pub(super) fn is_tight(&self, header: &ModelHeader) -> bool {
+        self.config.memory_limit_bytes.is_some() || self.free_bytes() < self.needed_bytes(header)
+    }
+
+    /// Remembers the most memory that `holder` had with this model.
+    pub(super) fn learn(&self, header: &ModelHeader, holder: Holder) {
+        let peak = self.probe.read(Some(holder)).peak_by_model_bytes;
+        if peak == 0 {
+            // A device that does not tell.
+            return;
+        }
+        let needed = self.learnt(header).map_or(peak, |known| known.max(peak));
+        debug!(needed_bytes = needed, "memory that the model needs");
+        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = Some((header.clone(), needed));
+    }
+
+    fn learnt(&self, header: &ModelHeader) -> Option<u64> {
+        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        learnt.as_ref().filter(|(of, _)| of == header).map(|(_, bytes)| *bytes)
+    }
+
+    /// Memory that this process has already, of the kind that a model in it will take.
+    pub(super) fn used_by(&self, process: u32) -> u64 {
+        self.probe.read(Some(Holder { process, before_bytes: 0 })).used_by_model_bytes
+    }
+
+    fn free_bytes(&self) -> u64 {
+        self.probe.read(None).free_bytes
+    }
 }
 
-fn meminfo_available() -> Option<u64> {
-    kibibytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+impl From<Shortage> for LoadFailure {
+    fn from(Shortage { needed_bytes, free_bytes }: Shortage) -> Self {
+        Self::OutOfMemory { needed_bytes, free_bytes }
+    }
 }
 
-fn kibibytes(text: &str, key: &str) -> Option<u64> {
-    let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
-    rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
-/// What the control group (v2) has left, page cache counted as free since it is given back.
-fn cgroup_available() -> Option<u64> {
-    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let group = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let folder = Path::new("/sys/fs/cgroup").join(group);
-    let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
-    let limit: u64 = read("memory.max")?.trim().parse().ok()?;
-    let used: u64 = read("memory.current")?.trim().parse().ok()?;
-    let cached = read("memory.stat")
-        .and_then(|text| text.lines().find_map(|line| line.strip_prefix("inactive_file "))?.parse().ok())
-        .unwrap_or(0);
-    Some(limit.saturating_sub(used.saturating_sub(cached)))
+impl From<Shortage> for Death {
+    fn from(Shortage { needed_bytes, free_bytes }: Shortage) -> Self {
+        Self::OutOfMemory { needed_bytes, free_bytes }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::model_file::{Shape, WeightType};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use actors::ports::MemoryReading;
+
+    use super::super::model_file::ModelHeader;
     use super::*;
 
-    fn model(bytes: u64, width: i32, decoder_layers: i32) -> ModelHeader {
-        let shape = Shape {
-            vocabulary: 51_865,
-            audio_context: 1500,
-            text_context: 448,
-            width,
-            heads: width / 64,
-            encoder_layers: decoder_layers,
-            decoder_layers,
-            mel_bands: 80,
-        };
-        ModelHeader { path: "model.bin".into(), bytes, shape, weight_type: WeightType::F16, tensors: 0 }
+    #[derive(Default)]
+    struct Device {
+        free_bytes: AtomicU64,
+        peak_bytes: AtomicU64,
     }
 
-    /// Weights and state in MB as whisper.cpp allocates them for one decoder.
-    #[test]
-    fn the_estimate_follows_what_was_measured() {
-        let mut config = EngineConfig::new("model.bin", "model");
-        config.decode.best_of = 1;
-        for (width, layers, weights, state) in [
-            (384, 4, 77, 193),
-            (512, 6, 147, 231),
-            (768, 12, 487, 334),
-            (1024, 24, 1533, 512),
-            (1280, 32, 3094, 699),
-        ] {
-            let measured = (weights + state) * 1_000_000;
-            let estimated = estimate(&model(weights * 1_000_000, width, layers), &config);
-            assert!(
-                estimated.abs_diff(measured) < measured / 10,
-                "width {width}: {estimated} for {measured}"
-            );
+    impl MemoryProbe for Device {
+        fn read(&self, holder: Option<Holder>) -> MemoryReading {
+            let peak = self.peak_bytes.load(Ordering::SeqCst);
+            MemoryReading {
+                free_bytes: self.free_bytes.load(Ordering::SeqCst),
+                peak_by_model_bytes: holder.map_or(0, |_| peak),
+                ..MemoryReading::default()
+            }
         }
     }
 
-    #[test]
-    fn every_concurrent_chunk_needs_a_state_of_its_own() {
-        let one = EngineConfig::new("model.bin", "model");
-        let two = EngineConfig { concurrent_chunks: 2, ..one.clone() };
-        let model = model(77_000_000, 384, 4);
-        assert!(estimate(&model, &two) > estimate(&model, &one) + 190_000_000);
+    const HOLDER: Holder = Holder { process: 1, before_bytes: 0 };
+
+    fn ledger(limit: Option<u64>) -> (Arc<Device>, Ledger, ModelHeader) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ggml-words-q8_0.bin");
+        let config = EngineConfig { memory_limit_bytes: limit, ..EngineConfig::new(path, "words") };
+        let device = Arc::new(Device::default());
+        let header = ModelHeader::read(path.as_ref()).unwrap();
+        (device.clone(), Ledger::new(device, config), header)
     }
 
     #[test]
-    fn kernel_files_are_read_by_key() {
-        let text = "MemTotal:  100 kB\nMemAvailable:    42 kB\n";
-        assert_eq!(kibibytes(text, "MemAvailable:"), Some(42 * 1024));
-        assert_eq!(kibibytes(text, "SwapFree:"), None);
-        assert_eq!(kibibytes("MemAvailable: much kB", "MemAvailable:"), None);
+    fn what_was_learnt_takes_the_place_of_the_estimate() {
+        let (device, ledger, header) = ledger(None);
+        let estimate = ledger.needed_bytes(&header);
+        device.free_bytes.store(estimate - 1, Ordering::SeqCst);
+        assert_eq!(ledger.fits(&header), Err(Shortage { needed_bytes: estimate, free_bytes: estimate - 1 }));
+        device.peak_bytes.store(60_000_000, Ordering::SeqCst);
+        ledger.learn(&header, HOLDER);
+        assert_eq!(ledger.fits(&header), Ok(()));
+        device.peak_bytes.store(50_000_000, Ordering::SeqCst);
+        ledger.learn(&header, HOLDER);
+        assert_eq!(ledger.needed_bytes(&header), 60_000_000, "the most counts");
+        let other = ModelHeader { bytes: header.bytes + 1, ..header };
+        assert!(ledger.needed_bytes(&other) >= estimate, "another file is another model");
+    }
+
+    #[test]
+    fn under_a_limit_only_what_is_sure_to_fail_is_not_tried() {
+        for (limit, free, fits) in
+            [(30_000_000, 30_000_000, true), (30_000_000, 20_000_000, false), (9_000_000, 9_000_000, false)]
+        {
+            let (device, ledger, header) = ledger(Some(limit));
+            device.free_bytes.store(free, Ordering::SeqCst);
+            assert_eq!(ledger.fits(&header).is_ok(), fits, "limit {limit}, free {free}");
+            let Shortage { needed_bytes, free_bytes } = ledger.ran_out(&header);
+            assert!(needed_bytes > free_bytes && ledger.is_tight(&header));
+        }
     }
 }

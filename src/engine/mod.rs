@@ -8,6 +8,7 @@
 //!
 //! [`model_file`] stands before both: whisper.cpp sees no file that has not passed it.
 
+mod estimate;
 mod memory;
 pub mod model_file;
 mod process;
@@ -56,7 +57,7 @@ pub struct EngineConfig {
     pub gpu_device: u32,
     /// On a GPU only: on a CPU it is slower.
     pub flash_attn: bool,
-    /// The most that the engine's process may allocate. `None`: no limit.
+    /// The most private memory that the engine's process may use. `None`: no limit.
     pub memory_limit_bytes: Option<u64>,
     pub decode: DecodeConfig,
 }
@@ -167,7 +168,7 @@ fn describe(config: &EngineConfig) -> ModelFacts {
         bytes: header.as_ref().map(|header| header.bytes),
         multilingual: header.as_ref().map(ModelHeader::multilingual),
         device: expected_device(config),
-        process: None,
+        holder: None,
     }
 }
 
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_described_as_unknown() {
         let facts = describe(&EngineConfig::new("/no/such/model.bin", "none"));
-        assert_eq!((facts.bytes, facts.multilingual, facts.process), (None, None, None));
+        assert_eq!((facts.bytes, facts.multilingual, facts.holder), (None, None, None));
     }
 
     #[test]

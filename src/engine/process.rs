@@ -6,14 +6,14 @@ mod client;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use actors::ports::{Engine, LoadFailure, LoadedModel, MemoryProbe, ModelFacts};
+use actors::ports::{Engine, LoadFailure, LoadedModel, MemoryProbe, ModelFacts, OnDeath};
 use tracing::{info, warn};
 
+use super::memory::Ledger;
 use super::model_file::{ModelHeader, VerifiedFiles};
-use super::{EngineConfig, describe, memory};
+use super::{EngineConfig, describe};
 
 use client::{Client, Startup};
 
@@ -22,28 +22,20 @@ pub struct ProcessEngine {
     config: EngineConfig,
     /// The program whose hidden command is the engine process.
     program: PathBuf,
-    probe: Option<Arc<dyn MemoryProbe>>,
     verified: VerifiedFiles,
-    /// The most memory that an engine process of this model ever had. 0: none has run yet.
-    learnt_bytes: Arc<AtomicU64>,
+    ledger: Arc<Ledger>,
 }
 
 impl ProcessEngine {
-    /// An engine whose process is this very program.
-    pub fn new(config: EngineConfig) -> std::io::Result<Self> {
-        Ok(Self::with_program(config, std::env::current_exe()?))
+    /// An engine whose process is this very program. `probe` reads the memory of the model's device.
+    pub fn new(config: EngineConfig, probe: Arc<dyn MemoryProbe>) -> std::io::Result<Self> {
+        Ok(Self::with_program(config, probe, std::env::current_exe()?))
     }
 
     /// An engine whose process is `program engine-worker`.
-    pub fn with_program(config: EngineConfig, program: PathBuf) -> Self {
-        let learnt_bytes = Arc::new(AtomicU64::new(0));
-        Self { config, program, probe: None, verified: VerifiedFiles::default(), learnt_bytes }
-    }
-
-    /// Asks `probe` for the memory of the model's device, which is the machine's otherwise.
-    pub fn with_memory_probe(mut self, probe: Arc<dyn MemoryProbe>) -> Self {
-        self.probe = Some(probe);
-        self
+    pub fn with_program(config: EngineConfig, probe: Arc<dyn MemoryProbe>, program: PathBuf) -> Self {
+        let ledger = Arc::new(Ledger::new(probe, config.clone()));
+        Self { config, program, verified: VerifiedFiles::default(), ledger }
     }
 
     /// Starts a process, has it load the model, and gives up as soon as it is told to.
@@ -51,16 +43,12 @@ impl ProcessEngine {
         &self,
         header: &ModelHeader,
         keep_going: &dyn Fn() -> bool,
-        on_death: Box<dyn FnOnce() + Send>,
+        on_death: OnDeath,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
-        let free_bytes = self.free_bytes();
-        let needed_bytes = self.needed_bytes(header);
-        if needed_bytes > free_bytes {
-            return Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes });
-        }
+        self.ledger.fits(header)?;
         let began = Instant::now();
-        let learnt = Arc::clone(&self.learnt_bytes);
-        let client = Client::start(&self.program, &self.config, learnt, on_death).map_err(|error| {
+        let started = Client::start(&self.program, &self.config, header, self.ledger.clone(), on_death);
+        let client = started.map_err(|error| {
             let message = format!("the engine process {} cannot be started: {error}", self.program.display());
             LoadFailure::Broken { code: "engine_crashed", message }
         })?;
@@ -70,36 +58,21 @@ impl ProcessEngine {
                 info!(engine.pid = client.pid(), load_ms, "engine process has loaded the model");
                 Ok(Arc::new(client))
             }
+            Startup::Failed(LoadFailure::OutOfMemory { free_bytes: 0, .. }) => {
+                Err(self.ledger.ran_out(header).into())
+            }
             Startup::Failed(failure) => Err(failure),
             Startup::GivenUp => Err(LoadFailure::Cancelled),
             Startup::Died(end) => {
                 warn!(%end, "the engine process died while it loaded the model");
-                let short = self.config.memory_limit_bytes.is_some() || end.for_lack_of_memory();
-                if short || self.free_bytes() < needed_bytes {
-                    return Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes });
+                // The file passed the checks. Whoever kills the engine while it loads wants its memory.
+                if end.for_lack_of_memory() || end.killed() || self.ledger.is_tight(header) {
+                    return Err(self.ledger.ran_out(header).into());
                 }
                 let message = format!("the engine died while it loaded {}: {end}", header.path.display());
                 Err(LoadFailure::Broken { code: "engine_crashed", message })
             }
         }
-    }
-
-    fn needed_bytes(&self, header: &ModelHeader) -> u64 {
-        let estimate = memory::estimate(header, &self.config);
-        match self.config.memory_limit_bytes {
-            None => estimate.max(self.learnt_bytes.load(Ordering::Relaxed)),
-            // The limit leaves out pages of files, which the peak has in it.
-            Some(_) => estimate,
-        }
-    }
-
-    /// What the engine may take: no more than is free, and no more than its limit.
-    fn free_bytes(&self) -> u64 {
-        let free = match &self.probe {
-            Some(probe) => Some(probe.read(None).free_bytes),
-            None => memory::available(),
-        };
-        free.unwrap_or(u64::MAX).min(self.config.memory_limit_bytes.unwrap_or(u64::MAX))
     }
 }
 
@@ -111,7 +84,7 @@ impl Engine for ProcessEngine {
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
-        on_death: Box<dyn FnOnce() + Send>,
+        on_death: OnDeath,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
         if !keep_going() {
             return Err(LoadFailure::Cancelled);

@@ -16,15 +16,19 @@ use thiserror::Error;
 use super::EngineConfig;
 
 /// Goes up with every change of this file.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The hidden command that makes this program an engine process.
 pub(super) const COMMAND: &str = "engine-worker";
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToWorker {
-    /// Once, first. The memory limit in it takes effect before anything is loaded.
-    Load(Box<EngineConfig>),
+    /// Once, first. The memory limit in it takes effect before anything is loaded. A GPU with less free
+    /// than `needed_bytes` is not tried.
+    Load {
+        config: Box<EngineConfig>,
+        needed_bytes: u64,
+    },
     Transcribe {
         id: u64,
         work: Work,
@@ -211,11 +215,15 @@ mod tests {
             word_timestamps: true,
         };
         let mut pipe = Vec::new();
-        send(&mut pipe, &ToWorker::Load(Box::new(EngineConfig::new("a.bin", "a")))).unwrap();
+        let config = Box::new(EngineConfig::new("a.bin", "a"));
+        send(&mut pipe, &ToWorker::Load { config, needed_bytes: 5 }).unwrap();
         send(&mut pipe, &ToWorker::Transcribe { id: 7, work: Work::from(&work) }).unwrap();
         send(&mut pipe, &ToWorker::Cancel { id: 7 }).unwrap();
         let mut pipe = pipe.as_slice();
-        assert!(matches!(receive(&mut pipe), Ok(ToWorker::Load(config)) if config.model_id == "a"));
+        assert!(matches!(
+            receive(&mut pipe),
+            Ok(ToWorker::Load { config, needed_bytes: 5 }) if config.model_id == "a"
+        ));
         let Ok(ToWorker::Transcribe { id: 7, work: received }) = receive(&mut pipe) else { panic!("other") };
         assert_eq!(ChunkWork::from(received), work);
         assert!(matches!(receive(&mut pipe), Ok(ToWorker::Cancel { id: 7 })));

@@ -7,11 +7,15 @@ use std::thread;
 use std::time::Duration;
 
 use actors::domain::transcript::ChunkTranscript;
-use actors::ports::{CancelToken, ChunkWork, Engine, EngineFault, LoadFailure, LoadedModel, ModelFacts};
+use actors::ports::{
+    CancelToken, ChunkWork, Death, Engine, EngineFault, Holder, LoadFailure, LoadedModel, MemoryProbe,
+    ModelFacts, OnDeath,
+};
 
-use super::model_file::VerifiedFiles;
+use super::memory::{Ledger, Shortage};
+use super::model_file::{ModelHeader, VerifiedFiles};
 use super::whisper::{WhisperCore, give_back_freed_memory};
-use super::{EngineConfig, describe, memory};
+use super::{EngineConfig, describe};
 
 /// How often flags are looked at while waiting.
 const POLL: Duration = Duration::from_millis(20);
@@ -22,11 +26,14 @@ const STACK_BYTES: usize = 4 << 20;
 pub struct ThreadEngine {
     config: EngineConfig,
     verified: VerifiedFiles,
+    ledger: Arc<Ledger>,
 }
 
 impl ThreadEngine {
-    pub fn new(config: EngineConfig) -> Self {
-        Self { config, verified: VerifiedFiles::default() }
+    /// `probe` reads the memory of the model's device.
+    pub fn new(config: EngineConfig, probe: Arc<dyn MemoryProbe>) -> Self {
+        let ledger = Arc::new(Ledger::new(probe, config.clone()));
+        Self { config, verified: VerifiedFiles::default(), ledger }
     }
 }
 
@@ -39,32 +46,40 @@ impl Engine for ThreadEngine {
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
-        on_death: Box<dyn FnOnce() + Send>,
+        on_death: OnDeath,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
         if !keep_going() {
             return Err(LoadFailure::Cancelled);
         }
         let header = self.verified.verify(&self.config.model_path, keep_going)?;
-        let (needed_bytes, free_bytes) =
-            (memory::estimate(&header, &self.config), memory::available().unwrap_or(u64::MAX));
-        if needed_bytes > free_bytes {
-            return Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes });
-        }
+        self.ledger.fits(&header)?;
+        let process = std::process::id();
+        let holder = Holder { process, before_bytes: self.ledger.used_by(process) };
+        let needed_bytes = self.ledger.needed_bytes(&header);
         let abort = AtomicBool::new(false);
         let crashed = |message| LoadFailure::Broken { code: "engine_crashed", message };
-        let loaded = beside(|| WhisperCore::load(&self.config, &abort), &mut || {
+        let load = || WhisperCore::load(&self.config, header.clone(), needed_bytes, &abort);
+        let loaded = beside(load, &mut || {
             if !keep_going() {
                 abort.store(true, Ordering::SeqCst);
             }
         });
-        let core = loaded.map_err(crashed)??;
+        let core = match loaded.map_err(crashed)? {
+            Err(LoadFailure::OutOfMemory { free_bytes: 0, .. }) => {
+                return Err(self.ledger.ran_out(&header).into());
+            }
+            core => core?,
+        };
         if !keep_going() {
             drop(core);
             give_back_freed_memory();
             return Err(LoadFailure::Cancelled);
         }
+        self.ledger.learn(&header, holder);
         Ok(Arc::new(ThreadModel {
-            facts: core.facts(),
+            facts: ModelFacts { holder: Some(holder), ..core.facts() },
+            ledger: self.ledger.clone(),
+            header,
             core: Mutex::new(Some(Arc::new(core))),
             unloading: AtomicBool::new(false),
             on_death: Mutex::new(Some(on_death)),
@@ -74,10 +89,12 @@ impl Engine for ThreadEngine {
 
 struct ThreadModel {
     facts: ModelFacts,
+    ledger: Arc<Ledger>,
+    header: ModelHeader,
     /// `None` once unloaded. Chunks that run hold on to it.
     core: Mutex<Option<Arc<WhisperCore>>>,
     unloading: AtomicBool,
-    on_death: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    on_death: Mutex<Option<OnDeath>>,
 }
 
 impl ThreadModel {
@@ -89,7 +106,7 @@ impl ThreadModel {
         EngineFault::Died { detail: "the model was unloaded".into() }
     }
 
-    fn take_on_death(&self) -> Option<Box<dyn FnOnce() + Send>> {
+    fn take_on_death(&self) -> Option<OnDeath> {
         self.on_death.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -125,15 +142,21 @@ impl LoadedModel for ThreadModel {
             }
         });
         let result = result.unwrap_or_else(|detail| Err(EngineFault::Died { detail }));
+        let (result, death) = match result {
+            Err(EngineFault::Cancelled) if !cancel.is_cancelled() => (Err(Self::unloaded()), Death::Crashed),
+            Err(EngineFault::OutOfMemory { .. }) => {
+                let Shortage { needed_bytes, free_bytes } = self.ledger.ran_out(&self.header);
+                let fault = EngineFault::OutOfMemory { needed_bytes, free_bytes };
+                (Err(fault), Death::OutOfMemory { needed_bytes, free_bytes })
+            }
+            result => (result, Death::Crashed),
+        };
         if core.has_failed()
             && let Some(on_death) = self.take_on_death()
         {
-            on_death();
+            on_death(death);
         }
-        match result {
-            Err(EngineFault::Cancelled) if !cancel.is_cancelled() => Err(Self::unloaded()),
-            result => result,
-        }
+        result
     }
 
     fn unload(&self) {

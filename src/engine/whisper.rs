@@ -15,7 +15,7 @@ use super::model_file::ModelHeader;
 use super::request::{self, SAMPLE_RATE, Unfit};
 use super::segments::{RawSegment, RawToken, Reading, assemble};
 use super::starts::Marks;
-use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name, memory};
+use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name};
 
 pub(super) use raw::{echo_trouble_to_stderr, exit_now, give_back_freed_memory, share_one_heap};
 
@@ -46,15 +46,22 @@ struct Pass<'a> {
 }
 
 impl WhisperCore {
-    /// Checks the file's structure, loads it and transcribes a second of noise. Setting `abort`
-    /// ends this at the next graph of the warm-up.
+    /// Loads the file that `header` was read from and transcribes a second of noise; a GPU with less than
+    /// `needed_bytes` free is not tried. Setting `abort` ends this at the next graph of the warm-up.
     ///
     /// # Blocking
     /// For as long as the load takes.
-    pub fn load(config: &EngineConfig, abort: &AtomicBool) -> Result<Self, LoadFailure> {
+    pub fn load(
+        config: &EngineConfig,
+        header: ModelHeader,
+        needed_bytes: u64,
+        abort: &AtomicBool,
+    ) -> Result<Self, LoadFailure> {
         raw::install_log_hooks();
-        let header = ModelHeader::read(&config.model_path)?;
-        let device = device(config);
+        let (device, free_bytes) = device(config);
+        if let Some(free_bytes) = free_bytes.filter(|free| *free < needed_bytes) {
+            return Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes });
+        }
         let mut parameters = WhisperContextParameters::new();
         parameters
             .use_gpu(config.use_gpu)
@@ -92,7 +99,7 @@ impl WhisperCore {
             bytes: Some(self.header.bytes),
             multilingual: Some(self.header.multilingual()),
             device: self.device.clone(),
-            process: None,
+            holder: None,
         }
     }
 
@@ -323,11 +330,9 @@ impl WhisperCore {
         self.failed.load(Ordering::SeqCst)
     }
 
+    /// Without numbers: those who started the engine know them.
     fn out_of_memory(&self) -> EngineFault {
-        EngineFault::OutOfMemory {
-            needed_bytes: memory::estimate(&self.header, &self.config),
-            free_bytes: memory::available().unwrap_or(0),
-        }
+        EngineFault::OutOfMemory { needed_bytes: 0, free_bytes: 0 }
     }
 }
 
@@ -349,19 +354,20 @@ fn language_of(id: i32) -> Result<Language, EngineFault> {
 }
 
 /// The device that whisper.cpp will choose: the GPU of that number, and the CPU without a word when
-/// there is none.
-fn device(config: &EngineConfig) -> Device {
+/// there is none. With it what a GPU has free, if its driver tells.
+fn device(config: &EngineConfig) -> (Device, Option<u64>) {
     let devices = raw::devices();
     let gpu = devices.iter().filter(|device| device.gpu).nth(config.gpu_device as usize);
     if let Some(gpu) = gpu.filter(|_| config.use_gpu) {
-        return Device { backend: backend_of(&gpu.name), name: gpu.description.clone() };
+        let device = Device { backend: backend_of(&gpu.name), name: gpu.description.clone() };
+        return (device, gpu.free_bytes);
     }
     if config.use_gpu && compiled_gpu_backend().is_some() {
         warn!(gpu_device = config.gpu_device, "no such GPU, the model runs on the CPU");
     }
     let cpu = devices.into_iter().find(|device| !device.gpu && device.name == "CPU");
     let name = cpu.map(|cpu| cpu.description).filter(|name| !name.is_empty() && name != "CPU");
-    Device { backend: "cpu".into(), name: name.unwrap_or_else(cpu_name) }
+    (Device { backend: "cpu".into(), name: name.unwrap_or_else(cpu_name) }, None)
 }
 
 fn backend_of(name: &str) -> String {

@@ -10,20 +10,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use actors::domain::transcript::ChunkTranscript;
-use actors::ports::{ChunkWork, EngineFault};
+use actors::ports::{ChunkWork, EngineFault, LoadFailure};
 
-use super::EngineConfig;
+use super::model_file::ModelHeader;
 use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
 use super::whisper::{WhisperCore, echo_trouble_to_stderr, exit_now};
+use super::{EngineConfig, estimate};
 
 /// The prompt's tokeniser recurses along a word.
 const STACK_BYTES: usize = 4 << 20;
 /// The least time between two messages about the progress of a chunk.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// What a chunk maps and hardly touches: the tables of whisper.cpp's four graph schedulers (83 MB and
-/// 21 MB each, seen with strace), and stacks. A limit on private memory counts it like any other, so
-/// it comes on top of the limit that was asked for.
-const UNTOUCHED_BYTES_PER_CHUNK: u64 = 4 * (82_743_296 + 21_073_920) + (64 << 20);
 /// As sysexits.h has them.
 const EXIT_SOFTWARE: i32 = 70;
 const EXIT_PROTOCOL: i32 = 76;
@@ -89,31 +86,32 @@ enum State {
 impl Worker {
     fn serve(self: &Arc<Self>, request: ToWorker) {
         match request {
-            ToWorker::Load(config) => self.start_loading(*config),
+            ToWorker::Load { config, needed_bytes } => self.start_loading(*config, needed_bytes),
             ToWorker::Transcribe { id, work } => self.start_chunk(id, work),
             ToWorker::Cancel { id } => self.cancel(id),
         }
     }
 
     /// On a thread of its own, so that the end of stdin is seen meanwhile.
-    fn start_loading(self: &Arc<Self>, config: EngineConfig) {
+    fn start_loading(self: &Arc<Self>, config: EngineConfig, needed_bytes: u64) {
         if !matches!(std::mem::replace(&mut *self.state(), State::Loading), State::Empty) {
             eprintln!("a second model was sent");
             exit_now(EXIT_PROTOCOL);
         }
         let worker = Arc::clone(self);
-        spawn("engine-load", move || worker.load(&config));
+        spawn("engine-load", move || worker.load(&config, needed_bytes));
     }
 
-    fn load(&self, config: &EngineConfig) {
-        if let Some(bytes) = config.memory_limit_bytes {
-            let chunks = config.concurrent_chunks.max(1) as u64;
-            limit_memory(bytes.saturating_add(chunks * UNTOUCHED_BYTES_PER_CHUNK));
-        }
-        match WhisperCore::load(config, &AtomicBool::new(false)) {
+    fn load(&self, config: &EngineConfig, needed_bytes: u64) {
+        let loaded = ModelHeader::read(&config.model_path).map_err(LoadFailure::from).and_then(|header| {
+            if let Some(bytes) = config.memory_limit_bytes {
+                limit_memory(bytes.saturating_add(estimate::untouched_bytes(&header, config)));
+            }
+            WhisperCore::load(config, header, needed_bytes, &AtomicBool::new(false))
+        });
+        match loaded {
             Ok(core) => {
-                let mut facts = core.facts();
-                facts.process = Some(std::process::id());
+                let facts = core.facts();
                 *self.state() = State::Loaded { core: Arc::new(core), running: HashMap::new() };
                 self.reply(&FromWorker::Loaded(facts));
             }
@@ -201,8 +199,8 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Limits private memory, the kind that weights and buffers are. Not the address space: GPU drivers
-/// reserve far more of it than they use.
+/// Limits private memory that can be written to, the kind that weights and buffers are. Not the address
+/// space: GPU drivers reserve far more of it than they use.
 #[cfg(target_os = "linux")]
 fn limit_memory(bytes: u64) {
     use rustix::process::{Resource, Rlimit, setrlimit};

@@ -95,6 +95,7 @@ fn options(job: &Job) -> Value {
         "prompt": options.prompt,
         "temperature": options.temperature,
         "word_timestamps": options.word_timestamps,
+        "keep_alive": options.keep_alive,
         "priority": options.priority,
     })
 }

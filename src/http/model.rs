@@ -6,7 +6,7 @@ use actors::domain::event::UnloadReason;
 use actors::model::{ModelStatus, State};
 
 use super::model_view::status_json;
-use super::query::{Patience, Query};
+use super::query::{Loading, Query, Unloading};
 use super::service::Service;
 use crate::error::AppError;
 
@@ -17,17 +17,18 @@ pub(super) async fn status(service: web::Data<Service>) -> impl Responder {
 /// 200 when it is ready, 202 while that is under way; with `?wait=true` 422 once it cannot be.
 pub(super) async fn load(
     service: web::Data<Service>,
-    Query(patience): Query<Patience>,
+    Query(query): Query<Loading>,
 ) -> Result<HttpResponse, AppError> {
+    let keep_alive = query.keep_alive()?;
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
     }
-    let loaded = match patience.wait {
-        true => service.model.load_and_wait().await,
-        false => service.model.load().await,
+    let loaded = match query.wait {
+        true => service.model.load_and_wait(keep_alive).await,
+        false => service.model.load(keep_alive).await,
     };
     let status = loaded.map_err(AppError::internal)?;
-    if let (true, Some(failure)) = (patience.wait, status.failure()) {
+    if let (true, Some(failure)) = (query.wait, status.failure()) {
         return Err(AppError::ModelFailed { code: failure.code, message: failure.message.clone() });
     }
     Ok(answer(&service, &status, State::Ready))
@@ -36,10 +37,10 @@ pub(super) async fn load(
 /// 200 when it is unloaded, 202 while a chunk is still running.
 pub(super) async fn unload(
     service: web::Data<Service>,
-    Query(patience): Query<Patience>,
+    Query(query): Query<Unloading>,
 ) -> Result<HttpResponse, AppError> {
-    let hold = patience.hold()?.unwrap_or(service.limits.unload_hold);
-    if patience.wait {
+    let hold = query.hold()?.unwrap_or(service.limits.unload_hold);
+    if query.wait {
         let unloaded = service.model.unload_and_wait(UnloadReason::Request, Some(hold)).await;
         let status = unloaded.map_err(AppError::internal)?;
         return Ok(HttpResponse::Ok().json(status_json(&service, &status)));

@@ -12,9 +12,7 @@ use crate::wire_time::{rfc3339, secs};
 pub(super) fn status_json(service: &Service, status: &ModelStatus) -> Value {
     let wall = |at: Instant| rfc3339(service.clock.wall(at));
     let facts = &status.facts;
-    let memory = service.memory.read(facts.process);
-    let timeout_secs =
-        status.idle_timeout.map_or(-1, |after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
+    let memory = service.memory.read(facts.holder);
     json!({
         "state": status.state().name(),
         "model": {
@@ -25,9 +23,10 @@ pub(super) fn status_json(service: &Service, status: &ModelStatus) -> Value {
             "total_bytes": memory.total_bytes,
             "free_bytes": memory.free_bytes,
             "used_by_model_bytes": memory.used_by_model_bytes,
+            "residual_bytes": status.residual_bytes,
         },
         "idle": {
-            "timeout_secs": timeout_secs,
+            "timeout_secs": status.idle_timeout.secs(),
             "for_secs": status.idle_since().map(|since| secs(since.elapsed().as_secs_f64())),
             "unloads_at": status.unloads_at.map(wall),
         },

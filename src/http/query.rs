@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use actors::domain::job::JobId;
+use actors::domain::stay::Stay;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use url::form_urlencoded;
@@ -38,19 +39,35 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error
     }
 }
 
-/// `?wait=true`, `?hold_secs=`
+/// `POST /model/load?wait=true&keep_alive=60`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Patience {
+pub(super) struct Loading {
     #[serde(default, deserialize_with = "flag")]
     pub wait: bool,
-    pub hold_secs: Option<u64>,
+    keep_alive: Option<String>,
+}
+
+impl Loading {
+    pub(super) fn keep_alive(&self) -> Result<Option<Stay>, AppError> {
+        let stay = self.keep_alive.as_deref().map(str::parse).transpose();
+        stay.map_err(|error| AppError::invalid_query("keep_alive", format!("keep_alive {error}")))
+    }
+}
+
+/// `POST /model/unload?wait=true&hold_secs=60`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unloading {
+    #[serde(default, deserialize_with = "flag")]
+    pub wait: bool,
+    hold_secs: Option<u64>,
 }
 
 /// The longest hold, as in the settings: a day.
 const LONGEST_HOLD_SECS: u64 = 86_400;
 
-impl Patience {
+impl Unloading {
     pub(super) fn hold(&self) -> Result<Option<Duration>, AppError> {
         if self.hold_secs.is_some_and(|secs| secs > LONGEST_HOLD_SECS) {
             let message = format!("hold_secs must be from 0 to {LONGEST_HOLD_SECS}");

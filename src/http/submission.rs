@@ -4,6 +4,7 @@ use actix_multipart::{Field, Multipart};
 use actix_web::{HttpRequest, web};
 use actors::domain::job::{Audio, BlobKey, Job, JobId, NewJob};
 use actors::domain::options::{Options, Priority, Task};
+use actors::domain::stay::{NotAStay, Stay};
 use actors::ports::{BlobWriter, StoredBlob};
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
@@ -15,8 +16,17 @@ use crate::error::AppError;
 use crate::webhook::WebhookUrl;
 
 /// What a form may hold beside the file.
-const OPTIONS: [&str; 8] =
-    ["language", "task", "prompt", "temperature", "word_timestamps", "webhook_url", "metadata", "priority"];
+const OPTIONS: [&str; 9] = [
+    "language",
+    "task",
+    "prompt",
+    "temperature",
+    "word_timestamps",
+    "webhook_url",
+    "metadata",
+    "priority",
+    "keep_alive",
+];
 
 /// The engine's prompt is 224 tokens at most; longer ones would only be cut.
 const LONGEST_PROMPT: usize = 1024;
@@ -123,6 +133,7 @@ impl Form {
             "temperature" => options.temperature = Some(temperature(&text)?),
             "word_timestamps" => options.word_timestamps = flag("word_timestamps", &text)?,
             "priority" => options.priority = priority(&text)?,
+            "keep_alive" => options.keep_alive = Some(keep_alive(&text)?),
             "metadata" => self.metadata = Some(metadata(text)?),
             "webhook_url" => self.webhook_url = Some(webhook_url(&text, limits)?),
             // `take` lets only the names above through.
@@ -157,6 +168,10 @@ fn priority(text: &str) -> Result<Priority, AppError> {
         "batch" => Ok(Priority::Batch),
         _ => Err(invalid("priority", "must be interactive or batch")),
     }
+}
+
+fn keep_alive(text: &str) -> Result<Stay, AppError> {
+    text.parse().map_err(|error: NotAStay| invalid("keep_alive", &error.to_string()))
 }
 
 fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {

@@ -1,8 +1,8 @@
 //! The settings as types. What each key means stands in `config/default.toml`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use actors::domain::stay::Stay;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -206,9 +206,10 @@ impl Model {
         (id_of(&self.path), self.path.clone())
     }
 
-    /// How long the model stays loaded without work; `None`: for ever.
-    pub fn idle_timeout(&self) -> Option<Duration> {
-        u64::try_from(self.idle_timeout_secs).ok().map(Duration::from_secs)
+    /// How long the model stays loaded without work.
+    pub fn idle_timeout(&self) -> Stay {
+        // The checks have let through nothing else.
+        Stay::try_from(self.idle_timeout_secs).unwrap_or(Stay::Forever)
     }
 }
 

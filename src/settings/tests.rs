@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use actors::domain::stay::Stay;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -405,7 +406,7 @@ fn the_idle_timeout_is_a_duration_or_never() {
     let timeout = |secs: &str| from_env(&[("IDLE_TIMEOUT_SECS", secs)]).model.idle_timeout();
     assert_eq!(
         (timeout("0"), timeout("2"), timeout("-1")),
-        (Some(Duration::ZERO), Some(Duration::from_secs(2)), None)
+        (Stay::NOT_AT_ALL, Stay::For(Duration::from_secs(2)), Stay::Forever)
     );
 }
 

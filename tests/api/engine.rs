@@ -9,9 +9,12 @@ use std::sync::mpsc;
 
 use actors::domain::options::Task;
 use actors::domain::transcript::{ChunkTranscript, text};
-use actors::ports::{CancelToken, ChunkWork, Engine, EngineFault, LoadFailure, LoadedModel};
+use actors::ports::{
+    CancelToken, ChunkWork, Death, Engine, EngineFault, LoadFailure, LoadedModel, MemoryProbe,
+};
 use serde_json::Value;
 use verbatim::engine::{EngineConfig, ProcessEngine, ThreadEngine};
+use verbatim::memory::SystemMemory;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 
@@ -20,16 +23,31 @@ fn config() -> EngineConfig {
 }
 
 fn process_engine(config: EngineConfig) -> ProcessEngine {
-    ProcessEngine::with_program(config, PathBuf::from(env!("CARGO_BIN_EXE_verbatim")))
+    let memory = memory(&config);
+    ProcessEngine::with_program(config, memory, PathBuf::from(env!("CARGO_BIN_EXE_verbatim")))
+}
+
+fn thread_engine(config: EngineConfig) -> ThreadEngine {
+    let memory = memory(&config);
+    ThreadEngine::new(config, memory)
+}
+
+fn memory(config: &EngineConfig) -> Arc<dyn MemoryProbe> {
+    Arc::new(SystemMemory { limit_bytes: config.memory_limit_bytes })
 }
 
 /// Both adapters of the port: what holds for one must hold for the other.
 fn engines(config: &EngineConfig) -> [Box<dyn Engine>; 2] {
-    [Box::new(process_engine(config.clone())), Box::new(ThreadEngine::new(config.clone()))]
+    [Box::new(process_engine(config.clone())), Box::new(thread_engine(config.clone()))]
+}
+
+/// The process that the engine has for itself.
+fn owner(model: &dyn LoadedModel) -> Option<u32> {
+    model.facts().holder.map(|holder| holder.process).filter(|process| *process != std::process::id())
 }
 
 fn load(engine: &dyn Engine) -> Arc<dyn LoadedModel> {
-    engine.load(&|| true, Box::new(|| {})).unwrap()
+    engine.load(&|| true, Box::new(|_| {})).unwrap()
 }
 
 /// 16 kHz mono samples of a recording with a plain 44-byte header.
@@ -87,7 +105,7 @@ fn recordings_are_heard_as_they_were_spoken() {
 
 #[test]
 fn segments_begin_and_end_where_they_were_spoken() {
-    let model = load(&ThreadEngine::new(config()));
+    let model = load(&thread_engine(config()));
     let truth = truth();
     for name in ["en_phrases.wav", "en_dense.wav", "de_phrases.wav"] {
         let heard = transcribe(&*model, &work(name)).unwrap();
@@ -129,7 +147,7 @@ fn the_same_work_gives_the_same_transcript_from_either_adapter() {
 
 #[test]
 fn words_have_times_inside_their_segment() {
-    let model = load(&ThreadEngine::new(config()));
+    let model = load(&thread_engine(config()));
     let asked = ChunkWork { word_timestamps: true, ..work("de_phrases.wav") };
     let heard = transcribe(&*model, &asked).unwrap();
     for segment in &heard.segments {
@@ -250,8 +268,8 @@ fn unloading_ends_running_chunks_and_later_ones() {
         let deaths = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&deaths);
         let model =
-            engine.load(&|| true, Box::new(move || _ = counted.fetch_add(1, Ordering::SeqCst))).unwrap();
-        let pid = model.facts().process;
+            engine.load(&|| true, Box::new(move |_| _ = counted.fetch_add(1, Ordering::SeqCst))).unwrap();
+        let pid = owner(&*model);
         std::thread::scope(|scope| {
             let (running, wait) = mpsc::channel();
             let chunk = scope.spawn({
@@ -266,7 +284,7 @@ fn unloading_ends_running_chunks_and_later_ones() {
         assert!(matches!(transcribe(&*model, &long), Err(EngineFault::Died { .. })));
         model.unload();
         assert_eq!(deaths.load(Ordering::SeqCst), 0, "an unload is no death");
-        assert_eq!(model.facts().process, None);
+        assert_eq!(owner(&*model), None);
     }
 }
 
@@ -275,8 +293,8 @@ fn a_killed_process_is_one_death_and_an_error_for_every_chunk() {
     let (config, long) = endless();
     let (died, deaths) = mpsc::channel();
     let engine = process_engine(config);
-    let model = engine.load(&|| true, Box::new(move || died.send(()).unwrap())).unwrap();
-    let pid = model.facts().process.unwrap();
+    let model = engine.load(&|| true, Box::new(move |death| died.send(death).unwrap())).unwrap();
+    let pid = owner(&*model).unwrap();
     std::thread::scope(|scope| {
         let (running, wait) = mpsc::channel();
         let chunks: Vec<_> = (0..2)
@@ -297,22 +315,23 @@ fn a_killed_process_is_one_death_and_an_error_for_every_chunk() {
             );
         }
     });
-    deaths.recv().unwrap();
+    assert_eq!(deaths.recv().unwrap(), Death::Crashed);
     assert!(deaths.recv().is_err(), "a second death");
     assert!(!alive(pid), "a zombie is left");
-    assert_eq!(model.facts().process, None);
+    assert_eq!(owner(&*model), None);
     assert!(matches!(transcribe(&*model, &long), Err(EngineFault::Died { .. })));
     model.unload();
     // The same engine loads again.
     let model = load(&engine);
-    assert_ne!(model.facts().process, Some(pid));
+    assert_ne!(owner(&*model), Some(pid));
 }
 
 #[test]
 fn an_idle_process_that_dies_is_noticed() {
     let (died, deaths) = mpsc::channel();
-    let model = process_engine(config()).load(&|| true, Box::new(move || died.send(()).unwrap())).unwrap();
-    kill(model.facts().process.unwrap(), "-ABRT");
+    let model =
+        process_engine(config()).load(&|| true, Box::new(move |death| died.send(death).unwrap())).unwrap();
+    kill(owner(&*model).unwrap(), "-ABRT");
     deaths.recv().unwrap();
     let fault = transcribe(&*model, &work("en_short.wav")).unwrap_err();
     assert!(fault.to_string().contains("signal: 6"), "{fault}");
@@ -321,7 +340,7 @@ fn an_idle_process_that_dies_is_noticed() {
 #[test]
 fn a_process_that_is_stopped_can_still_be_unloaded() {
     let model = load(&process_engine(config()));
-    let pid = model.facts().process.unwrap();
+    let pid = owner(&*model).unwrap();
     kill(pid, "-STOP");
     model.unload();
     assert!(!alive(pid));
@@ -347,7 +366,7 @@ fn a_damaged_or_missing_file_is_broken() {
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     for (path, expected) in [(path, "model_corrupt"), (folder.path().join("none.bin"), "model_not_found")] {
         for engine in engines(&EngineConfig::new(&path, "damaged")) {
-            let Err(LoadFailure::Broken { code, message }) = engine.load(&|| true, Box::new(|| {})) else {
+            let Err(LoadFailure::Broken { code, message }) = engine.load(&|| true, Box::new(|_| {})) else {
                 panic!("{} was loaded", path.display());
             };
             assert_eq!(code, expected);
@@ -363,7 +382,7 @@ fn a_load_is_given_up_at_any_time() {
         for patience in [0, 1, 5, 12, 13, 14, 15] {
             let asked = AtomicUsize::new(0);
             let keep_going = || asked.fetch_add(1, Ordering::SeqCst) < patience;
-            match engine.load(&keep_going, Box::new(|| panic!("died"))) {
+            match engine.load(&keep_going, Box::new(|_| panic!("died"))) {
                 Err(failure) => assert_eq!(failure, LoadFailure::Cancelled),
                 Ok(model) => model.unload(),
             }
@@ -374,8 +393,9 @@ fn a_load_is_given_up_at_any_time() {
 #[test]
 fn a_program_that_is_no_engine_is_broken() {
     for program in ["/no/such/program", "/bin/true", "/bin/echo"] {
-        let engine = ProcessEngine::with_program(config(), program.into());
-        let Err(LoadFailure::Broken { code, .. }) = engine.load(&|| true, Box::new(|| panic!("died"))) else {
+        let engine = ProcessEngine::with_program(config(), memory(&config()), program.into());
+        let Err(LoadFailure::Broken { code, .. }) = engine.load(&|| true, Box::new(|_| panic!("died")))
+        else {
             panic!("{program} loaded a model");
         };
         assert_eq!(code, "engine_crashed");
@@ -384,10 +404,11 @@ fn a_program_that_is_no_engine_is_broken() {
 
 #[test]
 fn too_little_memory_is_told_apart_from_a_broken_model() {
-    for limit in [50_000_000, 1] {
+    // At the first the kernel says no in the middle of the load, at the second the weights say it before.
+    for limit in [50_000_000, 1_000_000] {
         let engine = process_engine(EngineConfig { memory_limit_bytes: Some(limit), ..config() });
         let Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes }) =
-            engine.load(&|| true, Box::new(|| panic!("died")))
+            engine.load(&|| true, Box::new(|_| panic!("died")))
         else {
             panic!("loaded with {limit} bytes");
         };
@@ -402,10 +423,10 @@ fn facts_name_the_device_and_the_process() {
     let [process, thread] = engines(&config());
     let (process, thread) = (load(&*process), load(&*thread));
     let facts = process.facts();
-    assert!(alive(facts.process.unwrap()));
+    assert!(alive(owner(&*process).unwrap()));
     assert_eq!(facts.device, thread.facts().device);
     assert_eq!((facts.multilingual, facts.id.as_str()), (Some(true), "words"));
-    assert_eq!(thread.facts().process, None);
+    assert_eq!(thread.facts().holder.unwrap().process, std::process::id());
     #[cfg(not(feature = "cuda"))]
     assert_eq!(facts.device.backend, "cpu");
     assert!(!facts.device.name.is_empty());
@@ -414,7 +435,7 @@ fn facts_name_the_device_and_the_process() {
 #[test]
 fn dropping_a_model_ends_its_process() {
     let model = load(&process_engine(config()));
-    let pid = model.facts().process.unwrap();
+    let pid = owner(&*model).unwrap();
     drop(model);
     assert!(!alive(pid));
 }

@@ -1,5 +1,8 @@
 //! The model comes and goes.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use super::fixtures;
@@ -197,4 +200,62 @@ fn a_client_that_comes_back_is_served_though_the_idle_time_is_zero() {
     assert_eq!(answer.status, 202, "{answer:?}");
     service.finished(answer.json()["id"].as_str().unwrap());
     service.until_model("unloaded");
+}
+
+#[test]
+fn a_request_says_how_long_the_model_stays() {
+    let service = Service::start();
+    let unloads_at = || service.get("/model/status").json()["idle"]["unloads_at"].clone();
+    assert_eq!(service.post("/model/load?wait=true&keep_alive=-1").status, 200);
+    assert_eq!(unloads_at(), Value::Null);
+    assert_eq!(service.get("/model/status").json()["idle"]["timeout_secs"], 300, "the setting is what it is");
+    let id = service.queue("en_short.wav", &[]);
+    service.finished(&id);
+    service.until_idle();
+    assert_eq!(unloads_at(), Value::Null, "until someone says otherwise");
+    service.post("/model/load?keep_alive=3600");
+    assert!(unloads_at().is_string());
+    let id = service.queue("en_short.wav", &[("keep_alive", "0")]);
+    assert_eq!(service.job(&id)["options"]["keep_alive"], 0);
+    service.finished(&id);
+    let unloading = service.events("/model/events", Some(0)).find(|event| event.name == "model_unloading");
+    assert_eq!(unloading.unwrap().data["reason"], "idle");
+    service.until_model("unloaded");
+    assert_eq!(service.post("/model/load?wait=true").status, 200);
+    assert!(unloads_at().is_string(), "a new load begins with the settings");
+    service.post("/model/load?keep_alive=0");
+    service.until_model("unloaded");
+
+    for bad in ["soon", "-2", "1.5", "5m", "315360001"] {
+        let refused = service.post(&format!("/model/load?keep_alive={bad}"));
+        assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_query"), "{bad}");
+        assert_eq!(refused.json()["error"]["param"], "keep_alive");
+        let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+        let refused = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[("keep_alive", bad)]);
+        assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_option"), "{bad}");
+    }
+    assert_eq!(service.get("/model/status").json()["state"], "unloaded");
+}
+
+#[test]
+fn a_load_that_a_stop_interrupts_is_told_as_part_of_it() {
+    let service = Service::start();
+    service.post("/model/load");
+    let (status, dir) = service.stop();
+    assert!(status.success());
+    let service = Service::start_in(dir, &[]);
+    let last = service.events("/model/events", Some(0)).find(|event| event.name == "model_unloaded");
+    assert_eq!(last.unwrap().data["reason"], "shutdown");
+}
+
+#[test]
+fn a_refused_job_is_answered_without_its_upload() {
+    let service = Service::start();
+    let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    let head = "POST /jobs HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n\
+                content-length: 1000000\r\nexpect: 100-continue\r\n\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    // Not a byte of the body is sent. The answer may come after a 100.
+    let answer = BufReader::new(socket).lines().map(Result::unwrap).find(|line| line.contains("503"));
+    assert_eq!(answer.as_deref(), Some("HTTP/1.1 503 Service Unavailable"));
 }

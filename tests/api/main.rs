@@ -10,6 +10,7 @@ mod events;
 mod fixtures;
 mod jobs;
 mod lifecycle;
+mod memory;
 mod restart;
 mod service;
 mod start;

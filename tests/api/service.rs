@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -173,6 +173,14 @@ impl Service {
         assert!(self.events("/model/events", None).any(|event| arrived(&event)), "never {state}");
     }
 
+    /// Waits until the loaded model has nothing to do: a job's end is told a moment before.
+    pub fn until_idle(&self) {
+        let give_up = Instant::now() + HANG_GUARD;
+        while self.get("/model/status").json()["idle"]["for_secs"].is_null() {
+            assert!(Instant::now() < give_up, "never idle");
+        }
+    }
+
     pub fn load(&self) {
         let answer = self.post("/model/load?wait=true");
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -184,12 +192,7 @@ impl Service {
 
     /// Processes that the service started: its engine, when the model is loaded.
     pub fn children(&self) -> Vec<u32> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
-        let children =
-            tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-        children
-            .flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
-            .collect()
+        children_of(self.pid())
     }
 
     /// Asks it to stop and waits until it has.
@@ -218,6 +221,22 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn children_of(pid: u32) -> Vec<u32> {
+    // One that ended meanwhile has none.
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return vec![] };
+    let children = tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    children
+        .flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// A process and all that came of it.
+pub fn with_children(pid: u32) -> Vec<u32> {
+    let mut tree = vec![pid];
+    tree.extend(children_of(pid).into_iter().flat_map(with_children));
+    tree
 }
 
 pub fn signal(name: &str, pid: u32) {

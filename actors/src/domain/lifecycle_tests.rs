@@ -155,8 +155,7 @@ fn every_pair_of_phase_and_input_leads_where_the_table_says() {
     let t = Instant::now();
     for (phase_name, phase) in phases(t) {
         for (input_name, input) in inputs() {
-            let mut life =
-                life(policy(), phase.clone(), t);
+            let mut life = life(policy(), phase.clone(), t);
             let effects = life.step(input, t + SEC / 2);
             let done = effects.iter().map(effect).collect::<Vec<_>>().join(" ");
             let arrow = ARROWS.iter().find(|row| (row.0, row.1) == (phase_name, input_name));
@@ -214,8 +213,7 @@ fn a_hold_keeps_queued_jobs_away_until_it_has_passed() {
 #[test]
 fn waiting_tries_at_every_interval_without_limit_and_counts() {
     let t = Instant::now();
-    let mut life =
-        life(policy(), Phase::Loading, t);
+    let mut life = life(policy(), Phase::Loading, t);
     let mut now = t;
     life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, now);
     for attempts in 2..200 {
@@ -234,8 +232,7 @@ fn waiting_tries_at_every_interval_without_limit_and_counts() {
 #[test]
 fn memory_that_became_free_is_tried_at_once_but_not_within_a_second() {
     let t = Instant::now();
-    let mut life =
-        life(policy(), Phase::Loading, t);
+    let mut life = life(policy(), Phase::Loading, t);
     life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, t);
     assert_eq!(life.step(Input::Tick { free_bytes: Some(150) }, t + SEC / 2), []);
     assert_eq!(life.step(Input::Tick { free_bytes: Some(99) }, t + 2 * SEC), []);

@@ -19,7 +19,7 @@ use crate::domain::event::{ModelEvent, UnloadReason};
 use crate::domain::lifecycle::{Effect, Failure, Input, Lifecycle, News, Phase, Policy};
 use crate::domain::load_time::LoadTime;
 use crate::notifier::NotifierHandle;
-use crate::ports::{Engine, Holder, LoadFailure, LoadedModel, MemoryProbe, ModelFacts};
+use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe, ModelFacts};
 
 /// Bumped from any thread to make a blocking load give up, with the reason of the last one who did.
 #[derive(Clone)]
@@ -186,7 +186,12 @@ impl ModelActor {
         }
         let generation = self.generation + 1;
         let address = ctx.address();
-        let on_death = Box::new(move || address.do_send(EngineDied { generation }));
+        let on_death = Box::new(move |death| match death {
+            Death::Crashed => address.do_send(EngineDied { generation }),
+            Death::OutOfMemory { needed_bytes, free_bytes } => {
+                address.do_send(RanOutOfMemory { generation, needed_bytes, free_bytes });
+            }
+        });
         let started = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.parts.engine.load(&keep_going, on_death)))
             .unwrap_or_else(|_| {

@@ -1,5 +1,4 @@
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use super::*;
 use crate::domain::event::{ModelEvent, UnloadReason};

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::domain::transcript::{ChunkTranscript, Decoding, Segment};
 use crate::ports::{
-    CancelToken, ChunkWork, Device, Engine, EngineFault, Holder, LoadFailure, LoadedModel, MemoryProbe,
-    MemoryReading, ModelFacts,
+    CancelToken, ChunkWork, Death, Device, Engine, EngineFault, Holder, LoadFailure, LoadedModel,
+    MemoryProbe, MemoryReading, ModelFacts, OnDeath,
 };
 
 /// How often a blocked fake looks whether it may go on.
@@ -51,7 +51,7 @@ struct Shared {
 
 struct FakeModel {
     shared: Arc<Shared>,
-    on_death: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    on_death: Mutex<Option<OnDeath>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -129,7 +129,7 @@ impl Engine for FakeEngine {
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
-        on_death: Box<dyn FnOnce() + Send>,
+        on_death: OnDeath,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
         let shared = &self.shared;
         let step = lock(&shared.loads).pop_front().unwrap_or(Scripted::Succeed);
@@ -178,7 +178,7 @@ impl LoadedModel for FakeModel {
             Scripted::Panic => panic!("scripted panic"),
             Scripted::Die => {
                 if let Some(tell) = lock(&self.on_death).take() {
-                    tell();
+                    tell(Death::Crashed);
                 }
                 return Err(EngineFault::Died { detail: "scripted".into() });
             }

@@ -280,7 +280,8 @@ impl SubscriberStore for MemoryStore {
         if let Some(known) = tables.subscribers.iter().find(|s| s.url == url) {
             return Ok(known.clone());
         }
-        let subscriber = Subscriber { id: Uuid::now_v7(), url: url.to_owned(), created_at: self.clock.wall_now() };
+        let subscriber =
+            Subscriber { id: Uuid::now_v7(), url: url.to_owned(), created_at: self.clock.wall_now() };
         tables.subscribers.push(subscriber.clone());
         Ok(subscriber)
     }

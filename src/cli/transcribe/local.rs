@@ -33,7 +33,7 @@ pub(super) struct Local {
 impl Local {
     pub(super) fn new(args: &SettingsArgs, wanted: &Wanted) -> Result<Self, Failure> {
         let settings = serve::load_quietly(args)?.settings;
-        let engine = compose::engine(&settings).map_err(Failure::NoProgram)?;
+        let engine = compose::engine(&settings, compose::memory(&settings)).map_err(Failure::NoProgram)?;
         Ok(Self { engine, audio: compose::audio(&settings), wanted: wanted.clone(), model: None })
     }
 
@@ -43,7 +43,7 @@ impl Local {
         }
         meter.say("loading model");
         // An engine that dies is met at the next chunk.
-        let model = self.engine.load(&|| true, Box::new(|| {}))?;
+        let model = self.engine.load(&|| true, Box::new(|_| {}))?;
         Ok(Arc::clone(self.model.insert(model)))
     }
 

@@ -82,9 +82,34 @@ impl LastWords {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn ending(&self, status: Option<ExitStatus>) -> End {
-        End { status, lines: self.lines().iter().cloned().collect() }
+    pub(super) fn ending(&self, status: Option<ExitStatus>, before: OomKills) -> End {
+        let taken_by_kernel = signal_of(status) == Some(SIGKILL) && OomKills::now() != before;
+        End { status, lines: self.lines().iter().cloned().collect(), taken_by_kernel }
     }
+}
+
+/// How often the kernel has killed a process of this machine for memory, where it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OomKills(Option<u64>);
+
+impl OomKills {
+    pub(super) fn now() -> Self {
+        let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+        let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        Self(count.and_then(|count| count.trim().parse().ok()))
+    }
+}
+
+const SIGKILL: i32 = 9;
+
+#[cfg(unix)]
+fn signal_of(status: Option<ExitStatus>) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status?)
+}
+
+#[cfg(not(unix))]
+fn signal_of(_: Option<ExitStatus>) -> Option<i32> {
+    None
 }
 
 /// How a child ended.
@@ -92,28 +117,31 @@ impl LastWords {
 pub(super) struct End {
     status: Option<ExitStatus>,
     lines: Vec<String>,
+    /// Killed, and by the one who does that when memory is short.
+    taken_by_kernel: bool,
 }
 
 impl End {
-    /// Whether it says so itself, or was killed by the one who does that when memory is short.
+    /// Whether it says so itself, or was killed for it.
     pub(super) fn for_lack_of_memory(&self) -> bool {
-        const WORDS: [&str; 4] = ["out of memory", "failed to allocate", "bad_alloc", "ggml_assert(buffer)"];
-        self.killed()
+        const WORDS: [&str; 6] = [
+            "out of memory",
+            "failed to allocate",
+            "insufficient memory",
+            "bad_alloc",
+            "memory allocation of",
+            "ggml_assert(buffer)",
+        ];
+        self.taken_by_kernel
             || self.lines.iter().any(|line| {
                 let line = line.to_ascii_lowercase();
                 WORDS.iter().any(|word| line.contains(word))
             })
     }
 
-    #[cfg(unix)]
-    fn killed(&self) -> bool {
-        const SIGKILL: i32 = 9;
-        std::os::unix::process::ExitStatusExt::signal(&self.status.unwrap_or_default()) == Some(SIGKILL)
-    }
-
-    #[cfg(not(unix))]
-    fn killed(&self) -> bool {
-        false
+    /// Killed from outside, by whomever.
+    pub(super) fn killed(&self) -> bool {
+        signal_of(self.status) == Some(SIGKILL)
     }
 }
 
@@ -137,7 +165,8 @@ mod tests {
     use super::*;
 
     fn end(lines: &[&str]) -> End {
-        End { status: None, lines: lines.iter().map(|line| (*line).to_owned()).collect() }
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        End { status: None, lines, taken_by_kernel: false }
     }
 
     #[test]
@@ -162,7 +191,7 @@ mod tests {
         for line in 0..100 {
             words.add(1, &line.to_string());
         }
-        assert_eq!(words.ending(None).lines.len(), KEPT_LINES);
-        assert!(words.ending(None).to_string().ends_with("99"));
+        assert_eq!(words.ending(None, OomKills::now()).lines.len(), KEPT_LINES);
+        assert!(words.ending(None, OomKills::now()).to_string().ends_with("99"));
     }
 }

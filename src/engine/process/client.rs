@@ -4,20 +4,23 @@ use std::collections::HashMap;
 use std::io::BufReader;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use actors::domain::transcript::ChunkTranscript;
-use actors::ports::{CancelToken, ChunkWork, EngineFault, LoadFailure, LoadedModel, ModelFacts};
+use actors::ports::{
+    CancelToken, ChunkWork, Death, EngineFault, Holder, LoadFailure, LoadedModel, ModelFacts, OnDeath,
+};
 use tracing::{debug, warn};
 
-use super::child::{self, End, LastWords};
+use super::child::{self, End, LastWords, OomKills};
+use crate::engine::memory::{Ledger, Shortage};
+use crate::engine::model_file::ModelHeader;
 use crate::engine::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
 use crate::engine::whisper::give_back_freed_memory;
-use crate::engine::{EngineConfig, describe, memory};
+use crate::engine::{EngineConfig, describe};
 
 /// How often flags are looked at while waiting.
 const POLL: Duration = Duration::from_millis(20);
@@ -38,7 +41,6 @@ pub(super) struct Client {
     facts: Mutex<Option<ModelFacts>>,
     /// Ends when the process has ended and has been reaped.
     reader: Mutex<Option<JoinHandle<()>>>,
-    learnt_bytes: Arc<AtomicU64>,
 }
 
 /// How a start ended.
@@ -57,6 +59,9 @@ struct Link {
     stdin: Mutex<Option<ChildStdin>>,
     calls: Mutex<Calls>,
     words: LastWords,
+    oom_kills_before: OomKills,
+    ledger: Arc<Ledger>,
+    header: ModelHeader,
 }
 
 /// Chunks that wait for an answer.
@@ -67,21 +72,24 @@ struct Calls {
     /// Set when nothing is answered any more.
     over: Option<Over>,
     loaded: Option<ModelFacts>,
-    on_death: Option<Box<dyn FnOnce() + Send>>,
+    on_death: Option<OnDeath>,
 }
 
 #[derive(Clone)]
 enum Over {
     /// It was told to end.
     Asked,
-    Died(End),
+    Died(End, Death),
 }
 
 impl Over {
     fn fault(&self) -> EngineFault {
         match self {
             Over::Asked => EngineFault::Died { detail: "the model was unloaded".into() },
-            Over::Died(end) => EngineFault::Died { detail: end.to_string() },
+            Over::Died(end, Death::Crashed) => EngineFault::Died { detail: end.to_string() },
+            Over::Died(_, Death::OutOfMemory { needed_bytes, free_bytes }) => {
+                EngineFault::OutOfMemory { needed_bytes: *needed_bytes, free_bytes: *free_bytes }
+            }
         }
     }
 }
@@ -96,9 +104,12 @@ impl Client {
     pub(super) fn start(
         program: &Path,
         config: &EngineConfig,
-        learnt_bytes: Arc<AtomicU64>,
-        on_death: Box<dyn FnOnce() + Send>,
+        header: &ModelHeader,
+        ledger: Arc<Ledger>,
+        on_death: OnDeath,
     ) -> std::io::Result<Self> {
+        let oom_kills_before = OomKills::now();
+        let needed_bytes = ledger.needed_bytes(header);
         let mut child = child::spawn(program)?;
         let (pid, stdin, stdout, stderr) =
             (child.id(), child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -108,6 +119,9 @@ impl Client {
             stdin: Mutex::new(stdin),
             calls: Mutex::new(Calls { on_death: Some(on_death), ..Calls::default() }),
             words: LastWords::default(),
+            oom_kills_before,
+            ledger,
+            header: header.clone(),
         });
         let (tell, startup) = mpsc::channel();
         let started = stderr.zip(stdout).ok_or_else(|| std::io::Error::other("no pipes")).and_then(
@@ -122,14 +136,13 @@ impl Client {
         match started {
             Ok(reader) => {
                 // A process that is gone already is found by the reader.
-                drop(link.send(&ToWorker::Load(Box::new(config.clone()))));
+                drop(link.send(&ToWorker::Load { config: Box::new(config.clone()), needed_bytes }));
                 Ok(Self {
                     link,
                     config: config.clone(),
                     startup: Mutex::new(startup),
                     facts: Mutex::new(None),
                     reader: Mutex::new(Some(reader)),
-                    learnt_bytes,
                 })
             }
             Err(error) => {
@@ -152,7 +165,7 @@ impl Client {
                 Ok(outcome) => break outcome,
                 Err(RecvTimeoutError::Timeout) if keep_going() => {}
                 Err(RecvTimeoutError::Timeout) => break Startup::GivenUp,
-                Err(RecvTimeoutError::Disconnected) => break Startup::Died(self.link.words.ending(None)),
+                Err(RecvTimeoutError::Disconnected) => break Startup::Died(self.link.ending(None)),
             }
         };
         match outcome {
@@ -176,13 +189,13 @@ impl Client {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers the most memory that the process had, for the next load. On a GPU that is not
-    /// where the model is.
     fn learn(&self) {
-        let on_cpu = self.facts().as_ref().is_some_and(|facts| facts.device.backend == "cpu");
-        if let Some(peak) = memory::peak_of(self.link.pid).filter(|_| on_cpu) {
-            self.learnt_bytes.fetch_max(peak, Ordering::Relaxed);
-        }
+        self.link.ledger.learn(&self.link.header, self.holder());
+    }
+
+    /// The process lives for the model alone.
+    fn holder(&self) -> Holder {
+        Holder { process: self.link.pid, before_bytes: 0 }
     }
 
     /// Ends the process and waits until it is gone and reaped.
@@ -215,7 +228,7 @@ impl LoadedModel for Client {
     fn facts(&self) -> ModelFacts {
         let running = self.link.calls().over.is_none();
         let mut facts = self.facts().clone().unwrap_or_else(|| describe(&self.config));
-        facts.process = running.then_some(self.link.pid);
+        facts.holder = running.then(|| self.holder());
         facts
     }
 
@@ -361,7 +374,8 @@ impl Link {
     fn bury(&self, listener: JoinHandle<()>, startup: &Sender<Startup>) {
         let status = self.reap();
         drop(listener.join());
-        let end = self.words.ending(status);
+        let end = self.ending(status);
+        let death = self.judge(&end);
         let (loaded, on_death) = {
             let mut calls = self.calls();
             (calls.loaded.is_some(), calls.on_death.take())
@@ -369,10 +383,32 @@ impl Link {
         // Before any call fails: whoever sees its call fail must not find the model still taken for ready.
         if let (true, Some(on_death)) = (loaded, on_death) {
             warn!(engine.pid = self.pid, %end, "the engine process died");
-            on_death();
+            on_death(death);
         }
-        self.stop_answering(Over::Died(end.clone()));
+        self.stop_answering(Over::Died(end.clone(), death));
         drop(startup.send(Startup::Died(end)));
+    }
+
+    fn ending(&self, status: Option<std::process::ExitStatus>) -> End {
+        self.words.ending(status, self.oom_kills_before)
+    }
+
+    fn judge(&self, end: &End) -> Death {
+        match end.for_lack_of_memory() {
+            true => self.ledger.ran_out(&self.header).into(),
+            false => Death::Crashed,
+        }
+    }
+
+    /// What the engine itself cannot know of a shortage is added here.
+    fn complete(&self, fault: EngineFault) -> EngineFault {
+        match fault {
+            EngineFault::OutOfMemory { .. } => {
+                let Shortage { needed_bytes, free_bytes } = self.ledger.ran_out(&self.header);
+                EngineFault::OutOfMemory { needed_bytes, free_bytes }
+            }
+            EngineFault::Cancelled | EngineFault::Died { .. } | EngineFault::Refused { .. } => fault,
+        }
     }
 
     /// Its own end counts, if it is about to come to one.
@@ -410,7 +446,8 @@ impl Link {
             }
             FromWorker::Done { id, result } => {
                 if let Some(call) = self.calls().waiting.remove(&id) {
-                    drop(call.send(Reply::Done(result.map_err(Into::into))));
+                    let result = result.map_err(|fault| self.complete(fault.into()));
+                    drop(call.send(Reply::Done(result)));
                 }
             }
         }

@@ -185,6 +185,8 @@ pub(super) struct GgmlDevice {
     /// "CPU", "CUDA0", "Vulkan1" and so on.
     pub name: String,
     pub description: String,
+    /// Of a GPU whose driver tells.
+    pub free_bytes: Option<u64>,
 }
 
 /// Every device that ggml finds, in its order. Starts GPU drivers: not for the service's process.
@@ -196,9 +198,15 @@ pub(super) fn devices() -> Vec<GgmlDevice> {
             .map(|index| {
                 let device = sys::ggml_backend_dev_get(index);
                 let kind = sys::ggml_backend_dev_type(device);
+                let gpu = kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_GPU
+                    || kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_IGPU;
+                let (mut free, mut total) = (0, 0);
+                if gpu {
+                    sys::ggml_backend_dev_memory(device, &raw mut free, &raw mut total);
+                }
                 GgmlDevice {
-                    gpu: kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_GPU
-                        || kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_IGPU,
+                    gpu,
+                    free_bytes: (free > 0).then_some(free as u64),
                     name: text(sys::ggml_backend_dev_name(device)),
                     description: text(sys::ggml_backend_dev_description(device)),
                 }
