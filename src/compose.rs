@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 
 use crate::audio::{AudioSettings, PlanSettings};
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
-use crate::memory::SystemMemory;
+use crate::memory::{self, Place};
 use crate::settings::{self, Isolation, Settings};
 use crate::webhook::WebhookConfig;
 
@@ -31,7 +31,12 @@ pub fn engine(settings: &Settings, memory: Arc<dyn MemoryProbe>) -> io::Result<A
 
 /// The memory of the device that the model will run on.
 pub fn memory(settings: &Settings) -> Arc<dyn MemoryProbe> {
-    Arc::new(SystemMemory { limit_bytes: engine_config(settings).memory_limit_bytes })
+    let config = engine_config(settings);
+    let place = match config.gpu_backend() {
+        Some("cuda") => Place::NvidiaGpu(config.gpu_device),
+        Some(_) | None => Place::Machine,
+    };
+    memory::probe(place, config.memory_limit_bytes)
 }
 
 pub fn engine_config(settings: &Settings) -> EngineConfig {

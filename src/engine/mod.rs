@@ -78,6 +78,11 @@ impl EngineConfig {
         }
     }
 
+    /// The GPU backend that a load will use if it finds a GPU: "cuda", "hip", "metal" or "vulkan".
+    pub fn gpu_backend(&self) -> Option<&'static str> {
+        compiled_gpu_backend().filter(|_| self.use_gpu)
+    }
+
     /// Leaves one core to the rest of the machine: a graph's threads wait for each other by
     /// spinning, and a single busy neighbour on the last core slows all of them down.
     fn thread_count(&self) -> usize {
@@ -174,7 +179,7 @@ fn describe(config: &EngineConfig) -> ModelFacts {
 
 /// Where a load would go by this build and the settings; only a load finds out whether it does.
 fn expected_device(config: &EngineConfig) -> Device {
-    match compiled_gpu_backend().filter(|_| config.use_gpu) {
+    match config.gpu_backend() {
         Some(backend) => Device { backend: backend.into(), name: format!("GPU {}", config.gpu_device) },
         None => Device { backend: "cpu".into(), name: cpu_name() },
     }
