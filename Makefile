@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test run ci bench setup lint deny
+.PHONY: demo test test-shell test-gpu soak run ci bench setup lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -8,6 +8,22 @@ demo: setup
 
 test: setup
 	cargo test --workspace --locked
+	$(MAKE) test-shell
+
+# The same from outside, over HTTP: with BASE_URL they test any server.
+test-shell: setup
+	cargo build --locked
+	./tests/test_all.sh
+	./tests/test_model_lifecycle.sh
+	./tests/test_idle_timeout.sh
+
+# On a machine with an NVIDIA GPU and the CUDA toolkit; elsewhere it says that it is skipped.
+test-gpu:
+	./scripts/test-gpu.sh
+
+# What takes minutes: two hundred loads and unloads.
+soak: setup
+	cargo test --locked --test api -- --ignored two_hundred
 
 # Settings: config/default.toml; a model: `target/release/verbatim models pull base.en`.
 run: setup

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the build needs and the machine lacks: cmake, make and a C++ compiler with OpenMP.
+# Installs what build and tests need and the machine lacks: cmake, make and a C++ compiler with OpenMP; curl
+# and python3 for the shell tests.
 # Rust itself is not installed here: see https://rustup.rs.
 set -eu
 
@@ -12,17 +13,19 @@ missing=""
 command -v cmake >/dev/null || missing="$missing cmake"
 command -v make >/dev/null || missing="$missing make"
 command -v c++ >/dev/null || missing="$missing g++"
+command -v curl >/dev/null || missing="$missing curl"
+command -v python3 >/dev/null || missing="$missing python3"
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null; then
-    echo "The build needs cmake, make and a C++ compiler with OpenMP. Missing here:$missing. Install them with your package manager (packages cmake, make, g++ or gcc-c++), then run this again." >&2
+    echo "Build and tests need cmake, make, a C++ compiler with OpenMP, curl and python3. Missing here:$missing. Install them with your package manager (the compiler's package is g++ or gcc-c++), then run this again." >&2
     exit 1
 fi
 
 sudo=""
 if [ "$(id -u)" != 0 ]; then
     if ! command -v sudo >/dev/null; then
-        echo "The build needs these packages:$missing. Install them as root: apt-get install$missing" >&2
+        echo "Build and tests need these packages:$missing. Install them as root: apt-get install$missing" >&2
         exit 1
     fi
     sudo="sudo"
