@@ -38,6 +38,7 @@ fn main() {
     whisper_rs::install_logging_hooks();
     for model in &models {
         println!("== {}", model.file_name().unwrap().to_string_lossy());
+        loads(model);
         overhead(model);
     }
     status_latency(&models[models.len() - 1]);
@@ -53,6 +54,23 @@ fn start(model: &Path) -> Service {
         ("VERBATIM__MODEL__IDLE_TIMEOUT_SECS", "-1"),
     ];
     Service::start_with(&env)
+}
+
+/// From `POST /model/load` to `ready` against the bare engine's load and warm-up of the same file.
+fn loads(model: &Path) {
+    let service = start(model);
+    let mut ratios = vec![];
+    for round in 0..=ROUNDS {
+        let (bare_secs, bare) = timed(|| Bare::load(model));
+        drop(bare);
+        let (secs, ()) = timed(|| service.load());
+        service.post("/model/unload?wait=true&hold_secs=0");
+        if round > 0 {
+            ratios.push(secs / bare_secs);
+        }
+        println!("  round {round}: bare {bare_secs:.3} s, asked to ready {secs:.3} s");
+    }
+    println!("load asked for to ready / bare load and warm-up: {}", spread(&mut ratios));
 }
 
 /// A job's wall time against whisper-rs called directly on the same chunks.
@@ -203,23 +221,27 @@ impl Bare {
     fn load(model: &Path) -> Self {
         let context = WhisperContext::new_with_params(model, WhisperContextParameters::default()).unwrap();
         let bare = Self(context);
-        bare.transcribe(&[vec![0.0; 16_000].into()]);
+        // As much as the service does to warm up: a second, eight tokens.
+        bare.decode(&[0.0; 16_000], |params| params.set_max_tokens(8));
         bare
     }
 
+    fn decode(&self, samples: &[f32], adjust: impl FnOnce(&mut FullParams<'_, '_>)) -> String {
+        let mut state = self.0.create_state().unwrap();
+        let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 5 });
+        params.set_n_threads(1);
+        params.set_language(Some("en"));
+        params.set_n_max_text_ctx(0);
+        params.set_print_progress(false);
+        params.set_print_realtime(false);
+        params.set_print_timestamps(false);
+        adjust(&mut params);
+        state.full(params, samples).unwrap();
+        state.as_iter().map(|segment| segment.to_str_lossy().unwrap().into_owned()).collect()
+    }
+
     fn transcribe(&self, chunks: &[Arc<[f32]>]) -> String {
-        let texts = chunks.iter().map(|chunk| {
-            let mut state = self.0.create_state().unwrap();
-            let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 5 });
-            params.set_n_threads(1);
-            params.set_language(Some("en"));
-            params.set_n_max_text_ctx(0);
-            params.set_print_progress(false);
-            params.set_print_realtime(false);
-            params.set_print_timestamps(false);
-            state.full(params, chunk).unwrap();
-            state.as_iter().map(|segment| segment.to_str_lossy().unwrap().into_owned()).collect::<String>()
-        });
+        let texts = chunks.iter().map(|chunk| self.decode(chunk, |_| {}));
         texts.collect::<String>().trim().to_owned()
     }
 }

@@ -3,7 +3,9 @@
 #
 #   tests/test_all.sh                                  starts a server of its own
 #   BASE_URL=http://localhost:8080 tests/test_all.sh   tests that one
+# shellcheck source-path=SCRIPTDIR source=shell/lib.sh
 source "$(dirname "$0")/shell/lib.sh"
+# shellcheck disable=SC2119
 start_server
 
 call GET /health

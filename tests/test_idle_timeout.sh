@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # An idle model goes by itself, when its time is up and not before. A server that is tested with BASE_URL must run
 # with a short IDLE_TIMEOUT_SECS, such as 5.
+# shellcheck source-path=SCRIPTDIR source=shell/lib.sh
 source "$(dirname "$0")/shell/lib.sh"
 start_server IDLE_TIMEOUT_SECS=5
 

@@ -3,7 +3,9 @@
 #
 #   tests/test_model_lifecycle.sh                                  starts servers of its own
 #   BASE_URL=http://localhost:8080 tests/test_model_lifecycle.sh   tests that one
+# shellcheck source-path=SCRIPTDIR source=shell/lib.sh
 source "$(dirname "$0")/shell/lib.sh"
+# shellcheck disable=SC2119
 start_server
 
 call POST "/model/unload?wait=true&hold_secs=0"
