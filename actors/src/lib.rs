@@ -9,3 +9,6 @@ pub mod notifier;
 pub mod ports;
 pub mod testing;
 pub mod worker;
+
+#[cfg(test)]
+mod random_walk;

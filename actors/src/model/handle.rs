@@ -119,6 +119,12 @@ impl ModelHandle {
         Ok(freed.await.map_err(|_| Gone)?.clone())
     }
 
+    /// Time passed, by a clock that was set ahead.
+    #[cfg(test)]
+    pub(crate) fn tick(&self) {
+        self.addr.do_send(super::messages::Tick);
+    }
+
     pub async fn acquire(&self) -> Result<Lease, NotReady> {
         self.addr.send(Acquire).await.unwrap_or(Err(NotReady))
     }

@@ -1,7 +1,7 @@
 //! An engine that does what a test tells it to.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -47,11 +47,21 @@ struct Shared {
     unloads: AtomicUsize,
     /// How many blocked steps may go on.
     gate: AtomicU64,
+    /// The model that is loaded.
+    live: Mutex<Option<Arc<Life>>>,
+    /// Loads that succeeded although a model was there.
+    overlaps: AtomicUsize,
+}
+
+/// A loaded model, until it is unloaded or dies.
+struct Life {
+    over: AtomicBool,
+    on_death: Mutex<Option<OnDeath>>,
 }
 
 struct FakeModel {
     shared: Arc<Shared>,
-    on_death: Mutex<Option<OnDeath>>,
+    life: Arc<Life>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -69,9 +79,40 @@ impl FakeEngine {
         self
     }
 
+    pub fn next_load(&self, step: Scripted) {
+        lock(&self.shared.loads).push_back(step);
+    }
+
+    pub fn next_chunk(&self, step: Scripted) {
+        lock(&self.shared.chunks).push_back(step);
+    }
+
     /// Lets one blocked step go on.
     pub fn open(&self) {
         self.shared.gate.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// From now on everything succeeds, and what is blocked goes on.
+    pub fn behave(&self) {
+        lock(&self.shared.loads).clear();
+        lock(&self.shared.chunks).clear();
+        self.shared.gate.store(u64::MAX / 2, Ordering::SeqCst);
+    }
+
+    /// Ends the loaded model's process from outside. Whether there was one.
+    pub fn kill(&self) -> bool {
+        let live = lock(&self.shared.live).clone();
+        live.is_some_and(|life| self.shared.die(&life, Death::Crashed))
+    }
+
+    /// Whether a model is in memory.
+    pub fn is_loaded(&self) -> bool {
+        lock(&self.shared.live).is_some()
+    }
+
+    /// How often a second model was loaded beside the first.
+    pub fn overlaps(&self) -> usize {
+        self.shared.overlaps.load(Ordering::SeqCst)
     }
 
     pub fn loads(&self) -> usize {
@@ -107,6 +148,37 @@ impl Shared {
             thread::sleep(LOOK);
         }
     }
+
+    fn begin(&self, on_death: OnDeath) -> Arc<Life> {
+        let life = Arc::new(Life { over: AtomicBool::new(false), on_death: Mutex::new(Some(on_death)) });
+        if lock(&self.live).replace(life.clone()).is_some() {
+            self.overlaps.fetch_add(1, Ordering::SeqCst);
+        }
+        life
+    }
+
+    /// Whether it was alive until now.
+    fn end(&self, life: &Arc<Life>) -> bool {
+        let was_alive = !life.over.swap(true, Ordering::SeqCst);
+        let mut live = lock(&self.live);
+        if live.as_ref().is_some_and(|live| Arc::ptr_eq(live, life)) {
+            *live = None;
+        }
+        was_alive
+    }
+
+    fn die(&self, life: &Arc<Life>, death: Death) -> bool {
+        let was_alive = self.end(life);
+        if let Some(tell) = lock(&life.on_death).take() {
+            tell(death);
+        }
+        was_alive
+    }
+}
+
+/// Without the report on stderr: whoever scripted it knows.
+fn panic_quietly() -> ! {
+    std::panic::resume_unwind(Box::new("scripted"))
 }
 
 fn facts() -> ModelFacts {
@@ -125,7 +197,6 @@ impl Engine for FakeEngine {
         facts()
     }
 
-    #[allow(clippy::panic, reason = "a fake that panics on request")]
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
@@ -143,10 +214,10 @@ impl Engine for FakeEngine {
             Scripted::Broken => {
                 return Err(LoadFailure::Broken { code: "model_corrupt", message: "scripted".into() });
             }
-            Scripted::Panic => panic!("scripted panic"),
+            Scripted::Panic => panic_quietly(),
             Scripted::Succeed | Scripted::Block | Scripted::Die => {}
         }
-        Ok(Arc::new(FakeModel { shared: shared.clone(), on_death: Mutex::new(Some(on_death)) }))
+        Ok(Arc::new(FakeModel { shared: shared.clone(), life: shared.begin(on_death) }))
     }
 }
 
@@ -155,7 +226,6 @@ impl LoadedModel for FakeModel {
         facts()
     }
 
-    #[allow(clippy::panic, reason = "a fake that panics on request")]
     fn transcribe(
         &self,
         work: &ChunkWork,
@@ -163,24 +233,27 @@ impl LoadedModel for FakeModel {
         progress: &mut dyn FnMut(f32),
     ) -> Result<ChunkTranscript, EngineFault> {
         let shared = &self.shared;
+        let is_over = || self.life.over.load(Ordering::SeqCst);
+        let died = || Err(EngineFault::Died { detail: "scripted".into() });
+        if is_over() {
+            return died();
+        }
         let step = lock(&shared.chunks).pop_front().unwrap_or(Scripted::Succeed);
         shared.begun_chunks.fetch_add(1, Ordering::SeqCst);
         progress(0.5);
         match step {
-            Scripted::Block if !shared.pass(&|| !cancel.is_cancelled()) => {
-                return Err(EngineFault::Cancelled);
+            Scripted::Block if !shared.pass(&|| !cancel.is_cancelled() && !is_over()) => {
+                return if is_over() { died() } else { Err(EngineFault::Cancelled) };
             }
             Scripted::BlockDeaf => drop(shared.pass(&|| true)),
             Scripted::OutOfMemory => {
                 return Err(EngineFault::OutOfMemory { needed_bytes: 100, free_bytes: 10 });
             }
             Scripted::Broken => return Err(EngineFault::Refused { message: "scripted".into() }),
-            Scripted::Panic => panic!("scripted panic"),
+            Scripted::Panic => panic_quietly(),
             Scripted::Die => {
-                if let Some(tell) = lock(&self.on_death).take() {
-                    tell(Death::Crashed);
-                }
-                return Err(EngineFault::Died { detail: "scripted".into() });
+                shared.die(&self.life, Death::Crashed);
+                return died();
             }
             Scripted::Succeed | Scripted::Block => {}
         }
@@ -188,7 +261,8 @@ impl LoadedModel for FakeModel {
     }
 
     fn unload(&self) {
-        lock(&self.on_death).take();
+        lock(&self.life.on_death).take();
+        self.shared.end(&self.life);
         self.shared.unloads.fetch_add(1, Ordering::SeqCst);
     }
 }
