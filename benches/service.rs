@@ -221,8 +221,11 @@ impl Bare {
     fn load(model: &Path) -> Self {
         let context = WhisperContext::new_with_params(model, WhisperContextParameters::default()).unwrap();
         let bare = Self(context);
-        // As much as the service does to warm up: a second, eight tokens.
-        bare.decode(&[0.0; 16_000], |params| params.set_max_tokens(8));
+        // What the service does to warm up: a second of noise, one try, eight tokens.
+        bare.decode(&noise(16_000), |params| {
+            params.set_max_tokens(8);
+            params.set_temperature_inc(0.0);
+        });
         bare
     }
 
@@ -244,6 +247,15 @@ impl Bare {
         let texts = chunks.iter().map(|chunk| self.decode(chunk, |_| {}));
         texts.collect::<String>().trim().to_owned()
     }
+}
+
+fn noise(samples: usize) -> Vec<f32> {
+    let mut state = 1u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state as f32 / u32::MAX as f32 - 0.5) * 1e-3
+    };
+    std::iter::repeat_with(next).take(samples).collect()
 }
 
 fn plan() -> actors::domain::audio::Plan {

@@ -19,10 +19,12 @@ use crate::engine::protocol::COMMAND;
 ///
 /// One arena, and no `MALLOC_MMAP_THRESHOLD_`: all memory goes with the process, and either way the
 /// kernel would map every chunk's buffers anew, which made a chunk of the bundled model take 1.1 times
-/// as long.
-const ENVIRONMENT: [(&str, &str); 5] = [
+/// as long. Large pages, where the machine has them on request, make the load of the bundled model a tenth
+/// shorter: a new process meets all of its memory for the first time.
+const ENVIRONMENT: [(&str, &str); 6] = [
     ("GOMP_SPINCOUNT", "5000"),
     ("MALLOC_ARENA_MAX", "1"),
+    ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
     ("GGML_NO_BACKTRACE", "1"),
     ("CUDA_DISABLE_PERF_BOOST", "1"),
     ("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
