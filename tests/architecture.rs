@@ -235,6 +235,16 @@ fn every_setting_has_a_comment() {
 }
 
 #[test]
+fn every_setting_is_in_the_manual_for_users_in_the_same_words() {
+    let usage = fs::read_to_string("docs/USAGE.md").unwrap();
+    for (key, comment) in settings() {
+        let rows: Vec<_> = usage.lines().filter(|line| line.starts_with(&format!("| `{key}` |"))).collect();
+        let [row] = rows[..] else { panic!("docs/USAGE.md has {} rows of {key}", rows.len()) };
+        assert!(row.ends_with(&format!("| {comment} |")), "docs/USAGE.md says otherwise of {key}: {comment}");
+    }
+}
+
+#[test]
 fn a_setting_is_used_somewhere_or_says_that_it_has_no_effect() {
     let users: Vec<_> = sources("src").into_iter().filter(|file| !file.is_under("src/settings")).collect();
     let schema: Vec<_> =
