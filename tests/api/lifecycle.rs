@@ -259,3 +259,27 @@ fn a_refused_job_is_answered_without_its_upload() {
     let answer = BufReader::new(socket).lines().map(Result::unwrap).find(|line| line.contains("503"));
     assert_eq!(answer.as_deref(), Some("HTTP/1.1 503 Service Unavailable"));
 }
+
+#[test]
+fn an_engine_killed_while_it_loads_is_loaded_again() {
+    let service = Service::start_with(&[("GPU_POLL_INTERVAL_SECS", "1")]);
+    let id = service.queue("en_short.wav", &[]);
+    let engine = service.until_child();
+    signal("KILL", engine);
+    assert_eq!(service.finished(&id)["status"], "completed");
+    assert_ne!(service.children(), [engine]);
+    let told: Vec<_> = service.events("/model/events", Some(0)).map(|event| event.name).take(2).collect();
+    assert_eq!(told, ["model_status", "model_loading"]);
+}
+
+#[test]
+fn an_idle_engine_that_is_killed_leaves_an_unloaded_model() {
+    let service = Service::start();
+    service.load();
+    signal("KILL", service.children()[0]);
+    service.until_model("unloaded");
+    let unloaded = service.events("/model/events", Some(0)).find(|event| event.name == "model_unloaded");
+    assert_eq!(unloaded.unwrap().data["reason"], "engine_died");
+    let id = service.queue("en_short.wav", &[]);
+    assert_eq!(service.finished(&id)["status"], "completed");
+}

@@ -195,6 +195,17 @@ impl Service {
         children_of(self.pid())
     }
 
+    /// Waits until the service has started a process, and gives it.
+    pub fn until_child(&self) -> u32 {
+        let give_up = Instant::now() + HANG_GUARD;
+        loop {
+            if let Some(child) = self.children().first() {
+                return *child;
+            }
+            assert!(Instant::now() < give_up, "no process was started");
+        }
+    }
+
     /// Asks it to stop and waits until it has.
     pub fn stop(mut self) -> (ExitStatus, TempDir) {
         signal("TERM", self.pid());
