@@ -12,3 +12,4 @@ pub mod progress;
 pub mod retry;
 pub mod time;
 pub mod transcript;
+pub mod webhook;
