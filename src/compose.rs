@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::domain::lifecycle::Policy;
+use actors::domain::webhook::Secret;
 use actors::job::{JobSettings, OnModelFailed};
 use actors::ports::{Engine, MemoryProbe};
 use secrecy::ExposeSecret;
@@ -14,7 +15,7 @@ use crate::audio::{AudioSettings, PlanSettings};
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
 use crate::memory::{self, Place};
 use crate::settings::{self, Isolation, Settings};
-use crate::webhook::WebhookConfig;
+use crate::webhook::{AddressRules, BadAllowEntry, WebhookConfig};
 
 /// The engine for the model that the settings name, whether or not its file is there. `memory` is that of
 /// the device that it will run on.
@@ -82,14 +83,16 @@ pub fn policy(settings: &Settings) -> Policy {
     }
 }
 
-pub fn webhooks(settings: &Settings) -> WebhookConfig {
+/// # Errors
+/// An entry of `webhooks.allow` that the settings' own check let through.
+pub fn webhooks(settings: &Settings) -> Result<WebhookConfig, BadAllowEntry> {
     let webhooks = &settings.webhooks;
     let secret = webhooks.secret.expose_secret();
-    WebhookConfig {
-        secret: (!secret.is_empty()).then(|| secret.to_owned()),
-        allow_private: webhooks.allow_private,
+    Ok(WebhookConfig {
+        secret: (!secret.is_empty()).then(|| Secret::new(secret)),
+        rules: AddressRules::new(webhooks.allow_private, &webhooks.allow)?,
         timeout: Duration::from_secs(webhooks.timeout_secs),
-    }
+    })
 }
 
 pub fn job_settings(settings: &Settings) -> JobSettings {
@@ -128,8 +131,9 @@ mod tests {
         let settings = with(&[]);
         let config = engine_config(&settings);
         assert_eq!(config, EngineConfig::new("models/ggml-base.en.bin", "base.en"));
-        assert_eq!(webhooks(&settings).secret, None);
-        assert_eq!(webhooks(&settings).timeout, WebhookConfig::default().timeout);
+        let (webhooks, default) = (webhooks(&settings).unwrap(), WebhookConfig::default());
+        assert_eq!(webhooks.secret, None);
+        assert_eq!((webhooks.timeout, webhooks.rules), (default.timeout, default.rules));
         assert_eq!(audio(&settings).plan, PlanSettings::default());
     }
 

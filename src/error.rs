@@ -50,9 +50,11 @@ codes! {
     NO_AUDIO "no_audio" 400 REQUEST "The file is empty, or holds no audio samples."
     INVALID_WEBHOOK_URL "invalid_webhook_url" 400 REQUEST "The webhook's URL is not an http or https URL with a host."
     WEBHOOK_TARGET_FORBIDDEN "webhook_target_forbidden" 400 REQUEST "The webhook's URL leads to an address that webhooks must not reach."
+    INVALID_WEBHOOK_SECRET "invalid_webhook_secret" 400 REQUEST "The webhook's secret is not `whsec_` and 24 to 64 bytes in base64."
     ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "There is nothing at this path."
     JOB_NOT_FOUND "job_not_found" 404 REQUEST "There is no job of this id."
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "There is no webhook subscriber of this id."
+    DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
     JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has no transcript yet; `?partial=true` gives what there is."
     JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
@@ -107,6 +109,8 @@ pub enum AppError {
     InvalidWebhookUrl { param: &'static str, message: String },
     #[error("{message}")]
     WebhookTargetForbidden { param: &'static str, message: String },
+    #[error("secret must be \"whsec_\" and 24 to 64 bytes in base64")]
+    InvalidWebhookSecret,
     #[error("there is nothing at this path")]
     RouteNotFound,
     #[error("this path takes {allow} only")]
@@ -115,6 +119,8 @@ pub enum AppError {
     JobNotFound,
     #[error("there is no webhook subscriber with this id")]
     WebhookNotFound,
+    #[error("this webhook subscriber has no delivery with this id")]
+    DeliveryNotFound,
     #[error("the job is {status}: its transcript is not finished; ?partial=true gives what there is")]
     JobNotFinished { status: &'static str },
     #[error("the job is {status}: it will have no whole transcript; ?partial=true gives what there is")]
@@ -176,10 +182,12 @@ impl AppError {
             Self::FileTooLarge { .. } => &FILE_TOO_LARGE,
             Self::InvalidWebhookUrl { .. } => &INVALID_WEBHOOK_URL,
             Self::WebhookTargetForbidden { .. } => &WEBHOOK_TARGET_FORBIDDEN,
+            Self::InvalidWebhookSecret => &INVALID_WEBHOOK_SECRET,
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::JobNotFound => &JOB_NOT_FOUND,
             Self::WebhookNotFound => &WEBHOOK_NOT_FOUND,
+            Self::DeliveryNotFound => &DELIVERY_NOT_FOUND,
             Self::JobNotFinished { .. } => &JOB_NOT_FINISHED,
             Self::JobEndedWithoutResult { .. } => &JOB_ENDED_WITHOUT_RESULT,
             Self::DiskFull => &DISK_FULL,
@@ -196,6 +204,7 @@ impl AppError {
             Self::MissingFile | Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => {
                 Some("file")
             }
+            Self::InvalidWebhookSecret => Some("secret"),
             Self::InvalidLanguage(_) => Some("language"),
             Self::InvalidMetadata(_) => Some("metadata"),
             Self::InvalidWebhookUrl { param, .. } | Self::WebhookTargetForbidden { param, .. } => Some(param),
@@ -209,6 +218,7 @@ impl AppError {
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
             | Self::WebhookNotFound
+            | Self::DeliveryNotFound
             | Self::JobNotFinished { .. }
             | Self::JobEndedWithoutResult { .. }
             | Self::DiskFull
@@ -236,10 +246,12 @@ impl AppError {
             | Self::FileTooLarge { .. }
             | Self::InvalidWebhookUrl { .. }
             | Self::WebhookTargetForbidden { .. }
+            | Self::InvalidWebhookSecret
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
             | Self::WebhookNotFound
+            | Self::DeliveryNotFound
             | Self::JobNotFinished { .. }
             | Self::JobEndedWithoutResult { .. }
             | Self::DiskFull

@@ -29,7 +29,7 @@ use crate::compose;
 use crate::http::{self, Limits, Service};
 use crate::settings::{Effective, Settings};
 use crate::store::{FileBlobs, SqliteStore};
-use crate::webhook::{AddressRules, HttpWebhooks, WebhookConfig};
+use crate::webhook::{HttpWebhooks, WebhookConfig};
 
 /// Threads that serve requests. They only forward messages and stream bytes.
 const HTTP_THREADS: usize = 2;
@@ -51,7 +51,7 @@ pub fn serve(effective: Effective) -> Result<(), StartError> {
 async fn run(settings: Settings) -> Result<(), StartError> {
     // First what may refuse the start: nothing is running yet.
     let listener = listen(&settings)?;
-    let webhooks = compose::webhooks(&settings);
+    let webhooks = compose::webhooks(&settings)?;
     webhooks.check()?;
     let store = Arc::new(SqliteStore::open(&settings.storage.dir).await?);
     let blob_dir = settings.storage.dir.join("blobs");
@@ -91,8 +91,8 @@ async fn start_actors(
     info!(requeued, swept, storage.dir = %settings.storage.dir.display(), "storage opened");
     let memory = compose::memory(settings);
     let recordings = Arc::new(AudioFiles::new(blob_dir.to_owned(), compose::audio(settings)));
-    let webhook_rules = AddressRules { allow_private: webhooks.allow_private };
-    let notifier = NotifierHandle::start(store.clone(), clock.clone(), move || transport(webhooks));
+    let webhook_rules = webhooks.rules.clone();
+    let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks));
     let parts = ModelParts {
         engine: compose::engine(settings, memory.clone()).map_err(StartError::Program)?,
         memory: memory.clone(),

@@ -6,7 +6,7 @@ use actors::ports::StoreError;
 use thiserror::Error;
 
 use crate::store::{OpenBlobsError, StoreOpenError};
-use crate::webhook::BadSecret;
+use crate::webhook::{BadAllowEntry, BadSecret};
 
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -20,8 +20,10 @@ pub enum StartError {
     Blobs(#[from] OpenBlobsError),
     #[error("cannot read the store: {0}")]
     Recover(#[from] StoreError),
+    #[error("webhooks.secret: {0}")]
+    WebhookSecret(#[from] BadSecret),
     #[error(transparent)]
-    Webhooks(#[from] BadSecret),
+    WebhookAllow(#[from] BadAllowEntry),
     #[error("cannot find this program's own file to start the engine with: {0}")]
     Program(io::Error),
     #[error("cannot start the HTTP server: {0}")]

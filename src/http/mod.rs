@@ -1,6 +1,7 @@
 //! The routes, all on one screen, and what every handler may use.
 
 mod body;
+mod deliveries;
 mod events;
 mod health;
 mod job_view;
@@ -56,6 +57,29 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(
             resource("/webhooks/{id}").route(delete().to(webhooks::remove)).default_service(only("DELETE")),
+        )
+        .service(
+            resource("/webhooks/{id}/deliveries")
+                .route(read().to(deliveries::list))
+                .default_service(only("GET, HEAD")),
+        )
+        .service(
+            resource("/webhooks/{id}/deliveries/{delivery}/redeliver")
+                .route(post().to(deliveries::redeliver))
+                .default_service(only("POST")),
+        )
+        .service(
+            resource("/webhooks/{id}/redeliver")
+                .route(post().to(deliveries::redeliver_all))
+                .default_service(only("POST")),
+        )
+        .service(
+            resource("/webhooks/{id}/test").route(post().to(deliveries::test)).default_service(only("POST")),
+        )
+        .service(
+            resource("/webhooks/{id}/secret")
+                .route(post().to(webhooks::change_secret))
+                .default_service(only("POST")),
         )
         .service(resource("/health").route(read().to(health::health)).default_service(only("GET, HEAD")))
         .service(resource("/health/live").route(read().to(health::live)).default_service(only("GET, HEAD")))

@@ -27,7 +27,7 @@ pub struct Service {
 }
 
 /// What the settings allow.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     pub max_upload_bytes: u64,
     pub unload_hold: Duration,

@@ -205,6 +205,6 @@ fn metadata(text: String) -> Result<String, AppError> {
 }
 
 fn webhook_url(text: &str, limits: &Limits) -> Result<String, AppError> {
-    let url = WebhookUrl::parse(text, limits.webhook_rules);
+    let url = WebhookUrl::parse(text, &limits.webhook_rules);
     Ok(url.map_err(|error| AppError::bad_webhook_url(&error, "webhook_url"))?.to_string())
 }

@@ -1,14 +1,15 @@
 //! Who is told of the model by webhook.
 
 use actix_web::{HttpResponse, Responder, web};
-use actors::ports::Subscriber;
+use actors::domain::webhook::SigningKey;
+use actors::ports::{Subscriber, SubscriberState};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::service::Service;
 use crate::error::AppError;
-use crate::webhook::WebhookUrl;
+use crate::webhook::{WebhookUrl, check_secret, new_secret};
 use crate::wire_time::rfc3339;
 
 pub(super) async fn list(service: web::Data<Service>) -> Result<impl Responder, AppError> {
@@ -17,19 +18,22 @@ pub(super) async fn list(service: web::Data<Service>) -> Result<impl Responder, 
     Ok(web::Json(json!({ "webhooks": views })))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSubscriber {
     url: String,
+    secret: Option<String>,
 }
 
 pub(super) async fn add(
     service: web::Data<Service>,
     new: web::Json<NewSubscriber>,
 ) -> Result<HttpResponse, AppError> {
-    let url = WebhookUrl::parse(&new.url, service.limits.webhook_rules)
+    let url = WebhookUrl::parse(&new.url, &service.limits.webhook_rules)
         .map_err(|error| AppError::bad_webhook_url(&error, "url"))?;
-    let subscriber = service.jobs.store().subscribe(url.as_str()).await?;
+    let secret = new.secret.as_deref().map(check_secret).transpose();
+    let secret = secret.map_err(|_| AppError::InvalidWebhookSecret)?;
+    let subscriber = service.jobs.store().subscribe(url.as_str(), secret).await?;
     Ok(HttpResponse::Created().json(view(&subscriber)))
 }
 
@@ -37,15 +41,43 @@ pub(super) async fn remove(
     service: web::Data<Service>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {
-    let id: Uuid = id.parse().map_err(|_| AppError::WebhookNotFound)?;
-    match service.jobs.store().unsubscribe(id).await? {
+    match service.jobs.store().unsubscribe(subscriber_id(&id)?).await? {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(AppError::WebhookNotFound),
     }
 }
 
+/// Makes a new secret for a subscriber, and shows it this once.
+pub(super) async fn change_secret(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<impl Responder, AppError> {
+    let secret = new_secret().map_err(AppError::internal)?;
+    let changed = service.jobs.store().change_secret(subscriber_id(&id)?, secret.clone()).await?;
+    let mut view = view(&changed.ok_or(AppError::WebhookNotFound)?);
+    view["secret"] = json!(secret.expose());
+    Ok(web::Json(view))
+}
+
+/// The id in a path: whatever is no id names no subscriber.
+pub(super) fn subscriber_id(text: &str) -> Result<Uuid, AppError> {
+    text.parse().map_err(|_| AppError::WebhookNotFound)
+}
+
 fn view(subscriber: &Subscriber) -> Value {
     json!({
-        "id": subscriber.id, "url": subscriber.url, "created_at": rfc3339(subscriber.created_at),
+        "id": subscriber.id,
+        "url": subscriber.url,
+        "created_at": rfc3339(subscriber.created_at),
+        "state": match subscriber.state {
+            SubscriberState::Active => "active",
+            SubscriberState::Off => "off",
+        },
+        "failing_since": subscriber.failing_since.map(rfc3339),
+        "own_secret": match subscriber.signed_with {
+            SigningKey::Service => false,
+            SigningKey::Own(_) => true,
+        },
+        "old_secret_until": subscriber.old_secret_until.map(rfc3339),
     })
 }

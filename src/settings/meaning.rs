@@ -16,7 +16,8 @@ const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=88;
 pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError> {
     let faults =
         [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
-    let faults = faults.into_iter().chain([secret(settings), wyoming(settings), level(settings)]);
+    let faults =
+        faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
     let problems: Vec<Problem> = faults
         .flatten()
         .map(|(path, message)| {
@@ -96,6 +97,24 @@ fn secret(settings: &Settings) -> Fault {
         .strip_prefix("whsec_")
         .is_some_and(|rest| rest.chars().all(base64) && SECRET_CHARS.contains(&rest.len()));
     fault_if(!right, "webhooks.secret", "must be whsec_ and 24 to 64 bytes in base64")
+}
+
+fn allow(settings: &Settings) -> Fault {
+    let list = &settings.webhooks.allow;
+    let number = list.iter().position(|entry| !is_network_or_host(entry))? + 1;
+    let message =
+        "must be a network such as 10.0.0.0/8, an IP address or a host name, without scheme and port";
+    Some(("webhooks.allow", format!("entry {number} {message}")))
+}
+
+fn is_network_or_host(entry: &str) -> bool {
+    // What ends in a number is read as an address by everyone, and is none if it came this far.
+    let is_name = |name: &str| {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+        name.chars().all(plain) && last.chars().any(char::is_alphabetic)
+    };
+    entry.parse::<ipnet::IpNet>().is_ok() || entry.parse::<std::net::IpAddr>().is_ok() || is_name(entry)
 }
 
 fn wyoming(settings: &Settings) -> Fault {

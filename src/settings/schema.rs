@@ -159,6 +159,7 @@ pub struct Webhooks {
     /// Empty: none was given.
     pub secret: SecretString,
     pub allow_private: bool,
+    pub allow: Vec<String>,
     pub timeout_secs: u64,
 }
 

@@ -513,9 +513,9 @@ pub(crate) async fn numbers_without_a_name_in_json_become_zero(store: &dyn Store
 }
 
 pub(crate) async fn a_subscriber_is_kept_once_for_each_url(store: &dyn Store) {
-    let first = store.subscribe("https://a.example/").await.unwrap();
-    let second = store.subscribe("https://b.example/").await.unwrap();
-    assert_eq!(store.subscribe("https://a.example/").await.unwrap(), first);
+    let first = store.subscribe("https://a.example/", None).await.unwrap();
+    let second = store.subscribe("https://b.example/", None).await.unwrap();
+    assert_eq!(store.subscribe("https://a.example/", None).await.unwrap(), first);
     assert_eq!(store.subscribers().await.unwrap(), [first.clone(), second.clone()]);
     assert!(store.unsubscribe(first.id).await.unwrap());
     assert!(!store.unsubscribe(first.id).await.unwrap());

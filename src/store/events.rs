@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::fault::Fault;
+use super::outbox;
 use super::rows::{from_json, integer, natural, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
@@ -15,7 +16,7 @@ use super::sqlite::SqliteStore;
 #[async_trait]
 impl EventLog for SqliteStore {
     async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError> {
-        Ok(self.append_alone(Event::Model(event)).await?)
+        Ok(self.append_and_tell(event).await?)
     }
 
     async fn events_after(
@@ -38,9 +39,11 @@ impl EventLog for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn append_alone(&self, event: Event) -> Result<Recorded, Fault> {
+    async fn append_and_tell(&self, event: ModelEvent) -> Result<Recorded, Fault> {
         let mut change = self.change().await?;
-        let recorded = append(&mut change, self.now(), event).await?;
+        let now = self.now();
+        outbox::tell_of_model(&mut change, now, &event).await?;
+        let recorded = append(&mut change, now, Event::Model(event)).await?;
         change.commit().await?;
         Ok(recorded)
     }

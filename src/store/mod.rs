@@ -1,15 +1,17 @@
-//! All that lasts: jobs, segments, events and subscribers in one SQLite database, uploaded
+//! All that lasts: jobs, segments, events, subscribers and their messages in one SQLite database, uploaded
 //! recordings as files beside it.
 //!
 //! What a method of [`SqliteStore`] answered is on disk: every change is one transaction, written
 //! with `synchronous=FULL`. [`FileBlobs`] answers after an fsync of the file and of its folder.
 
 mod blobs;
+mod deliveries;
 mod directory;
 mod events;
 mod fault;
 mod jobs;
 mod open;
+mod outbox;
 mod queue;
 mod rows;
 mod sql;
@@ -23,6 +25,8 @@ mod conformance;
 mod random_walk;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod webhook_conformance;
 
 pub use blobs::{FileBlobs, OpenBlobsError};
 pub use open::StoreOpenError;

@@ -9,9 +9,11 @@ use sqlx::SqliteConnection;
 
 use super::events::{append_to_job, name};
 use super::fault::Fault;
+use super::outbox;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
+use super::subscribers;
 
 /// What became of a job that was handed in.
 pub(super) enum Admission {
@@ -43,7 +45,7 @@ impl SqliteStore {
             .bind(rows::rank(new.options.priority))
             .bind(to_json("a job's options", &new.options)?)
             .bind(new.metadata)
-            .bind(new.webhook_url)
+            .bind(&new.webhook_url)
             .bind(new.audio.blob.0)
             .bind(new.audio.sha256)
             .bind(integer(new.audio.bytes))
@@ -53,6 +55,9 @@ impl SqliteStore {
             .bind(now.0)
             .fetch_one(&mut *change)
             .await?;
+        if let Some(url) = &new.webhook_url {
+            subscribers::subscribe(&mut change, now, url).await?;
+        }
         let event = append_to_job(&mut change, now, new.id, JobEvent::Queued).await?;
         change.commit().await?;
         Ok(Admission::Taken(Box::new(row.try_into()?), event))
@@ -102,6 +107,7 @@ impl SqliteStore {
             .fetch_one(&mut *change)
             .await?;
         let event = append_to_job(&mut change, now, id, JobEvent::Cancelled).await?;
+        outbox::tell_of_job(&mut change, now, id, cancelled).await?;
         change.commit().await?;
         Ok(Cancelled::Now { job: Box::new(row.try_into()?), events: vec![event] })
     }

@@ -136,8 +136,126 @@ pub(super) const LAST_SEQ: &str = "SELECT COALESCE(MAX(seq), 0) FROM events WHER
 
 // ---- subscribers --------------------------------------------------------------------------------
 
-pub(super) const SUBSCRIBE: &str =
-    "INSERT INTO subscribers (id, url, created_at) VALUES ($1, $2, $3) ON CONFLICT (url) DO NOTHING";
-pub(super) const SUBSCRIBER: &str = "SELECT id, url, created_at FROM subscribers WHERE url = $1";
-pub(super) const SUBSCRIBERS: &str = "SELECT id, url, created_at FROM subscribers ORDER BY created_at, id";
+/// The columns of [`super::subscribers::SubscriberRow`].
+macro_rules! subscriber_columns {
+    () => {
+        "id, url, created_at, state, secret, prev_until, first_fail_at"
+    };
+}
+
+/// One that is off starts over. 1: id for a new one, 2: URL, 3: now.
+pub(super) const SUBSCRIBE: &str = concat!(
+    "INSERT INTO subscribers (id, url, created_at) VALUES ($1, $2, $3) ON CONFLICT (url) DO UPDATE SET \
+     first_fail_at = CASE WHEN subscribers.state = 'off' THEN NULL ELSE subscribers.first_fail_at END, \
+     state = 'active' RETURNING ",
+    subscriber_columns!()
+);
+
+pub(super) const SUBSCRIBER: &str =
+    concat!("SELECT ", subscriber_columns!(), " FROM subscribers WHERE id = $1");
+pub(super) const SUBSCRIBERS: &str =
+    concat!("SELECT ", subscriber_columns!(), " FROM subscribers ORDER BY created_at, id");
+pub(super) const ACTIVE_SUBSCRIBERS: &str =
+    "SELECT id, url FROM subscribers WHERE state = 'active' ORDER BY created_at, id";
+pub(super) const SUBSCRIBER_URL: &str = "SELECT url FROM subscribers WHERE id = $1";
 pub(super) const UNSUBSCRIBE: &str = "DELETE FROM subscribers WHERE id = $1";
+
+/// 1: id, 2: secret, 3: until when the one before is good.
+pub(super) const CHANGE_SECRET: &str = concat!(
+    "UPDATE subscribers SET prev_secret = secret, secret = $2, prev_until = $3 WHERE id = $1 RETURNING ",
+    subscriber_columns!()
+);
+
+/// 1: id.
+pub(super) const RECOVERED: &str = "UPDATE subscribers SET state = 'active', first_fail_at = NULL WHERE id = $1 \
+     AND (state <> 'active' OR first_fail_at IS NOT NULL)";
+/// 1: id, 2: now.
+pub(super) const TROUBLED: &str =
+    "UPDATE subscribers SET first_fail_at = $2 WHERE id = $1 AND first_fail_at IS NULL";
+pub(super) const SWITCH_OFF: &str = "UPDATE subscribers SET state = 'off' WHERE id = $1";
+
+// ---- the outbox ---------------------------------------------------------------------------------
+
+/// The columns of [`super::deliveries::SentRow`].
+macro_rules! sent_columns {
+    () => {
+        "id, kind, created_at, state, next_at"
+    };
+}
+
+/// A job's own URL, and the subscriber that it is, if any.
+pub(super) const OWN_WEBHOOK: &str = "\
+    SELECT jobs.webhook_url, subscribers.id, subscribers.state \
+    FROM jobs LEFT JOIN subscribers ON subscribers.url = jobs.webhook_url \
+    WHERE jobs.id = $1 AND jobs.webhook_url IS NOT NULL";
+
+/// 1: id, 2: subscriber, 3: URL, 4: host, 5: kind, 6: body, 7: now.
+pub(super) const SEND: &str = concat!(
+    "INSERT INTO outbox (id, subscriber_id, url, host, kind, body, state, since, next_at, created_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $7, $7) RETURNING ",
+    sent_columns!()
+);
+
+/// Goes from host to host by the index instead of reading all that is pending.
+pub(super) const HOSTS: &str = "\
+    WITH RECURSIVE hosts (host) AS (\
+      SELECT (SELECT host FROM outbox WHERE state = 'pending' ORDER BY host LIMIT 1) \
+      UNION ALL \
+      SELECT (SELECT outbox.host FROM outbox WHERE state = 'pending' AND outbox.host > hosts.host \
+        ORDER BY outbox.host LIMIT 1) FROM hosts WHERE hosts.host IS NOT NULL) \
+    SELECT hosts.host, (SELECT MIN(next_at) FROM outbox WHERE state = 'pending' AND outbox.host = hosts.host) \
+    FROM hosts WHERE hosts.host IS NOT NULL";
+
+/// 1: host, 2: now, 3: at most.
+pub(super) const DUE: &str = "\
+    SELECT outbox.id, outbox.url, outbox.body, outbox.scheduled, outbox.asked, outbox.since, \
+     subscribers.secret, subscribers.prev_secret, subscribers.prev_until, subscribers.first_fail_at \
+    FROM outbox LEFT JOIN subscribers ON subscribers.id = outbox.subscriber_id \
+    WHERE outbox.state = 'pending' AND outbox.host = $1 AND outbox.next_at <= $2 \
+    ORDER BY outbox.next_at, outbox.id LIMIT $3";
+
+pub(super) const ADDRESSEE: &str = "SELECT subscriber_id FROM outbox WHERE id = $1";
+
+/// 1: message, 2: began, 3: status, 4: ms, 5: error.
+pub(super) const KEEP_ATTEMPT: &str = "\
+    INSERT INTO attempts (message_id, n, at, status, ms, error) \
+    SELECT $1, COALESCE(MAX(n), 0) + 1, $2, $3, $4, $5 FROM attempts WHERE message_id = $1";
+
+/// 1: message, 2: how many stay.
+pub(super) const FORGET_ATTEMPTS: &str = "\
+    DELETE FROM attempts WHERE message_id = $1 \
+    AND n <= (SELECT MAX(n) FROM attempts WHERE message_id = $1) - $2";
+
+/// 1: id, 2: state.
+pub(super) const END_MESSAGE: &str = "UPDATE outbox SET state = $2 WHERE id = $1";
+/// 1: id, 2: failures by the schedule, 3: by the receiver, 4: when it is due.
+pub(super) const AGAIN: &str = "UPDATE outbox SET scheduled = $2, asked = $3, next_at = $4 WHERE id = $1";
+/// 1: subscriber.
+pub(super) const GIVE_UP_PENDING: &str =
+    "UPDATE outbox SET state = 'failed' WHERE subscriber_id = $1 AND state = 'pending'";
+
+/// 1: subscriber, 2: ids before this one, 3: at most.
+pub(super) const DELIVERIES: &str = concat!(
+    "SELECT ",
+    sent_columns!(),
+    " FROM outbox WHERE subscriber_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+);
+
+/// 1: message.
+pub(super) const ATTEMPTS: &str =
+    "SELECT at, status, ms, error FROM attempts WHERE message_id = $1 ORDER BY n";
+
+/// 1: subscriber, 2: id, 3: now.
+pub(super) const REDELIVER: &str = concat!(
+    "UPDATE outbox SET state = 'pending', since = $3, scheduled = 0, asked = 0, next_at = $3 \
+     WHERE subscriber_id = $1 AND id = $2 RETURNING ",
+    sent_columns!()
+);
+
+/// 1: subscriber, 2: now, 3: made from then on, 4: and before then.
+pub(super) const REDELIVER_ALL: &str = "\
+    UPDATE outbox SET state = 'pending', since = $2, scheduled = 0, asked = 0, next_at = $2 \
+    WHERE subscriber_id = $1 AND state <> 'pending' AND created_at >= $3 AND created_at < $4";
+
+/// 1: made before then.
+pub(super) const FORGET_MESSAGES: &str = "DELETE FROM outbox WHERE state <> 'pending' AND created_at < $1";

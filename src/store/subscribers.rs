@@ -1,46 +1,112 @@
 //! Who is told of the model by webhook.
 
 use actors::domain::time::Timestamp;
-use actors::ports::{StoreError, Subscriber, SubscriberStore};
+use actors::domain::webhook::{Secret, SigningKey};
+use actors::ports::{OLD_SECRET_VALID, StoreError, Subscriber, SubscriberState, SubscriberStore};
 use async_trait::async_trait;
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::fault::Fault;
+use super::outbox::later;
 use super::rows::unreadable;
 use super::sql;
 use super::sqlite::SqliteStore;
 
-type Row = (String, String, i64);
+#[derive(sqlx::FromRow)]
+pub(super) struct SubscriberRow {
+    id: String,
+    url: String,
+    created_at: i64,
+    state: String,
+    secret: Option<String>,
+    prev_until: Option<i64>,
+    first_fail_at: Option<i64>,
+}
+
+impl TryFrom<SubscriberRow> for Subscriber {
+    type Error = Fault;
+
+    fn try_from(row: SubscriberRow) -> Result<Self, Fault> {
+        Ok(Subscriber {
+            id: row.id.parse().map_err(|e| unreadable("a subscriber's id", e))?,
+            url: row.url,
+            created_at: Timestamp(row.created_at),
+            state: state(&row.state)?,
+            failing_since: row.first_fail_at.map(Timestamp),
+            signed_with: key(row.secret),
+            old_secret_until: row.prev_until.map(Timestamp),
+        })
+    }
+}
+
+pub(super) fn state(name: &str) -> Result<SubscriberState, Fault> {
+    match name {
+        "active" => Ok(SubscriberState::Active),
+        "off" => Ok(SubscriberState::Off),
+        other => Err(unreadable("a subscriber's state", other)),
+    }
+}
+
+pub(super) fn key(own: Option<String>) -> SigningKey {
+    own.map_or(SigningKey::Service, |secret| SigningKey::Own(Secret::new(secret)))
+}
+
+/// Adds a subscriber inside a change, or switches on the one of that URL.
+pub(super) async fn subscribe(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    url: &str,
+) -> Result<Subscriber, Fault> {
+    let row: SubscriberRow = sqlx::query_as(sql::SUBSCRIBE)
+        .bind(Uuid::now_v7().to_string())
+        .bind(url)
+        .bind(now.0)
+        .fetch_one(change)
+        .await?;
+    row.try_into()
+}
 
 #[async_trait]
 impl SubscriberStore for SqliteStore {
-    async fn subscribe(&self, url: &str) -> Result<Subscriber, StoreError> {
-        Ok(self.add_subscriber(url).await?)
+    async fn subscribe(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, StoreError> {
+        Ok(self.add_subscriber(url, secret).await?)
     }
 
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
-        let rows: Vec<Row> =
+        let rows: Vec<SubscriberRow> =
             sqlx::query_as(sql::SUBSCRIBERS).fetch_all(&self.readers).await.map_err(Fault::from)?;
-        Ok(rows.into_iter().map(subscriber).collect::<Result<_, Fault>>()?)
+        Ok(rows.into_iter().map(Subscriber::try_from).collect::<Result<_, Fault>>()?)
+    }
+
+    async fn subscriber(&self, id: Uuid) -> Result<Option<Subscriber>, StoreError> {
+        let row: Option<SubscriberRow> = sqlx::query_as(sql::SUBSCRIBER)
+            .bind(id.to_string())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(Fault::from)?;
+        Ok(row.map(Subscriber::try_from).transpose()?)
     }
 
     async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError> {
         Ok(self.remove_subscriber(id).await?)
     }
+
+    async fn change_secret(&self, id: Uuid, secret: Secret) -> Result<Option<Subscriber>, StoreError> {
+        Ok(self.give_secret(id, secret).await?)
+    }
 }
 
 impl SqliteStore {
-    async fn add_subscriber(&self, url: &str) -> Result<Subscriber, Fault> {
+    async fn add_subscriber(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, Fault> {
         let mut change = self.change().await?;
-        sqlx::query(sql::SUBSCRIBE)
-            .bind(Uuid::now_v7().to_string())
-            .bind(url)
-            .bind(self.now().0)
-            .execute(&mut *change)
-            .await?;
-        let row: Row = sqlx::query_as(sql::SUBSCRIBER).bind(url).fetch_one(&mut *change).await?;
+        let now = self.now();
+        let mut subscriber = subscribe(&mut change, now, url).await?;
+        if let Some(secret) = secret {
+            subscriber = give(&mut change, now, subscriber.id, secret).await?.unwrap_or(subscriber);
+        }
         change.commit().await?;
-        subscriber(row)
+        Ok(subscriber)
     }
 
     async fn remove_subscriber(&self, id: Uuid) -> Result<bool, Fault> {
@@ -49,9 +115,26 @@ impl SqliteStore {
         change.commit().await?;
         Ok(removed.rows_affected() > 0)
     }
+
+    async fn give_secret(&self, id: Uuid, secret: Secret) -> Result<Option<Subscriber>, Fault> {
+        let mut change = self.change().await?;
+        let given = give(&mut change, self.now(), id, secret).await?;
+        change.commit().await?;
+        Ok(given)
+    }
 }
 
-fn subscriber((id, url, created_at): Row) -> Result<Subscriber, Fault> {
-    let id = id.parse().map_err(|e| unreadable("a subscriber's id", e))?;
-    Ok(Subscriber { id, url, created_at: Timestamp(created_at) })
+async fn give(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    id: Uuid,
+    secret: Secret,
+) -> Result<Option<Subscriber>, Fault> {
+    let row: Option<SubscriberRow> = sqlx::query_as(sql::CHANGE_SECRET)
+        .bind(id.to_string())
+        .bind(secret.expose())
+        .bind(later(now, OLD_SECRET_VALID).0)
+        .fetch_optional(change)
+        .await?;
+    row.map(Subscriber::try_from).transpose()
 }

@@ -59,6 +59,12 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
         super::sql::EVENTS_AFTER,
         super::sql::LAST_SEQ,
         super::sql::SEGMENTS,
+        super::sql::HOSTS,
+        super::sql::DUE,
+        super::sql::DELIVERIES,
+        super::sql::ATTEMPTS,
+        super::sql::REDELIVER_ALL,
+        super::sql::FORGET_MESSAGES,
     ];
     for statement in statements {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));

@@ -15,6 +15,7 @@ use sqlx::sqlite::SqliteQueryResult;
 use super::blobs::hexadecimal;
 use super::events::append_to_job;
 use super::fault::Fault;
+use super::outbox;
 use super::rows::{self, finite, from_json, integer, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
@@ -99,17 +100,19 @@ impl SqliteStore {
             }
         };
         let now = self.now();
+        let ended = held.status.after(happening)?;
         let updated = sqlx::query(sql::END)
             .bind(fence.id.to_string())
             .bind(fence.epoch)
             .bind(now.0)
-            .bind(held.status.after(happening)?.name())
+            .bind(ended.name())
             .bind(error)
             .bind(progress.map(|p| to_json("a job's progress", &p)).transpose()?)
             .execute(&mut *change)
             .await?;
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, event).await?;
+        outbox::tell_of_job(&mut change, now, fence.id, ended).await?;
         change.commit().await?;
         Ok(recorded)
     }

@@ -1,5 +1,6 @@
 //! Connects to judged addresses only.
 
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_service::Service;
@@ -20,13 +21,13 @@ use super::url::ForbiddenHost;
 /// that are addresses already are judged as well: a resolver of ours would never be asked for them.
 #[derive(Clone)]
 pub(super) struct GuardedConnect {
-    rules: AddressRules,
+    rules: Rc<AddressRules>,
     resolver: ResolverService,
 }
 
 impl GuardedConnect {
     pub(super) fn new(rules: AddressRules) -> Self {
-        Self { rules, resolver: ResolverService::default() }
+        Self { rules: Rc::new(rules), resolver: ResolverService::default() }
     }
 }
 
@@ -41,11 +42,11 @@ impl Service<ConnectInfo<Uri>> for GuardedConnect {
     }
 
     fn call(&self, target: ConnectInfo<Uri>) -> Self::Future {
-        let rules = self.rules;
+        let rules = self.rules.clone();
         let resolving = self.resolver.call(target);
         async move {
             let resolved = resolving.await?;
-            judge_all(&resolved, rules).map_err(|forbidden| ConnectError::Resolver(Box::new(forbidden)))?;
+            judge_all(&resolved, &rules).map_err(|forbidden| ConnectError::Resolver(Box::new(forbidden)))?;
             TcpConnectorService::default().call(resolved).await
         }
         .boxed_local()
@@ -53,10 +54,10 @@ impl Service<ConnectInfo<Uri>> for GuardedConnect {
 }
 
 /// The address itself stays out of the error: it would tell outsiders what inner names resolve to.
-fn judge_all(target: &ConnectInfo<Uri>, rules: AddressRules) -> Result<(), ForbiddenHost> {
+fn judge_all(target: &ConnectInfo<Uri>, rules: &AddressRules) -> Result<(), ForbiddenHost> {
     for address in target.addrs() {
         rules
-            .judge(address.ip())
+            .judge(target.hostname(), address.ip())
             .map_err(|Forbidden { kind, .. }| ForbiddenHost { host: target.hostname().to_owned(), kind })?;
     }
     Ok(())
@@ -91,7 +92,7 @@ mod tests {
         rules: AddressRules,
         resolver: ResolverService,
     ) -> Result<SocketAddr, Option<AddressKind>> {
-        let connect = GuardedConnect { rules, resolver };
+        let connect = GuardedConnect { rules: Rc::new(rules), resolver };
         match connect.call(ConnectInfo::new(url.parse().unwrap())).await {
             Ok(connection) => Ok(connection.peer_addr().unwrap()),
             Err(ConnectError::Resolver(error)) => Err(error.downcast_ref::<ForbiddenHost>().map(|f| f.kind)),
@@ -99,14 +100,23 @@ mod tests {
         }
     }
 
-    const STRICT: AddressRules = AddressRules { allow_private: false };
-    const OPEN: AddressRules = AddressRules { allow_private: true };
+    fn strict() -> AddressRules {
+        AddressRules::default()
+    }
+
+    fn allowing(private: bool, list: &[&str]) -> AddressRules {
+        AddressRules::new(private, &list.iter().map(|entry| entry.to_string()).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn open() -> AddressRules {
+        allowing(true, &[])
+    }
 
     #[actix_rt::test]
     async fn a_public_looking_name_with_an_inner_address_is_refused() {
         for address in ["127.0.0.1:80", "[::ffff:127.0.0.1]:80", "[64:ff9b::a9fe:a9fe]:80", "10.0.0.1:80"] {
             let resolver = ResolverService::custom(Fixed(vec![address.parse().unwrap()]));
-            let outcome = connect("http://public.example/", STRICT, resolver).await;
+            let outcome = connect("http://public.example/", strict(), resolver).await;
             assert!(matches!(outcome, Err(Some(_))), "{address}: {outcome:?}");
         }
     }
@@ -115,14 +125,14 @@ mod tests {
     async fn one_forbidden_address_among_public_ones_is_enough() {
         let addresses = ["8.8.8.8:80", "169.254.169.254:80"].map(|address| address.parse().unwrap());
         let resolver = ResolverService::custom(Fixed(addresses.to_vec()));
-        let outcome = connect("http://public.example/", OPEN, resolver).await;
+        let outcome = connect("http://public.example/", open(), resolver).await;
         assert_eq!(outcome, Err(Some(AddressKind::Metadata)));
     }
 
     #[actix_rt::test]
     async fn hosts_that_are_addresses_are_judged_though_no_resolver_is_asked() {
         for url in ["http://127.0.0.1/", "https://[::1]/", "http://[::ffff:7f00:1]/", "http://2130706433/"] {
-            let outcome = connect(url, STRICT, ResolverService::default()).await;
+            let outcome = connect(url, strict(), ResolverService::default()).await;
             assert_eq!(outcome, Err(Some(AddressKind::Loopback)), "{url}");
         }
     }
@@ -132,6 +142,20 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let resolver = ResolverService::custom(Fixed(vec![address]));
-        assert_eq!(connect("http://hook.example/", OPEN, resolver).await, Ok(address));
+        assert_eq!(connect("http://hook.example/", open(), resolver).await, Ok(address));
+    }
+
+    #[actix_rt::test]
+    async fn a_listed_name_may_lead_inside_and_a_listed_network_may_be_reached_by_any_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        for list in [["hook.example"], ["127.0.0.0/8"]] {
+            let resolver = ResolverService::custom(Fixed(vec![address]));
+            let rules = allowing(false, &list);
+            assert_eq!(connect("http://hook.example/", rules, resolver).await, Ok(address), "{list:?}");
+        }
+        let resolver = ResolverService::custom(Fixed(vec![address]));
+        let other = connect("http://other.example/", allowing(false, &["hook.example"]), resolver).await;
+        assert_eq!(other, Err(Some(AddressKind::Loopback)));
     }
 }

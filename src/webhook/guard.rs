@@ -3,16 +3,27 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use thiserror::Error;
+use url::Host;
 
 /// Decides which addresses a webhook may be sent to.
 ///
-/// Only global unicast is allowed. `allow_private` adds loopback, private and shared ranges, never
-/// link-local ones nor the addresses where clouds hand out credentials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Only global unicast is allowed. `allow_private` adds loopback, private and shared ranges, and so
+/// does the list of networks and hosts for those in it: never link-local ones, nor the addresses where
+/// clouds hand out credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AddressRules {
-    pub allow_private: bool,
+    allow_private: bool,
+    networks: Vec<IpNet>,
+    hosts: Vec<String>,
+}
+
+/// An entry of the list that names neither a network nor a host.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("webhooks.allow: {entry:?} is no network such as 10.0.0.0/8, no IP address and no host name")]
+pub struct BadAllowEntry {
+    pub entry: String,
 }
 
 /// An address that must not be connected to.
@@ -42,24 +53,56 @@ pub enum AddressKind {
 }
 
 impl AddressRules {
-    pub fn judge(self, address: IpAddr) -> Result<(), Forbidden> {
+    /// `allow` holds networks, addresses and host names. A host name stands for itself only.
+    pub fn new(allow_private: bool, allow: &[String]) -> Result<Self, BadAllowEntry> {
+        let mut rules = Self { allow_private, networks: vec![], hosts: vec![] };
+        for entry in allow {
+            if let Ok(network) = entry.parse() {
+                rules.networks.push(network);
+            } else if let Ok(address) = entry.parse::<IpAddr>() {
+                rules.networks.push(address.into());
+            } else {
+                rules.hosts.push(host_name(entry).ok_or_else(|| BadAllowEntry { entry: entry.clone() })?);
+            }
+        }
+        Ok(rules)
+    }
+
+    /// Judges an address that the host of this name has.
+    pub fn judge(&self, host: &str, address: IpAddr) -> Result<(), Forbidden> {
+        let address = match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(v6) => embedded_v4(v6).map_or(address, IpAddr::V4),
+        };
         let kind = match address {
             IpAddr::V4(v4) => kind_of_v4(v4),
             IpAddr::V6(v6) => kind_of_v6(v6),
         };
         match kind {
-            Some(kind) if !self.permits(kind) => Err(Forbidden { address, kind }),
+            Some(kind) if !(kind.is_private() && self.opens(host, address)) => {
+                Err(Forbidden { address, kind })
+            }
             Some(_) | None => Ok(()),
         }
     }
 
-    fn permits(self, kind: AddressKind) -> bool {
-        self.allow_private && kind.is_private()
+    fn opens(&self, host: &str, address: IpAddr) -> bool {
+        self.allow_private
+            || self.networks.iter().any(|network| network.contains(&address))
+            || host_name(host).is_some_and(|name| self.hosts.contains(&name))
+    }
+}
+
+/// A name in the one form that names are compared in; `None` for what is none.
+fn host_name(text: &str) -> Option<String> {
+    match Host::parse(text.strip_suffix('.').unwrap_or(text)) {
+        Ok(Host::Domain(name)) if !name.is_empty() && !name.contains('*') => Some(name.to_ascii_lowercase()),
+        Ok(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) | Err(_) => None,
     }
 }
 
 impl AddressKind {
-    /// Whether `allow_private` opens it.
+    /// Whether the settings can open it.
     fn is_private(self) -> bool {
         match self {
             Self::Loopback | Self::Private | Self::Shared => true,
@@ -76,7 +119,11 @@ impl AddressKind {
 
     /// What the operator may change, to be added to a message.
     pub(super) fn remedy(self) -> &'static str {
-        if self.is_private() { " (allowed only with webhooks.allow_private = true)" } else { "" }
+        if self.is_private() {
+            " (allowed only with webhooks.allow_private = true, or by webhooks.allow)"
+        } else {
+            ""
+        }
     }
 }
 
@@ -104,9 +151,6 @@ fn kind_of_v4(address: Ipv4Addr) -> Option<AddressKind> {
 
 /// Outside the table only 2000::/3 is global unicast; the rest is unassigned.
 fn kind_of_v6(address: Ipv6Addr) -> Option<AddressKind> {
-    if let Some(v4) = embedded_v4(address) {
-        return kind_of_v4(v4);
-    }
     match V6.iter().find(|(net, _)| net.contains(&address)) {
         Some((_, kind)) => Some(*kind),
         None if GLOBAL_UNICAST.contains(&address) => None,
@@ -191,11 +235,24 @@ mod tests {
     use super::AddressKind::*;
     use super::*;
 
-    const STRICT: AddressRules = AddressRules { allow_private: false };
-    const OPEN: AddressRules = AddressRules { allow_private: true };
+    fn strict() -> AddressRules {
+        AddressRules::default()
+    }
 
-    fn judged(rules: AddressRules, address: &str) -> Option<AddressKind> {
-        rules.judge(address.parse().unwrap()).err().map(|forbidden| forbidden.kind)
+    fn open() -> AddressRules {
+        allowing(true, &[])
+    }
+
+    fn allowing(private: bool, list: &[&str]) -> AddressRules {
+        AddressRules::new(private, &list.iter().map(|entry| entry.to_string()).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn judged(rules: &AddressRules, address: &str) -> Option<AddressKind> {
+        judged_as(rules, "receiver.example", address)
+    }
+
+    fn judged_as(rules: &AddressRules, host: &str, address: &str) -> Option<AddressKind> {
+        rules.judge(host, address.parse().unwrap()).err().map(|forbidden| forbidden.kind)
     }
 
     /// First and last address of each range, and the embedded forms of some.
@@ -273,15 +330,15 @@ mod tests {
     #[test]
     fn every_special_address_is_forbidden_by_its_kind() {
         for (address, kind) in FORBIDDEN {
-            assert_eq!(judged(STRICT, address), Some(*kind), "{address}");
+            assert_eq!(judged(&strict(), address), Some(*kind), "{address}");
         }
     }
 
     #[test]
     fn addresses_just_outside_the_ranges_are_allowed() {
         for address in ALLOWED {
-            assert_eq!(judged(STRICT, address), None, "{address}");
-            assert_eq!(judged(OPEN, address), None, "{address}");
+            assert_eq!(judged(&strict(), address), None, "{address}");
+            assert_eq!(judged(&open(), address), None, "{address}");
         }
     }
 
@@ -289,17 +346,53 @@ mod tests {
     fn allowing_private_targets_opens_loopback_private_and_shared_ranges_and_nothing_else() {
         for (address, kind) in FORBIDDEN {
             let expected = if kind.is_private() { None } else { Some(*kind) };
-            assert_eq!(judged(OPEN, address), expected, "{address}");
+            assert_eq!(judged(&open(), address), expected, "{address}");
         }
         for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "fd12::1", "100.64.0.1"] {
-            assert_eq!(judged(OPEN, address), None, "{address}");
+            assert_eq!(judged(&open(), address), None, "{address}");
         }
     }
 
     #[test]
     fn the_message_names_the_setting_only_where_it_would_help() {
-        let message = |address: &str| STRICT.judge(address.parse().unwrap()).unwrap_err().to_string();
+        let message = |address: &str| strict().judge("a", address.parse().unwrap()).unwrap_err().to_string();
         assert!(message("10.0.0.1").contains("webhooks.allow_private"));
         assert_eq!(message("169.254.169.254"), "169.254.169.254 is a cloud metadata address");
+    }
+
+    #[test]
+    fn what_is_listed_is_allowed_and_nothing_else_that_is_private() {
+        let rules = allowing(false, &["10.1.0.0/16", "fd12::/16", "192.168.1.7", "Receiver.LAN"]);
+        for address in
+            ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "fd12::9", "192.168.1.7", "8.8.8.8"]
+        {
+            assert_eq!(judged(&rules, address), None, "{address}");
+        }
+        for address in ["10.2.0.1", "192.168.1.8", "127.0.0.1", "fd13::1"] {
+            assert!(judged(&rules, address).is_some(), "{address}");
+        }
+        for host in ["receiver.lan", "RECEIVER.lan."] {
+            assert_eq!(judged_as(&rules, host, "127.0.0.1"), None, "{host}");
+        }
+        assert_eq!(judged_as(&rules, "a.receiver.lan", "127.0.0.1"), Some(Loopback));
+    }
+
+    #[test]
+    fn no_list_opens_link_local_and_metadata_addresses() {
+        let rules = allowing(true, &["0.0.0.0/0", "::/0", "receiver.lan"]);
+        for address in
+            ["169.254.169.254", "169.254.1.1", "fe80::1", "fd00:ec2::254", "100.100.100.200", "0.0.0.0"]
+        {
+            assert!(judged_as(&rules, "receiver.lan", address).is_some(), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_means_nothing_is_named() {
+        for entry in ["", "10.0.0.0/33", "http://a/", "a b", "a:80", "*.example.com", "1.2.3.4.5"] {
+            let error = AddressRules::new(false, &[entry.to_owned()]).unwrap_err();
+            assert_eq!(error, BadAllowEntry { entry: entry.to_owned() });
+            assert!(error.to_string().starts_with("webhooks.allow: "));
+        }
     }
 }

@@ -5,10 +5,12 @@
 
 mod connector;
 mod guard;
+mod secret;
 pub mod tls;
 mod transport;
 mod url;
 
-pub use guard::{AddressKind, AddressRules, Forbidden};
-pub use transport::{BadSecret, HttpWebhooks, WebhookConfig};
+pub use guard::{AddressKind, AddressRules, BadAllowEntry, Forbidden};
+pub use secret::{BadSecret, check_secret, new_secret};
+pub use transport::{HttpWebhooks, WebhookConfig};
 pub use url::{ForbiddenHost, UrlError, WebhookUrl};

@@ -3,22 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actors::domain::webhook::{Secret, SigningKey};
 use actors::ports::{Delivery, DeliveryFailure, WebhookTransport};
 use async_trait::async_trait;
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::StatusCode;
+use awc::http::header::{HeaderValue, HttpDate, RETRY_AFTER};
 use awc::{Client, ClientRequest, Connector};
 use futures_util::StreamExt;
 use rustls::ClientConfig;
-use standardwebhooks::{
-    HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook, WebhookError,
-};
-use thiserror::Error;
+use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 use tokio::time::timeout;
-use tracing::warn;
 
 use super::connector::GuardedConnect;
 use super::guard::AddressRules;
+use super::secret::{BadSecret, signer};
 use super::tls;
 use super::url::{ForbiddenHost, UrlError, WebhookUrl};
 
@@ -27,16 +26,12 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How much of an answer is read before the connection is closed.
 const ANSWER_LIMIT: usize = 16 * 1024;
 const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
-const SECRET_PREFIX: &str = "whsec_";
-/// What Standard Webhooks asks of a key, in base64 characters: 24 bytes.
-const ADVISED_SECRET_CHARS: usize = 32;
-
 /// What the `[webhooks]` settings say.
 #[derive(Clone)]
 pub struct WebhookConfig {
-    /// `whsec_` and base64; `None`: nothing is signed.
-    pub secret: Option<String>,
-    pub allow_private: bool,
+    /// For subscribers that have none of their own; `None`: messages to those are not signed.
+    pub secret: Option<Secret>,
+    pub rules: AddressRules,
     /// For the whole try, from finding the address to the end of the answer.
     pub timeout: Duration,
 }
@@ -44,25 +39,14 @@ pub struct WebhookConfig {
 impl WebhookConfig {
     /// Whether [`HttpWebhooks::new`] takes it, without making one.
     pub fn check(&self) -> Result<(), BadSecret> {
-        self.secret.as_deref().map(signer).transpose().map(drop)
+        self.secret.as_ref().map(signer).transpose().map(drop)
     }
 }
 
 impl Default for WebhookConfig {
     fn default() -> Self {
-        Self { secret: None, allow_private: false, timeout: Duration::from_secs(15) }
+        Self { secret: None, rules: AddressRules::default(), timeout: Duration::from_secs(15) }
     }
-}
-
-/// What is wrong with `webhooks.secret`. The secret itself is in no message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum BadSecret {
-    #[error("webhooks.secret must begin with \"whsec_\", followed by base64")]
-    Prefix,
-    #[error("webhooks.secret must be base64 after \"whsec_\"")]
-    Encoding,
-    #[error("webhooks.secret holds no key after \"whsec_\": use base64 of at least 24 random bytes")]
-    Empty,
 }
 
 /// Delivers webhooks as Standard Webhooks says.
@@ -81,26 +65,27 @@ impl HttpWebhooks {
     /// # Blocking
     /// Reads the system's certificates.
     pub fn new(settings: WebhookConfig) -> Result<Self, BadSecret> {
-        let rules = AddressRules { allow_private: settings.allow_private };
-        let signer = settings.secret.as_deref().map(signer).transpose()?;
-        Ok(Self { client: client(rules, tls::client_config()), signer, rules, timeout: settings.timeout })
+        let WebhookConfig { secret, rules, timeout } = settings;
+        let signer = secret.as_ref().map(signer).transpose()?;
+        Ok(Self { client: client(rules.clone(), tls::client_config()), signer, rules, timeout })
     }
 
-    async fn attempt(&self, delivery: &Delivery) -> Result<(), DeliveryFailure> {
+    async fn attempt(&self, delivery: &Delivery) -> Result<u16, DeliveryFailure> {
         let request = self.request(delivery)?;
         let mut answer = request.send_body(delivery.body.clone()).await.map_err(failure)?;
         let status = answer.status();
+        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| pause(value, SystemTime::now()));
         // Read so that the receiver can finish in peace; the status has decided already.
         let mut read = 0;
         while read < ANSWER_LIMIT {
             let Some(Ok(bytes)) = answer.next().await else { break };
             read += bytes.len();
         }
-        judge(status)
+        judge(status, retry_after)
     }
 
     fn request(&self, delivery: &Delivery) -> Result<ClientRequest, DeliveryFailure> {
-        let url = WebhookUrl::parse(&delivery.url, self.rules).map_err(refusal)?;
+        let url = WebhookUrl::parse(&delivery.url, &self.rules).map_err(refusal)?;
         let timestamp = unix_seconds();
         let mut request = self
             .client
@@ -110,18 +95,34 @@ impl HttpWebhooks {
             .content_type("application/json")
             .insert_header((HEADER_WEBHOOK_ID, delivery.id.as_str()))
             .insert_header((HEADER_WEBHOOK_TIMESTAMP, timestamp.to_string()));
-        if let Some(signer) = &self.signer {
-            let signature =
-                signer.sign(&delivery.id, timestamp, delivery.body.as_bytes()).map_err(unsigned)?;
+        let signature = self.signatures(delivery, timestamp)?;
+        if !signature.is_empty() {
             request = request.insert_header((HEADER_WEBHOOK_SIGNATURE, signature));
         }
         Ok(request)
+    }
+
+    /// One for each key, with spaces between them. Empty when there is nothing to sign with.
+    fn signatures(&self, delivery: &Delivery, timestamp: i64) -> Result<String, DeliveryFailure> {
+        let mut signatures = vec![];
+        for key in &delivery.keys {
+            let own = match key {
+                SigningKey::Service => None,
+                SigningKey::Own(secret) => Some(signer(secret).map_err(unsigned)?),
+            };
+            let Some(signer) = own.as_ref().or(self.signer.as_ref().filter(|_| own.is_none())) else {
+                continue;
+            };
+            let signature = signer.sign(&delivery.id, timestamp, delivery.body.as_bytes());
+            signatures.push(signature.map_err(unsigned)?);
+        }
+        Ok(signatures.join(" "))
     }
 }
 
 #[async_trait(?Send)]
 impl WebhookTransport for HttpWebhooks {
-    async fn deliver(&self, delivery: &Delivery) -> Result<(), DeliveryFailure> {
+    async fn deliver(&self, delivery: &Delivery) -> Result<u16, DeliveryFailure> {
         timeout(self.timeout, self.attempt(delivery)).await.unwrap_or_else(|_| {
             let limit = self.timeout.as_secs_f64();
             Err(DeliveryFailure::Unreachable(format!("no answer within {limit} s")))
@@ -145,19 +146,19 @@ fn client(rules: AddressRules, tls: Arc<ClientConfig>) -> Client {
         .finish()
 }
 
-fn signer(secret: &str) -> Result<Webhook, BadSecret> {
-    let key = secret.strip_prefix(SECRET_PREFIX).ok_or(BadSecret::Prefix)?;
-    if key.is_empty() {
-        return Err(BadSecret::Empty);
-    }
-    if key.len() < ADVISED_SECRET_CHARS {
-        warn!("webhooks.secret is short: use base64 of at least 24 random bytes");
-    }
-    Webhook::new(secret).map_err(|_| BadSecret::Encoding)
+fn judge(status: StatusCode, retry_after: Option<Duration>) -> Result<u16, DeliveryFailure> {
+    let code = status.as_u16();
+    if status.is_success() { Ok(code) } else { Err(DeliveryFailure::Status { status: code, retry_after }) }
 }
 
-fn judge(status: StatusCode) -> Result<(), DeliveryFailure> {
-    if status.is_success() { Ok(()) } else { Err(DeliveryFailure::Status { status: status.as_u16() }) }
+/// `Retry-After`: seconds, or a date. Nothing for what is neither.
+fn pause(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    if let Ok(secs) = text.parse() {
+        return Some(Duration::from_secs(secs));
+    }
+    let date: HttpDate = text.parse().ok()?;
+    Some(SystemTime::from(date).duration_since(now).unwrap_or_default())
 }
 
 /// Rules may have become stricter since the URL was registered.
@@ -168,7 +169,7 @@ fn refusal(error: UrlError) -> DeliveryFailure {
     }
 }
 
-fn unsigned(error: WebhookError) -> DeliveryFailure {
+fn unsigned(error: impl std::fmt::Display) -> DeliveryFailure {
     DeliveryFailure::Unreachable(format!("the message could not be signed: {error}"))
 }
 

@@ -38,7 +38,7 @@ pub struct ForbiddenHost {
 impl WebhookUrl {
     /// Hosts that are addresses are judged as they are normalised: `2130706433`, `0x7f.1` and
     /// `0177.0.0.1` are all 127.0.0.1.
-    pub fn parse(text: &str, rules: AddressRules) -> Result<Self, UrlError> {
+    pub fn parse(text: &str, rules: &AddressRules) -> Result<Self, UrlError> {
         if text.len() > MAX_BYTES {
             return Err(invalid(format!("it is longer than {MAX_BYTES} bytes")));
         }
@@ -84,18 +84,17 @@ fn check_form(url: &Url) -> Result<(), UrlError> {
     Ok(())
 }
 
-fn judge_host(url: &Url, rules: AddressRules) -> Result<(), UrlError> {
+fn judge_host(url: &Url, rules: &AddressRules) -> Result<(), UrlError> {
+    let host = url.host_str().unwrap_or_default();
     let judged = match url.host() {
-        Some(Host::Ipv4(address)) => rules.judge(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => rules.judge(IpAddr::V6(address)),
-        Some(Host::Domain(name)) if is_localhost(name) => rules.judge(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        Some(Host::Ipv4(address)) => rules.judge(host, IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => rules.judge(host, IpAddr::V6(address)),
+        Some(Host::Domain(name)) if is_localhost(name) => rules.judge(name, IpAddr::V4(Ipv4Addr::LOCALHOST)),
         Some(Host::Domain(_)) => Ok(()),
         None => return Err(invalid("it has no host")),
     };
-    judged.map_err(|Forbidden { kind, .. }| {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        UrlError::Forbidden(ForbiddenHost { host, kind })
-    })
+    judged
+        .map_err(|Forbidden { kind, .. }| UrlError::Forbidden(ForbiddenHost { host: host.to_owned(), kind }))
 }
 
 /// Names that are loopback by definition (RFC 6761), whatever a resolver says.
@@ -108,9 +107,11 @@ fn is_localhost(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const STRICT: AddressRules = AddressRules { allow_private: false };
+    fn strict() -> AddressRules {
+        AddressRules::default()
+    }
 
-    fn forbidden(text: &str, rules: AddressRules) -> bool {
+    fn forbidden(text: &str, rules: &AddressRules) -> bool {
         matches!(WebhookUrl::parse(text, rules), Err(UrlError::Forbidden(_)))
     }
 
@@ -134,13 +135,13 @@ mod tests {
     #[test]
     fn every_way_to_write_a_forbidden_address_is_seen_through() {
         for text in FORBIDDEN {
-            assert!(forbidden(text, STRICT), "{text}: {:?}", WebhookUrl::parse(text, STRICT));
+            assert!(forbidden(text, &strict()), "{text}: {:?}", WebhookUrl::parse(text, &strict()));
         }
     }
 
     #[test]
     fn with_private_targets_allowed_loopback_passes_and_metadata_does_not() {
-        let open = AddressRules { allow_private: true };
+        let open = &AddressRules::new(true, &[]).unwrap();
         for text in ["http://127.0.0.1:1/", "http://localhost/", "http://[::1]/", "http://10.1.1.1/"] {
             assert!(WebhookUrl::parse(text, open).is_ok(), "{text}");
         }
@@ -171,23 +172,23 @@ mod tests {
             &long,
         ];
         for text in texts {
-            let error = WebhookUrl::parse(text, STRICT).unwrap_err();
+            let error = WebhookUrl::parse(text, &strict()).unwrap_err();
             assert!(matches!(error, UrlError::Invalid { .. }), "{text}: {error}");
         }
     }
 
     #[test]
     fn a_public_name_passes_and_is_normalised() {
-        let url = WebhookUrl::parse("HTTPS://Bücher.Example:443/a b?x={|}", STRICT).unwrap();
+        let url = WebhookUrl::parse("HTTPS://Bücher.Example:443/a b?x={|}", &strict()).unwrap();
         assert_eq!(url.as_str(), "https://xn--bcher-kva.example/a%20b?x={|}");
         for text in ["http://1.1.1.1/", "https://example.com:8443/h?x=1#f", "http://[2606:4700::1111]/"] {
-            assert!(WebhookUrl::parse(text, STRICT).is_ok(), "{text}");
+            assert!(WebhookUrl::parse(text, &strict()).is_ok(), "{text}");
         }
     }
 
     #[test]
     fn the_message_names_host_reason_and_remedy() {
-        let error = WebhookUrl::parse("http://0x7f.1/", STRICT).unwrap_err();
+        let error = WebhookUrl::parse("http://0x7f.1/", &strict()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the webhook target is forbidden: 127.0.0.1 leads to a loopback address (allowed only with \

@@ -13,3 +13,4 @@ pub mod retry;
 pub mod stay;
 pub mod time;
 pub mod transcript;
+pub mod webhook;

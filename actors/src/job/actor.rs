@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use tokio::sync::watch;
-use tracing::{Instrument, error, info, warn};
+use tracing::{Instrument, error, info};
 
 use super::control::{Control, Service};
 use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
 use super::run::{Deps, Run};
-use crate::domain::job::{Job, JobError, JobId, NewJob, Status};
+use crate::domain::job::{Job, JobError, JobId, NewJob};
 use crate::domain::lifecycle::Demand;
 use crate::domain::progress::Pace;
 use crate::model::{Lease, State};
@@ -151,20 +151,12 @@ async fn fail_all(deps: &Deps, on_model_failed: OnModelFailed) -> Result<Found, 
         let message = "the model cannot be loaded".to_owned();
         let error = JobError { code: "model_failed".into(), message };
         deps.notifier.publish(deps.store.end(claim.fence, Ending::Failed(error)).await?);
-        if let Some(url) = claim.job.webhook_url {
-            deps.notifier.job_ended(claim.job.id, Status::Failed, url);
-        }
     }
     Ok(Found::Nothing)
 }
 
 async fn submit(deps: Deps, job: NewJob, max_queued: u64) -> Result<Job, SubmitError> {
     let (job, events) = deps.store.submit(job, max_queued).await?;
-    if let Some(url) = &job.webhook_url
-        && let Err(error) = deps.store.subscribe(url).await
-    {
-        warn!(job.id = %job.id, %error, "the job's owner will not hear of the model");
-    }
     info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job taken in");
     deps.notifier.publish(events);
     deps.model.demand(Demand::NewJob);
@@ -173,12 +165,9 @@ async fn submit(deps: Deps, job: NewJob, max_queued: u64) -> Result<Job, SubmitE
 
 async fn cancel(deps: Deps, id: JobId) -> Result<Cancelled, StoreError> {
     let cancelled = deps.store.cancel(id).await?;
-    if let Cancelled::Now { job, events } = &cancelled {
+    if let Cancelled::Now { events, .. } = &cancelled {
         info!(job.id = %id, "job cancelled");
         deps.notifier.publish(events.clone());
-        if let Some(url) = &job.webhook_url {
-            deps.notifier.job_ended(id, Status::Cancelled, url.clone());
-        }
     }
     Ok(cancelled)
 }

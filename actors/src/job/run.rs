@@ -380,9 +380,6 @@ impl Run {
         let run_ms = self.started.elapsed().as_millis() as u64;
         info!(job.id = %job.id, status = status.name(), run_ms, "job ended");
         self.deps.notifier.publish(events);
-        if let Some(url) = &job.webhook_url {
-            self.deps.notifier.job_ended(job.id, status, url.clone());
-        }
     }
 
     async fn give_back(&self, reason: RequeueReason) {

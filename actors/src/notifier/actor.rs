@@ -2,38 +2,58 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::broadcast;
-use tracing::error;
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
 
 use super::courier::{Courier, FLUSH_LIMIT};
-use super::messages::{CatchUp, Flush, JobEnded, ModelNews, Publish, Subscribe};
-use super::webhook::WebhookMessage;
-use crate::clock::Clock;
+use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish, Subscribe};
 use crate::domain::event::{Recorded, Stream};
-use crate::ports::EventLog;
+use crate::ports::Store;
 
 /// Events a follower may be behind before it has to read the log again.
 const LIVE_EVENTS: usize = 64;
 
+/// How often messages are forgotten that were delivered or given up long ago.
+const FORGET_EVERY: Duration = Duration::from_secs(86_400);
+
 /// Gets events that are on disk already, the model's own excepted: those it writes itself, one after
 /// the other, because the model's thread must not wait for a disk.
 pub(super) struct NotifierActor {
-    log: Arc<dyn EventLog>,
+    store: Arc<dyn Store>,
     courier: Courier,
-    clock: Clock,
+    /// Outside the actor's own context: it goes on while a model event is written.
+    carrying: Option<JoinHandle<()>>,
     live: HashMap<Stream, broadcast::Sender<Arc<Recorded>>>,
 }
 
 impl NotifierActor {
-    pub(super) fn new(log: Arc<dyn EventLog>, courier: Courier, clock: Clock) -> Self {
-        Self { log, courier, clock, live: HashMap::new() }
+    pub(super) fn new(store: Arc<dyn Store>, courier: Courier) -> Self {
+        Self { store, courier, carrying: None, live: HashMap::new() }
+    }
+
+    fn forget_old(&mut self, ctx: &mut Context<Self>) {
+        let store = self.store.clone();
+        let forgetting = async move {
+            match store.forget_old().await {
+                Ok(0) => {}
+                Ok(forgotten) => info!(forgotten, "old webhook messages removed"),
+                Err(error) => warn!(%error, "cannot remove old webhook messages"),
+            }
+        };
+        ctx.spawn(forgetting.into_actor(self));
     }
 
     /// Hands an event to those who follow its stream now. Who is not there reads the log later.
     fn publish(&mut self, event: Recorded) {
         let (stream, is_last) = (event.stream(), event.is_last());
+        if is_last {
+            // With the end of a job its webhook lies in the outbox.
+            self.courier.wake();
+        }
         let Some(followers) = self.live.get(&stream) else { return };
         let heard = followers.send(Arc::new(event));
         if is_last || heard.is_err() {
@@ -47,6 +67,9 @@ impl Actor for NotifierActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
+        self.carrying = Some(actix::spawn(self.courier.clone().run()));
+        self.forget_old(ctx);
+        ctx.run_interval(FORGET_EVERY, Self::forget_old);
     }
 }
 
@@ -62,29 +85,24 @@ impl Handler<ModelNews> for NotifierActor {
     type Result = ();
 
     fn handle(&mut self, ModelNews(event): ModelNews, ctx: &mut Self::Context) {
-        let (log, courier) = (self.log.clone(), self.courier.clone());
-        let message = WebhookMessage::of_model(&event, self.clock.wall_now());
-        let write = async move {
-            if let Some(message) = message {
-                courier.send_to_all(message).await;
-            }
-            log.append_model_event(event).await
-        };
+        let store = self.store.clone();
+        let write = async move { store.append_model_event(event).await };
         // `wait` holds the mailbox until the event is written: that keeps events in order.
         ctx.wait(write.into_actor(self).map(|written, this, _| match written {
-            Ok(event) => this.publish(event),
+            Ok(event) => {
+                this.courier.wake();
+                this.publish(event);
+            }
             Err(error) => error!(%error, "cannot record a model event"),
         }));
     }
 }
 
-impl Handler<JobEnded> for NotifierActor {
+impl Handler<LookIntoOutbox> for NotifierActor {
     type Result = ();
 
-    fn handle(&mut self, msg: JobEnded, _: &mut Self::Context) {
-        if let Some(message) = WebhookMessage::of_job(msg.id, msg.status, self.clock.wall_now()) {
-            self.courier.send(msg.webhook_url, &message);
-        }
+    fn handle(&mut self, _: LookIntoOutbox, _: &mut Self::Context) {
+        self.courier.wake();
     }
 }
 
@@ -105,15 +123,20 @@ impl Handler<CatchUp> for NotifierActor {
 }
 
 impl Handler<Flush> for NotifierActor {
-    type Result = ResponseFuture<()>;
+    type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         // Followers see the end of their stream.
         self.live.clear();
         let courier = self.courier.clone();
-        Box::pin(async move {
-            // Messages that were not tried by then are lost; the log line of each says so.
+        let flushed = async move {
+            // What is not delivered by then is due again at the next start.
             let _ = actix::clock::timeout(FLUSH_LIMIT, courier.flush()).await;
-        })
+        };
+        Box::pin(flushed.into_actor(self).map(|(), this, _| {
+            if let Some(carrying) = this.carrying.take() {
+                carrying.abort();
+            }
+        }))
     }
 }

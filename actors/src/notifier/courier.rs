@@ -1,104 +1,250 @@
-//! Carries webhooks to their receivers and tries again what failed.
+//! Carries what lies in the outbox to its receivers, and writes down what came of it.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
-use tracing::{info, warn};
-use uuid::Uuid;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{Notify, watch};
+use tracing::{error, info, warn};
 
-use super::webhook::WebhookMessage;
-use crate::domain::retry;
-use crate::ports::{Delivery, DeliveryFailure, SubscriberStore, WebhookTransport};
+use crate::domain::retry::{self, Next};
+use crate::domain::webhook::MessageId;
+use crate::ports::{
+    Attempt, Delivery, DeliveryFailure, Outbox, Outgoing, StoreError, Verdict, WebhookTransport,
+};
 
 /// Tries under way at the same time, for all receivers together.
 const IN_FLIGHT: usize = 32;
 
-/// Sends each message from a task of its own, so that a slow receiver holds nobody up. Messages wait
-/// for their next try in memory.
+/// Tries under way to one host and port.
+const IN_FLIGHT_PER_HOST: usize = 2;
+
+/// Messages of one host that are looked at: those on their way may be among them.
+const LOOK_AHEAD: u32 = 2 * IN_FLIGHT_PER_HOST as u32;
+
+/// How long the outbox is left alone after it could not be read, or not be written.
+const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+
+/// The outbox is looked at this often even if nobody says that something changed: clocks may be set.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How long a stop waits for what is due.
+pub(super) const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
+/// Everything about a message is in the outbox: a process that ends at any moment costs at most the
+/// same message twice, under the same id. A slow receiver holds up its own host and nobody else.
 #[derive(Clone)]
 pub(super) struct Courier {
     transport: Rc<dyn WebhookTransport>,
-    subscribers: Arc<dyn SubscriberStore>,
-    slots: Rc<Semaphore>,
-    /// First tries that are not over yet.
-    fresh: watch::Sender<usize>,
+    outbox: Arc<dyn Outbox>,
+    /// There may be something new to carry.
+    wake: Rc<Notify>,
+    /// Messages on their way, each with its host.
+    under_way: Rc<RefCell<HashMap<MessageId, String>>>,
+    /// How often somebody asked to know when nothing is due any more.
+    flushes: Rc<Cell<u64>>,
+    /// The last of those askings after which there was nothing.
+    settled: watch::Sender<u64>,
 }
 
 impl Courier {
-    pub(super) fn new(transport: Box<dyn WebhookTransport>, subscribers: Arc<dyn SubscriberStore>) -> Self {
-        let (fresh, _) = watch::channel(0);
-        Self { transport: transport.into(), subscribers, slots: Rc::new(Semaphore::new(IN_FLIGHT)), fresh }
-    }
-
-    pub(super) fn send(&self, url: String, message: &WebhookMessage) {
-        let delivery = Delivery { id: format!("msg_{}", Uuid::now_v7().simple()), url, body: message.body() };
-        self.fresh.send_modify(|n| *n += 1);
-        let courier = self.clone();
-        actix::spawn(async move { courier.deliver(delivery).await });
-    }
-
-    /// To everyone who ever left a URL.
-    pub(super) async fn send_to_all(&self, message: WebhookMessage) {
-        match self.subscribers.subscribers().await {
-            Ok(all) => all.into_iter().for_each(|subscriber| self.send(subscriber.url, &message)),
-            Err(error) => warn!(%error, "cannot read the webhook subscribers"),
+    pub(super) fn new(transport: Box<dyn WebhookTransport>, outbox: Arc<dyn Outbox>) -> Self {
+        Self {
+            transport: transport.into(),
+            outbox,
+            wake: Rc::default(),
+            under_way: Rc::default(),
+            flushes: Rc::default(),
+            settled: watch::channel(0).0,
         }
     }
 
-    /// Waits until every message has been tried once.
+    /// Says that there may be something new in the outbox.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Waits until nothing is due and nothing on its way.
     pub(super) async fn flush(&self) {
-        let mut fresh = self.fresh.subscribe();
+        let asked = self.flushes.get() + 1;
+        self.flushes.set(asked);
+        self.wake();
         // The sender is in `self`: it cannot be gone.
-        let _ = fresh.wait_for(|n| *n == 0).await;
+        let _ = self.settled.subscribe().wait_for(|settled| *settled >= asked).await;
     }
 
-    async fn deliver(self, delivery: Delivery) {
-        let mut failed_tries = 0;
+    /// Carries messages for ever.
+    ///
+    /// # Cancel safety
+    /// What is on its way is cut off, and due again at the next start.
+    pub(super) async fn run(self) {
+        let mut tries = FuturesUnordered::new();
         loop {
-            let outcome = self.try_once(&delivery).await;
-            if failed_tries == 0 {
-                self.fresh.send_modify(|n| *n -= 1);
-            }
-            let Err(failure) = outcome else {
-                info!(webhook.id = %delivery.id, "webhook delivered");
-                return;
+            let asked = self.flushes.get();
+            let pause = match self.take_due().await {
+                Ok((taken, pause)) => {
+                    tries.extend(taken.into_iter().map(|message| self.clone().carry(message)));
+                    pause
+                }
+                Err(error) => {
+                    warn!(%error, "cannot read the webhook outbox");
+                    AFTER_TROUBLE
+                }
             };
-            if failure == (DeliveryFailure::Status { status: 410 }) {
-                return self.forget(&delivery.url).await;
+            if tries.is_empty() {
+                self.settled.send_replace(asked);
             }
-            failed_tries += 1;
-            let Some(pause) = retry::pause(failed_tries, jitter()) else {
-                warn!(webhook.id = %delivery.id, "webhook given up");
-                return;
-            };
-            warn!(webhook.id = %delivery.id, %failure, failed_tries, pause_secs = pause.as_secs(), "webhook failed");
-            actix::clock::sleep(pause).await;
+            tokio::select! {
+                Some(()) = tries.next() => {}
+                () = self.wake.notified() => {}
+                () = actix::clock::sleep(pause) => {}
+            }
         }
     }
 
-    async fn try_once(&self, delivery: &Delivery) -> Result<(), DeliveryFailure> {
-        // The semaphore is never closed; without a permit the try would merely be one too many.
-        let _slot = self.slots.acquire().await;
-        self.transport.deliver(delivery).await
+    /// Chooses what to carry now, hosts with the least on their way first, and says how long nothing
+    /// else will be due.
+    async fn take_due(&self) -> Result<(Vec<Outgoing>, Duration), StoreError> {
+        let (due, later): (Vec<_>, Vec<_>) =
+            self.outbox.hosts().await?.into_iter().partition(|(_, due_in)| due_in.is_zero());
+        let pause = later.into_iter().map(|(_, due_in)| due_in).min().unwrap_or(LOOK).min(LOOK);
+        let mut hosts: Vec<_> = due.into_iter().map(|(host, _)| (self.busy(&host), host)).collect();
+        hosts.sort();
+        let mut taken = vec![];
+        for (busy, host) in hosts {
+            let room = IN_FLIGHT.saturating_sub(self.under_way.borrow().len());
+            let room = room.min(IN_FLIGHT_PER_HOST.saturating_sub(busy));
+            if room == 0 {
+                break;
+            }
+            // Those on their way are due as well, and come first.
+            let found = self.outbox.due(&host, LOOK_AHEAD).await?;
+            let mut under_way = self.under_way.borrow_mut();
+            let fresh = found.into_iter().filter(|message| !under_way.contains_key(&message.id));
+            let fresh: Vec<_> = fresh.take(room).collect();
+            under_way.extend(fresh.iter().map(|message| (message.id, host.clone())));
+            taken.extend(fresh);
+        }
+        Ok((taken, pause))
     }
 
-    /// The receiver says that it is gone for good.
-    async fn forget(&self, url: &str) {
-        let Ok(all) = self.subscribers.subscribers().await else { return };
-        for subscriber in all.into_iter().filter(|s| s.url == url) {
-            match self.subscribers.unsubscribe(subscriber.id).await {
-                Ok(_) => info!(subscriber.id = %subscriber.id, "webhook subscriber is gone"),
-                Err(error) => warn!(%error, "cannot remove a webhook subscriber"),
-            }
+    fn busy(&self, host: &str) -> usize {
+        self.under_way.borrow().values().filter(|of| *of == host).count()
+    }
+
+    async fn carry(self, message: Outgoing) {
+        let begun = Instant::now();
+        let delivery = Delivery {
+            id: message.id.to_string(),
+            url: message.url.clone(),
+            body: message.body.clone(),
+            keys: message.keys.clone(),
+        };
+        let outcome = self.transport.deliver(&delivery).await;
+        let verdict = verdict(&message, &outcome, fastrand::f64() * 2.0 - 1.0);
+        log(message.id, &outcome, verdict);
+        self.write_down(message.id, attempt(outcome, begun.elapsed()), verdict).await;
+        self.under_way.borrow_mut().remove(&message.id);
+    }
+
+    /// Keeps at it: a message that was delivered and looks as if it were not would be delivered over
+    /// and over.
+    async fn write_down(&self, id: MessageId, attempt: Attempt, verdict: Verdict) {
+        while let Err(error) = self.outbox.record(id, attempt.clone(), verdict).await {
+            error!(webhook.id = %id, %error, "cannot write down what came of a webhook");
+            actix::clock::sleep(AFTER_TROUBLE).await;
         }
     }
 }
 
-fn jitter() -> f64 {
-    fastrand::f64() * 2.0 - 1.0
+/// What follows from a try. `jitter` is any number from -1 to 1.
+fn verdict(message: &Outgoing, outcome: &Result<u16, DeliveryFailure>, jitter: f64) -> Verdict {
+    let retry_after = match outcome {
+        Ok(_) => return Verdict::Delivered,
+        Err(DeliveryFailure::Status { status: 410, .. }) => return Verdict::Gone,
+        Err(DeliveryFailure::Status { retry_after, .. }) => *retry_after,
+        Err(DeliveryFailure::Forbidden(_) | DeliveryFailure::Unreachable(_)) => None,
+    };
+    if message.failing.is_some_and(|failing| failing >= retry::OFF_AFTER) {
+        return Verdict::SwitchOff;
+    }
+    match retry::next(message.failures, message.trying, retry_after, jitter) {
+        Next::Again { failures, pause } => Verdict::Again { failures, pause },
+        Next::GiveUp => Verdict::GivenUp,
+    }
 }
 
-/// How long a stop waits for first tries.
-pub(super) const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+fn attempt(outcome: Result<u16, DeliveryFailure>, took: Duration) -> Attempt {
+    let status = match &outcome {
+        Ok(status) | Err(DeliveryFailure::Status { status, .. }) => Some(*status),
+        Err(DeliveryFailure::Forbidden(_) | DeliveryFailure::Unreachable(_)) => None,
+    };
+    Attempt { status, took, error: outcome.err().map(|failure| failure.to_string()) }
+}
+
+fn log(id: MessageId, outcome: &Result<u16, DeliveryFailure>, verdict: Verdict) {
+    let failure = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    match verdict {
+        Verdict::Delivered => info!(webhook.id = %id, "webhook delivered"),
+        Verdict::Again { pause, .. } => {
+            warn!(webhook.id = %id, failure, pause_secs = pause.as_secs(), "webhook failed");
+        }
+        Verdict::GivenUp => warn!(webhook.id = %id, failure, "webhook given up"),
+        Verdict::SwitchOff => warn!(webhook.id = %id, failure, "webhook subscriber switched off"),
+        Verdict::Gone => info!(webhook.id = %id, "webhook receiver is gone"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::retry::Failures;
+
+    fn outgoing(failing: Option<Duration>) -> Outgoing {
+        Outgoing {
+            id: MessageId::new(),
+            url: "http://receiver.example/".into(),
+            body: "{}".into(),
+            keys: vec![],
+            failures: Failures::default(),
+            trying: Duration::ZERO,
+            failing,
+        }
+    }
+
+    fn answered(status: u16) -> Result<u16, DeliveryFailure> {
+        Err(DeliveryFailure::Status { status, retry_after: None })
+    }
+
+    #[test]
+    fn after_five_days_of_failures_the_next_one_switches_off() {
+        let lost = outgoing(Some(retry::OFF_AFTER));
+        assert_eq!(verdict(&lost, &answered(500), 0.0), Verdict::SwitchOff);
+        assert_eq!(verdict(&lost, &Ok(200), 0.0), Verdict::Delivered);
+        let troubled = outgoing(Some(retry::OFF_AFTER - Duration::from_secs(1)));
+        assert!(matches!(verdict(&troubled, &answered(500), 0.0), Verdict::Again { .. }));
+    }
+
+    #[test]
+    fn only_410_says_that_a_receiver_is_gone_and_only_2xx_is_a_success() {
+        let message = outgoing(None);
+        assert_eq!(verdict(&message, &answered(410), 0.0), Verdict::Gone);
+        let forbidden = Err(DeliveryFailure::Forbidden("it is inside".into()));
+        for failure in [answered(302), answered(404), answered(429), forbidden] {
+            assert!(matches!(verdict(&message, &failure, 0.0), Verdict::Again { .. }), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_try_is_kept_with_what_was_answered() {
+        let took = Duration::from_millis(7);
+        assert_eq!(attempt(Ok(204), took), Attempt { status: Some(204), took, error: None });
+        let failed = attempt(answered(503), took);
+        assert_eq!((failed.status, failed.error.as_deref()), (Some(503), Some("answered with status 503")));
+        let unreachable = attempt(Err(DeliveryFailure::Unreachable("refused".into())), took);
+        assert_eq!(unreachable.status, None);
+    }
+}

@@ -9,10 +9,8 @@ use tracing::warn;
 use super::actor::NotifierActor;
 use super::courier::Courier;
 use super::follow;
-use super::messages::{CatchUp, Flush, JobEnded, ModelNews, Publish};
-use crate::clock::Clock;
+use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish};
 use crate::domain::event::{ModelEvent, Recorded, Stream};
-use crate::domain::job::{JobId, Status};
 use crate::ports::{EventLog, Store, StoreError, WebhookTransport};
 
 #[derive(Clone)]
@@ -25,31 +23,30 @@ impl NotifierHandle {
     /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`.
     pub fn start<S: Store>(
         store: Arc<S>,
-        clock: Clock,
         transport: impl FnOnce() -> Box<dyn WebhookTransport> + Send + 'static,
     ) -> Self {
         let log: Arc<dyn EventLog> = store.clone();
-        let (actors_log, arbiter) = (log.clone(), Arbiter::new());
-        let addr = NotifierActor::start_in_arbiter(&arbiter.handle(), move |_| {
-            NotifierActor::new(actors_log, Courier::new(transport(), store), clock)
+        let addr = NotifierActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
+            NotifierActor::new(store.clone(), Courier::new(transport(), store))
         });
         Self { addr, log }
     }
 
-    /// Publishes job events that are on disk.
+    /// Publishes job events that are on disk. With a job's last one its webhook goes out.
     pub fn publish(&self, events: Vec<Recorded>) {
         if !events.is_empty() {
             self.addr.do_send(Publish(events));
         }
     }
 
-    /// Records and publishes a model event.
+    /// Records and publishes a model event, and tells the receivers of webhooks.
     pub fn model(&self, event: ModelEvent) {
         self.addr.do_send(ModelNews(event));
     }
 
-    pub fn job_ended(&self, id: JobId, status: Status, webhook_url: String) {
-        self.addr.do_send(JobEnded { id, status, webhook_url });
+    /// Says that there may be something new in the outbox.
+    pub fn look_into_outbox(&self) {
+        self.addr.do_send(LookIntoOutbox);
     }
 
     /// All events of a stream after number `after`, those to come included: no gap, no duplicate.
@@ -68,7 +65,7 @@ impl NotifierHandle {
         let _ = self.addr.send(CatchUp).await;
     }
 
-    /// Ends live streams and waits a little for webhooks.
+    /// Ends live streams and waits a little for webhooks. None is tried after that.
     pub async fn stop(&self) {
         if self.addr.send(Flush).await.is_err() {
             warn!("the notifier was gone before it was asked to stop");

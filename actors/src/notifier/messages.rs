@@ -6,7 +6,6 @@ use actix::prelude::*;
 use tokio::sync::broadcast;
 
 use crate::domain::event::{ModelEvent, Recorded, Stream};
-use crate::domain::job::{JobId, Status};
 
 /// Events that are on disk.
 #[derive(Message)]
@@ -18,14 +17,10 @@ pub(super) struct Publish(pub Vec<Recorded>);
 #[rtype(result = "()")]
 pub(super) struct ModelNews(pub ModelEvent);
 
-/// A job whose owner left a URL has ended.
+/// There may be something new in the outbox.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct JobEnded {
-    pub id: JobId,
-    pub status: Status,
-    pub webhook_url: String,
-}
+pub(super) struct LookIntoOutbox;
 
 /// Events of a stream from now on.
 #[derive(Message)]
@@ -37,7 +32,7 @@ pub(super) struct Subscribe(pub Stream);
 #[rtype(result = "()")]
 pub(super) struct CatchUp;
 
-/// Ends all live streams and waits for webhooks that were not tried yet.
+/// Ends all live streams, waits a little for webhooks that are due, and carries none after that.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Flush;

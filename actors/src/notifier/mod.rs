@@ -5,10 +5,8 @@ mod courier;
 mod follow;
 mod handle;
 mod messages;
-mod webhook;
 
 pub use handle::NotifierHandle;
-pub use webhook::WebhookMessage;
 
 #[cfg(test)]
 mod tests;

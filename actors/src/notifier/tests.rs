@@ -1,8 +1,20 @@
-use futures_util::StreamExt;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::domain::event::Stream;
-use crate::ports::SubscriberStore;
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
+
+use super::NotifierHandle;
+use crate::domain::event::{ModelEvent, Stream, UnloadReason};
+use crate::domain::job::{JobId, NewJob};
+use crate::ports::{
+    Delivery, DeliveryFailure, DeliveryQuery, JobQuery, JobStore, Outbox, Sent, SentState, SubscriberStore,
+    WebhookTransport,
+};
 use crate::testing::world::{Setting, World, new_job};
+use crate::testing::{FakeEngine, MemoryStore, Scripted};
 
 #[actix::test]
 async fn a_stream_can_be_taken_up_at_any_point() {
@@ -41,11 +53,123 @@ async fn a_job_s_owner_hears_of_the_model_and_of_the_job() {
 }
 
 #[actix::test]
+async fn a_job_that_was_cancelled_or_failed_is_told_too() {
+    let engine = FakeEngine::default().script_chunks([Scripted::Broken]);
+    let mut world = World::start(Setting { engine, chunks: 1, ..Setting::default() });
+    let mut job = new_job();
+    job.webhook_url = Some(URL.into());
+    world.jobs.submit(job.clone()).await.unwrap();
+    let failed = |sent: &Vec<Delivery>| sent.iter().any(|d| d.body.contains(r#""type":"job_failed""#));
+    world.sent.wait_for(failed).await.unwrap();
+
+    world.model.unload(UnloadReason::Request, Some(Duration::from_secs(3600))).await.unwrap();
+    world.store.submit(NewJob { id: JobId::new(), ..job.clone() }, 10).await.unwrap();
+    let waiting = world.store.jobs(JobQuery { limit: 1, ..JobQuery::default() }).await.unwrap().remove(0);
+    world.jobs.cancel(waiting.id).await.unwrap();
+    let cancelled = |sent: &Vec<Delivery>| sent.iter().any(|d| d.body.contains(r#""type":"job_cancelled""#));
+    world.sent.wait_for(cancelled).await.unwrap();
+}
+
+#[actix::test]
 async fn a_receiver_that_is_gone_is_forgotten() {
     let world = World::start(Setting { failing_webhooks: (1, 410), ..Setting::default() });
-    world.store.subscribe("http://receiver.example/hook").await.unwrap();
+    world.store.subscribe(URL, None).await.unwrap();
     world.model.load_and_wait(None).await.unwrap();
     world.model_events(2).await;
     world.notifier.stop().await;
     assert!(world.store.subscribers().await.unwrap().is_empty());
+}
+
+#[actix::test]
+async fn a_failed_message_is_tried_again_when_it_is_due_and_keeps_its_id() {
+    let mut world = World::start(Setting { failing_webhooks: (2, 500), ..Setting::default() });
+    let subscriber = world.store.subscribe(URL, None).await.unwrap();
+    let sent = world.store.send_test(subscriber.id).await.unwrap().unwrap();
+    for failures in 1..=2 {
+        world.notifier.look_into_outbox();
+        let tried = until(&world, subscriber.id, |m| m.attempts.len() == failures).await;
+        assert_eq!(tried.state, SentState::Pending);
+        assert_eq!(tried.attempts[failures - 1].1.status, Some(500));
+        world.store.let_pass(Duration::from_secs(3600));
+    }
+    world.notifier.look_into_outbox();
+    let delivered = world.sent.wait_for(|sent| sent.len() == 1).await.unwrap()[0].clone();
+    assert_eq!(delivered.id, sent.id.to_string());
+    assert!(delivered.body.contains(r#""type":"webhook_test""#), "{}", delivered.body);
+    let delivered = until(&world, subscriber.id, |m| m.state == SentState::Delivered).await;
+    assert_eq!((delivered.attempts.len(), delivered.next_try_at), (3, None));
+}
+
+#[actix::test]
+async fn what_an_earlier_process_left_is_delivered_by_the_next() {
+    let store = MemoryStore::default();
+    let subscriber = store.subscribe(URL, None).await.unwrap();
+    let left = store.send_test(subscriber.id).await.unwrap().unwrap();
+    let mut world = World::start(Setting { store, ..Setting::default() });
+    let sent = world.sent.wait_for(|sent| sent.len() == 1).await.unwrap();
+    assert_eq!(sent[0].id, left.id.to_string());
+}
+
+#[actix::test]
+async fn after_a_stop_nothing_is_tried() {
+    let world = World::start(Setting::default());
+    let subscriber = world.store.subscribe(URL, None).await.unwrap();
+    world.notifier.stop().await;
+    world.store.send_test(subscriber.id).await.unwrap();
+    world.notifier.look_into_outbox();
+    world.notifier.catch_up().await;
+    assert!(world.sent.borrow().is_empty());
+}
+
+#[actix::test]
+async fn a_host_has_two_tries_under_way_and_a_slow_one_holds_up_no_other() {
+    let store = Arc::new(MemoryStore::default());
+    for url in ["http://slow.example/1", "http://slow.example/2", "http://slow.example/3", URL] {
+        store.subscribe(url, None).await.unwrap();
+    }
+    let (gate, under_way) = (Arc::new(Semaphore::new(0)), watch::Sender::new(vec![]));
+    let transport = Gated { gate: gate.clone(), under_way: under_way.clone() };
+    let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport));
+    notifier.model(ModelEvent::ModelReady { load_secs: 1.0 });
+    let mut watching = under_way.subscribe();
+    let mut three = watching.wait_for(|urls| urls.len() == 3).await.unwrap().clone();
+    three.sort();
+    assert_eq!(three.pop().as_deref(), Some("http://slow.example/2"));
+    assert_eq!(three, [URL, "http://slow.example/1"]);
+    // One of the slow host's ends: only then its third begins.
+    gate.add_permits(2);
+    watching.wait_for(|urls| urls.len() == 4).await.unwrap();
+    gate.add_permits(2);
+    notifier.stop().await;
+    assert!(store.hosts().await.unwrap().is_empty(), "nothing is pending");
+}
+
+const URL: &str = "http://receiver.example/hook";
+
+/// Waits until the only message of a subscriber is as wanted.
+async fn until(world: &World, subscriber: Uuid, wanted: impl Fn(&Sent) -> bool) -> Sent {
+    loop {
+        let query = DeliveryQuery { subscriber, before: None, limit: 1 };
+        let message = world.store.deliveries(query).await.unwrap().remove(0);
+        if wanted(&message) {
+            return message;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Takes a message for each permit.
+struct Gated {
+    gate: Arc<Semaphore>,
+    /// URLs of all tries begun.
+    under_way: watch::Sender<Vec<String>>,
+}
+
+#[async_trait(?Send)]
+impl WebhookTransport for Gated {
+    async fn deliver(&self, delivery: &Delivery) -> Result<u16, DeliveryFailure> {
+        self.under_way.send_modify(|urls| urls.push(delivery.url.clone()));
+        self.gate.acquire().await.unwrap().forget();
+        Ok(200)
+    }
 }

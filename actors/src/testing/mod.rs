@@ -1,6 +1,7 @@
 //! Fakes of the ports, kept like code.
 
 mod engine;
+mod outbox;
 mod recordings;
 mod store;
 mod transport;

@@ -2,20 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
+use super::outbox::{Letter, Receiver};
 use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
 use crate::domain::job::{Happening, Job, JobId, NewJob, Status};
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::Segment;
 use crate::ports::{
     Cancelled, Checkpoint, Claim, Ending, EventLog, Fence, JobCounts, JobQuery, JobStore, QueuePlace,
-    StoreError, SubmitError, Subscriber, SubscriberStore,
+    StoreError, SubmitError,
 };
 
 pub struct MemoryStore {
@@ -24,10 +26,11 @@ pub struct MemoryStore {
 }
 
 #[derive(Default)]
-struct Tables {
+pub(super) struct Tables {
     jobs: BTreeMap<JobId, Row>,
     events: HashMap<Stream, Vec<Recorded>>,
-    subscribers: Vec<Subscriber>,
+    pub(super) receivers: Vec<Receiver>,
+    pub(super) letters: Vec<Letter>,
 }
 
 struct Row {
@@ -46,7 +49,16 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    fn tables(&self) -> MutexGuard<'_, Tables> {
+    /// Lets time pass.
+    pub fn let_pass(&self, time: Duration) {
+        self.clock.step(time);
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.wall_now()
+    }
+
+    pub(super) fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -69,6 +81,8 @@ impl MemoryStore {
             return Err(StoreError::LeaseLost);
         }
         let events: Vec<_> = change(row).into_iter().collect();
+        let job = row.job.clone();
+        tables.tell_of_job(&job, job.status, self.now());
         Ok(events.into_iter().map(|e| self.record(&mut tables, Event::Job(fence.id, e))).collect())
     }
 
@@ -110,6 +124,9 @@ impl JobStore for MemoryStore {
         let row =
             Row { job: job.clone(), epoch: 0, plan: None, segments: vec![], chunks_done: 0, crash_streak: 0 };
         tables.jobs.insert(job.id, row);
+        if let Some(url) = &job.webhook_url {
+            tables.add_receiver(url, self.now());
+        }
         let event = self.record(&mut tables, Event::Job(job.id, JobEvent::Queued));
         Ok((job, vec![event]))
     }
@@ -233,6 +250,7 @@ impl JobStore for MemoryStore {
         self.move_on(row, Happening::CancelAsked);
         row.epoch += 1;
         let job = Box::new(row.job.clone());
+        tables.tell_of_job(&job, job.status, self.now());
         let event = self.record(&mut tables, Event::Job(id, JobEvent::Cancelled));
         Ok(Cancelled::Now { job, events: vec![event] })
     }
@@ -254,7 +272,9 @@ impl JobStore for MemoryStore {
 #[async_trait]
 impl EventLog for MemoryStore {
     async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError> {
-        Ok(self.record(&mut self.tables(), Event::Model(event)))
+        let mut tables = self.tables();
+        tables.tell_of_model(&event, self.now());
+        Ok(self.record(&mut tables, Event::Model(event)))
     }
 
     async fn events_after(
@@ -270,30 +290,5 @@ impl EventLog for MemoryStore {
 
     async fn last_seq(&self, stream: Stream) -> Result<u64, StoreError> {
         Ok(self.tables().events.get(&stream).map_or(0, |log| log.len() as u64))
-    }
-}
-
-#[async_trait]
-impl SubscriberStore for MemoryStore {
-    async fn subscribe(&self, url: &str) -> Result<Subscriber, StoreError> {
-        let mut tables = self.tables();
-        if let Some(known) = tables.subscribers.iter().find(|s| s.url == url) {
-            return Ok(known.clone());
-        }
-        let subscriber =
-            Subscriber { id: Uuid::now_v7(), url: url.to_owned(), created_at: self.clock.wall_now() };
-        tables.subscribers.push(subscriber.clone());
-        Ok(subscriber)
-    }
-
-    async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
-        Ok(self.tables().subscribers.clone())
-    }
-
-    async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let before = tables.subscribers.len();
-        tables.subscribers.retain(|s| s.id != id);
-        Ok(tables.subscribers.len() < before)
     }
 }

@@ -27,12 +27,12 @@ impl TransportFake {
 
 #[async_trait(?Send)]
 impl WebhookTransport for TransportFake {
-    async fn deliver(&self, delivery: &Delivery) -> Result<(), DeliveryFailure> {
+    async fn deliver(&self, delivery: &Delivery) -> Result<u16, DeliveryFailure> {
         let refused = self.failures.try_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         if refused.is_ok() {
-            return Err(DeliveryFailure::Status { status: self.status });
+            return Err(DeliveryFailure::Status { status: self.status, retry_after: None });
         }
         self.sent.send_modify(|sent| sent.push(delivery.clone()));
-        Ok(())
+        Ok(204)
     }
 }

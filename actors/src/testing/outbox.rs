@@ -1,0 +1,308 @@
+//! Subscribers and their messages in memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::store::{MemoryStore, Tables};
+use crate::domain::event::ModelEvent;
+use crate::domain::job::{Job, Status};
+use crate::domain::retry::Failures;
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::{Message, MessageId, Secret, SigningKey, host_of};
+use crate::ports::{
+    Attempt, Between, DeliveryQuery, KEPT, OLD_SECRET_VALID, Outbox, Outgoing, Sent, SentState, StoreError,
+    Subscriber, SubscriberState, SubscriberStore, TRIES_KEPT, Verdict,
+};
+
+/// A subscriber with the key it had before, until then.
+#[derive(Debug, Clone)]
+pub(super) struct Receiver {
+    seen: Subscriber,
+    old_key: Option<SigningKey>,
+}
+
+/// A message with what only the outbox knows of it.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    seen: Sent,
+    subscriber: Option<Uuid>,
+    url: String,
+    body: String,
+    failures: Failures,
+    since: Timestamp,
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn after(moment: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(moment.0.saturating_add(ms(by)))
+}
+
+fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(later.0 - earlier.0).unwrap_or(0))
+}
+
+impl Tables {
+    fn receiver(&mut self, id: Uuid) -> Option<&mut Receiver> {
+        self.receivers.iter_mut().find(|receiver| receiver.seen.id == id)
+    }
+
+    fn letter(&mut self, id: MessageId) -> Option<&mut Letter> {
+        self.letters.iter_mut().find(|letter| letter.seen.id == id)
+    }
+
+    fn write(&mut self, message: &Message, subscriber: Option<Uuid>, url: &str) -> Sent {
+        let seen = Sent {
+            id: MessageId::new(),
+            kind: message.kind.to_owned(),
+            created_at: message.at,
+            state: SentState::Pending,
+            attempts: vec![],
+            next_try_at: Some(message.at),
+        };
+        self.letters.push(Letter {
+            seen: seen.clone(),
+            subscriber,
+            url: url.to_owned(),
+            body: message.body(),
+            failures: Failures::default(),
+            since: message.at,
+        });
+        seen
+    }
+
+    pub(super) fn tell_of_model(&mut self, event: &ModelEvent, at: Timestamp) {
+        let Some(message) = Message::of_model(event, at) else { return };
+        let active = self.receivers.iter().filter(|receiver| receiver.seen.state == SubscriberState::Active);
+        let all: Vec<_> = active.map(|receiver| (receiver.seen.id, receiver.seen.url.clone())).collect();
+        for (id, url) in all {
+            self.write(&message, Some(id), &url);
+        }
+    }
+
+    /// Nothing for a job that has not ended, or has no webhook.
+    pub(super) fn tell_of_job(&mut self, job: &Job, status: Status, at: Timestamp) {
+        let Some(message) = Message::of_job(job.id, status, at) else { return };
+        let Some(url) = &job.webhook_url else { return };
+        let known = self.receivers.iter().find(|receiver| receiver.seen.url == *url);
+        match known.map(|receiver| (receiver.seen.id, receiver.seen.state)) {
+            Some((_, SubscriberState::Off)) => {}
+            Some((id, SubscriberState::Active)) => drop(self.write(&message, Some(id), url)),
+            None => drop(self.write(&message, None, url)),
+        }
+    }
+
+    pub(super) fn add_receiver(&mut self, url: &str, now: Timestamp) -> &mut Receiver {
+        let index = match self.receivers.iter().position(|receiver| receiver.seen.url == url) {
+            Some(index) => index,
+            None => {
+                self.receivers.push(Receiver {
+                    seen: Subscriber {
+                        id: Uuid::now_v7(),
+                        url: url.to_owned(),
+                        created_at: now,
+                        state: SubscriberState::Active,
+                        failing_since: None,
+                        signed_with: SigningKey::Service,
+                        old_secret_until: None,
+                    },
+                    old_key: None,
+                });
+                self.receivers.len() - 1
+            }
+        };
+        let receiver = &mut self.receivers[index];
+        if receiver.seen.state == SubscriberState::Off {
+            receiver.switch_on();
+        }
+        receiver
+    }
+}
+
+impl Receiver {
+    fn switch_on(&mut self) {
+        self.seen.state = SubscriberState::Active;
+        self.seen.failing_since = None;
+    }
+
+    fn change_secret(&mut self, secret: Secret, now: Timestamp) {
+        self.old_key = Some(std::mem::replace(&mut self.seen.signed_with, SigningKey::Own(secret)));
+        self.seen.old_secret_until = Some(after(now, OLD_SECRET_VALID));
+    }
+
+    fn keys(&self, now: Timestamp) -> Vec<SigningKey> {
+        let old =
+            self.old_key.clone().filter(|_| self.seen.old_secret_until.is_some_and(|until| now < until));
+        [self.seen.signed_with.clone()].into_iter().chain(old).collect()
+    }
+}
+
+impl Letter {
+    fn is_pending(&self) -> bool {
+        self.seen.state == SentState::Pending
+    }
+
+    fn make_due(&mut self, now: Timestamp) {
+        self.seen.state = SentState::Pending;
+        self.seen.next_try_at = Some(now);
+        self.failures = Failures::default();
+        self.since = now;
+    }
+
+    fn end(&mut self, state: SentState) {
+        self.seen.state = state;
+        self.seen.next_try_at = None;
+    }
+}
+
+#[async_trait]
+impl SubscriberStore for MemoryStore {
+    async fn subscribe(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, StoreError> {
+        let (mut tables, now) = (self.tables(), self.now());
+        let receiver = tables.add_receiver(url, now);
+        if let Some(secret) = secret {
+            receiver.change_secret(secret, now);
+        }
+        Ok(receiver.seen.clone())
+    }
+
+    async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
+        Ok(self.tables().receivers.iter().map(|receiver| receiver.seen.clone()).collect())
+    }
+
+    async fn subscriber(&self, id: Uuid) -> Result<Option<Subscriber>, StoreError> {
+        Ok(self.tables().receiver(id).map(|receiver| receiver.seen.clone()))
+    }
+
+    async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let before = tables.receivers.len();
+        tables.receivers.retain(|receiver| receiver.seen.id != id);
+        tables.letters.retain(|letter| letter.subscriber != Some(id));
+        Ok(tables.receivers.len() < before)
+    }
+
+    async fn change_secret(&self, id: Uuid, secret: Secret) -> Result<Option<Subscriber>, StoreError> {
+        let (mut tables, now) = (self.tables(), self.now());
+        Ok(tables.receiver(id).map(|receiver| {
+            receiver.change_secret(secret, now);
+            receiver.seen.clone()
+        }))
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn hosts(&self) -> Result<Vec<(String, Duration)>, StoreError> {
+        let (tables, now) = (self.tables(), self.now());
+        let mut hosts: Vec<(String, Duration)> = vec![];
+        for letter in tables.letters.iter().filter(|letter| letter.is_pending()) {
+            let due_in = letter.seen.next_try_at.map_or(Duration::ZERO, |at| between(now, at));
+            match hosts.iter_mut().find(|(host, _)| host == host_of(&letter.url)) {
+                Some((_, first)) => *first = due_in.min(*first),
+                None => hosts.push((host_of(&letter.url).to_owned(), due_in)),
+            }
+        }
+        Ok(hosts)
+    }
+
+    async fn due(&self, host: &str, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
+        let (tables, now) = (self.tables(), self.now());
+        let to_host = tables.letters.iter().filter(|l| l.is_pending() && host_of(&l.url) == host);
+        let mut due: Vec<_> = to_host.filter(|l| l.seen.next_try_at.is_some_and(|at| at <= now)).collect();
+        due.sort_by_key(|letter| (letter.seen.next_try_at, letter.seen.id));
+        let outgoing = due.into_iter().take(limit as usize).map(|letter| {
+            let known = tables.receivers.iter().find(|r| Some(r.seen.id) == letter.subscriber);
+            Outgoing {
+                id: letter.seen.id,
+                url: letter.url.clone(),
+                body: letter.body.clone(),
+                keys: known.map_or_else(|| vec![SigningKey::Service], |receiver| receiver.keys(now)),
+                failures: letter.failures,
+                trying: between(letter.since, now),
+                failing: known.and_then(|r| r.seen.failing_since).map(|since| between(since, now)),
+            }
+        });
+        Ok(outgoing.collect())
+    }
+
+    async fn record(&self, id: MessageId, attempt: Attempt, verdict: Verdict) -> Result<(), StoreError> {
+        let (mut tables, now) = (self.tables(), self.now());
+        let Some(letter) = tables.letter(id) else { return Ok(()) };
+        let begun = Timestamp(now.0.saturating_sub(ms(attempt.took)));
+        letter.seen.attempts.push((begun, attempt));
+        let surplus = letter.seen.attempts.len().saturating_sub(TRIES_KEPT as usize);
+        letter.seen.attempts.drain(..surplus);
+        match verdict {
+            Verdict::Delivered => letter.end(SentState::Delivered),
+            Verdict::Again { failures, pause } => {
+                letter.failures = failures;
+                letter.seen.next_try_at = Some(after(now, pause));
+            }
+            Verdict::GivenUp | Verdict::SwitchOff | Verdict::Gone => letter.end(SentState::Failed),
+        }
+        let Some(subscriber) = letter.subscriber else { return Ok(()) };
+        match verdict {
+            Verdict::Gone => {
+                tables.receivers.retain(|receiver| receiver.seen.id != subscriber);
+                tables.letters.retain(|letter| letter.subscriber != Some(subscriber));
+                return Ok(());
+            }
+            Verdict::SwitchOff => {
+                let of_it = tables.letters.iter_mut().filter(|letter| letter.subscriber == Some(subscriber));
+                of_it.filter(|letter| letter.is_pending()).for_each(|letter| letter.end(SentState::Failed));
+            }
+            Verdict::Delivered | Verdict::Again { .. } | Verdict::GivenUp => {}
+        }
+        let Some(receiver) = tables.receiver(subscriber) else { return Ok(()) };
+        match verdict {
+            Verdict::Delivered => receiver.switch_on(),
+            Verdict::SwitchOff => receiver.seen.state = SubscriberState::Off,
+            Verdict::Again { .. } | Verdict::GivenUp | Verdict::Gone => {}
+        }
+        if verdict != Verdict::Delivered {
+            receiver.seen.failing_since.get_or_insert(now);
+        }
+        Ok(())
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Sent>, StoreError> {
+        let tables = self.tables();
+        let of_it = tables.letters.iter().rev().filter(|l| l.subscriber == Some(query.subscriber));
+        let older = of_it.filter(|letter| query.before.is_none_or(|before| letter.seen.id < before));
+        Ok(older.take(query.limit as usize).map(|letter| letter.seen.clone()).collect())
+    }
+
+    async fn redeliver(&self, subscriber: Uuid, id: MessageId) -> Result<Option<Sent>, StoreError> {
+        let (mut tables, now) = (self.tables(), self.now());
+        let letter = tables.letter(id).filter(|letter| letter.subscriber == Some(subscriber));
+        Ok(letter.map(|letter| {
+            letter.make_due(now);
+            letter.seen.clone()
+        }))
+    }
+
+    async fn redeliver_all(&self, subscriber: Uuid, span: Between) -> Result<u64, StoreError> {
+        let (mut tables, now) = (self.tables(), self.now());
+        let of_it = tables.letters.iter_mut().filter(|l| l.subscriber == Some(subscriber) && !l.is_pending());
+        let within = of_it.filter(|l| (span.since..span.until).contains(&l.seen.created_at));
+        Ok(within.map(|letter| letter.make_due(now)).count() as u64)
+    }
+
+    async fn send_test(&self, subscriber: Uuid) -> Result<Option<Sent>, StoreError> {
+        let (mut tables, now) = (self.tables(), self.now());
+        let Some(url) = tables.receiver(subscriber).map(|r| r.seen.url.clone()) else { return Ok(None) };
+        Ok(Some(tables.write(&Message::test(subscriber, now), Some(subscriber), &url)))
+    }
+
+    async fn forget_old(&self) -> Result<u64, StoreError> {
+        let (mut tables, now) = (self.tables(), self.now());
+        let before = tables.letters.len();
+        tables.letters.retain(|l| l.is_pending() || between(l.seen.created_at, now) <= KEPT);
+        Ok((before - tables.letters.len()) as u64)
+    }
+}

@@ -1,0 +1,135 @@
+//! What a subscriber was told, how it went, and telling it again.
+
+use actix_web::{HttpResponse, Responder, web};
+use actors::domain::time::Timestamp;
+use actors::domain::webhook::MessageId;
+use actors::ports::{Attempt, Between, DeliveryQuery, Sent, SentState};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::query::Query;
+use super::service::Service;
+use super::webhooks::subscriber_id;
+use crate::error::AppError;
+use crate::wire_time::{parse_rfc3339, rfc3339};
+
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listing {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+impl Listing {
+    fn query(&self, subscriber: Uuid) -> Result<DeliveryQuery, AppError> {
+        let bad = |param, message: &str| AppError::invalid_query(param, message);
+        let before = self.cursor.as_deref().map(str::parse).transpose();
+        let before =
+            before.map_err(|_| bad("cursor", "cursor must be the next_cursor of an earlier page"))?;
+        let limit = self.limit.unwrap_or(PAGE);
+        if !(1..=LARGEST_PAGE).contains(&limit) {
+            return Err(bad("limit", "limit must be from 1 to 500"));
+        }
+        Ok(DeliveryQuery { subscriber, before, limit })
+    }
+}
+
+pub(super) async fn list(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    Query(listing): Query<Listing>,
+) -> Result<impl Responder, AppError> {
+    let query = listing.query(known(&service, &id).await?)?;
+    let limit = query.limit;
+    let found = service.jobs.store().deliveries(DeliveryQuery { limit: limit + 1, ..query }).await?;
+    let page: Vec<&Sent> = found.iter().take(limit as usize).collect();
+    let more = found.len() > page.len();
+    let next_cursor = page.last().filter(|_| more).map(|sent| sent.id.to_string());
+    let views: Vec<Value> = page.into_iter().map(view).collect();
+    Ok(web::Json(json!({ "deliveries": views, "next_cursor": next_cursor })))
+}
+
+pub(super) async fn redeliver(
+    service: web::Data<Service>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, AppError> {
+    let (id, delivery) = path.into_inner();
+    let subscriber = known(&service, &id).await?;
+    let delivery: MessageId = delivery.parse().map_err(|_| AppError::DeliveryNotFound)?;
+    let sent = service.jobs.store().redeliver(subscriber, delivery).await?;
+    let sent = sent.ok_or(AppError::DeliveryNotFound)?;
+    service.notifier.look_into_outbox();
+    Ok(HttpResponse::Accepted().json(view(&sent)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Span {
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl Span {
+    fn read(&self) -> Result<Between, AppError> {
+        let read = |name, text: &str| {
+            let message =
+                format!("{name} must be a time as RFC 3339 writes it, such as 2026-11-23T13:00:00Z");
+            parse_rfc3339(text).ok_or_else(|| AppError::invalid_query(name, message))
+        };
+        let since = self.since.as_deref().unwrap_or_default();
+        let until = self.until.as_deref().map(|text| read("until", text)).transpose()?;
+        Ok(Between { since: read("since", since)?, until: until.unwrap_or(Timestamp(i64::MAX)) })
+    }
+}
+
+pub(super) async fn redeliver_all(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    Query(span): Query<Span>,
+) -> Result<HttpResponse, AppError> {
+    let subscriber = known(&service, &id).await?;
+    let redelivered = service.jobs.store().redeliver_all(subscriber, span.read()?).await?;
+    service.notifier.look_into_outbox();
+    Ok(HttpResponse::Accepted().json(json!({ "redelivered": redelivered })))
+}
+
+/// Sends a message that tells nothing.
+pub(super) async fn test(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, AppError> {
+    let sent = service.jobs.store().send_test(subscriber_id(&id)?).await?;
+    let sent = sent.ok_or(AppError::WebhookNotFound)?;
+    service.notifier.look_into_outbox();
+    Ok(HttpResponse::Accepted().json(view(&sent)))
+}
+
+/// The id in a path, if there is such a subscriber.
+async fn known(service: &Service, text: &str) -> Result<Uuid, AppError> {
+    let found = service.jobs.store().subscriber(subscriber_id(text)?).await?;
+    found.map(|subscriber| subscriber.id).ok_or(AppError::WebhookNotFound)
+}
+
+fn view(sent: &Sent) -> Value {
+    json!({
+        "id": sent.id.to_string(),
+        "type": sent.kind,
+        "created_at": rfc3339(sent.created_at),
+        "state": match sent.state {
+            SentState::Pending => "pending",
+            SentState::Delivered => "delivered",
+            SentState::Failed => "failed",
+        },
+        "attempts": sent.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "next_try_at": sent.next_try_at.map(rfc3339),
+    })
+}
+
+fn attempt((at, attempt): &(Timestamp, Attempt)) -> Value {
+    let ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
+    json!({ "at": rfc3339(*at), "status": attempt.status, "ms": ms, "error": attempt.error })
+}
