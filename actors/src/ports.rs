@@ -12,10 +12,11 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::domain::audio::{Plan, Span};
+use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
 use crate::domain::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
 use crate::domain::language::Language;
-use crate::domain::options::Task;
+use crate::domain::options::{Priority, Task};
 use crate::domain::progress::Progress;
 use crate::domain::retry::Failures;
 use crate::domain::time::Timestamp;
@@ -142,6 +143,9 @@ pub enum EngineFault {
     /// The engine's process is gone: `detail` is its last word.
     #[error("the engine died: {detail}")]
     Died { detail: String },
+    /// Someone killed the engine's process.
+    #[error("the engine was killed")]
+    Killed,
     /// The engine is well but will not do this chunk, ever.
     #[error("the engine refused the chunk: {message}")]
     Refused { message: String },
@@ -302,8 +306,8 @@ pub struct Claim {
     /// Chunks whose segments are stored: work goes on at this index.
     pub chunks_done: u32,
     pub segments_done: u32,
-    /// How often in a row the engine died on the chunk that is next; zero after a checkpoint.
-    pub crash_streak: u32,
+    /// Of the engine, on the chunk that is next.
+    pub deaths: Deaths,
 }
 
 /// What one finished chunk adds.
@@ -354,6 +358,13 @@ pub struct JobCounts {
     pub running: u64,
 }
 
+/// Who is in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    pub interactive: bool,
+    pub batch: bool,
+}
+
 /// A job's place in the queue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QueuePlace {
@@ -377,8 +388,11 @@ pub trait JobStore: Send + Sync + 'static {
     /// `None` unless the job is queued.
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError>;
 
-    /// Takes the next job: interactive before batch, then by `created_at`.
-    async fn claim(&self) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError>;
+    /// Which priorities have jobs in the queue.
+    async fn waiting(&self) -> Result<Waiting, StoreError>;
+
+    /// Takes the oldest job of the priority whose `turn` it is, or of the other if there is none of it.
+    async fn claim(&self, turn: Priority) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError>;
 
     /// Keeps the plan and the duration it tells, and forgets chunks done under an earlier plan.
     async fn planned(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), StoreError>;
@@ -391,8 +405,8 @@ pub trait JobStore: Send + Sync + 'static {
 
     async fn end(&self, fence: Fence, ending: Ending) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Back to the queue, in its old place, with all finished chunks. [`RequeueReason::EngineDied`]
-    /// adds one to the crash streak.
+    /// Back to the queue, in its old place, with all finished chunks. [`RequeueReason::EngineDied`] and
+    /// [`RequeueReason::EngineKilled`] add one to the deaths; a checkpoint forgets them.
     async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError>;
 
     async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError>;

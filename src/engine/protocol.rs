@@ -152,6 +152,8 @@ impl From<EngineFault> for WireFault {
                 Self::OutOfMemory { needed_bytes, free_bytes }
             }
             EngineFault::Died { detail } => Self::Died { detail },
+            // No process says that of itself.
+            EngineFault::Killed => Self::Died { detail: EngineFault::Killed.to_string() },
             EngineFault::Refused { message } => Self::Refused { message },
         }
     }

@@ -161,7 +161,7 @@ impl WhisperCore {
             Err(EngineFault::OutOfMemory { needed_bytes, free_bytes }) => {
                 Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes })
             }
-            Err(fault @ (EngineFault::Died { .. } | EngineFault::Refused { .. })) => {
+            Err(fault @ (EngineFault::Died { .. } | EngineFault::Killed | EngineFault::Refused { .. })) => {
                 let message = format!("the model does not run: {fault}");
                 Err(LoadFailure::Broken { code: "engine_crashed", message })
             }

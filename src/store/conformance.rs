@@ -4,6 +4,7 @@
 //! whatever must stay alive meanwhile.
 
 use actors::domain::audio::{Plan, Span};
+use actors::domain::deaths::Deaths;
 use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream, UnloadReason};
 use actors::domain::job::{Audio, BlobKey, Job, JobError, JobId, NewJob, Status};
 use actors::domain::language::Language;
@@ -11,7 +12,7 @@ use actors::domain::options::{Options, Priority, Task};
 use actors::domain::progress::Progress;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use actors::ports::{
-    Cancelled, Checkpoint, Claim, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError,
+    Cancelled, Checkpoint, Claim, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError, Waiting,
 };
 use uuid::Uuid;
 
@@ -31,6 +32,7 @@ macro_rules! conforms {
             a_failed_job_keeps_its_error_and_its_progress
             a_requeued_job_keeps_its_place_and_its_chunks
             deaths_of_the_engine_are_counted_until_the_next_chunk
+            whoever_has_the_turn_is_taken_first
             a_job_can_be_cancelled_in_the_queue
             a_cancelled_worker_finds_its_lease_gone
             cancelling_an_ended_job_removes_every_trace
@@ -108,7 +110,7 @@ pub(crate) async fn submit(store: &dyn Store, priority: Priority) -> Job {
 }
 
 async fn claim(store: &dyn Store) -> Claim {
-    store.claim().await.unwrap().expect("a job is queued").0
+    store.claim(Priority::Interactive).await.unwrap().expect("a job is queued").0
 }
 
 async fn job(store: &dyn Store, id: JobId) -> Job {
@@ -198,17 +200,17 @@ pub(crate) async fn interactive_jobs_are_claimed_first_and_then_the_oldest(store
 }
 
 pub(crate) async fn a_claim_starts_the_job_and_an_empty_queue_gives_none(store: &dyn Store) {
-    assert!(store.claim().await.unwrap().is_none());
+    assert!(store.claim(Priority::Interactive).await.unwrap().is_none());
     let submitted = submit(store, Priority::Batch).await;
-    let (claim, events) = store.claim().await.unwrap().unwrap();
+    let (claim, events) = store.claim(Priority::Interactive).await.unwrap().unwrap();
     assert_eq!((claim.job.status, claim.job.attempts), (Status::Running, 1));
     assert!(claim.job.started_at.is_some());
-    assert_eq!((claim.plan, claim.chunks_done, claim.segments_done, claim.crash_streak), (None, 0, 0, 0));
+    assert_eq!((claim.plan, claim.chunks_done, claim.segments_done, claim.deaths.crashes), (None, 0, 0, 0));
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].event, Event::Job(submitted.id, JobEvent::Started { attempt: 1 }));
     assert_eq!(job(store, submitted.id).await, claim.job);
     assert_eq!(store.counts().await.unwrap(), JobCounts { queued: 0, running: 1 });
-    assert!(store.claim().await.unwrap().is_none(), "it is taken only once");
+    assert!(store.claim(Priority::Interactive).await.unwrap().is_none(), "it is taken only once");
 }
 
 pub(crate) async fn a_plan_is_kept_and_chunks_under_another_one_are_forgotten(store: &dyn Store) {
@@ -330,17 +332,31 @@ pub(crate) async fn a_requeued_job_keeps_its_place_and_its_chunks(store: &dyn St
 
 pub(crate) async fn deaths_of_the_engine_are_counted_until_the_next_chunk(store: &dyn Store) {
     let (mut claimed, plan) = running(store, 2).await;
-    for deaths in 1..=2 {
+    for crashes in 1..=2 {
         store.requeue(claimed.fence, RequeueReason::EngineDied).await.unwrap();
         claimed = claim(store).await;
-        assert_eq!(claimed.crash_streak, deaths);
+        assert_eq!(claimed.deaths, Deaths { crashes, kills: 0 });
     }
+    store.requeue(claimed.fence, RequeueReason::EngineKilled).await.unwrap();
+    claimed = claim(store).await;
     store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
     claimed = claim(store).await;
-    assert_eq!(claimed.crash_streak, 2, "a stop is no death");
+    assert_eq!(claimed.deaths, Deaths { crashes: 2, kills: 1 }, "a stop is no death");
     store.checkpoint(claimed.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
     store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
-    assert_eq!(claim(store).await.crash_streak, 0);
+    assert_eq!(claim(store).await.deaths, Deaths::default());
+}
+
+pub(crate) async fn whoever_has_the_turn_is_taken_first(store: &dyn Store) {
+    assert_eq!(store.waiting().await.unwrap(), Waiting::default());
+    let batch = [submit(store, Priority::Batch).await, submit(store, Priority::Batch).await];
+    let interactive = submit(store, Priority::Interactive).await;
+    assert_eq!(store.waiting().await.unwrap(), Waiting { interactive: true, batch: true });
+    let taken = async |turn| store.claim(turn).await.unwrap().unwrap().0.job.id;
+    assert_eq!(taken(Priority::Batch).await, batch[0].id);
+    assert_eq!(taken(Priority::Interactive).await, interactive.id);
+    assert_eq!(store.waiting().await.unwrap(), Waiting { interactive: false, batch: true });
+    assert_eq!(taken(Priority::Interactive).await, batch[1].id, "nobody else is there");
 }
 
 pub(crate) async fn a_job_can_be_cancelled_in_the_queue(store: &dyn Store) {
@@ -351,7 +367,7 @@ pub(crate) async fn a_job_can_be_cancelled_in_the_queue(store: &dyn Store) {
     assert_eq!((cancelled.status, cancelled.started_at), (Status::Cancelled, None));
     assert!(cancelled.finished_at.is_some() && events.last().is_some_and(Recorded::is_last));
     assert_eq!(job(store, submitted.id).await, *cancelled);
-    assert!(store.claim().await.unwrap().is_none());
+    assert!(store.claim(Priority::Interactive).await.unwrap().is_none());
     assert_eq!(kinds(store, submitted.id).await, ["queued", "cancelled"]);
     assert!(matches!(store.cancel(JobId::new()).await.unwrap(), Cancelled::NotFound));
 }

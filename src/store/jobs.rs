@@ -3,11 +3,12 @@
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason};
 use actors::domain::job::{Job, JobId, NewJob, Status};
+use actors::domain::options::Priority;
 use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
 use actors::ports::{
     Cancelled, Checkpoint, Claim, Ending, Fence, JobCounts, JobQuery, JobStore, QueuePlace, StoreError,
-    SubmitError,
+    SubmitError, Waiting,
 };
 use async_trait::async_trait;
 
@@ -54,8 +55,15 @@ impl JobStore for SqliteStore {
         }))
     }
 
-    async fn claim(&self) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
-        Ok(self.take_next().await?.map(|(claim, event)| (claim, vec![event])))
+    async fn waiting(&self) -> Result<Waiting, StoreError> {
+        Ok(Waiting {
+            interactive: self.is_waiting(Priority::Interactive).await?,
+            batch: self.is_waiting(Priority::Batch).await?,
+        })
+    }
+
+    async fn claim(&self, turn: Priority) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
+        Ok(self.take_next(turn).await?.map(|(claim, event)| (claim, vec![event])))
     }
 
     async fn planned(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), StoreError> {
@@ -112,6 +120,12 @@ impl SqliteStore {
         let bodies: Vec<String> =
             sqlx::query_scalar(sql::SEGMENTS).bind(id.to_string()).fetch_all(&self.readers).await?;
         bodies.iter().map(|body| from_json("a segment", body)).collect()
+    }
+
+    async fn is_waiting(&self, priority: Priority) -> Result<bool, Fault> {
+        let waiting: i64 =
+            sqlx::query_scalar(sql::IS_WAITING).bind(rows::rank(priority)).fetch_one(&self.readers).await?;
+        Ok(waiting == 1)
     }
 
     async fn count(&self) -> Result<JobCounts, Fault> {

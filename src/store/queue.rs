@@ -1,9 +1,11 @@
 //! Into the queue, out of it, and what becomes of a job that nobody wants.
 
 use actors::domain::audio::Plan;
+use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
 use actors::domain::job::{Happening, Job, JobId, NewJob, Status};
 use actors::domain::language::Language;
+use actors::domain::options::Priority;
 use actors::ports::{Cancelled, Claim, Fence};
 use sqlx::SqliteConnection;
 
@@ -26,6 +28,7 @@ struct ClaimRow {
     epoch: i64,
     next_chunk: i64,
     crash_streak: i64,
+    kill_streak: i64,
     #[sqlx(flatten)]
     job: JobRow,
 }
@@ -63,13 +66,14 @@ impl SqliteStore {
         Ok(Admission::Taken(Box::new(row.try_into()?), event))
     }
 
-    pub(super) async fn take_next(&self) -> Result<Option<(Claim, Recorded)>, Fault> {
+    pub(super) async fn take_next(&self, turn: Priority) -> Result<Option<(Claim, Recorded)>, Fault> {
         let mut change = self.change().await?;
-        let Some((id, state)) =
-            sqlx::query_as::<_, (String, String)>(sql::NEXT_QUEUED).fetch_optional(&mut *change).await?
-        else {
-            return Ok(None);
+        let of_turn = sqlx::query_as(sql::NEXT_QUEUED_OF).bind(rows::rank(turn));
+        let next: Option<(String, String)> = match of_turn.fetch_optional(&mut *change).await? {
+            Some(next) => Some(next),
+            None => sqlx::query_as(sql::NEXT_QUEUED).fetch_optional(&mut *change).await?,
         };
+        let Some((id, state)) = next else { return Ok(None) };
         let now = self.now();
         let running = rows::status(&state)?.after(Happening::Claimed)?;
         let row: ClaimRow = sqlx::query_as(sql::CLAIM)
@@ -132,14 +136,14 @@ impl SqliteStore {
 async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fault> {
     let job = Job::try_from(row.job)?;
     let fence = Fence { id: job.id, epoch: row.epoch };
-    let crash_streak = small(row.crash_streak);
+    let deaths = Deaths { crashes: small(row.crash_streak), kills: small(row.kill_streak) };
     let Some(plan) = stored_plan(change, job.id).await? else {
-        return Ok(Claim { job, fence, plan: None, chunks_done: 0, segments_done: 0, crash_streak });
+        return Ok(Claim { job, fence, plan: None, chunks_done: 0, segments_done: 0, deaths });
     };
     let segments: i64 =
         sqlx::query_scalar(sql::COUNT_SEGMENTS).bind(job.id.to_string()).fetch_one(change).await?;
     let (chunks_done, segments_done) = (small(row.next_chunk), small(segments));
-    Ok(Claim { job, fence, plan: Some(plan), chunks_done, segments_done, crash_streak })
+    Ok(Claim { job, fence, plan: Some(plan), chunks_done, segments_done, deaths })
 }
 
 /// A plan that another version wrote and this one cannot read counts as none: the recording is

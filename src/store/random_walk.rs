@@ -80,7 +80,7 @@ impl Walk<'_> {
     async fn claim(&mut self) {
         let queued = self.jobs.iter_mut().filter(|(_, job)| job.status == Status::Queued);
         let next = queued.min_by_key(|(id, job)| (job.place, **id));
-        let claimed = self.store.claim().await.unwrap();
+        let claimed = self.store.claim(Priority::Interactive).await.unwrap();
         let (Some((id, job)), Some((claim, _))) = (next, &claimed) else {
             assert!(claimed.is_none(), "the model has nothing queued");
             return;

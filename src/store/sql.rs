@@ -24,11 +24,19 @@ pub(super) const INSERT_JOB: &str = concat!(
 pub(super) const NEXT_QUEUED: &str =
     "SELECT id, state FROM jobs WHERE state = 'queued' ORDER BY priority, created_at, id LIMIT 1";
 
+/// 1: priority.
+pub(super) const NEXT_QUEUED_OF: &str = "\
+    SELECT id, state FROM jobs WHERE state = 'queued' AND priority = $1 ORDER BY created_at, id LIMIT 1";
+
+/// 1: priority.
+pub(super) const IS_WAITING: &str =
+    "SELECT CAST(EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND priority = $1) AS BIGINT)";
+
 /// 1: id, 2: new state, 3: now.
 pub(super) const CLAIM: &str = concat!(
     "UPDATE jobs SET state = $2, epoch = epoch + 1, attempts = attempts + 1, \
      started_at = COALESCE(started_at, $3), updated_at = $3 \
-     WHERE id = $1 AND state = 'queued' RETURNING epoch, next_chunk, crash_streak, ",
+     WHERE id = $1 AND state = 'queued' RETURNING epoch, next_chunk, crash_streak, kill_streak, ",
     job_columns!()
 );
 
@@ -86,7 +94,7 @@ pub(super) const FORGET_CHUNKS: &str = "UPDATE jobs SET next_chunk = 0 WHERE id 
 
 /// 1: id, 2: epoch, 3: now, 4: next chunk, 5: language, 6: progress.
 pub(super) const CHECKPOINT: &str = "\
-    UPDATE jobs SET next_chunk = $4, language = $5, progress = $6, crash_streak = 0, \
+    UPDATE jobs SET next_chunk = $4, language = $5, progress = $6, crash_streak = 0, kill_streak = 0, \
     updated_at = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
 
 pub(super) const INSERT_SEGMENT: &str =
@@ -99,8 +107,8 @@ pub(super) const END: &str = "\
 
 /// 1: id, 2: epoch, 3: now, 4: new state, 5: deaths of the engine to add.
 pub(super) const REQUEUE: &str = "\
-    UPDATE jobs SET state = $4, crash_streak = crash_streak + $5, worker = NULL, lease_until = NULL, \
-    updated_at = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
+    UPDATE jobs SET state = $4, crash_streak = crash_streak + $5, kill_streak = kill_streak + $6, \
+    worker = NULL, lease_until = NULL, updated_at = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
 
 // ---- reading jobs -------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ async fn a_store_opened_again_goes_on_where_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path()).await.unwrap();
     let job = conformance::submit(&store, Priority::Batch).await;
-    let (claim, _) = store.claim().await.unwrap().unwrap();
+    let (claim, _) = store.claim(Priority::Interactive).await.unwrap().unwrap();
     let plan = plan(3);
     store.planned(claim.fence, &plan, progress(0, &plan)).await.unwrap();
     store.checkpoint(claim.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_store_opened_again_goes_on_where_it_was() {
 
     let store = SqliteStore::open(dir.path()).await.unwrap();
     assert_eq!(store.recover().await.unwrap().len(), 1);
-    let (again, events) = store.claim().await.unwrap().unwrap();
+    let (again, events) = store.claim(Priority::Interactive).await.unwrap().unwrap();
     assert_eq!((again.job.id, again.chunks_done, again.segments_done), (job.id, 1, 2));
     assert_eq!(events[0].seq, 6);
     assert!(store.blob_keys().await.unwrap().contains(&job.audio.blob.0));
@@ -159,7 +159,7 @@ async fn after_a_full_disk_the_store_goes_on() {
     for _ in 0..20 {
         conformance::submit(&store, Priority::Batch).await;
     }
-    assert_eq!(store.claim().await.unwrap().unwrap().0.job.id, job.id);
+    assert_eq!(store.claim(Priority::Interactive).await.unwrap().unwrap().0.job.id, job.id);
 }
 
 /// As it does after some I/O errors.

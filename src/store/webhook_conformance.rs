@@ -154,12 +154,12 @@ async fn the_end_of_a_job_and_its_message_are_one_change(bench: &Bench) {
     ] {
         bench.submit(None).await;
         let job = bench.submit(Some(URL)).await;
-        let (without, _) = store.claim().await.unwrap().unwrap();
+        let (without, _) = store.claim(Priority::Interactive).await.unwrap().unwrap();
         store.end(without.fence, ending.clone()).await.unwrap();
-        let (claim, _) = store.claim().await.unwrap().unwrap();
+        let (claim, _) = store.claim(Priority::Interactive).await.unwrap().unwrap();
         store.requeue(claim.fence, RequeueReason::Shutdown).await.unwrap();
         assert_eq!(bench.due().await, [], "nothing has ended");
-        let (claim, _) = store.claim().await.unwrap().unwrap();
+        let (claim, _) = store.claim(Priority::Interactive).await.unwrap().unwrap();
         let ended = store.end(claim.fence, ending).await.unwrap();
         let due = bench.due().await;
         let body = json(&due[0]);

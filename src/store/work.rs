@@ -126,7 +126,8 @@ impl SqliteStore {
             .bind(fence.epoch)
             .bind(now.0)
             .bind(held.status.after(Happening::Requeued)?.name())
-            .bind(deaths(reason))
+            .bind(i64::from(reason == RequeueReason::EngineDied))
+            .bind(i64::from(reason == RequeueReason::EngineKilled))
             .execute(&mut *change)
             .await?;
         fenced(updated)?;
@@ -183,15 +184,4 @@ async fn insert_segment(
 
 fn all_done(last: Progress) -> Progress {
     Progress { percent: 100.0, chunk: last.chunks_total, eta_secs: Some(0.0), ..last }
-}
-
-/// Only a death of the engine may be the job's own fault.
-fn deaths(reason: RequeueReason) -> i64 {
-    match reason {
-        RequeueReason::EngineDied => 1,
-        RequeueReason::ModelUnloading
-        | RequeueReason::OutOfMemory
-        | RequeueReason::Shutdown
-        | RequeueReason::Restart => 0,
-    }
 }

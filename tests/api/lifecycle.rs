@@ -96,7 +96,7 @@ fn an_engine_killed_in_the_middle_of_a_job_costs_nothing_but_time() {
     assert!(events.by_ref().any(|event| event.name == "progress" && event.data["chunk"] == 3));
     signal("KILL", service.children()[0]);
     let requeued = events.by_ref().find(|event| event.name == "requeued").unwrap();
-    assert_eq!(requeued.data["reason"], "engine_died");
+    assert_eq!(requeued.data["reason"], "engine_killed");
     assert_eq!(events.last().unwrap().name, "completed");
     let job = service.job(&id);
     assert_eq!(job["result"]["text"], fixtures::truth("long.ogg")["text"]);

@@ -26,8 +26,12 @@ pub enum JobEvent {
 pub enum RequeueReason {
     /// The model is being unloaded.
     ModelUnloading,
-    /// The engine's process ended in the middle of a chunk.
+    /// The engine crashed in the middle of a chunk.
     EngineDied,
+    /// Someone killed the engine in the middle of a chunk.
+    EngineKilled,
+    /// An interactive job goes first.
+    Preempted,
     /// The engine ran out of memory in the middle of a chunk.
     OutOfMemory,
     /// The service is stopping.

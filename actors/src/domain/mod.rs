@@ -2,6 +2,7 @@
 //! time is a parameter.
 
 pub mod audio;
+pub mod deaths;
 pub mod event;
 pub mod job;
 pub mod language;
@@ -13,4 +14,5 @@ pub mod retry;
 pub mod stay;
 pub mod time;
 pub mod transcript;
+pub mod turns;
 pub mod webhook;

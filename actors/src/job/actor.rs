@@ -12,9 +12,11 @@ use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
 use super::run::{Deps, Run};
 use crate::domain::job::{Job, JobError, JobId, NewJob};
 use crate::domain::lifecycle::Demand;
+use crate::domain::options::Priority;
 use crate::domain::progress::Pace;
+use crate::domain::turns::Turns;
 use crate::model::{Lease, State};
-use crate::ports::{CancelToken, Cancelled, Claim, Ending, StoreError, SubmitError};
+use crate::ports::{CancelToken, Cancelled, Claim, Ending, StoreError, SubmitError, Waiting};
 
 /// What becomes of queued jobs while the model cannot be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,9 @@ pub(super) struct JobActor {
     running: HashMap<JobId, CancelToken>,
     search: Search,
     service: watch::Sender<Service>,
+    turns: Turns,
+    /// Whether an interactive job waits while all workers are busy.
+    urgent: watch::Sender<bool>,
     pace: watch::Sender<Option<Pace>>,
 }
 
@@ -52,14 +57,16 @@ enum Search {
 
 /// What a search came back with.
 enum Found {
-    Work(Box<Claim>, Arc<Lease>),
+    Work { claim: Box<Claim>, lease: Arc<Lease>, left: Waiting },
     Nothing,
 }
 
 impl JobActor {
     pub(super) fn new(deps: Deps, settings: JobSettings, pace: watch::Sender<Option<Pace>>) -> Self {
         let (service, _) = watch::channel(Service::Running);
-        Self { deps, settings, running: HashMap::new(), search: Search::No, service, pace }
+        let (urgent, _) = watch::channel(false);
+        let turns = Turns::default();
+        Self { deps, settings, running: HashMap::new(), search: Search::No, service, turns, urgent, pace }
     }
 
     /// Looks for a job and a lease to run it with; `lease` is one that was just given back.
@@ -72,15 +79,16 @@ impl JobActor {
             return;
         }
         self.search = Search::UnderWay;
-        let search = search(self.deps.clone(), self.settings.on_model_failed, lease);
+        let search = search(self.deps.clone(), self.settings.on_model_failed, self.turns.next(), lease);
         ctx.spawn(search.into_actor(self).map(|found, this, ctx| this.found(found, ctx)));
     }
 
     fn found(&mut self, found: Found, ctx: &mut Context<Self>) {
         let again = std::mem::replace(&mut self.search, Search::No) == Search::Again;
         let more = match found {
-            Found::Work(claim, lease) => {
+            Found::Work { claim, lease, left } => {
                 self.start(*claim, lease, ctx);
+                self.urgent.send_replace(left.interactive);
                 true
             }
             Found::Nothing => again,
@@ -93,7 +101,12 @@ impl JobActor {
     fn start(&mut self, claim: Claim, lease: Arc<Lease>, ctx: &mut Context<Self>) {
         let id = claim.job.id;
         info!(job.id = %id, attempt = claim.job.attempts, first_chunk = claim.chunks_done + 1, "job started");
-        let control = Control { cancel: CancelToken::default(), service: self.service.subscribe() };
+        self.turns.taken(claim.job.options.priority);
+        let control = Control {
+            cancel: CancelToken::default(),
+            service: self.service.subscribe(),
+            urgent: self.urgent.clone(),
+        };
         self.running.insert(id, control.cancel.clone());
         let run = Run::new(self.deps.clone(), claim, lease, control);
         let myself = ctx.address();
@@ -105,8 +118,13 @@ impl JobActor {
 }
 
 /// Finds a claim and a lease, or asks for the model when there is work and no model.
-async fn search(deps: Deps, on_model_failed: OnModelFailed, lease: Option<Arc<Lease>>) -> Found {
-    match try_search(&deps, on_model_failed, lease).await {
+async fn search(
+    deps: Deps,
+    on_model_failed: OnModelFailed,
+    turn: Priority,
+    lease: Option<Arc<Lease>>,
+) -> Found {
+    match try_search(&deps, on_model_failed, turn, lease).await {
         Ok(found) => found,
         Err(error) => {
             error!(%error, "cannot look for work");
@@ -118,9 +136,10 @@ async fn search(deps: Deps, on_model_failed: OnModelFailed, lease: Option<Arc<Le
 async fn try_search(
     deps: &Deps,
     on_model_failed: OnModelFailed,
+    turn: Priority,
     lease: Option<Arc<Lease>>,
 ) -> Result<Found, StoreError> {
-    if deps.store.counts().await?.queued == 0 {
+    if deps.store.waiting().await? == Waiting::default() {
         return Ok(Found::Nothing);
     }
     let lease = match (deps.model.state(), lease) {
@@ -136,9 +155,10 @@ async fn try_search(
         (State::Failed, _) => return fail_all(deps, on_model_failed).await,
         (State::Loading | State::Unloading | State::WaitingForGpu, _) => return Ok(Found::Nothing),
     };
-    let Some((claim, events)) = deps.store.claim().await? else { return Ok(Found::Nothing) };
+    let Some((claim, events)) = deps.store.claim(turn).await? else { return Ok(Found::Nothing) };
     deps.notifier.publish(events);
-    Ok(Found::Work(Box::new(claim), lease))
+    let left = deps.store.waiting().await.unwrap_or_default();
+    Ok(Found::Work { claim: Box::new(claim), lease, left })
 }
 
 /// Fails what is queued, where the settings want that rather than waiting for a better model file.
@@ -146,7 +166,7 @@ async fn fail_all(deps: &Deps, on_model_failed: OnModelFailed) -> Result<Found, 
     if on_model_failed == OnModelFailed::Wait {
         return Ok(Found::Nothing);
     }
-    while let Some((claim, events)) = deps.store.claim().await? {
+    while let Some((claim, events)) = deps.store.claim(Priority::Interactive).await? {
         deps.notifier.publish(events);
         let message = "the model cannot be loaded".to_owned();
         let error = JobError { code: "model_failed".into(), message };
@@ -199,6 +219,9 @@ impl Handler<Submit> for JobActor {
     fn handle(&mut self, Submit { job, span }: Submit, _: &mut Self::Context) -> Self::Result {
         let taken = submit(self.deps.clone(), job, self.settings.max_queued).instrument(span);
         Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
+            if taken.as_ref().is_ok_and(|job| job.options.priority == Priority::Interactive) {
+                this.urgent.send_replace(this.running.len() >= this.settings.workers);
+            }
             this.look(None, ctx);
             taken
         }))

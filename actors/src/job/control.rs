@@ -3,6 +3,7 @@
 use tokio::sync::watch;
 
 use crate::domain::event::RequeueReason;
+use crate::domain::options::Priority;
 use crate::model::State;
 use crate::ports::CancelToken;
 
@@ -26,6 +27,8 @@ pub(super) struct Control {
     /// Set when the running chunk must end now.
     pub cancel: CancelToken,
     pub service: watch::Receiver<Service>,
+    /// Whether an interactive job waits for a worker.
+    pub urgent: watch::Sender<bool>,
 }
 
 impl Control {
@@ -38,6 +41,12 @@ impl Control {
                 State::Unloaded | State::Loading | State::Ready | State::WaitingForGpu | State::Failed,
             ) => Order::GoOn,
         }
+    }
+
+    /// Whether a job of that priority is to let a more urgent one go first. Only the first who asks hears
+    /// yes: one job waits, and one worker is enough for it.
+    pub(super) fn gives_way(&self, priority: Priority) -> bool {
+        priority == Priority::Batch && self.urgent.send_if_modified(std::mem::take)
     }
 
     pub(super) fn service(&self) -> Service {

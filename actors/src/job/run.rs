@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::control::{Control, Order};
 use super::persist::persist;
 use crate::domain::audio::{Plan, Span};
+use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, Recorded, RequeueReason};
 use crate::domain::job::{JobError, Status};
 use crate::domain::language::Language;
@@ -26,9 +27,6 @@ use crate::worker::{Transcribe, WorkerActor};
 
 /// Progress from inside a chunk is recorded at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A job whose engine crashed this often in a row on the same chunk is not tried again.
-const CRASHES_ALLOWED: u32 = 3;
 
 /// What a run reaches the world through.
 #[derive(Clone)]
@@ -157,7 +155,7 @@ impl Run {
             };
             self.language = self.language.or(heard.language);
             // The engine goes on with the next chunk while this one is written down.
-            let order = self.control.order(self.deps.model.state());
+            let order = self.order_at_boundary(chunk + 1 == total);
             let next = match order {
                 Order::GoOn if chunk + 1 < total => Some(self.start_chunk(&mut samples).await),
                 Order::GoOn | Order::GiveBack(_) => None,
@@ -172,6 +170,15 @@ impl Run {
             self.note(self.progress(&plan, chunk + 1)).await?;
         }
         Ok(())
+    }
+
+    fn order_at_boundary(&self, is_last: bool) -> Order {
+        match self.control.order(self.deps.model.state()) {
+            Order::GoOn if !is_last && self.control.gives_way(self.claim.job.options.priority) => {
+                Order::GiveBack(RequeueReason::Preempted)
+            }
+            order => order,
+        }
     }
 
     /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
@@ -322,7 +329,14 @@ impl Run {
                 self.deps.model.ran_out_of_memory(&self.lease, needed_bytes, free_bytes);
                 Stop::GiveBack(RequeueReason::OutOfMemory)
             }
-            EngineFault::Died { detail } => self.engine_died(detail),
+            EngineFault::Died { detail } => {
+                let deaths = self.claim.deaths.with_crash();
+                self.engine_gone(&detail, deaths, RequeueReason::EngineDied)
+            }
+            EngineFault::Killed => {
+                let deaths = self.claim.deaths.with_kill();
+                self.engine_gone("it was killed", deaths, RequeueReason::EngineKilled)
+            }
             EngineFault::Refused { message } => {
                 Stop::Fail(JobError { code: "engine_refused".into(), message })
             }
@@ -337,20 +351,21 @@ impl Run {
         }
     }
 
-    fn engine_died(&mut self, detail: String) -> Stop {
+    fn engine_gone(&mut self, detail: &str, deaths: Deaths, reason: RequeueReason) -> Stop {
         self.engine = EngineHealth::Gone;
-        let crashes = self.claim.crash_streak.saturating_add(1);
-        error!(job.id = %self.claim.job.id, detail, crashes, "the engine died under a job");
+        let Deaths { crashes, kills } = deaths;
+        error!(job.id = %self.claim.job.id, detail, crashes, kills, "the engine died under a job");
         // An engine that was unloaded on the way out of the service is no crash.
         if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
             return Stop::GiveBack(reason);
         }
-        if crashes < CRASHES_ALLOWED {
-            return Stop::GiveBack(RequeueReason::EngineDied);
+        if !deaths.are_the_jobs_fault() {
+            return Stop::GiveBack(reason);
         }
+        let times = crashes.saturating_add(kills);
         Stop::Fail(JobError {
             code: "engine_crashed".into(),
-            message: format!("the engine crashed {crashes} times in a row on the same chunk"),
+            message: format!("the engine died {times} times in a row on the same chunk"),
         })
     }
 

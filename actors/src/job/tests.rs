@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::event::{JobEvent, RequeueReason, UnloadReason};
-use crate::domain::job::{BlobKey, Status};
+use crate::domain::job::{BlobKey, JobId, Status};
 use crate::domain::options::Priority;
 use crate::model::State;
 use crate::ports::{Cancelled, JobStore, SubmitError};
@@ -181,6 +181,83 @@ async fn interactive_jobs_go_first_and_a_full_queue_takes_no_more() {
     world.to_the_end(batch.id).await;
     let (first, second) = (world.job(interactive.id).await, world.job(batch.id).await);
     assert!(first.finished_at.unwrap() <= second.started_at.unwrap());
+}
+
+async fn submit_urgent(world: &World) -> JobId {
+    let mut urgent = new_job();
+    urgent.options.priority = Priority::Interactive;
+    world.jobs.submit(urgent).await.unwrap().id
+}
+
+#[actix::test]
+async fn a_batch_job_gives_way_at_its_next_chunk_and_goes_on_there() {
+    let world = World::start(with_chunks([Scripted::Block]));
+    let batch = world.submit().await;
+    world.until_event(batch.id, |event| is_chunk_start(event, 1)).await;
+    let urgent = submit_urgent(&world).await;
+    world.engine.open();
+    let events = world.to_the_end(batch.id).await;
+    let expected = [
+        "queued",
+        "started",
+        "progress",
+        "segment",
+        "requeued",
+        "started",
+        "progress",
+        "segment",
+        "progress",
+        "segment",
+        "completed",
+    ];
+    assert_eq!(names(&events), expected);
+    assert!(events.contains(&JobEvent::Requeued { reason: RequeueReason::Preempted }));
+    let (first, second) = (world.job(urgent).await, world.job(batch.id).await);
+    assert!(first.finished_at.unwrap() <= second.finished_at.unwrap());
+    assert_eq!(world.engine.loads(), 1, "no second model, and no second load");
+}
+
+#[actix::test]
+async fn an_interactive_job_gives_way_to_none() {
+    let world = World::start(with_chunks([Scripted::Block]));
+    let first = submit_urgent(&world).await;
+    world.until_event(first, |event| is_chunk_start(event, 1)).await;
+    let second = submit_urgent(&world).await;
+    world.engine.open();
+    assert!(!names(&world.to_the_end(first).await).contains(&"requeued"));
+    world.to_the_end(second).await;
+}
+
+#[actix::test]
+async fn a_flood_of_interactive_jobs_does_not_starve_a_batch_job() {
+    let world = World::start(with_chunks([Scripted::Block]));
+    let batch = world.submit().await;
+    world.until_event(batch.id, |event| is_chunk_start(event, 1)).await;
+    let mut urgent = vec![];
+    for _ in 0..30 {
+        urgent.push(submit_urgent(&world).await);
+    }
+    world.engine.open();
+    world.to_the_end(batch.id).await;
+    let queued = futures_util::future::join_all(urgent.iter().map(|id| world.job(*id))).await;
+    let over = queued.iter().filter(|job| job.status == Status::Completed).count();
+    assert!(over <= 4 * 3, "three chunks, and at most four interactive jobs before each: {over}");
+}
+
+#[actix::test]
+async fn an_engine_that_is_killed_again_and_again_fails_its_job_only_in_the_end() {
+    let world = World::start(with_chunks(std::iter::repeat_n(Scripted::Block, 12)));
+    let job = world.submit().await;
+    for kills in 1..=12 {
+        world
+            .until_event(job.id, |event| matches!(event, JobEvent::Started { attempt } if *attempt == kills))
+            .await;
+        world.engine.until_chunk(kills as usize).await;
+        assert!(world.engine.kill());
+    }
+    let events = world.to_the_end(job.id).await;
+    assert_eq!(names(&events).iter().filter(|name| **name == "requeued").count(), 11);
+    assert_eq!(world.job(job.id).await.error.unwrap().code, "engine_crashed");
 }
 
 #[actix::test]

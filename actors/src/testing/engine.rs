@@ -43,7 +43,7 @@ struct Shared {
     loads: Mutex<VecDeque<Scripted>>,
     chunks: Mutex<VecDeque<Scripted>>,
     begun_loads: watch::Sender<usize>,
-    begun_chunks: AtomicUsize,
+    begun_chunks: watch::Sender<usize>,
     unloads: AtomicUsize,
     /// How many blocked steps may go on.
     gate: AtomicU64,
@@ -56,6 +56,7 @@ struct Shared {
 /// A loaded model, until it is unloaded or dies.
 struct Life {
     over: AtomicBool,
+    killed: AtomicBool,
     on_death: Mutex<Option<OnDeath>>,
 }
 
@@ -102,7 +103,10 @@ impl FakeEngine {
     /// Ends the loaded model's process from outside. Whether there was one.
     pub fn kill(&self) -> bool {
         let live = lock(&self.shared.live).clone();
-        live.is_some_and(|life| self.shared.die(&life, Death::Crashed))
+        live.is_some_and(|life| {
+            life.killed.store(true, Ordering::SeqCst);
+            self.shared.die(&life, Death::Crashed)
+        })
     }
 
     /// Whether a model is in memory.
@@ -125,8 +129,14 @@ impl FakeEngine {
         let _ = self.shared.begun_loads.subscribe().wait_for(|begun| *begun >= count).await;
     }
 
+    /// Waits until the engine itself is in the middle of its `count`th chunk.
+    pub async fn until_chunk(&self, count: usize) {
+        // The sender is in `self`: it cannot be gone.
+        let _ = self.shared.begun_chunks.subscribe().wait_for(|begun| *begun >= count).await;
+    }
+
     pub fn chunks(&self) -> usize {
-        self.shared.begun_chunks.load(Ordering::SeqCst)
+        *self.shared.begun_chunks.borrow()
     }
 
     pub fn unloads(&self) -> usize {
@@ -150,7 +160,11 @@ impl Shared {
     }
 
     fn begin(&self, on_death: OnDeath) -> Arc<Life> {
-        let life = Arc::new(Life { over: AtomicBool::new(false), on_death: Mutex::new(Some(on_death)) });
+        let life = Arc::new(Life {
+            over: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+            on_death: Mutex::new(Some(on_death)),
+        });
         if lock(&self.live).replace(life.clone()).is_some() {
             self.overlaps.fetch_add(1, Ordering::SeqCst);
         }
@@ -234,12 +248,15 @@ impl LoadedModel for FakeModel {
     ) -> Result<ChunkTranscript, EngineFault> {
         let shared = &self.shared;
         let is_over = || self.life.over.load(Ordering::SeqCst);
-        let died = || Err(EngineFault::Died { detail: "scripted".into() });
+        let died = || match self.life.killed.load(Ordering::SeqCst) {
+            true => Err(EngineFault::Killed),
+            false => Err(EngineFault::Died { detail: "scripted".into() }),
+        };
         if is_over() {
             return died();
         }
         let step = lock(&shared.chunks).pop_front().unwrap_or(Scripted::Succeed);
-        shared.begun_chunks.fetch_add(1, Ordering::SeqCst);
+        shared.begun_chunks.send_modify(|n| *n += 1);
         progress(0.5);
         match step {
             Scripted::Block if !shared.pass(&|| !cancel.is_cancelled() && !is_over()) => {

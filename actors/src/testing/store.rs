@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::outbox::{Letter, Receiver};
 use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
+use crate::domain::deaths::Deaths;
 use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
 use crate::domain::job::{Happening, Job, JobId, NewJob, Status};
 use crate::domain::options::Priority;
@@ -17,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::Segment;
 use crate::ports::{
     Cancelled, Checkpoint, Claim, Ending, EventLog, Fence, JobCounts, JobQuery, JobStore, QueuePlace,
-    StoreError, SubmitError,
+    StoreError, SubmitError, Waiting,
 };
 
 pub struct MemoryStore {
@@ -39,7 +40,7 @@ struct Row {
     plan: Option<Plan>,
     segments: Vec<Segment>,
     chunks_done: u32,
-    crash_streak: u32,
+    deaths: Deaths,
 }
 
 impl Default for MemoryStore {
@@ -121,8 +122,14 @@ impl JobStore for MemoryStore {
             error: None,
         };
         let mut tables = self.tables();
-        let row =
-            Row { job: job.clone(), epoch: 0, plan: None, segments: vec![], chunks_done: 0, crash_streak: 0 };
+        let row = Row {
+            job: job.clone(),
+            epoch: 0,
+            plan: None,
+            segments: vec![],
+            chunks_done: 0,
+            deaths: Deaths::default(),
+        };
         tables.jobs.insert(job.id, row);
         if let Some(url) = &job.webhook_url {
             tables.add_receiver(url, self.now());
@@ -165,10 +172,22 @@ impl JobStore for MemoryStore {
         Ok(Some(QueuePlace { position: ahead.len() as u64 + 1, audio_secs_ahead }))
     }
 
-    async fn claim(&self) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
+    async fn waiting(&self) -> Result<Waiting, StoreError> {
+        let tables = self.tables();
+        let has = |priority| {
+            tables
+                .jobs
+                .values()
+                .any(|row| row.job.status == Status::Queued && row.job.options.priority == priority)
+        };
+        Ok(Waiting { interactive: has(Priority::Interactive), batch: has(Priority::Batch) })
+    }
+
+    async fn claim(&self, turn: Priority) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
         let mut tables = self.tables();
         let queued = tables.jobs.values_mut().filter(|row| row.job.status == Status::Queued);
-        let Some(row) = queued.min_by_key(|row| queue_key(&row.job)) else { return Ok(None) };
+        let place = |row: &&mut Row| (row.job.options.priority != turn, queue_key(&row.job));
+        let Some(row) = queued.min_by_key(place) else { return Ok(None) };
         self.move_on(row, Happening::Claimed);
         row.epoch += 1;
         row.job.attempts += 1;
@@ -179,7 +198,7 @@ impl JobStore for MemoryStore {
             plan: row.plan.clone(),
             chunks_done: row.chunks_done,
             segments_done: row.segments.len() as u32,
-            crash_streak: row.crash_streak,
+            deaths: row.deaths,
         };
         let started = JobEvent::Started { attempt: claim.job.attempts };
         let event = self.record(&mut tables, Event::Job(claim.job.id, started));
@@ -207,7 +226,7 @@ impl JobStore for MemoryStore {
     async fn checkpoint(&self, fence: Fence, done: Checkpoint) -> Result<Vec<Recorded>, StoreError> {
         self.fenced(fence, |row| {
             row.chunks_done = done.chunk + 1;
-            row.crash_streak = 0;
+            row.deaths = Deaths::default();
             row.job.language = done.language;
             row.job.progress = Some(done.progress);
             row.segments.extend(done.segments.iter().cloned());
@@ -233,7 +252,15 @@ impl JobStore for MemoryStore {
     async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError> {
         self.fenced(fence, |row| {
             self.move_on(row, Happening::Requeued);
-            row.crash_streak += u32::from(reason == RequeueReason::EngineDied);
+            row.deaths = match reason {
+                RequeueReason::EngineDied => row.deaths.with_crash(),
+                RequeueReason::EngineKilled => row.deaths.with_kill(),
+                RequeueReason::ModelUnloading
+                | RequeueReason::OutOfMemory
+                | RequeueReason::Preempted
+                | RequeueReason::Shutdown
+                | RequeueReason::Restart => row.deaths,
+            };
             Some(JobEvent::Requeued { reason })
         })
     }

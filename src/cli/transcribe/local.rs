@@ -85,7 +85,9 @@ impl Local {
     /// An engine that is gone is started again for the next recording.
     fn of_engine(&mut self, fault: EngineFault) -> Stop {
         match fault {
-            EngineFault::Died { .. } | EngineFault::OutOfMemory { .. } => self.model = None,
+            EngineFault::Died { .. } | EngineFault::Killed | EngineFault::OutOfMemory { .. } => {
+                self.model = None;
+            }
             EngineFault::Cancelled | EngineFault::Refused { .. } => {}
         }
         Stop::File(fault.to_string())

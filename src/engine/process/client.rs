@@ -80,13 +80,17 @@ enum Over {
     /// It was told to end.
     Asked,
     Died(End, Death),
+    /// It did not answer, and was killed for that.
+    Hung,
 }
 
 impl Over {
     fn fault(&self) -> EngineFault {
         match self {
             Over::Asked => EngineFault::Died { detail: "the model was unloaded".into() },
+            Over::Died(end, Death::Crashed) if end.killed() => EngineFault::Killed,
             Over::Died(end, Death::Crashed) => EngineFault::Died { detail: end.to_string() },
+            Over::Hung => EngineFault::Died { detail: "it hung and was killed".into() },
             Over::Died(_, Death::OutOfMemory { needed_bytes, free_bytes }) => {
                 EngineFault::OutOfMemory { needed_bytes: *needed_bytes, free_bytes: *free_bytes }
             }
@@ -265,6 +269,7 @@ impl LoadedModel for Client {
                 if heard.elapsed() > LONGEST_SILENCE || told.is_some_and(|at| at.elapsed() > CANCEL_GRACE) {
                     warn!(engine.pid = self.link.pid, "the engine does not answer: its process is killed");
                     // The reader notices, and ends this wait.
+                    self.link.calls().over.get_or_insert(Over::Hung);
                     self.link.kill();
                     (heard, told) = (Instant::now(), Some(Instant::now()));
                 }
@@ -407,7 +412,10 @@ impl Link {
                 let Shortage { needed_bytes, free_bytes } = self.ledger.ran_out(&self.header);
                 EngineFault::OutOfMemory { needed_bytes, free_bytes }
             }
-            EngineFault::Cancelled | EngineFault::Died { .. } | EngineFault::Refused { .. } => fault,
+            EngineFault::Cancelled
+            | EngineFault::Died { .. }
+            | EngineFault::Killed
+            | EngineFault::Refused { .. } => fault,
         }
     }
 
