@@ -12,5 +12,6 @@ mod jobs;
 mod lifecycle;
 mod restart;
 mod service;
+mod sink;
 mod start;
 mod webhooks;
