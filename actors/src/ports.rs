@@ -431,8 +431,8 @@ pub trait EventLog: Send + Sync + 'static {
 /// Everyone who is told of the model by webhook.
 #[async_trait]
 pub trait SubscriberStore: Send + Sync + 'static {
-    /// Adds a subscriber. One with the same URL stays the one it is, and is switched on if it was off;
-    /// a `secret` becomes its own as [`SubscriberStore::change_secret`] does it.
+    /// Adds a subscriber, with a secret of its own if one is given. One with the same URL stays the one
+    /// it is, and is switched on if it was off; a `secret` is then a [change](Self::change_secret).
     async fn subscribe(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, StoreError>;
     /// In the order they were added.
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError>;

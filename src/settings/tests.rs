@@ -376,6 +376,17 @@ fn a_wrong_secret_is_refused_without_being_shown() {
 }
 
 #[test]
+fn allowed_targets_are_networks_addresses_and_hosts() {
+    let settings =
+        from_env(&[("VERBATIM__WEBHOOKS__ALLOW", "10.0.0.0/8, fd00::/8, ::1, receiver.lan, wörk")]);
+    assert_eq!(settings.webhooks.allow, ["10.0.0.0/8", "fd00::/8", "::1", "receiver.lan", "wörk"]);
+    for entry in ["10.0.0.0/33", "http://a/", "a:80", "1.2.3.4.5", "*.example.com", "a b"] {
+        let error = given(&[("VERBATIM__WEBHOOKS__ALLOW", &format!("10.0.0.0/8,{entry}"))]).error();
+        has(&error, &["webhooks.allow: entry 2 must be a network", "VERBATIM__WEBHOOKS__ALLOW"]);
+    }
+}
+
+#[test]
 fn keys_that_do_nothing_yet_are_told_when_someone_sets_them() {
     let quiet = given(&[("VERBATIM__WYOMING__PORT", "0"), ("VERBATIM__SERVER__PORT", "1")]);
     assert_eq!(quiet.load().without_effect(), Vec::<String>::new());

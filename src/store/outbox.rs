@@ -256,17 +256,16 @@ async fn judge_subscriber(
     key: &str,
     verdict: Verdict,
 ) -> Result<(), Fault> {
-    let trouble = || sqlx::query(sql::TROUBLED).bind(key).bind(now.0);
-    match verdict {
-        Verdict::Delivered => drop(sqlx::query(sql::RECOVERED).bind(key).execute(change).await?),
-        Verdict::Again { .. } | Verdict::GivenUp => drop(trouble().execute(change).await?),
+    let update = match verdict {
+        Verdict::Delivered => sqlx::query(sql::RECOVERED).bind(key),
+        Verdict::Again { .. } | Verdict::GivenUp => sqlx::query(sql::TROUBLED).bind(key).bind(now.0),
         Verdict::SwitchOff => {
-            trouble().execute(&mut *change).await?;
-            sqlx::query(sql::SWITCH_OFF).bind(key).execute(&mut *change).await?;
-            sqlx::query(sql::GIVE_UP_PENDING).bind(key).execute(change).await?;
+            sqlx::query(sql::GIVE_UP_PENDING).bind(key).execute(&mut *change).await?;
+            sqlx::query(sql::SWITCH_OFF).bind(key).bind(now.0)
         }
-        Verdict::Gone => drop(sqlx::query(sql::UNSUBSCRIBE).bind(key).execute(change).await?),
-    }
+        Verdict::Gone => sqlx::query(sql::UNSUBSCRIBE).bind(key),
+    };
+    update.execute(change).await?;
     Ok(())
 }
 

@@ -59,7 +59,7 @@ impl SqliteStore {
             .fetch_one(&mut *change)
             .await?;
         if let Some(url) = &new.webhook_url {
-            subscribers::subscribe(&mut change, now, url).await?;
+            subscribers::subscribe(&mut change, now, url, None).await?;
         }
         let event = append_to_job(&mut change, now, new.id, JobEvent::Queued).await?;
         change.commit().await?;

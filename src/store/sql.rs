@@ -151,9 +151,9 @@ macro_rules! subscriber_columns {
     };
 }
 
-/// One that is off starts over. 1: id for a new one, 2: URL, 3: now.
+/// One that is off starts over. For a new one, 1: id, 2: URL, 3: now, 4: secret.
 pub(super) const SUBSCRIBE: &str = concat!(
-    "INSERT INTO subscribers (id, url, created_at) VALUES ($1, $2, $3) ON CONFLICT (url) DO UPDATE SET \
+    "INSERT INTO subscribers (id, url, created_at, secret) VALUES ($1, $2, $3, $4) ON CONFLICT (url) DO UPDATE SET \
      first_fail_at = CASE WHEN subscribers.state = 'off' THEN NULL ELSE subscribers.first_fail_at END, \
      state = 'active' RETURNING ",
     subscriber_columns!()
@@ -180,7 +180,9 @@ pub(super) const RECOVERED: &str = "UPDATE subscribers SET state = 'active', fir
 /// 1: id, 2: now.
 pub(super) const TROUBLED: &str =
     "UPDATE subscribers SET first_fail_at = $2 WHERE id = $1 AND first_fail_at IS NULL";
-pub(super) const SWITCH_OFF: &str = "UPDATE subscribers SET state = 'off' WHERE id = $1";
+/// 1: id, 2: now.
+pub(super) const SWITCH_OFF: &str =
+    "UPDATE subscribers SET state = 'off', first_fail_at = COALESCE(first_fail_at, $2) WHERE id = $1";
 
 // ---- the outbox ---------------------------------------------------------------------------------
 

@@ -52,19 +52,28 @@ pub(super) fn key(own: Option<String>) -> SigningKey {
     own.map_or(SigningKey::Service, |secret| SigningKey::Own(Secret::new(secret)))
 }
 
-/// Adds a subscriber inside a change, or switches on the one of that URL.
+/// Adds a subscriber inside a change, or switches on the one of that URL and changes its secret.
 pub(super) async fn subscribe(
     change: &mut SqliteConnection,
     now: Timestamp,
     url: &str,
+    secret: Option<Secret>,
 ) -> Result<Subscriber, Fault> {
+    let new = Uuid::now_v7();
     let row: SubscriberRow = sqlx::query_as(sql::SUBSCRIBE)
-        .bind(Uuid::now_v7().to_string())
+        .bind(new.to_string())
         .bind(url)
         .bind(now.0)
-        .fetch_one(change)
+        .bind(secret.as_ref().map(Secret::expose))
+        .fetch_one(&mut *change)
         .await?;
-    row.try_into()
+    let subscriber = Subscriber::try_from(row)?;
+    match secret {
+        Some(secret) if subscriber.id != new => {
+            Ok(give(change, now, subscriber.id, secret).await?.unwrap_or(subscriber))
+        }
+        Some(_) | None => Ok(subscriber),
+    }
 }
 
 #[async_trait]
@@ -100,11 +109,7 @@ impl SubscriberStore for SqliteStore {
 impl SqliteStore {
     async fn add_subscriber(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, Fault> {
         let mut change = self.change().await?;
-        let now = self.now();
-        let mut subscriber = subscribe(&mut change, now, url).await?;
-        if let Some(secret) = secret {
-            subscriber = give(&mut change, now, subscriber.id, secret).await?.unwrap_or(subscriber);
-        }
+        let subscriber = subscribe(&mut change, self.now(), url, secret).await?;
         change.commit().await?;
         Ok(subscriber)
     }

@@ -66,13 +66,15 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
         super::sql::REDELIVER_ALL,
         super::sql::FORGET_MESSAGES,
     ];
+    // What a statement makes by itself, a row for each host at most.
+    const SMALL: [&str; 3] = ["SCAN waiting", "SCAN hosts", "SCAN CONSTANT ROW"];
     for statement in statements {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();
         for (.., step) in plan {
             assert!(
-                !step.starts_with("SCAN") || step.contains("INDEX") || step == "SCAN waiting",
+                !step.starts_with("SCAN") || step.contains("INDEX") || SMALL.contains(&step.as_str()),
                 "{step}: {statement}"
             );
             assert!(!step.contains("TEMP B-TREE"), "{step}: {statement}");

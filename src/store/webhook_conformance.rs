@@ -339,6 +339,8 @@ async fn after_a_change_of_the_secret_both_sign_for_a_day(bench: &Bench) {
     let again = bench.store.subscribe(URL, Some(Secret::new("two"))).await.unwrap();
     assert_eq!((again.id, &again.signed_with), (subscriber.id, &own("two")));
     assert_eq!(bench.due().await[0].keys, [own("two"), own("one")]);
+    let new = bench.store.subscribe("http://b.example/", Some(Secret::new("three"))).await.unwrap();
+    assert_eq!((&new.signed_with, new.old_secret_until), (&own("three"), None));
     (bench.pass)(OLD_SECRET_VALID + SECOND);
     assert_eq!(bench.due().await[0].keys, [own("two")]);
     assert_eq!(bench.store.change_secret(Uuid::now_v7(), Secret::new("x")).await.unwrap(), None);

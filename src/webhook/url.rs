@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "the webhook target is forbidden: 127.0.0.1 leads to a loopback address (allowed only with \
-             webhooks.allow_private = true)"
+             webhooks.allow_private = true, or by webhooks.allow)"
         );
     }
 }

@@ -13,5 +13,6 @@ mod lifecycle;
 mod memory;
 mod restart;
 mod service;
+mod sink;
 mod start;
 mod webhooks;

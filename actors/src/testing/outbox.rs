@@ -163,9 +163,12 @@ impl Letter {
 impl SubscriberStore for MemoryStore {
     async fn subscribe(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
+        let is_new = tables.receivers.iter().all(|receiver| receiver.seen.url != url);
         let receiver = tables.add_receiver(url, now);
-        if let Some(secret) = secret {
-            receiver.change_secret(secret, now);
+        match secret {
+            Some(secret) if is_new => receiver.seen.signed_with = SigningKey::Own(secret),
+            Some(secret) => receiver.change_secret(secret, now),
+            None => {}
         }
         Ok(receiver.seen.clone())
     }
