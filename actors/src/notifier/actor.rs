@@ -35,7 +35,9 @@ impl NotifierActor {
         Self { store, courier, carrying: None, live: HashMap::new() }
     }
 
-    fn forget_old(&mut self, ctx: &mut Context<Self>) {
+    /// Outside the actor's own context too: in there it would stand still, the store's one connection for
+    /// changes in its hands, while a model event waits for that.
+    fn forget_old(&mut self, _: &mut Context<Self>) {
         let store = self.store.clone();
         let forgetting = async move {
             match store.forget_old().await {
@@ -44,7 +46,7 @@ impl NotifierActor {
                 Err(error) => warn!(%error, "cannot remove old webhook messages"),
             }
         };
-        ctx.spawn(forgetting.into_actor(self));
+        actix::spawn(forgetting);
     }
 
     /// Hands an event to those who follow its stream now. Who is not there reads the log later.
