@@ -12,9 +12,10 @@ use actors::ports::{Engine, MemoryProbe};
 use secrecy::ExposeSecret;
 
 use crate::audio::{AudioSettings, PlanSettings};
+use crate::auth::Keys;
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
 use crate::memory::{self, Place};
-use crate::settings::{self, Isolation, Settings};
+use crate::settings::{self, AuthMode, Isolation, Settings};
 use crate::webhook::{AddressRules, BadAllowEntry, WebhookConfig};
 
 /// The engine for the model that the settings name, whether or not its file is there. `memory` is that of
@@ -93,6 +94,16 @@ pub fn webhooks(settings: &Settings) -> Result<WebhookConfig, BadAllowEntry> {
         rules: AddressRules::new(webhooks.allow_private, &webhooks.allow)?,
         timeout: Duration::from_secs(webhooks.timeout_secs),
     })
+}
+
+/// The keys that callers need; `None` where everyone may call.
+pub fn keys(settings: &Settings) -> Option<Keys> {
+    let entries = settings.auth.keys.iter().map(ExposeSecret::expose_secret);
+    match settings.auth.mode {
+        AuthMode::None => None,
+        // The checks have let through nothing that is no key. A list without keys lets nobody in.
+        AuthMode::Keys => Some(Keys::parse(entries).unwrap_or_default()),
+    }
 }
 
 pub fn job_settings(settings: &Settings) -> JobSettings {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use actors::clock::Clock;
 use actors::domain::time::Timestamp;
@@ -35,6 +35,7 @@ macro_rules! codes {
 }
 
 const REQUEST: &str = "invalid_request_error";
+const AUTH: &str = "authentication_error";
 const RATE: &str = "rate_limit_error";
 const OVERLOAD: &str = "overloaded_error";
 const SERVER: &str = "server_error";
@@ -51,6 +52,8 @@ codes! {
     INVALID_WEBHOOK_URL "invalid_webhook_url" 400 REQUEST "The webhook's URL is not an http or https URL with a host."
     WEBHOOK_TARGET_FORBIDDEN "webhook_target_forbidden" 400 REQUEST "The webhook's URL leads to an address that webhooks must not reach."
     INVALID_WEBHOOK_SECRET "invalid_webhook_secret" 400 REQUEST "The webhook's secret is not `whsec_` and 24 to 64 bytes in base64."
+    INVALID_API_KEY "invalid_api_key" 401 AUTH "The service asks for a key, and none that it knows was sent as `Authorization: Bearer KEY`."
+    INSUFFICIENT_SCOPE "insufficient_scope" 403 AUTH "The key may not do this; the message names the scope that it lacks."
     ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "There is nothing at this path."
     JOB_NOT_FOUND "job_not_found" 404 REQUEST "There is no job of this id."
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "There is no webhook subscriber of this id."
@@ -111,6 +114,10 @@ pub enum AppError {
     WebhookTargetForbidden { param: &'static str, message: String },
     #[error("secret must be \"whsec_\" and 24 to 64 bytes in base64")]
     InvalidWebhookSecret,
+    #[error("send a valid API key in the header Authorization: Bearer KEY")]
+    InvalidApiKey,
+    #[error("this key lacks the scope \"{scope}\"")]
+    InsufficientScope { scope: &'static str },
     #[error("there is nothing at this path")]
     RouteNotFound,
     #[error("this path takes {allow} only")]
@@ -183,6 +190,8 @@ impl AppError {
             Self::InvalidWebhookUrl { .. } => &INVALID_WEBHOOK_URL,
             Self::WebhookTargetForbidden { .. } => &WEBHOOK_TARGET_FORBIDDEN,
             Self::InvalidWebhookSecret => &INVALID_WEBHOOK_SECRET,
+            Self::InvalidApiKey => &INVALID_API_KEY,
+            Self::InsufficientScope { .. } => &INSUFFICIENT_SCOPE,
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::JobNotFound => &JOB_NOT_FOUND,
@@ -214,6 +223,8 @@ impl AppError {
             | Self::ShuttingDown
             | Self::QueueFull { .. }
             | Self::InvalidBody(_)
+            | Self::InvalidApiKey
+            | Self::InsufficientScope { .. }
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
@@ -247,6 +258,8 @@ impl AppError {
             | Self::InvalidWebhookUrl { .. }
             | Self::WebhookTargetForbidden { .. }
             | Self::InvalidWebhookSecret
+            | Self::InvalidApiKey
+            | Self::InsufficientScope { .. }
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
@@ -301,6 +314,9 @@ impl ResponseError for AppError {
         let mut response = HttpResponse::build(self.status_code()).json(self.body());
         if let Self::MethodNotAllowed { allow } = self {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Self::InvalidApiKey = self {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(secs) = self.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));

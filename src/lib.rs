@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod audio;
+pub mod auth;
 pub mod cli;
 pub mod compose;
 pub mod engine;

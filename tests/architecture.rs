@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// What each room of the root package may use of the others.
 const ROOMS: &[(&str, &[&str])] = &[
     ("audio", &[]),
+    ("auth", &[]),
     ("engine", &[]),
     ("error", &["webhook", "wire_time"]),
     ("memory", &[]),
@@ -19,9 +20,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("transcript", &[]),
     ("webhook", &[]),
     ("wire_time", &[]),
-    ("settings", &["telemetry"]),
-    ("http", &["error", "transcript", "webhook", "wire_time"]),
-    ("compose", &["audio", "engine", "memory", "settings", "webhook"]),
+    ("settings", &["auth", "telemetry"]),
+    ("http", &["auth", "error", "transcript", "webhook", "wire_time"]),
+    ("compose", &["audio", "auth", "engine", "memory", "settings", "webhook"]),
     ("app", &["audio", "compose", "engine", "http", "settings", "store", "webhook"]),
     (
         "cli",

@@ -344,9 +344,10 @@ pub enum Cancelled {
     NotFound,
 }
 
-/// Which jobs to list: newest first, at most `limit`, older than `before`.
+/// Which jobs to list: an owner's, newest first, at most `limit`, older than `before`.
 #[derive(Debug, Clone, Default)]
 pub struct JobQuery {
+    pub owner: String,
     pub status: Option<Status>,
     pub before: Option<JobId>,
     pub limit: u32,

@@ -121,6 +121,7 @@ async fn start_actors(
         recordings,
         memory,
         clock,
+        keys: compose::keys(settings),
         limits,
         started: Instant::now(),
         draining: AtomicBool::new(false),
@@ -150,6 +151,7 @@ fn start_server(service: Arc<Service>, listener: TcpListener) -> Result<(Server,
             .app_data(data.clone())
             .configure(http::extractors)
             .configure(http::routes)
+            .wrap(from_fn(http::let_in))
             .wrap(from_fn(http::give_request_id))
             .wrap(TracingLogger::<http::RequestSpan>::new())
     })

@@ -12,9 +12,11 @@ use futures_util::{Stream as FutureStream, StreamExt, stream};
 use serde_json::{Value, json};
 use tracing::warn;
 
+use super::jobs::find;
 use super::model_view::status_json;
-use super::query::{job_id, last_event_id};
+use super::query::last_event_id;
 use super::service::Service;
+use crate::auth::Caller;
 use crate::error::AppError;
 use crate::transcript::segment_json;
 use crate::wire_time::{rfc3339, secs};
@@ -26,15 +28,13 @@ const RETRY: Duration = Duration::from_secs(2);
 /// A job's events from its beginning, or after `Last-Event-ID`, to its end.
 pub(super) async fn of_job(
     service: web::Data<Service>,
+    caller: Caller,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {
-    let id = job_id(&id)?;
+    let job = find(&service, &caller, &id).await?;
     let after = last_event_id(&request)?.unwrap_or(0);
-    if service.jobs.store().job(id).await?.is_none() {
-        return Err(AppError::JobNotFound);
-    }
-    let events = wire(service.notifier.follow(Stream::Job(id), after));
+    let events = wire(service.notifier.follow(Stream::Job(job.id), after));
     Ok(respond(&request, events))
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
-use actors::domain::job::{Job, JobId, Status};
+use actors::domain::job::{Job, Status};
 use actors::domain::lifecycle::Demand;
 use actors::model::State;
 use actors::ports::{Cancelled, JobQuery};
@@ -14,6 +14,7 @@ use super::job_view::{JobView, transcript_of};
 use super::query::{Query, flag, job_id};
 use super::service::Service;
 use super::submission::receive;
+use crate::auth::Caller;
 use crate::error::AppError;
 use crate::transcript::{Format, render};
 
@@ -27,6 +28,7 @@ pub(super) struct Submission {
 /// Takes a recording in. Whether the model is ready is decided before a byte of the body is read.
 pub(super) async fn submit(
     service: web::Data<Service>,
+    caller: Caller,
     request: HttpRequest,
     Query(query): Query<Submission>,
     body: web::Payload,
@@ -36,7 +38,8 @@ pub(super) async fn submit(
     // A client that goes away now does not stop half of it: the job is taken in with its recording, or
     // neither stays.
     let taking = service.clone();
-    let job = actix_web::rt::spawn(async move { upload.take_in(&taking).await }.in_current_span());
+    let job =
+        actix_web::rt::spawn(async move { upload.take_in(&taking, caller.owner).await }.in_current_span());
     let job = job.await.map_err(AppError::internal)??;
     let view = JobView::whole(&service, &job).await?;
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
@@ -74,7 +77,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    fn query(&self) -> Result<JobQuery, AppError> {
+    fn query(&self, owner: String) -> Result<JobQuery, AppError> {
         let bad = |param, message: &str| AppError::invalid_query(param, message);
         let status = match &self.status {
             None => None,
@@ -89,15 +92,16 @@ impl Listing {
         if !(1..=LARGEST_PAGE).contains(&limit) {
             return Err(bad("limit", "limit must be from 1 to 500"));
         }
-        Ok(JobQuery { status, before, limit })
+        Ok(JobQuery { owner, status, before, limit })
     }
 }
 
 pub(super) async fn list(
     service: web::Data<Service>,
+    caller: Caller,
     Query(listing): Query<Listing>,
 ) -> Result<impl Responder, AppError> {
-    let query = listing.query()?;
+    let query = listing.query(caller.owner)?;
     let jobs = service.jobs.store().jobs(JobQuery { limit: query.limit + 1, ..query.clone() }).await?;
     let page: Vec<&Job> = jobs.iter().take(query.limit as usize).collect();
     let more = jobs.len() > page.len();
@@ -108,18 +112,21 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     service: web::Data<Service>,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<impl Responder, AppError> {
-    let job = find(&service, job_id(&id)?).await?;
+    let job = find(&service, &caller, &id).await?;
     Ok(web::Json(JobView::whole(&service, &job).await?))
 }
 
 /// Cancels a job, or removes one that has ended.
 pub(super) async fn cancel(
     service: web::Data<Service>,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {
-    match service.jobs.cancel(job_id(&id)?).await? {
+    let job = find(&service, &caller, &id).await?;
+    match service.jobs.cancel(job.id).await? {
         Cancelled::Now { job, .. } => Ok(HttpResponse::Ok().json(JobView::whole(&service, &job).await?)),
         Cancelled::NotFound => Err(AppError::JobNotFound),
         Cancelled::Removed { blob } => {
@@ -142,6 +149,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn transcript(
     service: web::Data<Service>,
+    caller: Caller,
     id: web::Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse, AppError> {
@@ -149,7 +157,7 @@ pub(super) async fn transcript(
         None => Format::Json,
         Some(name) => name.parse().map_err(|error| AppError::invalid_query("format", error))?,
     };
-    let job = find(&service, job_id(&id)?).await?;
+    let job = find(&service, &caller, &id).await?;
     let status = job.status.name();
     match job.status {
         Status::Completed => {}
@@ -162,6 +170,8 @@ pub(super) async fn transcript(
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.content_type())).body(text))
 }
 
-async fn find(service: &Service, id: JobId) -> Result<Job, AppError> {
-    service.jobs.store().job(id).await?.ok_or(AppError::JobNotFound)
+/// A job of the caller's: those of others are not there.
+pub(super) async fn find(service: &Service, caller: &Caller, id: &str) -> Result<Job, AppError> {
+    let job = service.jobs.store().job(job_id(id)?).await?;
+    job.filter(|job| job.owner == caller.owner).ok_or(AppError::JobNotFound)
 }

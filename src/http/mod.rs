@@ -2,6 +2,7 @@
 
 mod body;
 mod deliveries;
+mod door;
 mod events;
 mod health;
 mod job_view;
@@ -18,6 +19,7 @@ mod webhooks;
 use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
+pub use door::let_in;
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;
 pub use service::{Limits, Service};

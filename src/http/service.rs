@@ -10,6 +10,7 @@ use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, MemoryProbe, Recordings};
 
+use crate::auth::Keys;
 use crate::webhook::AddressRules;
 
 /// Handles in front of the actors, and the few stores that a request reads or writes itself.
@@ -21,6 +22,8 @@ pub struct Service {
     pub recordings: Arc<dyn Recordings>,
     pub memory: Arc<dyn MemoryProbe>,
     pub clock: Clock,
+    /// Who may call; `None`: everyone.
+    pub keys: Option<Keys>,
     pub limits: Limits,
     pub started: Instant,
     pub draining: AtomicBool,

@@ -67,11 +67,11 @@ impl Upload {
     ///
     /// # Cancel safety
     /// None: run it where nobody can drop it.
-    pub(super) async fn take_in(self, service: &Service) -> Result<Job, AppError> {
+    pub(super) async fn take_in(self, service: &Service, owner: String) -> Result<Job, AppError> {
         let Self { recording, filename, form } = self;
         let blob = recording.finish().await?;
         let key = blob.key.clone();
-        let taken = submit(service, blob, filename, form).await;
+        let taken = submit(service, owner, blob, filename, form).await;
         if taken.is_err()
             && let Err(error) = service.blobs.delete(&key).await
         {
@@ -83,6 +83,7 @@ impl Upload {
 
 async fn submit(
     service: &Service,
+    owner: String,
     blob: StoredBlob,
     filename: Option<String>,
     form: Form,
@@ -91,7 +92,7 @@ async fn submit(
     let StoredBlob { key, bytes, sha256 } = blob;
     let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
     let Form { options, metadata, webhook_url, .. } = form;
-    let job = NewJob { id: JobId::new(), audio, options, metadata, webhook_url };
+    let job = NewJob { id: JobId::new(), owner, audio, options, metadata, webhook_url };
     Ok(service.jobs.submit(job).await?)
 }
 

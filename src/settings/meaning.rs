@@ -1,13 +1,15 @@
 //! What types and bounds cannot say of the settings.
 
+use std::net::IpAddr;
+
 use secrecy::ExposeSecret;
 
+use super::check;
 use super::error::{Problem, SettingsError};
 use super::layers::Table;
 use super::schema::{AuthMode, Settings};
-use super::{check, manual};
+use crate::auth::Keys;
 
-const SHORTEST_KEY: usize = 16;
 /// 24 to 64 bytes, as Standard Webhooks asks for, in base64.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=88;
 
@@ -18,6 +20,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
     let faults =
         faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
+    let faults = faults.chain([open_door(settings, merged)]);
     let problems: Vec<Problem> = faults
         .flatten()
         .map(|(path, message)| {
@@ -66,25 +69,24 @@ fn source_url(settings: &Settings) -> Fault {
 
 fn auth(settings: &Settings) -> Fault {
     let auth = &settings.auth;
-    if auth.keys.iter().any(|key| key.expose_secret().chars().count() < SHORTEST_KEY) {
-        return Some(("auth.keys", format!("every key needs at least {SHORTEST_KEY} characters")));
+    let keys = Keys::parse(auth.keys.iter().map(ExposeSecret::expose_secret));
+    if let Err((number, bad)) = keys {
+        return Some(("auth.keys", format!("entry {number} {bad}")));
     }
-    match auth.mode {
-        AuthMode::None => None,
-        AuthMode::Keys if auth.keys.is_empty() => {
-            fault_if(true, "auth.keys", "must hold a key when auth.mode is \"keys\"")
-        }
-        // Someone who asks for keys must not be left with an open port.
-        AuthMode::Keys => {
-            let checked =
-                manual::entries().iter().any(|entry| entry.key == "auth.mode" && entry.has_effect());
-            fault_if(
-                !checked,
-                "auth.mode",
-                "keys are not checked yet: use \"none\" and a proxy that checks them",
-            )
-        }
-    }
+    let nobody = auth.mode == AuthMode::Keys && auth.keys.is_empty();
+    fault_if(nobody, "auth.keys", "must hold a key when auth.mode is \"keys\"")
+}
+
+/// Who opens the service to a network says who may call it.
+fn open_door(settings: &Settings, merged: &Table) -> Fault {
+    let host = settings.server.host.as_str();
+    let is_loopback = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
+    let said = check::lookup(merged, "auth", "mode").is_some_and(|mode| check::origin(mode) != "default");
+    fault_if(
+        !is_loopback && !said,
+        "server.host",
+        "opens the service to others than this machine: set auth.mode to \"keys\" and list auth.keys, or write auth.mode = \"none\" to let everyone in",
+    )
 }
 
 fn secret(settings: &Settings) -> Fault {

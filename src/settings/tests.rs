@@ -116,18 +116,19 @@ fn every_number_has_bounds_that_its_default_keeps() {
 #[test]
 fn each_layer_wins_over_the_one_before() {
     let base = [("VERBATIM_PROFILE", "prod")];
-    let profile = "[server]\nport = 1\nhost = \"a\"\nshutdown_secs = 1\n[model]\nidle_timeout_secs = 1\n";
-    let config = "[server]\nport = 2\nhost = \"b\"\n[model]\nidle_timeout_secs = 2\n";
+    let profile =
+        "[server]\nport = 1\nhost = \"127.0.0.2\"\nshutdown_secs = 1\n[model]\nidle_timeout_secs = 1\n";
+    let config = "[server]\nport = 2\nhost = \"::1\"\n[model]\nidle_timeout_secs = 2\n";
     let settings = given(&base).file("prod.toml", profile).config("x.toml", config).settings();
     assert_eq!(
         (settings.server.port, settings.server.host.as_str(), settings.server.shutdown_secs),
-        (2, "b", 1)
+        (2, "::1", 1)
     );
     let env = [base[0], ("VERBATIM__SERVER__PORT", "3"), ("VERBATIM__MODEL__IDLE_TIMEOUT_SECS", "3")];
     let settings = given(&env).file("prod.toml", profile).config("x.toml", config).settings();
     assert_eq!(
         (settings.server.port, settings.server.host.as_str(), settings.model.idle_timeout_secs),
-        (3, "b", 3)
+        (3, "::1", 3)
     );
     let env = [env[0], env[1], env[2], ("IDLE_TIMEOUT_SECS", "4"), ("GPU_POLL_INTERVAL_SECS", "5")];
     let settings = given(&env).file("prod.toml", profile).config("x.toml", config).settings();
@@ -265,7 +266,7 @@ fn a_bad_value_in_a_file_is_named_with_its_full_path_and_the_file() {
         ("[engine]\nisolation = \"x\"", &["engine.isolation: unknown variant `x`", "x.toml"]),
         ("[engine]\nuse_gpu = 1", &["engine.use_gpu: must be true or false"]),
         ("[auth]\nkeys = [1]", &["auth.keys: must be a list of texts"]),
-        ("[auth]\nkeys = [\"short\"]", &["auth.keys: every key needs at least 16 characters", "x.toml"]),
+        ("[auth]\nkeys = [\"short\"]", &["auth.keys: entry 1 needs at least 16 characters", "x.toml"]),
         ("[server]\nport = 5\nport = 6", &["x.toml: cannot read the file of --config", "line 3"]),
     ] {
         has(&given(&[]).config("x.toml", text).error(), parts);
@@ -327,14 +328,14 @@ fn what_is_described_is_toml_and_tells_each_values_origin() {
         ("VERBATIM__LOG__LEVEL", "a\"b=info"),
         ("IDLE_TIMEOUT_SECS", "7"),
     ])
-    .file("prod.toml", "[server]\nhost = \"0.0.0.0\"\n")
+    .file("prod.toml", "[server]\nhost = \"127.0.0.9\"\n")
     .config("x.toml", "[decode]\nentropy_thold = 2\n");
     let text = given.load().describe();
     has(
         &text,
         &[
             "server.port = 8080  # from default\n",
-            "server.host = \"0.0.0.0\"  # from profile ",
+            "server.host = \"127.0.0.9\"  # from profile ",
             "prod.toml\n",
             "decode.entropy_thold = 2  # from --config ",
             "log.level = \"a\\\"b=info\"  # from environment VERBATIM__LOG__LEVEL\n",

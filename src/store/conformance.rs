@@ -40,6 +40,7 @@ macro_rules! conforms {
             an_older_claim_writes_nothing
             places_in_the_queue_count_from_one
             jobs_are_listed_newest_first_and_page_by_page
+            everyone_lists_their_own_jobs
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
@@ -63,6 +64,7 @@ pub(crate) const NO_LIMIT: u64 = 1_000_000;
 
 pub(crate) fn new_job(priority: Priority) -> NewJob {
     NewJob {
+        owner: String::new(),
         id: JobId::new(),
         audio: Audio {
             filename: Some("größe.wav".into()),
@@ -465,11 +467,22 @@ pub(crate) async fn jobs_are_listed_newest_first_and_page_by_page(store: &dyn St
     assert_eq!(listed, expected);
 
     let running = claim(store).await.job.id;
-    let of = |status| JobQuery { status: Some(status), before: None, limit: 10 };
+    let of = |status| JobQuery { status: Some(status), limit: 10, ..JobQuery::default() };
     let ids = |jobs: Vec<Job>| jobs.iter().map(|job| job.id).collect::<Vec<_>>();
     assert_eq!(ids(store.jobs(of(Status::Running)).await.unwrap()), [running]);
     assert_eq!(ids(store.jobs(of(Status::Queued)).await.unwrap()), expected[..4]);
     assert_eq!(ids(store.jobs(of(Status::Failed)).await.unwrap()), []);
+}
+
+pub(crate) async fn everyone_lists_their_own_jobs(store: &dyn Store) {
+    let of = |owner: &str| NewJob { owner: owner.into(), ..new_job(Priority::Batch) };
+    let (mine, _) = store.submit(of("mine"), NO_LIMIT).await.unwrap();
+    store.submit(of("yours"), NO_LIMIT).await.unwrap();
+    for status in [None, Some(Status::Queued)] {
+        let query = JobQuery { owner: "mine".into(), status, limit: 10, before: None };
+        assert_eq!(store.jobs(query).await.unwrap(), std::slice::from_ref(&mine));
+    }
+    assert_eq!(store.jobs(JobQuery { limit: 10, ..JobQuery::default() }).await.unwrap(), []);
 }
 
 pub(crate) async fn a_list_goes_on_after_its_cursor_was_removed(store: &dyn Store) {
@@ -478,7 +491,7 @@ pub(crate) async fn a_list_goes_on_after_its_cursor_was_removed(store: &dyn Stor
     submit(store, Priority::Batch).await;
     store.cancel(cursor).await.unwrap();
     store.cancel(cursor).await.unwrap();
-    let page = store.jobs(JobQuery { status: None, before: Some(cursor), limit: 10 }).await.unwrap();
+    let page = store.jobs(JobQuery { before: Some(cursor), limit: 10, ..JobQuery::default() }).await.unwrap();
     assert_eq!(page.iter().map(|job| job.id).collect::<Vec<_>>(), [oldest]);
 }
 

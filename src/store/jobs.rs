@@ -110,8 +110,9 @@ impl SqliteStore {
             Some(status) => sqlx::query_as::<_, JobRow>(sql::JOBS_IN_STATE)
                 .bind(before)
                 .bind(i64::from(query.limit))
+                .bind(query.owner)
                 .bind(status.name()),
-            None => sqlx::query_as(sql::JOBS).bind(before).bind(i64::from(query.limit)),
+            None => sqlx::query_as(sql::JOBS).bind(before).bind(i64::from(query.limit)).bind(query.owner),
         };
         statement.fetch_all(&self.readers).await?.into_iter().map(Job::try_from).collect()
     }

@@ -56,6 +56,7 @@ impl SqliteStore {
             .bind(new.audio.duration_secs.map(rows::samples))
             .bind(new.options.language.map(Language::code))
             .bind(now.0)
+            .bind(new.owner)
             .fetch_one(&mut *change)
             .await?;
         if let Some(url) = &new.webhook_url {

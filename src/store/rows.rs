@@ -15,6 +15,7 @@ use super::fault::Fault;
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct JobRow {
     id: String,
+    owner: String,
     state: String,
     created_at: i64,
     started_at: Option<i64>,
@@ -40,6 +41,7 @@ impl TryFrom<JobRow> for Job {
         let options: Options = from_json("a job's options", &row.params)?;
         Ok(Job {
             id: job_id(&row.id)?,
+            owner: row.owner,
             status: status(&row.state)?,
             created_at: Timestamp(row.created_at),
             started_at: row.started_at.map(Timestamp),

@@ -3,7 +3,7 @@
 /// The columns of [`super::rows::JobRow`].
 macro_rules! job_columns {
     () => {
-        "id, state, created_at, started_at, finished_at, filename, bytes, blob_sha256, blob_key, \
+        "id, owner, state, created_at, started_at, finished_at, filename, bytes, blob_sha256, blob_key, \
          duration_samples, params, metadata, webhook_url, progress, attempts, error, language"
     };
 }
@@ -16,8 +16,8 @@ pub(super) const COUNT_QUEUED: &str =
 
 pub(super) const INSERT_JOB: &str = concat!(
     "INSERT INTO jobs (id, state, priority, params, metadata, webhook_url, blob_key, blob_sha256, bytes, \
-     filename, duration_samples, language, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING ",
+     filename, duration_samples, language, created_at, updated_at, owner) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) RETURNING ",
     job_columns!()
 );
 
@@ -114,13 +114,16 @@ pub(super) const REQUEUE: &str = "\
 
 pub(super) const JOB: &str = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1");
 
-/// Ids of version 7 sort by the time they were made. 1: ids before this one, 2: at most.
+/// Ids of version 7 sort by the time they were made. 1: ids before this one, 2: at most, 3: owner.
 pub(super) const JOBS: &str =
-    concat!("SELECT ", job_columns!(), " FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2");
+    concat!("SELECT ", job_columns!(), " FROM jobs WHERE owner = $3 AND id < $1 ORDER BY id DESC LIMIT $2");
 
-/// 1: ids before this one, 2: at most, 3: state.
-pub(super) const JOBS_IN_STATE: &str =
-    concat!("SELECT ", job_columns!(), " FROM jobs WHERE state = $3 AND id < $1 ORDER BY id DESC LIMIT $2");
+/// 1: ids before this one, 2: at most, 3: owner, 4: state.
+pub(super) const JOBS_IN_STATE: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    " FROM jobs WHERE owner = $3 AND state = $4 AND id < $1 ORDER BY id DESC LIMIT $2"
+);
 
 pub(super) const SEGMENTS: &str = "SELECT body FROM segments WHERE job_id = $1 ORDER BY chunk, idx";
 

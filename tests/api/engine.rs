@@ -315,7 +315,7 @@ fn a_killed_process_is_one_death_and_an_error_for_every_chunk() {
     assert!(deaths.recv().is_err(), "a second death");
     assert!(!alive(pid), "a zombie is left");
     assert_eq!(owner(&*model), None);
-    assert!(matches!(transcribe(&*model, &long), Err(EngineFault::Died { .. })));
+    assert_eq!(transcribe(&*model, &long), Err(EngineFault::Killed));
     model.unload();
     // The same engine loads again.
     let model = load(&engine);

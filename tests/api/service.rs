@@ -107,7 +107,7 @@ impl Service {
     pub fn start_in(dir: TempDir, env: &[(&str, &str)]) -> Self {
         let env: Vec<_> = env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let (child, base) = spawn(dir.path(), &env);
-        Self { child, base, agent: agent(), dir, env }
+        Self { child, base, agent: agent(None), dir, env }
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -132,6 +132,12 @@ impl Service {
         let (kind, body) = form(file, fields);
         let request = self.agent.post(self.url(path)).header("content-type", kind);
         read(request.send(&body[..]).unwrap())
+    }
+
+    /// Sends every request with this key from now on.
+    pub fn as_caller(mut self, key: &str) -> Self {
+        self.agent = agent(Some(key));
+        self
     }
 
     /// Queues a bundled recording and gives the job's id.
@@ -278,8 +284,16 @@ fn spawn(dir: &Path, env: &[(String, String)]) -> (Child, String) {
     (child, base.to_owned())
 }
 
-fn agent() -> Agent {
-    Agent::config_builder().http_status_as_error(false).timeout_global(Some(HANG_GUARD)).build().into()
+fn agent(key: Option<&str>) -> Agent {
+    let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(HANG_GUARD));
+    let Some(key) = key else { return config.build().into() };
+    let bearer = format!("Bearer {key}");
+    let with_key = move |mut request: ureq::http::Request<ureq::SendBody<'_>>,
+                         next: ureq::middleware::MiddlewareNext<'_>| {
+        request.headers_mut().insert("authorization", bearer.parse().unwrap());
+        next.handle(request)
+    };
+    config.middleware(with_key).build().into()
 }
 
 fn read(response: Response<Body>) -> Answer {

@@ -149,6 +149,8 @@ pub struct JobError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     pub id: JobId,
+    /// Who sent it; empty where nobody is asked.
+    pub owner: String,
     pub audio: Audio,
     pub options: Options,
     /// A JSON object, kept as it came.
@@ -160,6 +162,7 @@ pub struct NewJob {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     pub id: JobId,
+    pub owner: String,
     pub status: Status,
     pub created_at: Timestamp,
     /// When a worker first took it.

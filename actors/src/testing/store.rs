@@ -108,6 +108,7 @@ impl JobStore for MemoryStore {
         }
         let job = Job {
             id: new.id,
+            owner: new.owner,
             status: Status::Queued,
             created_at: self.clock.wall_now(),
             started_at: None,
@@ -146,6 +147,7 @@ impl JobStore for MemoryStore {
         let tables = self.tables();
         let newest_first = tables.jobs.values().rev().map(|row| &row.job);
         let wanted = newest_first
+            .filter(|job| job.owner == query.owner)
             .filter(|job| query.before.is_none_or(|before| job.id < before))
             .filter(|job| query.status.is_none_or(|status| job.status == status));
         Ok(wanted.take(query.limit as usize).cloned().collect())

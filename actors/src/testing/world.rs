@@ -153,7 +153,14 @@ pub(crate) fn new_job() -> NewJob {
         duration_secs: None,
         blob: BlobKey("good".into()),
     };
-    NewJob { id: JobId::new(), audio, options: Options::default(), metadata: None, webhook_url: None }
+    NewJob {
+        id: JobId::new(),
+        owner: String::new(),
+        audio,
+        options: Options::default(),
+        metadata: None,
+        webhook_url: None,
+    }
 }
 
 /// The names of events, for comparing whole histories.

@@ -71,6 +71,9 @@ struct Calls {
     waiting: HashMap<u64, Sender<Reply>>,
     /// Set when nothing is answered any more.
     over: Option<Over>,
+    /// Why the process ended by itself: set before anyone hears of it, so that whoever ends it then does not
+    /// give a reason of their own.
+    cause: Option<Over>,
     loaded: Option<ModelFacts>,
     on_death: Option<OnDeath>,
 }
@@ -269,7 +272,7 @@ impl LoadedModel for Client {
                 if heard.elapsed() > LONGEST_SILENCE || told.is_some_and(|at| at.elapsed() > CANCEL_GRACE) {
                     warn!(engine.pid = self.link.pid, "the engine does not answer: its process is killed");
                     // The reader notices, and ends this wait.
-                    self.link.calls().over.get_or_insert(Over::Hung);
+                    self.link.calls().cause.get_or_insert(Over::Hung);
                     self.link.kill();
                     (heard, told) = (Instant::now(), Some(Instant::now()));
                 }
@@ -346,6 +349,7 @@ impl Link {
     /// From now on every call fails; those that wait are told by the end of their channel.
     fn stop_answering(&self, why: Over) {
         let mut calls = self.calls();
+        let why = calls.cause.take().unwrap_or(why);
         calls.over.get_or_insert(why);
         calls.waiting.clear();
         calls.on_death = None;
@@ -383,6 +387,7 @@ impl Link {
         let death = self.judge(&end);
         let (loaded, on_death) = {
             let mut calls = self.calls();
+            calls.cause.get_or_insert(Over::Died(end.clone(), death));
             (calls.loaded.is_some(), calls.on_death.take())
         };
         // Before any call fails: whoever sees its call fail must not find the model still taken for ready.

@@ -1,0 +1,88 @@
+//! Who is let in, and to what.
+
+use std::future::{Ready, ready};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
+
+use super::service::Service;
+use crate::auth::{Caller, Scope};
+use crate::error::AppError;
+
+/// Asks for a key where the settings want that, before anything of the body is read.
+pub async fn let_in<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    match caller(&request) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(next.call(request).await?.map_into_left_body())
+        }
+        Err(refusal) => Ok(request.into_response(refusal.error_response()).map_into_right_body()),
+    }
+}
+
+fn caller(request: &ServiceRequest) -> Result<Caller, AppError> {
+    let keys = request.app_data::<web::Data<Service>>().and_then(|service| service.keys.as_ref());
+    let (Some(keys), Some(scope)) = (keys, needed(request.method(), request.path())) else {
+        return Ok(Caller::anyone());
+    };
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let presented = header.and_then(|value| {
+        let (scheme, key) = value.trim().split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+    });
+    let caller = presented.and_then(|key| keys.find(key)).ok_or(AppError::InvalidApiKey)?;
+    match caller.may(scope) {
+        true => Ok(caller.clone()),
+        false => Err(AppError::InsufficientScope { scope: scope.name() }),
+    }
+}
+
+/// What a key must be good for; `None` is open to everyone.
+fn needed(method: &Method, path: &str) -> Option<Scope> {
+    let is_below =
+        |root: &str| path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+    let reads = method == Method::GET || method == Method::HEAD;
+    match () {
+        () if is_below("/health") => None,
+        () if is_below("/webhooks") => Some(Scope::Admin),
+        () if reads => Some(Scope::Read),
+        () if is_below("/jobs") => Some(Scope::Submit),
+        () => Some(Scope::Admin),
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = AppError;
+    type Future = Ready<Result<Self, AppError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let known = request.extensions().get::<Caller>().cloned();
+        ready(known.ok_or_else(|| AppError::internal("a request came in by no door")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_but_health_needs_a_key() {
+        let needed = |method, path| needed(&method, path);
+        assert_eq!(needed(Method::GET, "/health/ready"), None);
+        assert_eq!(needed(Method::GET, "/healthy"), Some(Scope::Read));
+        assert_eq!(needed(Method::POST, "/jobs"), Some(Scope::Submit));
+        assert_eq!(needed(Method::DELETE, "/jobs/1"), Some(Scope::Submit));
+        assert_eq!(needed(Method::GET, "/jobs/1/events"), Some(Scope::Read));
+        assert_eq!(needed(Method::HEAD, "/model/status"), Some(Scope::Read));
+        assert_eq!(needed(Method::POST, "/model/unload"), Some(Scope::Admin));
+        assert_eq!(needed(Method::GET, "/webhooks"), Some(Scope::Admin));
+        assert_eq!(needed(Method::POST, "/whatever"), Some(Scope::Admin));
+    }
+}

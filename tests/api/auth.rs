@@ -1,0 +1,85 @@
+//! Who is let in.
+
+use serde_json::json;
+
+use super::fixtures;
+use super::service::{Service, command};
+
+const ALICE: &str = "alices-key-of-24-letters";
+const BOB: &str = "bobs-key-of-many-letters";
+const READER: &str = "a-key-that-only-reads-on";
+
+fn guarded() -> Service {
+    let keys = format!("{ALICE} alice,{BOB} bob submit+read,{READER} alice read");
+    Service::start_with(&[("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", &keys)])
+}
+
+#[test]
+fn without_a_key_there_is_only_health() {
+    let service = guarded();
+    for path in ["/health", "/health/live", "/health/ready"] {
+        assert_eq!(service.get(path).status, 200, "{path}");
+    }
+    for path in ["/jobs", "/model/status", "/model/events", "/webhooks", "/nothing"] {
+        let refused = service.get(path);
+        assert_eq!((refused.status, refused.error().as_str()), (401, "invalid_api_key"), "{path}");
+        assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    }
+    let refused = service.post_form("/jobs", Some(("a.wav", b"never read")), &[]);
+    assert_eq!((refused.status, refused.error().as_str()), (401, "invalid_api_key"));
+    let service = service.as_caller("not-a-key-at-all-no");
+    assert_eq!(service.get("/jobs").status, 401);
+    let status = service.as_caller(ALICE).get("/model/status").json();
+    assert_eq!(status["state"], "unloaded", "nothing was triggered");
+}
+
+#[test]
+fn everyone_sees_their_own_jobs_and_no_others() {
+    let mut service = guarded();
+    service = service.as_caller(ALICE);
+    let id = service.queue("en_short.wav", &[]);
+    assert_eq!(service.finished(&id)["result"]["text"], "One two three.");
+    assert_eq!(service.get("/jobs").json()["jobs"][0]["id"], id.as_str());
+
+    service = service.as_caller(BOB);
+    assert_eq!(service.get("/jobs").json()["jobs"], json!([]));
+    for path in ["", "/events", "/transcript"] {
+        let hidden = service.get(&format!("/jobs/{id}{path}"));
+        assert_eq!((hidden.status, hidden.error().as_str()), (404, "job_not_found"), "{path}");
+    }
+    assert_eq!(service.delete(&format!("/jobs/{id}")).status, 404);
+
+    service = service.as_caller(READER);
+    assert_eq!(service.get(&format!("/jobs/{id}")).status, 200, "another key of the same owner");
+}
+
+#[test]
+fn a_key_does_what_it_is_for_and_nothing_else() {
+    let mut service = guarded();
+    service = service.as_caller(BOB);
+    for refused in [service.post("/model/load"), service.post("/model/unload"), service.get("/webhooks")] {
+        assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"));
+        assert!(refused.json()["error"]["message"].as_str().unwrap().contains("admin"));
+    }
+    service = service.as_caller(READER);
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let refused = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[]);
+    assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"));
+    service = service.as_caller(ALICE);
+    assert_eq!(service.post("/model/load?wait=true").status, 200);
+}
+
+#[test]
+fn a_service_for_others_than_this_machine_says_who_may_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = command(dir.path()).env("VERBATIM__SERVER__HOST", "0.0.0.0").output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("server.host") && said.contains("auth.mode"), "{said}");
+    for mode in [("VERBATIM__AUTH__MODE", "none"), ("VERBATIM__AUTH__KEYS", ALICE)] {
+        let both = [("VERBATIM__AUTH__MODE", "keys"), mode];
+        let env = if mode.0 == "VERBATIM__AUTH__MODE" { &[mode][..] } else { &both[..] };
+        let env = [&[("VERBATIM__SERVER__HOST", "0.0.0.0")], env].concat();
+        assert_eq!(Service::start_with(&env).get("/health").status, 200);
+    }
+}
