@@ -35,16 +35,17 @@ impl NotifierActor {
         Self { store, courier, carrying: None, live: HashMap::new() }
     }
 
-    fn forget_old(&mut self, ctx: &mut Context<Self>) {
+    /// Outside the actor's own context, which stands still while a model event is written: a future of
+    /// its own could hold the store's writer meanwhile, and both would wait for ever.
+    fn forget_old(&mut self, _: &mut Context<Self>) {
         let store = self.store.clone();
-        let forgetting = async move {
+        actix::spawn(async move {
             match store.forget_old().await {
                 Ok(0) => {}
                 Ok(forgotten) => info!(forgotten, "old webhook messages removed"),
                 Err(error) => warn!(%error, "cannot remove old webhook messages"),
             }
-        };
-        ctx.spawn(forgetting.into_actor(self));
+        });
     }
 
     /// Hands an event to those who follow its stream now. Who is not there reads the log later.
