@@ -18,22 +18,17 @@ pub struct NvidiaMemory {
 }
 
 impl NvidiaMemory {
-    /// The GPU that CUDA knows by this number. `None` when there is no driver, or no such GPU.
+    /// The GPU that CUDA knows by this number. `None` when there is no driver, or no such GPU, and for a part
+    /// of a GPU (`MIG-`), which is not told apart.
     pub fn find(number: u32) -> Option<Self> {
         let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
         let driver = driver()?;
-        let found = Named::by_cuda(number, visible.as_deref()).map(|named| named.find(driver));
-        match found {
-            Some(Ok(Some(uuid))) => Some(Self { driver, uuid }),
-            Some(Ok(None)) | None => {
-                debug!(gpu_device = number, "the driver knows no such GPU");
-                None
-            }
-            Some(Err(error)) => {
-                debug!(gpu_device = number, %error, "the driver cannot tell of its GPUs");
-                None
-            }
-        }
+        let uuids = uuids(driver);
+        let Some(uuid) = by_cuda(number, visible.as_deref(), &uuids) else {
+            debug!(gpu_device = number, "the driver knows no such GPU");
+            return None;
+        };
+        Some(Self { driver, uuid: uuid.to_owned() })
     }
 
     fn device(&self) -> Result<Device<'static>, NvmlError> {
@@ -46,7 +41,8 @@ impl MemoryProbe for NvidiaMemory {
     fn read(&self, holder: Option<Holder>) -> MemoryReading {
         let reading = self.device().and_then(|device| {
             let memory = device.memory_info()?;
-            let used = holder.map_or(0, |holder| used_by(&device, holder.process));
+            let used = holder
+                .map_or(0, |holder| used_by(&device, holder.process).saturating_sub(holder.before_bytes));
             Ok(MemoryReading {
                 total_bytes: memory.total,
                 free_bytes: memory.free,
@@ -80,44 +76,39 @@ fn used_by(device: &Device<'_>, process: u32) -> u64 {
     bytes.max().unwrap_or(0)
 }
 
-/// How a GPU is named by CUDA's variable.
-#[derive(Debug, PartialEq, Eq)]
-enum Named<'a> {
-    /// In the order of the bus, which is the driver's own: the engine's process is told to count so.
-    Index(u32),
-    /// The beginning of its UUID.
-    Uuid(&'a str),
+/// Of the GPUs that this process may open, in the order of the bus. The driver counts the others too, CUDA
+/// does not.
+fn uuids(driver: &Nvml) -> Vec<String> {
+    let count = driver.device_count().unwrap_or_else(|error| {
+        debug!(%error, "the driver cannot tell of its GPUs");
+        0
+    });
+    let uuid = |index| {
+        let uuid = driver.device_by_index(index).and_then(|device| device.uuid());
+        uuid.inspect_err(|error| debug!(index, %error, "a GPU that cannot be opened")).ok()
+    };
+    (0..count).filter_map(uuid).collect()
 }
 
-impl<'a> Named<'a> {
-    /// `visible` is a list of numbers or of UUIDs; what follows a bad entry is not seen.
-    fn by_cuda(number: u32, visible: Option<&'a str>) -> Option<Self> {
-        let Some(visible) = visible else { return Some(Self::Index(number)) };
-        let named = visible.split(',').map(|name| Self::parse(name.trim())).take_while(Option::is_some);
-        named.flatten().nth(usize::try_from(number).ok()?)
+/// `visible` is CUDA's variable: a list of numbers or of UUIDs. What follows a bad entry is not seen.
+///
+/// Numbers count in the order of the bus: the engine's process is told to count so. An engine that runs in
+/// this process does so if `CUDA_DEVICE_ORDER` is `PCI_BUS_ID`.
+fn by_cuda<'a>(number: u32, visible: Option<&str>, uuids: &'a [String]) -> Option<&'a str> {
+    let number = usize::try_from(number).ok()?;
+    match visible {
+        None => uuids.get(number).map(String::as_str),
+        Some(visible) => visible.split(',').map_while(|name| named(name.trim(), uuids)).nth(number),
     }
+}
 
-    fn parse(name: &'a str) -> Option<Self> {
-        match name.strip_prefix("GPU-") {
-            Some(_) => Some(Self::Uuid(name)),
-            None => name.parse().ok().map(Self::Index),
-        }
+/// By its place among `uuids`, or by so much of its UUID as is enough to tell it.
+fn named<'a>(name: &str, uuids: &'a [String]) -> Option<&'a str> {
+    if !name.starts_with("GPU-") {
+        return uuids.get(name.parse::<usize>().ok()?).map(String::as_str);
     }
-
-    /// The whole UUID of that GPU.
-    fn find(&self, driver: &Nvml) -> Result<Option<String>, NvmlError> {
-        for index in 0..driver.device_count()? {
-            let uuid = driver.device_by_index(index)?.uuid()?;
-            let is_it = match self {
-                Self::Index(wanted) => *wanted == index,
-                Self::Uuid(beginning) => uuid.starts_with(beginning),
-            };
-            if is_it {
-                return Ok(Some(uuid));
-            }
-        }
-        Ok(None)
-    }
+    let mut found = uuids.iter().filter(|uuid| uuid.starts_with(name));
+    found.next().filter(|_| found.next().is_none()).map(String::as_str)
 }
 
 #[cfg(test)]
@@ -131,12 +122,33 @@ mod tests {
 
     #[test]
     fn gpus_are_counted_as_cuda_counts_them() {
-        let named = |number, visible| Named::by_cuda(number, visible);
-        assert_eq!(named(2, None), Some(Named::Index(2)));
-        assert_eq!(named(1, Some("3, 5,7")), Some(Named::Index(5)));
-        assert_eq!(named(0, Some("GPU-8932f937,1")), Some(Named::Uuid("GPU-8932f937")));
-        assert_eq!(named(3, Some("3,5,7")), None);
-        assert_eq!(named(1, Some("3,-1,7")), None);
-        assert_eq!(named(0, Some("")), None);
+        let uuids = ["GPU-a0", "GPU-b0", "GPU-c0", "GPU-c1"].map(str::to_owned);
+        let found = |number, visible| by_cuda(number, visible, &uuids);
+        assert_eq!(found(2, None), Some("GPU-c0"));
+        assert_eq!(found(4, None), None);
+        assert_eq!(found(1, Some("3, 1,0")), Some("GPU-b0"));
+        assert_eq!(found(3, Some("3,1,0")), None);
+        assert_eq!(found(0, Some("")), None);
+    }
+
+    #[test]
+    fn a_uuid_may_be_short_but_must_be_enough() {
+        let uuids = ["GPU-a0", "GPU-c0", "GPU-c1"].map(str::to_owned);
+        let found = |visible| by_cuda(0, Some(visible), &uuids);
+        assert_eq!(found("GPU-a,1"), Some("GPU-a0"));
+        assert_eq!(found("GPU-c1"), Some("GPU-c1"));
+        assert_eq!(found("GPU-c"), None);
+        assert_eq!(found("GPU-d"), None);
+        assert_eq!(found("MIG-a0"), None);
+    }
+
+    #[test]
+    fn what_follows_a_bad_entry_is_not_seen() {
+        let uuids = ["GPU-a0", "GPU-b0"].map(str::to_owned);
+        for visible in ["1,-1,0", "1,7,0", "1,GPU-z,0"] {
+            assert_eq!(by_cuda(0, Some(visible), &uuids), Some("GPU-b0"), "{visible}");
+            assert_eq!(by_cuda(1, Some(visible), &uuids), None, "{visible}");
+            assert_eq!(by_cuda(2, Some(visible), &uuids), None, "{visible}");
+        }
     }
 }
