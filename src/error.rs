@@ -61,6 +61,7 @@ codes! {
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
     JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has no transcript yet; `?partial=true` gives what there is."
     JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
+    IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 REQUEST "Another request was sent under this `Idempotency-Key` within the last 24 hours."
     FILE_TOO_LARGE "file_too_large" 413 REQUEST "The upload is larger than `[server] max_upload_bytes`."
     UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
     MODEL_NOT_FOUND "model_not_found" 422 REQUEST "There is no model file where the settings say."
@@ -118,6 +119,8 @@ pub enum AppError {
     InvalidApiKey,
     #[error("this key lacks the scope \"{scope}\"")]
     InsufficientScope { scope: &'static str },
+    #[error("another request was sent under this Idempotency-Key: take a new one for a new request")]
+    IdempotencyKeyReused,
     #[error("there is nothing at this path")]
     RouteNotFound,
     #[error("this path takes {allow} only")]
@@ -192,6 +195,7 @@ impl AppError {
             Self::InvalidWebhookSecret => &INVALID_WEBHOOK_SECRET,
             Self::InvalidApiKey => &INVALID_API_KEY,
             Self::InsufficientScope { .. } => &INSUFFICIENT_SCOPE,
+            Self::IdempotencyKeyReused => &IDEMPOTENCY_KEY_REUSED,
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::JobNotFound => &JOB_NOT_FOUND,
@@ -214,6 +218,7 @@ impl AppError {
                 Some("file")
             }
             Self::InvalidWebhookSecret => Some("secret"),
+            Self::IdempotencyKeyReused => Some("Idempotency-Key"),
             Self::InvalidLanguage(_) => Some("language"),
             Self::InvalidMetadata(_) => Some("metadata"),
             Self::InvalidWebhookUrl { param, .. } | Self::WebhookTargetForbidden { param, .. } => Some(param),
@@ -258,6 +263,7 @@ impl AppError {
             | Self::InvalidWebhookUrl { .. }
             | Self::WebhookTargetForbidden { .. }
             | Self::InvalidWebhookSecret
+            | Self::IdempotencyKeyReused
             | Self::InvalidApiKey
             | Self::InsufficientScope { .. }
             | Self::RouteNotFound
@@ -347,6 +353,7 @@ impl From<StoreError> for AppError {
 impl From<SubmitError> for AppError {
     fn from(error: SubmitError) -> Self {
         match error {
+            SubmitError::KeyReused => Self::IdempotencyKeyReused,
             SubmitError::QueueFull { queued } => Self::QueueFull { queued, retry_after: 30 },
             SubmitError::Store(error) => error.into(),
         }

@@ -96,7 +96,7 @@ pub struct ModelFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     pub process: u32,
-    /// What that process had of the machine's memory before the load: 0 for one that lives for the model
+    /// What that process had of the memory that is read before the load: 0 for one that lives for the model
     /// alone, whose own few megabytes go with it.
     pub before_bytes: u64,
 }
@@ -284,6 +284,8 @@ pub enum StoreError {
 pub enum SubmitError {
     #[error("{queued} jobs are queued already")]
     QueueFull { queued: u64 },
+    #[error("another request was sent under this key")]
+    KeyReused,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -379,8 +381,13 @@ pub struct QueuePlace {
 /// durable when it returns, and gives back the events it wrote.
 #[async_trait]
 pub trait JobStore: Send + Sync + 'static {
-    /// Takes a job in, unless `max_queued` are waiting already. Its webhook's URL becomes a subscriber.
+    /// Takes a job in, unless `max_queued` are waiting already. Its webhook's URL becomes a subscriber. One
+    /// that was sent before under the same key is given as it stands by now, without events, and nothing
+    /// is taken in.
     async fn submit(&self, job: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError>;
+
+    /// Whether a job was sent under that key lately.
+    async fn knows_key(&self, owner: &str, key: &str) -> Result<bool, StoreError>;
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
     async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, StoreError>;

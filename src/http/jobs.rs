@@ -11,7 +11,7 @@ use serde_json::json;
 use tracing::{Instrument, warn};
 
 use super::job_view::{JobView, transcript_of};
-use super::query::{Query, flag, job_id};
+use super::query::{Query, flag, idempotency_key, job_id};
 use super::service::Service;
 use super::submission::receive;
 use crate::auth::Caller;
@@ -33,13 +33,22 @@ pub(super) async fn submit(
     Query(query): Query<Submission>,
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
-    admit(&service, query.queue || prefers_async(&request))?;
+    let key = idempotency_key(&request)?;
+    // Who asks again for what was taken in gets the same answer, whatever the model does by now.
+    let known = match key.as_deref() {
+        Some(key) => service.jobs.store().knows_key(&caller.owner, key).await?,
+        None => false,
+    };
+    if !known {
+        admit(&service, query.queue || prefers_async(&request))?;
+    }
     let upload = receive(&service, &request, body).await?;
     // A client that goes away now does not stop half of it: the job is taken in with its recording, or
     // neither stays.
     let taking = service.clone();
-    let job =
-        actix_web::rt::spawn(async move { upload.take_in(&taking, caller.owner).await }.in_current_span());
+    let job = actix_web::rt::spawn(
+        async move { upload.take_in(&taking, caller.owner, key).await }.in_current_span(),
+    );
     let job = job.await.map_err(AppError::internal)??;
     let view = JobView::whole(&service, &job).await?;
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))

@@ -94,3 +94,14 @@ pub(super) fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, AppErr
         AppError::invalid_query("Last-Event-ID", message)
     })
 }
+
+/// What a client calls this request, so that it is taken in once however often it is sent.
+pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, AppError> {
+    const LONGEST: usize = 255;
+    let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let key = header.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len()));
+    key.map(|key| Some(key.to_owned())).ok_or_else(|| {
+        let message = format!("Idempotency-Key must be 1 to {LONGEST} visible ASCII characters");
+        AppError::invalid_query("Idempotency-Key", message)
+    })
+}

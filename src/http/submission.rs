@@ -2,12 +2,13 @@
 
 use actix_multipart::{Field, Multipart};
 use actix_web::{HttpRequest, web};
-use actors::domain::job::{Audio, BlobKey, Job, JobId, NewJob};
+use actors::domain::job::{Audio, BlobKey, Job, JobId, NewJob, Once};
 use actors::domain::options::{Options, Priority, Task};
 use actors::domain::stay::{NotAStay, Stay};
 use actors::ports::{BlobWriter, StoredBlob};
 use futures_util::TryStreamExt;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::body::{bad_form, file_name, text_of, write_file};
@@ -63,18 +64,23 @@ pub(super) async fn receive(
 
 impl Upload {
     /// Makes a job of it. When this returns, job and recording are on disk, and the recording has at
-    /// least one sample; when it fails, neither is there.
+    /// least one sample; when it fails, neither is there. Under an idempotency key that is known the job is the
+    /// earlier one, and its recording too.
     ///
     /// # Cancel safety
     /// None: run it where nobody can drop it.
-    pub(super) async fn take_in(self, service: &Service, owner: String) -> Result<Job, AppError> {
+    pub(super) async fn take_in(
+        self,
+        service: &Service,
+        owner: String,
+        key: Option<String>,
+    ) -> Result<Job, AppError> {
         let Self { recording, filename, form } = self;
         let blob = recording.finish().await?;
-        let key = blob.key.clone();
-        let taken = submit(service, owner, blob, filename, form).await;
-        if taken.is_err()
-            && let Err(error) = service.blobs.delete(&key).await
-        {
+        let uploaded = blob.key.clone();
+        let taken = submit(service, owner, key, blob, filename, form).await;
+        let is_needed = taken.as_ref().is_ok_and(|job| job.audio.blob == uploaded);
+        if !is_needed && let Err(error) = service.blobs.delete(&uploaded).await {
             warn!(%error, "cannot remove an upload");
         }
         taken
@@ -84,19 +90,28 @@ impl Upload {
 async fn submit(
     service: &Service,
     owner: String,
+    key: Option<String>,
     blob: StoredBlob,
     filename: Option<String>,
     form: Form,
 ) -> Result<Job, AppError> {
     probe(service, &blob.key).await?;
+    let fingerprint = form.fingerprint(&blob, filename.as_deref());
+    let once = key.map(|key| Once { key, fingerprint });
     let StoredBlob { key, bytes, sha256 } = blob;
     let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
     let Form { options, metadata, webhook_url, .. } = form;
-    let job = NewJob { id: JobId::new(), owner, audio, options, metadata, webhook_url };
+    let job = NewJob { id: JobId::new(), owner, once, audio, options, metadata, webhook_url };
     Ok(service.jobs.submit(job).await?)
 }
 
 impl Form {
+    /// Equal for equal requests: what was sent, all of it.
+    fn fingerprint(&self, blob: &StoredBlob, filename: Option<&str>) -> String {
+        let sent = json!([blob.sha256, filename, self.options, self.metadata, self.webhook_url]);
+        Sha256::digest(sent.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     async fn take(&mut self, service: &Service, part: Field) -> Result<(), AppError> {
         let name = part.name().unwrap_or_default().to_owned();
         if name == "file" {

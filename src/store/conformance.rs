@@ -6,7 +6,7 @@
 use actors::domain::audio::{Plan, Span};
 use actors::domain::deaths::Deaths;
 use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream, UnloadReason};
-use actors::domain::job::{Audio, BlobKey, Job, JobError, JobId, NewJob, Status};
+use actors::domain::job::{Audio, BlobKey, Job, JobError, JobId, NewJob, Once, Status};
 use actors::domain::language::Language;
 use actors::domain::options::{Options, Priority, Task};
 use actors::domain::progress::Progress;
@@ -41,6 +41,7 @@ macro_rules! conforms {
             places_in_the_queue_count_from_one
             jobs_are_listed_newest_first_and_page_by_page
             everyone_lists_their_own_jobs
+            a_request_sent_twice_under_one_key_is_one_job
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
@@ -65,6 +66,7 @@ pub(crate) const NO_LIMIT: u64 = 1_000_000;
 pub(crate) fn new_job(priority: Priority) -> NewJob {
     NewJob {
         owner: String::new(),
+        once: None,
         id: JobId::new(),
         audio: Audio {
             filename: Some("größe.wav".into()),
@@ -483,6 +485,29 @@ pub(crate) async fn everyone_lists_their_own_jobs(store: &dyn Store) {
         assert_eq!(store.jobs(query).await.unwrap(), std::slice::from_ref(&mine));
     }
     assert_eq!(store.jobs(JobQuery { limit: 10, ..JobQuery::default() }).await.unwrap(), []);
+}
+
+pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn Store) {
+    let sent = |owner: &str, fingerprint: &str| NewJob {
+        owner: owner.into(),
+        once: Some(Once { key: "k".into(), fingerprint: fingerprint.into() }),
+        ..new_job(Priority::Batch)
+    };
+    assert!(!store.knows_key("me", "k").await.unwrap());
+    let (job, events) = store.submit(sent("me", "same"), NO_LIMIT).await.unwrap();
+    assert_eq!(events.len(), 1);
+    assert!(store.knows_key("me", "k").await.unwrap());
+    // A full queue is no reason to refuse what is in it.
+    let (again, events) = store.submit(sent("me", "same"), 1).await.unwrap();
+    assert_eq!((again, events.len()), (job.clone(), 0));
+    let other = store.submit(sent("me", "other"), NO_LIMIT).await;
+    assert!(matches!(other, Err(SubmitError::KeyReused)), "{other:?}");
+    let (yours, _) = store.submit(sent("you", "other"), NO_LIMIT).await.unwrap();
+    assert_ne!(yours.id, job.id, "keys are their owners' own");
+    assert_eq!(store.counts().await.unwrap().queued, 2);
+    store.cancel(job.id).await.unwrap();
+    let (cancelled, _) = store.submit(sent("me", "same"), NO_LIMIT).await.unwrap();
+    assert_eq!((cancelled.id, cancelled.status), (job.id, Status::Cancelled), "as it stands by now");
 }
 
 pub(crate) async fn a_list_goes_on_after_its_cursor_was_removed(store: &dyn Store) {

@@ -23,8 +23,14 @@ impl JobStore for SqliteStore {
     async fn submit(&self, job: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError> {
         match self.take_in(job, max_queued).await.map_err(StoreError::from)? {
             Admission::Taken(job, event) => Ok((*job, vec![event])),
+            Admission::Known(job) => Ok((*job, vec![])),
+            Admission::KeyReused => Err(SubmitError::KeyReused),
             Admission::QueueFull { queued } => Err(SubmitError::QueueFull { queued }),
         }
+    }
+
+    async fn knows_key(&self, owner: &str, key: &str) -> Result<bool, StoreError> {
+        Ok(self.has_key(owner, key).await?)
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {

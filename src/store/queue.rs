@@ -3,9 +3,10 @@
 use actors::domain::audio::Plan;
 use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
-use actors::domain::job::{Happening, Job, JobId, NewJob, Status};
+use actors::domain::job::{Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Status};
 use actors::domain::language::Language;
 use actors::domain::options::Priority;
+use actors::domain::time::Timestamp;
 use actors::ports::{Cancelled, Claim, Fence};
 use sqlx::SqliteConnection;
 
@@ -20,7 +21,12 @@ use super::subscribers;
 /// What became of a job that was handed in.
 pub(super) enum Admission {
     Taken(Box<Job>, Recorded),
-    QueueFull { queued: u64 },
+    /// It was sent before.
+    Known(Box<Job>),
+    KeyReused,
+    QueueFull {
+        queued: u64,
+    },
 }
 
 #[derive(sqlx::FromRow)]
@@ -36,12 +42,23 @@ struct ClaimRow {
 impl SqliteStore {
     pub(super) async fn take_in(&self, new: NewJob, max_queued: u64) -> Result<Admission, Fault> {
         let mut change = self.change().await?;
+        let now = self.now();
+        if let Some(once) = &new.once {
+            if let Some((id, fingerprint)) = sent_under(&mut change, now, &new.owner, &once.key).await? {
+                if fingerprint != once.fingerprint {
+                    return Ok(Admission::KeyReused);
+                }
+                let row: JobRow = sqlx::query_as(sql::JOB).bind(id).fetch_one(&mut *change).await?;
+                return Ok(Admission::Known(Box::new(row.try_into()?)));
+            }
+            sqlx::query(sql::FORGET_KEY).bind(&new.owner).bind(&once.key).execute(&mut *change).await?;
+        }
         let queued: i64 =
             sqlx::query_scalar(sql::COUNT_QUEUED).bind(integer(max_queued)).fetch_one(&mut *change).await?;
         if natural(queued) >= max_queued {
             return Ok(Admission::QueueFull { queued: natural(queued) });
         }
-        let now = self.now();
+        let (key, fingerprint) = new.once.map(|once| (once.key, once.fingerprint)).unzip();
         let row: JobRow = sqlx::query_as(sql::INSERT_JOB)
             .bind(new.id.to_string())
             .bind(Status::Queued.name())
@@ -57,6 +74,8 @@ impl SqliteStore {
             .bind(new.options.language.map(Language::code))
             .bind(now.0)
             .bind(new.owner)
+            .bind(key)
+            .bind(fingerprint)
             .fetch_one(&mut *change)
             .await?;
         if let Some(url) = &new.webhook_url {
@@ -65,6 +84,11 @@ impl SqliteStore {
         let event = append_to_job(&mut change, now, new.id, JobEvent::Queued).await?;
         change.commit().await?;
         Ok(Admission::Taken(Box::new(row.try_into()?), event))
+    }
+
+    pub(super) async fn has_key(&self, owner: &str, key: &str) -> Result<bool, Fault> {
+        let mut reader = self.readers.acquire().await?;
+        Ok(sent_under(&mut reader, self.now(), owner, key).await?.is_some())
     }
 
     pub(super) async fn take_next(&self, turn: Priority) -> Result<Option<(Claim, Recorded)>, Fault> {
@@ -132,6 +156,18 @@ impl SqliteStore {
         change.commit().await?;
         Ok(events)
     }
+}
+
+/// The job that was sent under that key, and the fingerprint of the request.
+async fn sent_under(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    owner: &str,
+    key: &str,
+) -> Result<Option<(String, String)>, Fault> {
+    let since = now.0 - KEPT_ONCE_SECS * 1000;
+    let sent = sqlx::query_as(sql::SENT_UNDER).bind(owner).bind(key).bind(since);
+    Ok(sent.fetch_optional(change).await?)
 }
 
 async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fault> {

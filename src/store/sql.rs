@@ -16,10 +16,17 @@ pub(super) const COUNT_QUEUED: &str =
 
 pub(super) const INSERT_JOB: &str = concat!(
     "INSERT INTO jobs (id, state, priority, params, metadata, webhook_url, blob_key, blob_sha256, bytes, \
-     filename, duration_samples, language, created_at, updated_at, owner) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) RETURNING ",
+     filename, duration_samples, language, created_at, updated_at, owner, idem_key, idem_fp) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16) RETURNING ",
     job_columns!()
 );
+
+/// 1: owner, 2: key, 3: keys from before this are forgotten.
+pub(super) const SENT_UNDER: &str =
+    "SELECT id, idem_fp FROM jobs WHERE owner = $1 AND idem_key = $2 AND created_at > $3";
+
+/// 1: owner, 2: key.
+pub(super) const FORGET_KEY: &str = "UPDATE jobs SET idem_key = NULL WHERE owner = $1 AND idem_key = $2";
 
 pub(super) const NEXT_QUEUED: &str =
     "SELECT id, state FROM jobs WHERE state = 'queued' ORDER BY priority, created_at, id LIMIT 1";

@@ -148,3 +148,28 @@ fn a_full_queue_turns_jobs_away() {
     assert_eq!(service.get("/health").json()["jobs"]["queued"], 1);
     assert_eq!(std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap().count(), 1);
 }
+
+#[test]
+fn a_request_that_is_sent_again_is_the_same_job() {
+    let service = Service::start();
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let send = |path: &str, key: &str, fields: &[(&str, &str)]| {
+        service.post_form_with(path, &[("idempotency-key", key)], Some(("a.wav", &bytes)), fields)
+    };
+    let first = send("/jobs?queue=true", "upload-1", &[]);
+    assert_eq!(first.status, 202);
+    let id = first.json()["id"].clone();
+    service.finished(id.as_str().unwrap());
+    service.post("/model/unload?wait=true");
+    let again = send("/jobs", "upload-1", &[]);
+    assert_eq!((again.status, &again.json()["id"]), (202, &id), "though the model is gone");
+    assert_eq!(again.json()["result"]["text"], "One two three.");
+    assert_eq!(service.get("/model/status").json()["state"], "unloaded", "nothing was triggered");
+    let other = send("/jobs", "upload-1", &[("language", "en")]);
+    assert_eq!((other.status, other.error().as_str()), (422, "idempotency_key_reused"));
+    assert_eq!(service.get("/jobs").json()["jobs"].as_array().unwrap().len(), 1);
+    let recordings = std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap().count();
+    assert_eq!(recordings, 1, "what was sent again is not kept");
+    let refused = send("/jobs?queue=true", &"k".repeat(256), &[]);
+    assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_query"));
+}

@@ -129,8 +129,20 @@ impl Service {
 
     /// Posts a form with a file and fields to a path under `/jobs`.
     pub fn post_form(&self, path: &str, file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> Answer {
+        self.post_form_with(path, &[], file, fields)
+    }
+
+    /// The same with headers.
+    pub fn post_form_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        file: Option<(&str, &[u8])>,
+        fields: &[(&str, &str)],
+    ) -> Answer {
         let (kind, body) = form(file, fields);
         let request = self.agent.post(self.url(path)).header("content-type", kind);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         read(request.send(&body[..]).unwrap())
     }
 

@@ -151,12 +151,25 @@ pub struct NewJob {
     pub id: JobId,
     /// Who sent it; empty where nobody is asked.
     pub owner: String,
+    pub once: Option<Once>,
     pub audio: Audio,
     pub options: Options,
     /// A JSON object, kept as it came.
     pub metadata: Option<String>,
     pub webhook_url: Option<String>,
 }
+
+/// Sent under this key, a request makes one job however often it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Means something to its owner only, and for a day.
+    pub key: String,
+    /// Equal for equal requests.
+    pub fingerprint: String,
+}
+
+/// How long a key of [`Once`] is kept.
+pub const KEPT_ONCE_SECS: i64 = 86_400;
 
 /// A job as it stands in the store, without its segments.
 #[derive(Debug, Clone, PartialEq)]

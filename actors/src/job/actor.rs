@@ -177,6 +177,10 @@ async fn fail_all(deps: &Deps, on_model_failed: OnModelFailed) -> Result<Found, 
 
 async fn submit(deps: Deps, job: NewJob, max_queued: u64) -> Result<Job, SubmitError> {
     let (job, events) = deps.store.submit(job, max_queued).await?;
+    if events.is_empty() {
+        info!(job.id = %job.id, "job was taken in before");
+        return Ok(job);
+    }
     info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job taken in");
     deps.notifier.publish(events);
     deps.model.demand(Demand::NewJob);

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
-use crate::domain::job::{Happening, Job, JobId, NewJob, Status};
+use crate::domain::job::{Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Once, Status};
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
 use crate::domain::time::Timestamp;
@@ -41,6 +41,7 @@ struct Row {
     segments: Vec<Segment>,
     chunks_done: u32,
     deaths: Deaths,
+    once: Option<Once>,
 }
 
 impl Default for MemoryStore {
@@ -87,6 +88,14 @@ impl MemoryStore {
         Ok(events.into_iter().map(|e| self.record(&mut tables, Event::Job(fence.id, e))).collect())
     }
 
+    fn sent_under<'a>(&self, tables: &'a Tables, owner: &str, key: &str) -> Option<&'a Row> {
+        let since = self.now().0 - KEPT_ONCE_SECS * 1000;
+        tables.jobs.values().find(|row| {
+            let has_key = row.once.as_ref().is_some_and(|once| once.key == key);
+            has_key && row.job.owner == owner && row.job.created_at.0 > since
+        })
+    }
+
     fn move_on(&self, row: &mut Row, happening: Happening) {
         if let Ok(status) = row.job.status.after(happening) {
             row.job.status = status;
@@ -102,6 +111,15 @@ fn queue_key(job: &Job) -> (bool, i64, JobId) {
 #[async_trait]
 impl JobStore for MemoryStore {
     async fn submit(&self, new: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError> {
+        if let Some(once) = &new.once {
+            let tables = self.tables();
+            if let Some(row) = self.sent_under(&tables, &new.owner, &once.key) {
+                return match row.once.as_ref() == Some(once) {
+                    true => Ok((row.job.clone(), vec![])),
+                    false => Err(SubmitError::KeyReused),
+                };
+            }
+        }
         let queued = self.counts().await?.queued;
         if queued >= max_queued {
             return Err(SubmitError::QueueFull { queued });
@@ -130,6 +148,7 @@ impl JobStore for MemoryStore {
             segments: vec![],
             chunks_done: 0,
             deaths: Deaths::default(),
+            once: new.once,
         };
         tables.jobs.insert(job.id, row);
         if let Some(url) = &job.webhook_url {
@@ -137,6 +156,10 @@ impl JobStore for MemoryStore {
         }
         let event = self.record(&mut tables, Event::Job(job.id, JobEvent::Queued));
         Ok((job, vec![event]))
+    }
+
+    async fn knows_key(&self, owner: &str, key: &str) -> Result<bool, StoreError> {
+        Ok(self.sent_under(&self.tables(), owner, key).is_some())
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {

@@ -156,6 +156,7 @@ pub(crate) fn new_job() -> NewJob {
     NewJob {
         id: JobId::new(),
         owner: String::new(),
+        once: None,
         audio,
         options: Options::default(),
         metadata: None,
