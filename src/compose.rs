@@ -106,6 +106,12 @@ pub fn keys(settings: &Settings) -> Option<Keys> {
     }
 }
 
+/// How long ended jobs are kept; `None`: for ever.
+pub fn retention(settings: &Settings) -> Option<Duration> {
+    let days = u64::from(settings.storage.keep_days);
+    (days > 0).then(|| Duration::from_secs(days * 86_400))
+}
+
 pub fn job_settings(settings: &Settings) -> JobSettings {
     JobSettings {
         workers: count(settings.engine.workers),

@@ -26,7 +26,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["audio", "compose", "engine", "http", "settings", "store", "webhook"]),
     (
         "cli",
-        &["app", "audio", "compose", "engine", "models", "settings", "telemetry", "transcript", "webhook"],
+        &[
+            "app",
+            "audio",
+            "compose",
+            "engine",
+            "models",
+            "settings",
+            "store",
+            "telemetry",
+            "transcript",
+            "webhook",
+        ],
     ),
 ];
 

@@ -419,6 +419,10 @@ pub trait JobStore: Send + Sync + 'static {
 
     async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError>;
 
+    /// Removes at most `limit` jobs that ended longer ago than `keep`, with all that was kept of them, and
+    /// gives the recordings that nobody needs any more.
+    async fn remove_ended(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, StoreError>;
+
     /// Requeues what a process that is gone left running. Called once, before any claim.
     async fn recover(&self) -> Result<Vec<Recorded>, StoreError>;
 }

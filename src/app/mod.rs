@@ -1,5 +1,6 @@
 //! Where everything is put together: the order of the start and of the stop.
 
+mod retention;
 mod signals;
 mod start_error;
 
@@ -58,6 +59,9 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     let blobs = Arc::new(FileBlobs::open(&blob_dir)?);
     let service = start_actors(&settings, store.clone(), blobs, &blob_dir, webhooks).await?;
     let (server, address) = start_server(service.clone(), listener)?;
+    if let Some(keep) = compose::retention(&settings) {
+        actix_web::rt::spawn(retention::keep_for(keep, store.clone(), service.blobs.clone()));
+    }
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     announce(address);

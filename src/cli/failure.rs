@@ -11,6 +11,7 @@ use crate::app::StartError;
 use crate::engine::ModelFileError;
 use crate::models::PullError;
 use crate::settings::SettingsError;
+use crate::store::BackupError;
 use crate::telemetry::TelemetryError;
 
 /// Each message is for the person at the terminal, and names what to change.
@@ -39,6 +40,8 @@ pub(super) enum Failure {
     ModelFile(#[from] ModelFileError),
     #[error(transparent)]
     Pull(#[from] PullError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("{} cannot be written: {source}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("stdout cannot be written to: {0}")]
@@ -94,6 +97,7 @@ impl Failure {
             | Self::Load(_)
             | Self::ModelFile(_)
             | Self::Pull(_)
+            | Self::Backup(_)
             | Self::Unwritable { .. }
             | Self::Stdout(_)
             | Self::Server(_)

@@ -4,6 +4,7 @@
 //! something to correct before anything was tried. Errors are sentences on stderr; stdout carries
 //! results only.
 
+mod admin;
 mod failure;
 mod models;
 mod serve;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use admin::AdminCommand;
 use models::ModelsCommand;
 use transcribe::TranscribeArgs;
 
@@ -48,6 +50,9 @@ enum Command {
     /// List, download and inspect models
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Look after a service's data
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Print the settings in force and where each came from; secrets are redacted
     Config(SettingsArgs),
     /// The engine's process: talks to the one that started it over stdin and stdout.
@@ -83,6 +88,7 @@ impl Cli {
             Command::Serve(settings) => serve::run(&settings),
             Command::Transcribe(args) => transcribe::run(&args),
             Command::Models(command) => models::run(&command),
+            Command::Admin(command) => admin::run(&command),
             Command::Config(settings) => serve::describe(&settings),
         };
         done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)

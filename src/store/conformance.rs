@@ -3,6 +3,8 @@
 //! `conforms!(open)` makes one test of each promise; `open` gives a fresh, empty store together with
 //! whatever must stay alive meanwhile.
 
+use std::time::Duration;
+
 use actors::domain::audio::{Plan, Span};
 use actors::domain::deaths::Deaths;
 use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream, UnloadReason};
@@ -36,6 +38,7 @@ macro_rules! conforms {
             a_job_can_be_cancelled_in_the_queue
             a_cancelled_worker_finds_its_lease_gone
             cancelling_an_ended_job_removes_every_trace
+            only_what_ended_long_ago_is_removed
             recovery_requeues_what_was_running
             an_older_claim_writes_nothing
             places_in_the_queue_count_from_one
@@ -400,6 +403,19 @@ pub(crate) async fn cancelling_an_ended_job_removes_every_trace(store: &dyn Stor
     assert_eq!(log(store, claim.job.id).await, []);
     assert!(matches!(store.cancel(claim.job.id).await.unwrap(), Cancelled::NotFound));
     assert_eq!(job(store, other.id).await, other);
+}
+
+pub(crate) async fn only_what_ended_long_ago_is_removed(store: &dyn Store) {
+    let (first, _) = running(store, 1).await;
+    store.end(first.fence, Ending::Completed).await.unwrap();
+    let waiting = submit(store, Priority::Batch).await;
+    assert_eq!(store.remove_ended(Duration::from_secs(3600), 10).await.unwrap(), []);
+    // Nothing ends in the very millisecond in which it is looked for.
+    while store.remove_ended(Duration::ZERO, 10).await.unwrap().is_empty() {}
+    assert!(store.job(first.job.id).await.unwrap().is_none());
+    assert_eq!(store.events_after(Stream::Job(first.job.id), 0, 10).await.unwrap(), []);
+    assert_eq!(store.segments(first.job.id).await.unwrap(), []);
+    assert_eq!(job(store, waiting.id).await.status, Status::Queued);
 }
 
 pub(crate) async fn recovery_requeues_what_was_running(store: &dyn Store) {

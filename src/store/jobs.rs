@@ -1,8 +1,10 @@
 //! The port of the jobs: reads here, changes in [`super::queue`] and [`super::work`].
 
+use std::time::Duration;
+
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason};
-use actors::domain::job::{Job, JobId, NewJob, Status};
+use actors::domain::job::{BlobKey, Job, JobId, NewJob, Status};
 use actors::domain::options::Priority;
 use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
@@ -94,6 +96,10 @@ impl JobStore for SqliteStore {
 
     async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
         Ok(self.cancel_or_remove(id).await?)
+    }
+
+    async fn remove_ended(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, StoreError> {
+        Ok(self.remove_older(keep, limit).await?)
     }
 
     async fn recover(&self) -> Result<Vec<Recorded>, StoreError> {

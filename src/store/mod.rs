@@ -29,5 +29,5 @@ mod tests;
 mod webhook_conformance;
 
 pub use blobs::{FileBlobs, OpenBlobsError};
-pub use open::StoreOpenError;
+pub use open::{BackupError, StoreOpenError, backup};
 pub use sqlite::{Clock, SqliteStore, system_clock};

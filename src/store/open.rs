@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlitePool};
 use thiserror::Error;
 
 use super::directory::{self, create_durably};
@@ -82,6 +82,35 @@ fn lock(dir: &Path) -> Result<File, StoreOpenError> {
         Err(TryLockError::WouldBlock) => Err(StoreOpenError::InUse { dir: dir.to_owned() }),
         Err(TryLockError::Error(error)) => Err(not_writable(&path, &error)),
     }
+}
+
+/// Why there is no copy.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    #[error("{} is there already: name a file that is not", path.display())]
+    Exists { path: PathBuf },
+    #[error("there is no database in {}: set [storage] dir to the folder of a service", dir.display())]
+    NoDatabase { dir: PathBuf },
+    #[error("the database cannot be copied to {}: {detail}", path.display())]
+    Failed { path: PathBuf, detail: String },
+}
+
+/// Writes a copy of the database in a folder to `file`, as it is at one moment, whether or not a service
+/// has it open.
+pub async fn backup(dir: &Path, file: &Path) -> Result<(), BackupError> {
+    let database = dir.join(DATABASE);
+    if !database.exists() {
+        return Err(BackupError::NoDatabase { dir: dir.to_owned() });
+    }
+    if file.exists() {
+        return Err(BackupError::Exists { path: file.to_owned() });
+    }
+    let failed = |detail: String| BackupError::Failed { path: file.to_owned(), detail };
+    let target = file.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
+    let mut source = settings(&database).connect().await.map_err(|error| failed(error.to_string()))?;
+    let copied = sqlx::query("VACUUM INTO $1").bind(target).execute(&mut source).await;
+    copied.map_err(|error| failed(error.to_string()))?;
+    source.close().await.map_err(|error| failed(error.to_string()))
 }
 
 /// What every connection is set to; SQLite keeps most of it for each connection alone.

@@ -1,9 +1,11 @@
 //! Into the queue, out of it, and what becomes of a job that nobody wants.
 
+use std::time::Duration;
+
 use actors::domain::audio::Plan;
 use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
-use actors::domain::job::{Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Status};
+use actors::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Status};
 use actors::domain::language::Language;
 use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
@@ -139,6 +141,21 @@ impl SqliteStore {
         outbox::tell_of_job(&mut change, now, id, cancelled).await?;
         change.commit().await?;
         Ok(Cancelled::Now { job: Box::new(row.try_into()?), events: vec![event] })
+    }
+
+    pub(super) async fn remove_older(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, Fault> {
+        let mut change = self.change().await?;
+        let before = self.now().0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+        let old: Vec<(String, String)> = sqlx::query_as(sql::ENDED_BEFORE)
+            .bind(before)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *change)
+            .await?;
+        for (id, _) in &old {
+            remove(&mut change, rows::job_id(id)?).await?;
+        }
+        change.commit().await?;
+        Ok(old.into_iter().map(|(_, blob)| BlobKey(blob)).collect())
     }
 
     pub(super) async fn requeue_all_running(&self) -> Result<Vec<Recorded>, Fault> {

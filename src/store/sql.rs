@@ -73,6 +73,10 @@ pub(super) const CANCEL: &str = concat!(
 pub(super) const DELETE_SEGMENTS: &str = "DELETE FROM segments WHERE job_id = $1";
 pub(super) const DELETE_PLAN: &str = "DELETE FROM plans WHERE job_id = $1";
 pub(super) const DELETE_EVENTS: &str = "DELETE FROM events WHERE stream = $1";
+/// 1: ended before, 2: at most.
+pub(super) const ENDED_BEFORE: &str =
+    "SELECT id, blob_key FROM jobs WHERE finished_at < $1 ORDER BY finished_at LIMIT $2";
+
 pub(super) const DELETE_JOB: &str = "DELETE FROM jobs WHERE id = $1";
 
 // ---- work on a claimed job: all fenced ----------------------------------------------------------

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
-use crate::domain::job::{Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Once, Status};
+use crate::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Once, Status};
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
 use crate::domain::time::Timestamp;
@@ -305,6 +305,19 @@ impl JobStore for MemoryStore {
         tables.tell_of_job(&job, job.status, self.now());
         let event = self.record(&mut tables, Event::Job(id, JobEvent::Cancelled));
         Ok(Cancelled::Now { job, events: vec![event] })
+    }
+
+    async fn remove_ended(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, StoreError> {
+        let since = self.now().0 - i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let mut tables = self.tables();
+        let is_old = |row: &&Row| row.job.finished_at.is_some_and(|ended| ended.0 < since);
+        let old = tables.jobs.values().filter(is_old).take(limit as usize);
+        let old: Vec<_> = old.map(|row| (row.job.id, row.job.audio.blob.clone())).collect();
+        for (id, _) in &old {
+            tables.jobs.remove(id);
+            tables.events.remove(&Stream::Job(*id));
+        }
+        Ok(old.into_iter().map(|(_, blob)| blob).collect())
     }
 
     async fn recover(&self) -> Result<Vec<Recorded>, StoreError> {
