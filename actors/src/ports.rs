@@ -87,6 +87,9 @@ pub struct ModelFacts {
     /// `None` while the file cannot be read.
     pub bytes: Option<u64>,
     pub multilingual: Option<bool>,
+    /// Equal where the same chunk has the same transcript: of the file and of how it is decoded. Empty while
+    /// the file cannot be read.
+    pub fingerprint: String,
     pub device: Device,
     /// While the model is loaded.
     pub holder: Option<Holder>,
@@ -188,6 +191,9 @@ pub struct MemoryReading {
 
 /// Uploaded recordings as the engine hears them. Memory stays bounded whatever their length.
 pub trait Recordings: Send + Sync + 'static {
+    /// Changes whenever the same recording may be decoded or cut in another way than before.
+    fn version(&self) -> String;
+
     /// Makes sure that at least one sample can be decoded.
     ///
     /// # Blocking
@@ -242,6 +248,9 @@ pub enum AudioError {
 pub trait BlobStore: Send + Sync + 'static {
     /// Starts a new blob. Nothing is kept unless [`BlobWriter::finish`] is called.
     async fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError>;
+
+    /// Whether so many bytes more fit, as far as can be told now.
+    fn has_room(&self, bytes: u64) -> bool;
 
     /// Removes a blob; one that is not there is no error.
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;

@@ -156,6 +156,7 @@ fn start_server(service: Arc<Service>, listener: TcpListener) -> Result<(Server,
             .configure(http::extractors)
             .configure(http::routes)
             .wrap(from_fn(http::let_in))
+            .wrap(http::security_headers())
             .wrap(from_fn(http::give_request_id))
             .wrap(TracingLogger::<http::RequestSpan>::new())
     })

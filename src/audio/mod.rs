@@ -33,6 +33,10 @@ use pcm::Pcm;
 pub use planner::{PlanSettings, plan_chunks};
 use vad::Vad;
 
+/// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
+/// new version included.
+const VERSION: u32 = 1;
+
 /// What the adapter takes in, and how it cuts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AudioSettings {
@@ -65,6 +69,10 @@ impl AudioFiles {
 }
 
 impl Recordings for AudioFiles {
+    fn version(&self) -> String {
+        format!("audio {VERSION} {:?}", self.settings.plan)
+    }
+
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError> {
         probe_file(&self.path(blob))
     }
@@ -135,7 +143,7 @@ pub fn plan_file(
         let samples = pcm.position_or_none()?;
         let chunks = plan_chunks(&vad.finish(), samples, &settings.plan);
         tracing::debug!(audio.secs = secs(samples), audio.chunks = chunks.len(), "recording planned");
-        Ok(Plan { samples, chunks, warnings: pcm.warnings() })
+        Ok(Plan { samples, chunks, warnings: pcm.warnings(), ..Plan::default() })
     })
 }
 

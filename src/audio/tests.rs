@@ -142,7 +142,7 @@ fn a_span_holds_exactly_its_samples() {
         actors::domain::audio::Span { start: 100, end: 5_000 },
         actors::domain::audio::Span { start: 5_000, end: 20_001 },
     ];
-    let plan = Plan { samples: 32_000, chunks, warnings: Vec::new() };
+    let plan = Plan { samples: 32_000, chunks, ..Plan::default() };
     let read = all_chunks(file.path(), &plan, 0);
     let wanted = |range: std::ops::Range<usize>| -> Vec<f32> {
         samples[range].iter().map(|s| f32::from(*s) / 32_768.0).collect()
@@ -157,7 +157,7 @@ fn channels_are_mixed_to_their_mean() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), wave(16_000, 2, &stereo)).unwrap();
     let chunks = vec![actors::domain::audio::Span { start: 0, end: 1_000 }];
-    let plan = Plan { samples: 1_000, chunks, warnings: Vec::new() };
+    let plan = Plan { samples: 1_000, chunks, ..Plan::default() };
     assert!(all_chunks(file.path(), &plan, 0)[0].iter().all(|s| *s == 0.0625));
 }
 

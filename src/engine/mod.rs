@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use actors::ports::{Device, LoadFailure, ModelFacts};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tracing::warn;
 
 pub use model_file::{ModelFileError, ModelHeader};
@@ -172,10 +173,23 @@ fn describe(config: &EngineConfig) -> ModelFacts {
         path: config.model_path.display().to_string(),
         bytes: header.as_ref().map(|header| header.bytes),
         multilingual: header.as_ref().map(ModelHeader::multilingual),
+        fingerprint: header.map(|header| fingerprint(&header, config)).unwrap_or_default(),
         device: expected_device(config),
         holder: None,
     }
 }
+
+/// Of the file, by its shape, size and time, and of the settings that decide over text.
+fn fingerprint(header: &ModelHeader, config: &EngineConfig) -> String {
+    let modified = std::fs::metadata(&config.model_path).and_then(|file| file.modified()).ok();
+    let ModelHeader { path: _, bytes, shape, weight_type, tensors } = header;
+    let all =
+        format!("{ENGINE} {bytes} {shape:?} {weight_type:?} {tensors} {modified:?} {:?}", config.decode);
+    Sha256::digest(all).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Goes up whenever the same chunk may have another transcript than before.
+const ENGINE: &str = "whisper.cpp 1.8.3, 1";
 
 /// Where a load would go by this build and the settings; only a load finds out whether it does.
 fn expected_device(config: &EngineConfig) -> Device {

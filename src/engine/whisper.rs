@@ -15,7 +15,7 @@ use super::model_file::ModelHeader;
 use super::request::{self, SAMPLE_RATE, Unfit};
 use super::segments::{RawSegment, RawToken, Reading, assemble};
 use super::starts::Marks;
-use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name};
+use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name, fingerprint};
 
 pub(super) use raw::{echo_trouble_to_stderr, exit_now, give_back_freed_memory, share_one_heap};
 
@@ -98,6 +98,7 @@ impl WhisperCore {
             path: self.config.model_path.display().to_string(),
             bytes: Some(self.header.bytes),
             multilingual: Some(self.header.multilingual()),
+            fingerprint: fingerprint(&self.header, &self.config),
             device: self.device.clone(),
             holder: None,
         }

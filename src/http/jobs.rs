@@ -1,6 +1,6 @@
 //! The jobs' routes.
 
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actors::domain::job::{Job, Status};
 use actors::domain::lifecycle::Demand;
@@ -25,6 +25,9 @@ pub(super) struct Submission {
     queue: bool,
 }
 
+/// Disk space that uploads leave to the work on what was taken in before.
+const RESERVE_BYTES: u64 = 64 << 20;
+
 /// Takes a recording in. Whether the model is ready is decided before a byte of the body is read.
 pub(super) async fn submit(
     service: web::Data<Service>,
@@ -41,6 +44,10 @@ pub(super) async fn submit(
     };
     if !known {
         admit(&service, query.queue || prefers_async(&request))?;
+    }
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if !service.blobs.has_room(RESERVE_BYTES.saturating_add(length.unwrap_or(0))) {
+        return Err(AppError::DiskFull);
     }
     let upload = receive(&service, &request, body).await?;
     // A client that goes away now does not stop half of it: the job is taken in with its recording, or

@@ -16,6 +16,8 @@ mod service;
 mod submission;
 mod webhooks;
 
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
@@ -87,6 +89,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/health/live").route(read().to(health::live)).default_service(only("GET, HEAD")))
         .service(resource("/health/ready").route(read().to(health::ready)).default_service(only("GET, HEAD")))
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
+}
+
+/// What tells a browser to take answers for data and for nothing else.
+pub fn security_headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .add((REFERRER_POLICY, "no-referrer"))
 }
 
 /// GET, and HEAD for those who want to know whether it would answer.

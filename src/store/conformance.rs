@@ -87,7 +87,7 @@ pub(crate) fn new_job(priority: Priority) -> NewJob {
 /// As many chunks of 30 s, one behind the other.
 pub(crate) fn plan(chunks: u64) -> Plan {
     let span = |n| Span { start: n * 480_000, end: (n + 1) * 480_000 };
-    Plan { samples: chunks * 480_000 + 7, chunks: (0..chunks).map(span).collect(), warnings: vec![] }
+    Plan { samples: chunks * 480_000 + 7, chunks: (0..chunks).map(span).collect(), ..Plan::default() }
 }
 
 pub(crate) fn progress(done: u32, plan: &Plan) -> Progress {

@@ -1,6 +1,8 @@
 //! What is wrong is named, and nothing is lost or left behind.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 
 use super::fixtures;
 use super::service::Service;
@@ -99,4 +101,26 @@ fn an_upload_over_the_limit_is_refused_and_removed() {
     let answer = service.post_form("/jobs?queue=true", Some(("a.wav", &fixtures::silent_wav(60_000))), &[]);
     assert_eq!((answer.status, answer.error().as_str()), (413, "file_too_large"));
     assert_eq!(fs::read_dir(service.dir.path().join("data/blobs")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_upload_that_no_disk_can_hold_is_refused_before_it_is_read() {
+    let service = Service::start_with(&[("VERBATIM__SERVER__MAX_UPLOAD_BYTES", "9007199254740992")]);
+    let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    let head = "POST /jobs?queue=true HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n\
+                content-length: 9007199254740000\r\n\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(socket).read_line(&mut line).unwrap();
+    assert!(line.starts_with("HTTP/1.1 507"), "{line}");
+}
+
+#[test]
+fn answers_are_data_and_nothing_else() {
+    let service = Service::start();
+    for path in ["/health", "/nothing", "/jobs"] {
+        let answer = service.get(path);
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"), "{path}");
+    }
 }

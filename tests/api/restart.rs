@@ -89,3 +89,22 @@ fn a_backup_of_a_running_service_is_a_service_of_its_own() {
     let restored = Service::start_in(copy, &[]);
     assert_eq!(restored.job(&id)["result"]["text"], "One two three.");
 }
+
+#[test]
+fn a_job_that_comes_back_to_another_model_begins_anew() {
+    let service = Service::start();
+    let id = service.queue("long.ogg", &[]);
+    let mut events = service.events(&format!("/jobs/{id}/events"), None);
+    assert!(events.any(|event| event.name == "progress" && event.data["chunk"] == 3));
+    let (_, dir) = service.stop();
+    let model = fixtures::model().with_file_name("ggml-words-f16.bin");
+    let service = Service::start_in(dir, &[("VERBATIM__MODEL__PATH", model.to_str().unwrap())]);
+    let job = service.finished(&id);
+    assert_eq!(job["result"]["text"], fixtures::truth("long.ogg")["text"], "one piece, nothing twice");
+    let first_chunks = service
+        .events(&format!("/jobs/{id}/events"), None)
+        .filter(|event| event.name == "segment" && event.data["chunk"] == 1)
+        .map(|event| event.data["segment"]["id"].clone())
+        .collect::<Vec<_>>();
+    assert!(first_chunks.iter().filter(|id| **id == json!(0)).count() == 2, "chunk 1 was done twice");
+}

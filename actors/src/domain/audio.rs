@@ -35,13 +35,16 @@ pub fn secs(samples: u64) -> f64 {
 ///
 /// Chunks are in order, do not overlap, and last at most 30 s each. Stretches without speech are in
 /// no chunk, so a silent recording has none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Length of the whole recording, in samples.
     pub samples: u64,
     pub chunks: Vec<Span>,
     /// What was odd about the recording, one sentence each ("ends in the middle of a frame").
     pub warnings: Vec<String>,
+    /// What it was made with, and what its chunks are transcribed with.
+    #[serde(default)]
+    pub made_with: String,
 }
 
 impl Plan {

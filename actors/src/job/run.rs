@@ -184,8 +184,11 @@ impl Run {
     /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
     /// where the engine could begin with it while the rest was being planned.
     async fn plan(&mut self) -> Result<(Plan, Option<Started>), Stop> {
-        if let Some(plan) = self.claim.plan.take() {
-            return Ok((plan, None));
+        let made_with = self.made_with();
+        match self.claim.plan.take() {
+            Some(plan) if plan.made_with == made_with => return Ok((plan, None)),
+            Some(_) => self.begin_anew(),
+            None => {}
         }
         let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
         let cancel = self.control.cancel.clone();
@@ -202,6 +205,7 @@ impl Run {
             .await
             .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
             .map_err(|error| self.bad_audio(&error))?;
+        let plan = Plan { made_with, ..plan };
         let progress = self.progress(&plan, 0);
         let (store, fence) = (self.deps.store.clone(), self.fence());
         persist(&self.control, || store.planned(fence, &plan, progress)).await?;
@@ -210,10 +214,23 @@ impl Run {
         Ok((plan, ahead.map(|(_, started)| started)))
     }
 
+    /// Everything that chunks and their transcripts follow from, the job itself left out.
+    fn made_with(&self) -> String {
+        format!("{} {}", self.deps.recordings.version(), self.lease.model().facts().fingerprint)
+    }
+
+    /// What an earlier run did was done with another model, or by another version: a transcript is of one
+    /// piece.
+    fn begin_anew(&mut self) {
+        info!(job.id = %self.claim.job.id, "job begins anew: the model or the program has changed");
+        (self.claim.chunks_done, self.segments_done) = (0, 0);
+        self.language = self.claim.job.options.language;
+    }
+
     /// Starts on the chunk that will very likely be the first, if there is word of one.
     async fn begin(&self, first: oneshot::Receiver<Span>) -> Option<(Span, Started)> {
         let span = first.await.ok()?;
-        let alone = Plan { samples: span.end, chunks: vec![span], warnings: vec![] };
+        let alone = Plan { samples: span.end, chunks: vec![span], ..Plan::default() };
         let started = self.start_chunk(&mut self.samples(&alone, 0)).await.ok()?;
         Some((span, started))
     }

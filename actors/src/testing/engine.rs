@@ -201,6 +201,7 @@ fn facts() -> ModelFacts {
         path: "/fake.bin".into(),
         bytes: Some(1),
         multilingual: Some(true),
+        fingerprint: "fake".into(),
         device: Device { backend: "cpu".into(), name: "fake".into() },
         holder: None,
     }

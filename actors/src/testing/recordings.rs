@@ -21,6 +21,10 @@ impl FakeRecordings {
 }
 
 impl Recordings for FakeRecordings {
+    fn version(&self) -> String {
+        "fake".into()
+    }
+
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError> {
         Self::check(blob)
     }
@@ -35,7 +39,7 @@ impl Recordings for FakeRecordings {
         let second = u64::from(SAMPLE_RATE);
         let count = self.chunks as u64;
         let chunks = (0..count).map(|n| Span { start: n * second, end: (n + 1) * second }).collect();
-        Ok(Plan { samples: count * second, chunks, warnings: vec![] })
+        Ok(Plan { samples: count * second, chunks, ..Plan::default() })
     }
 
     fn chunks(&self, blob: &BlobKey, plan: &Plan, first: usize) -> Result<ChunkSamples, AudioError> {

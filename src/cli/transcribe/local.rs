@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn steps_count_the_chunk_being_worked_on_and_what_is_done_of_it() {
         let chunks = vec![Span { start: 0, end: 160_000 }, Span { start: 160_000, end: 320_000 }];
-        let plan = Plan { samples: 320_000, chunks: chunks.clone(), warnings: vec![] };
+        let plan = Plan { samples: 320_000, chunks: chunks.clone(), ..Plan::default() };
         let mut track = Track::new(&plan);
         let begun = track.step(0.5, chunks[0]);
         assert_eq!((begun.chunk, begun.chunks_total, begun.percent), (1, 2, 25.0));
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_decoder_that_fails_says_so_instead_of_samples() {
-        let plan = Plan { samples: 160, chunks: vec![Span { start: 0, end: 160 }], warnings: vec![] };
+        let plan = Plan { samples: 160, chunks: vec![Span { start: 0, end: 160 }], ..Plan::default() };
         let samples = decode_ahead(Path::new("/no/such/file.wav"), &plan).unwrap();
         assert!(samples.recv().unwrap().is_err());
         assert!(samples.recv().is_err());
