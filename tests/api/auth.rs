@@ -27,21 +27,21 @@ fn without_a_key_there_is_only_health() {
     }
     let refused = service.post_form("/jobs", Some(("a.wav", b"never read")), &[]);
     assert_eq!((refused.status, refused.error().as_str()), (401, "invalid_api_key"));
-    let service = service.as_caller("not-a-key-at-all-no");
+    let service = service.with_key("not-a-key-at-all-no");
     assert_eq!(service.get("/jobs").status, 401);
-    let status = service.as_caller(ALICE).get("/model/status").json();
+    let status = service.with_key(ALICE).get("/model/status").json();
     assert_eq!(status["state"], "unloaded", "nothing was triggered");
 }
 
 #[test]
 fn everyone_sees_their_own_jobs_and_no_others() {
     let mut service = guarded();
-    service = service.as_caller(ALICE);
+    service = service.with_key(ALICE);
     let id = service.queue("en_short.wav", &[]);
     assert_eq!(service.finished(&id)["result"]["text"], "One two three.");
     assert_eq!(service.get("/jobs").json()["jobs"][0]["id"], id.as_str());
 
-    service = service.as_caller(BOB);
+    service = service.with_key(BOB);
     assert_eq!(service.get("/jobs").json()["jobs"], json!([]));
     for path in ["", "/events", "/transcript"] {
         let hidden = service.get(&format!("/jobs/{id}{path}"));
@@ -49,23 +49,23 @@ fn everyone_sees_their_own_jobs_and_no_others() {
     }
     assert_eq!(service.delete(&format!("/jobs/{id}")).status, 404);
 
-    service = service.as_caller(READER);
+    service = service.with_key(READER);
     assert_eq!(service.get(&format!("/jobs/{id}")).status, 200, "another key of the same owner");
 }
 
 #[test]
 fn a_key_does_what_it_is_for_and_nothing_else() {
     let mut service = guarded();
-    service = service.as_caller(BOB);
+    service = service.with_key(BOB);
     for refused in [service.post("/model/load"), service.post("/model/unload"), service.get("/webhooks")] {
         assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"));
         assert!(refused.json()["error"]["message"].as_str().unwrap().contains("admin"));
     }
-    service = service.as_caller(READER);
+    service = service.with_key(READER);
     let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
     let refused = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[]);
     assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"));
-    service = service.as_caller(ALICE);
+    service = service.with_key(ALICE);
     assert_eq!(service.post("/model/load?wait=true").status, 200);
 }
 

@@ -147,7 +147,7 @@ impl Service {
     }
 
     /// Sends every request with this key from now on.
-    pub fn as_caller(mut self, key: &str) -> Self {
+    pub fn with_key(mut self, key: &str) -> Self {
         self.agent = agent(Some(key));
         self
     }
