@@ -179,7 +179,9 @@ pub trait MemoryProbe: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryReading {
     pub total_bytes: u64,
-    /// What the engine may still take: no more than its own limit leaves it.
+    /// What nobody uses.
+    pub unused_bytes: u64,
+    /// What the engine may still take: of the unused no more than its own limit leaves it.
     pub free_bytes: u64,
     /// 0 without a holder, and when nothing of it is left.
     pub used_by_model_bytes: u64,

@@ -45,6 +45,7 @@ impl MemoryProbe for NvidiaMemory {
                 .map_or(0, |holder| used_by(&device, holder.process).saturating_sub(holder.before_bytes));
             Ok(MemoryReading {
                 total_bytes: memory.total,
+                unused_bytes: memory.free,
                 free_bytes: memory.free,
                 used_by_model_bytes: used,
                 peak_by_model_bytes: used,
@@ -53,7 +54,7 @@ impl MemoryProbe for NvidiaMemory {
         reading.unwrap_or_else(|error| {
             debug!(%error, "the GPU's memory cannot be read");
             // A driver that does not tell refuses no load: the engine looks itself.
-            MemoryReading { free_bytes: u64::MAX, ..MemoryReading::default() }
+            MemoryReading { unused_bytes: u64::MAX, free_bytes: u64::MAX, ..MemoryReading::default() }
         })
     }
 }

@@ -21,13 +21,13 @@ impl MemoryProbe for SystemMemory {
         let limit = |read: fn(&control_group::Memory) -> u64| group.as_ref().map_or(u64::MAX, read);
         let (used_by_model_bytes, peak_by_model_bytes) = holder.map_or((0, 0), used_by);
         let left = self.limit_bytes.map_or(u64::MAX, |limit| limit.saturating_sub(used_by_model_bytes));
+        // A machine that does not tell refuses no load.
+        let available = bytes(&machine, "MemAvailable:").unwrap_or(u64::MAX);
+        let unused_bytes = available.min(limit(|group| group.free_bytes));
         MemoryReading {
             total_bytes: bytes(&machine, "MemTotal:").unwrap_or(0).min(limit(|group| group.limit_bytes)),
-            // A machine that does not tell refuses no load.
-            free_bytes: bytes(&machine, "MemAvailable:")
-                .unwrap_or(u64::MAX)
-                .min(limit(|group| group.free_bytes))
-                .min(left),
+            unused_bytes,
+            free_bytes: unused_bytes.min(left),
             used_by_model_bytes,
             peak_by_model_bytes,
         }

@@ -57,7 +57,7 @@ enum Search {
 
 /// What a search came back with.
 enum Found {
-    Work { claim: Box<Claim>, lease: Arc<Lease>, left: Waiting },
+    Work(Box<Claim>, Arc<Lease>),
     Nothing,
 }
 
@@ -75,7 +75,11 @@ impl JobActor {
             self.search = Search::Again;
             return;
         }
-        if *self.service.borrow() == Service::Stopping || self.running.len() >= self.settings.workers {
+        if *self.service.borrow() == Service::Stopping {
+            return;
+        }
+        if self.all_are_busy() {
+            self.look_for_urgent(ctx);
             return;
         }
         self.search = Search::UnderWay;
@@ -83,12 +87,24 @@ impl JobActor {
         ctx.spawn(search.into_actor(self).map(|found, this, ctx| this.found(found, ctx)));
     }
 
+    fn all_are_busy(&self) -> bool {
+        self.running.len() >= self.settings.workers
+    }
+
+    /// Lets batch jobs know whether an interactive one waits for a worker.
+    fn look_for_urgent(&self, ctx: &mut Context<Self>) {
+        let store = self.deps.store.clone();
+        let waiting = async move { store.waiting().await.unwrap_or_default() };
+        ctx.spawn(waiting.into_actor(self).map(|waiting, this, _| {
+            this.urgent.send_replace(waiting.interactive && this.all_are_busy());
+        }));
+    }
+
     fn found(&mut self, found: Found, ctx: &mut Context<Self>) {
         let again = std::mem::replace(&mut self.search, Search::No) == Search::Again;
         let more = match found {
-            Found::Work { claim, lease, left } => {
+            Found::Work(claim, lease) => {
                 self.start(*claim, lease, ctx);
-                self.urgent.send_replace(left.interactive);
                 true
             }
             Found::Nothing => again,
@@ -157,8 +173,7 @@ async fn try_search(
     };
     let Some((claim, events)) = deps.store.claim(turn).await? else { return Ok(Found::Nothing) };
     deps.notifier.publish(events);
-    let left = deps.store.waiting().await.unwrap_or_default();
-    Ok(Found::Work { claim: Box::new(claim), lease, left })
+    Ok(Found::Work(Box::new(claim), lease))
 }
 
 /// Fails what is queued, where the settings want that rather than waiting for a better model file.
@@ -223,9 +238,6 @@ impl Handler<Submit> for JobActor {
     fn handle(&mut self, Submit { job, span }: Submit, _: &mut Self::Context) -> Self::Result {
         let taken = submit(self.deps.clone(), job, self.settings.max_queued).instrument(span);
         Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
-            if taken.as_ref().is_ok_and(|job| job.options.priority == Priority::Interactive) {
-                this.urgent.send_replace(this.running.len() >= this.settings.workers);
-            }
             this.look(None, ctx);
             taken
         }))

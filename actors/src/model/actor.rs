@@ -283,10 +283,13 @@ impl ModelActor {
 
     /// What is free is only worth reading while the model waits for it, or may have to yield it.
     fn free_bytes(&self) -> Option<u64> {
-        let free = || Some(self.parts.memory.read(self.facts.holder).free_bytes);
+        let read = || self.parts.memory.read(self.facts.holder);
         match self.life.phase() {
-            Phase::Waiting(_) => free(),
-            Phase::Ready { leases: 0, .. } if self.parts.policy.yield_below_free_bytes.is_some() => free(),
+            Phase::Waiting(_) => Some(read().free_bytes),
+            // Its own limit is nothing that others press on.
+            Phase::Ready { leases: 0, .. } if self.parts.policy.yield_below_free_bytes.is_some() => {
+                Some(read().unused_bytes)
+            }
             Phase::Unloaded { .. }
             | Phase::Loading
             | Phase::Ready { .. }

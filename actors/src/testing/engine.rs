@@ -300,6 +300,6 @@ pub struct FakeProbe {
 impl MemoryProbe for FakeProbe {
     fn read(&self, _: Option<Holder>) -> MemoryReading {
         let free_bytes = self.free_bytes.load(Ordering::SeqCst);
-        MemoryReading { total_bytes: 1_000, free_bytes, ..MemoryReading::default() }
+        MemoryReading { total_bytes: 1_000, unused_bytes: free_bytes, free_bytes, ..MemoryReading::default() }
     }
 }
