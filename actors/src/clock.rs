@@ -14,17 +14,24 @@ pub struct Clock {
     wall_ms: i64,
     /// Milliseconds that it was [set ahead](Self::step).
     ahead: Arc<AtomicU64>,
+    stands: bool,
 }
 
 impl Clock {
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall_ms = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
-        Self { started: Instant::now(), wall_ms, ahead: Arc::default() }
+        Self { started: Instant::now(), wall_ms, ahead: Arc::default(), stands: false }
+    }
+
+    /// One that moves only when it is set ahead.
+    pub fn standing() -> Self {
+        Self { stands: true, ..Self::start() }
     }
 
     pub fn now(&self) -> Instant {
-        Instant::now() + Duration::from_millis(self.ahead.load(Ordering::SeqCst))
+        let running = if self.stands { self.started } else { Instant::now() };
+        running + Duration::from_millis(self.ahead.load(Ordering::SeqCst))
     }
 
     /// Sets the clock ahead: hours pass at once, for tests of what takes hours.

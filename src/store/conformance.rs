@@ -35,6 +35,7 @@ macro_rules! conforms {
             a_requeued_job_keeps_its_place_and_its_chunks
             deaths_of_the_engine_are_counted_until_the_next_chunk
             whoever_has_the_turn_is_taken_first
+            owners_take_turns
             a_job_can_be_cancelled_in_the_queue
             a_cancelled_worker_finds_its_lease_gone
             cancelling_an_ended_job_removes_every_trace
@@ -364,6 +365,29 @@ pub(crate) async fn whoever_has_the_turn_is_taken_first(store: &dyn Store) {
     assert_eq!(taken(Priority::Interactive).await, interactive.id);
     assert_eq!(store.waiting().await.unwrap(), Waiting { interactive: false, batch: true });
     assert_eq!(taken(Priority::Interactive).await, batch[1].id, "nobody else is there");
+}
+
+pub(crate) async fn owners_take_turns(store: &dyn Store) {
+    let from = async |owner: &str| {
+        let job = NewJob { owner: owner.into(), ..new_job(Priority::Batch) };
+        store.submit(job, NO_LIMIT).await.unwrap().0.id
+    };
+    let a = [from("a").await, from("a").await, from("a").await];
+    let b = [from("b").await, from("b").await];
+    let c = from("c").await;
+    let expected = [a[0], b[0], c, a[1], b[1], a[2]];
+    for (place, id) in (1..).zip(expected) {
+        assert_eq!(store.place(id).await.unwrap().map(|p| p.position), Some(place));
+    }
+    let first = claim(store).await;
+    assert_eq!(first.job.id, a[0]);
+    store.requeue(first.fence, RequeueReason::Preempted).await.unwrap();
+    assert_eq!(claim(store).await.job.id, a[0], "a turn is not over before the job is");
+    for id in &expected[1..] {
+        assert_eq!(claim(store).await.job.id, *id);
+    }
+    let (again, other) = (from("a").await, from("c").await);
+    assert_eq!([claim(store).await.job.id, claim(store).await.job.id], [other, again], "a was served last");
 }
 
 pub(crate) async fn a_job_can_be_cancelled_in_the_queue(store: &dyn Store) {

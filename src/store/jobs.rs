@@ -52,15 +52,7 @@ impl JobStore for SqliteStore {
     }
 
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {
-        let ahead: Option<(i64, i64)> = sqlx::query_as(sql::PLACE)
-            .bind(id.to_string())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(Fault::from)?;
-        Ok(ahead.map(|(jobs, samples)| QueuePlace {
-            position: natural(jobs) + 1,
-            audio_secs_ahead: rows::secs(samples),
-        }))
+        Ok(self.place_of(id).await?)
     }
 
     async fn waiting(&self) -> Result<Waiting, StoreError> {

@@ -11,6 +11,7 @@ mod events;
 mod fault;
 mod jobs;
 mod open;
+mod order;
 mod outbox;
 mod queue;
 mod rows;

@@ -14,6 +14,7 @@ use sqlx::SqliteConnection;
 
 use super::events::{append_to_job, name};
 use super::fault::Fault;
+use super::order::{self, Next};
 use super::outbox;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
 use super::sql;
@@ -95,12 +96,7 @@ impl SqliteStore {
 
     pub(super) async fn take_next(&self, turn: Priority) -> Result<Option<(Claim, Recorded)>, Fault> {
         let mut change = self.change().await?;
-        let of_turn = sqlx::query_as(sql::NEXT_QUEUED_OF).bind(rows::rank(turn));
-        let next: Option<(String, String)> = match of_turn.fetch_optional(&mut *change).await? {
-            Some(next) => Some(next),
-            None => sqlx::query_as(sql::NEXT_QUEUED).fetch_optional(&mut *change).await?,
-        };
-        let Some((id, state)) = next else { return Ok(None) };
+        let Some(Next { id, state, begun }) = order::next(&mut change, turn).await? else { return Ok(None) };
         let now = self.now();
         let running = rows::status(&state)?.after(Happening::Claimed)?;
         let row: ClaimRow = sqlx::query_as(sql::CLAIM)
@@ -110,6 +106,9 @@ impl SqliteStore {
             .fetch_one(&mut *change)
             .await?;
         let claim = claim(&mut change, row).await?;
+        if !begun {
+            order::served(&mut change, &claim.job).await?;
+        }
         let started = JobEvent::Started { attempt: claim.job.attempts };
         let event = append_to_job(&mut change, now, claim.job.id, started).await?;
         change.commit().await?;

@@ -1,206 +1,282 @@
-//! Many random walks through a store, each step compared with a model that fits on a page.
+//! Many random histories, told to a database and to the store in memory: both answer the same at every step.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use actors::domain::event::{RequeueReason, Stream};
-use actors::domain::job::{JobError, JobId, Status};
+use actors::clock::Clock;
+use actors::domain::event::{Recorded, RequeueReason, Stream};
+use actors::domain::job::{JobError, JobId, NewJob, Once};
 use actors::domain::options::Priority;
-use actors::ports::{Cancelled, Ending, Fence, JobCounts, Store, StoreError};
+use actors::ports::{
+    Cancelled, Ending, EventLog, Fence, JobQuery, JobStore, QueuePlace, StoreError, SubmitError,
+};
+use actors::testing::MemoryStore;
+use proptest::prelude::*;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use super::SqliteStore;
-use super::conformance::{NO_LIMIT, checkpoint, new_job, plan, progress};
+use super::conformance::{checkpoint, new_job, plan, progress};
 
 const CHUNKS: u64 = 4;
+const MOST_QUEUED: u64 = 8;
 
-/// A job as the model sees it.
-#[derive(Debug)]
-struct Expected {
-    status: Status,
-    /// Priority and time of submission: its place in the queue, the id deciding between equals.
-    place: (u8, i64),
-    fence: Option<Fence>,
-    attempts: u32,
-    planned: bool,
-    chunks: u32,
-    segments: usize,
-    events: u64,
+#[derive(Debug, Clone)]
+enum Step {
+    Submit {
+        owner: &'static str,
+        priority: Priority,
+        /// A key, and which of two requests is sent under it.
+        once: Option<(&'static str, &'static str)>,
+    },
+    Claim(Priority),
+    /// Of the fences ever held, counted back from the latest, with so many segments.
+    Checkpoint(usize, u32),
+    End(usize, bool),
+    Requeue(usize, RequeueReason),
+    /// Of the jobs ever taken in, counted round.
+    Cancel(usize),
+    Recover,
+    Pass(Duration),
+    RemoveEnded(Duration),
 }
 
-/// Numbers that look random and are the same every time (Knuth's MMIX generator).
-struct Dice(u64);
+fn step() -> BoxedStrategy<Step> {
+    let priority = || prop_oneof![Just(Priority::Batch), Just(Priority::Interactive)];
+    let owner = prop_oneof![Just(""), Just("a"), Just("b")];
+    let key = (prop_oneof![Just("k"), Just("l")], prop_oneof![3 => Just("x"), 1 => Just("y")]);
+    let once = prop_oneof![3 => Just(None), 1 => key.prop_map(Some)];
+    let reason = prop_oneof![
+        Just(RequeueReason::EngineDied),
+        Just(RequeueReason::EngineKilled),
+        Just(RequeueReason::Preempted),
+    ];
+    let hours = || (0..48_u64).prop_map(|hours| Duration::from_secs(hours * 3600));
+    // Mostly the latest, which is held.
+    let fence = || prop_oneof![3 => 0..2_usize, 1 => 0..20_usize];
+    prop_oneof![
+        6 => (owner, priority(), once).prop_map(|(owner, priority, once)| Step::Submit { owner, priority, once }),
+        5 => priority().prop_map(Step::Claim),
+        6 => (fence(), 0..4_u32).prop_map(|(fence, segments)| Step::Checkpoint(fence, segments)),
+        2 => (fence(), any::<bool>()).prop_map(|(fence, good)| Step::End(fence, good)),
+        2 => (fence(), reason).prop_map(|(fence, reason)| Step::Requeue(fence, reason)),
+        2 => (0..30_usize).prop_map(Step::Cancel),
+        1 => Just(Step::Recover),
+        1 => hours().prop_map(Step::Pass),
+        1 => hours().prop_map(Step::RemoveEnded),
+    ]
+    .boxed()
+}
 
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) as usize) % sides
+/// Steps in any order: which of them are possible is for the stores to say.
+struct AnyOrder;
+
+impl ReferenceStateMachine for AnyOrder {
+    type State = ();
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<()> {
+        Just(()).boxed()
     }
+
+    fn transitions((): &()) -> BoxedStrategy<Step> {
+        step()
+    }
+
+    fn apply((): (), _: &Step) {}
 }
 
-struct Walk<'a> {
-    store: &'a dyn Store,
-    jobs: BTreeMap<JobId, Expected>,
-    /// Every fence ever held, with no regard to whether it still is.
+struct Walk {
+    runtime: Arc<Runtime>,
+    store: SqliteStore,
+    model: MemoryStore,
+    clock: Clock,
+    jobs: Vec<JobId>,
+    /// Those ever held.
     fences: Vec<Fence>,
-    dice: Dice,
+    _dir: TempDir,
 }
 
-impl Walk<'_> {
-    async fn step(&mut self) {
-        match self.dice.below(10) {
-            0 | 1 => self.submit().await,
-            2 | 3 => self.claim().await,
-            4..=6 => self.checkpoint().await,
-            7 => self.end().await,
-            8 => self.requeue().await,
-            _ => match self.dice.below(4) {
-                0 => self.recover().await,
-                _ => self.cancel().await,
-            },
-        }
-        self.compare().await;
-    }
-
-    async fn submit(&mut self) {
-        let (priority, rank) =
-            if self.dice.below(3) == 0 { (Priority::Interactive, 0) } else { (Priority::Batch, 1) };
-        let (job, _) = self.store.submit(new_job(priority), NO_LIMIT).await.unwrap();
-        let expected = Expected {
-            status: Status::Queued,
-            place: (rank, job.created_at.0),
-            fence: None,
-            attempts: 0,
-            planned: false,
-            chunks: 0,
-            segments: 0,
-            events: 1,
-        };
-        self.jobs.insert(job.id, expected);
-    }
-
-    async fn claim(&mut self) {
-        let queued = self.jobs.iter_mut().filter(|(_, job)| job.status == Status::Queued);
-        let next = queued.min_by_key(|(id, job)| (job.place, **id));
-        let claimed = self.store.claim(Priority::Interactive).await.unwrap();
-        let (Some((id, job)), Some((claim, _))) = (next, &claimed) else {
-            assert!(claimed.is_none(), "the model has nothing queued");
-            return;
-        };
-        (job.status, job.attempts, job.events) = (Status::Running, job.attempts + 1, job.events + 1);
-        assert_eq!((claim.job.id, claim.job.attempts), (*id, job.attempts));
-        assert_eq!((claim.chunks_done, claim.segments_done as usize), (job.chunks, job.segments));
-        job.fence = Some(claim.fence);
-        self.fences.push(claim.fence);
-        if !job.planned {
-            let plan = plan(CHUNKS);
-            self.store.planned(claim.fence, &plan, progress(0, &plan)).await.unwrap();
-            job.planned = true;
-        }
-    }
-
-    /// Some fence, mostly one that is held, with the job if it is.
-    fn pick(&mut self) -> Option<(Fence, Option<&mut Expected>)> {
-        if self.fences.is_empty() {
-            return None;
-        }
-        let oldest = self.fences.len().saturating_sub(5) * usize::from(self.dice.below(4) > 0);
-        let index = oldest + self.dice.below(self.fences.len() - oldest);
-        let fence = self.fences[index];
-        let held = self.jobs.get_mut(&fence.id).filter(|job| job.fence == Some(fence));
-        Some((fence, held))
-    }
-
-    async fn checkpoint(&mut self) {
-        let (store, segments) = (self.store, self.dice.below(4) as u32);
-        let Some((fence, held)) = self.pick() else { return };
-        let chunk = held.as_ref().map_or(0, |job| job.chunks);
-        if u64::from(chunk) >= CHUNKS {
-            return;
-        }
-        let answer = store.checkpoint(fence, checkpoint(chunk, &plan(CHUNKS), 0..segments)).await;
-        let Some(job) = held else { return assert_lost(answer) };
-        assert_eq!(answer.unwrap().len(), segments as usize);
-        job.chunks += 1;
-        job.segments += segments as usize;
-        job.events += u64::from(segments);
-    }
-
-    async fn end(&mut self) {
-        let (store, good) = (self.store, self.dice.below(2) == 0);
-        let Some((fence, held)) = self.pick() else { return };
-        let broken = JobError { code: "x".into(), message: "y".into() };
-        let (ending, status) = if good {
-            (Ending::Completed, Status::Completed)
-        } else {
-            (Ending::Failed(broken), Status::Failed)
-        };
-        let answer = store.end(fence, ending).await;
-        let Some(job) = held else { return assert_lost(answer) };
-        assert_eq!(answer.unwrap().len(), 1);
-        job.leave(status);
-    }
-
-    async fn requeue(&mut self) {
-        let store = self.store;
-        let Some((fence, held)) = self.pick() else { return };
-        let answer = store.requeue(fence, RequeueReason::OutOfMemory).await;
-        let Some(job) = held else { return assert_lost(answer) };
-        assert_eq!(answer.unwrap().len(), 1);
-        job.leave(Status::Queued);
-    }
-
-    async fn cancel(&mut self) {
-        let Some(id) = self.jobs.keys().nth(self.dice.below(self.jobs.len().max(1))).copied() else { return };
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        match self.store.cancel(id).await.unwrap() {
-            Cancelled::Now { .. } if !job.status.has_ended() => job.leave(Status::Cancelled),
-            Cancelled::Removed { .. } if job.status.has_ended() => drop(self.jobs.remove(&id)),
-            unexpected => panic!("{unexpected:?} for {job:?}"),
-        }
-    }
-
-    async fn recover(&mut self) {
-        let events = self.store.recover().await.unwrap();
-        let running = self.jobs.values_mut().filter(|job| job.status == Status::Running);
-        assert_eq!(events.len(), running.map(|job| job.leave(Status::Queued)).count());
-    }
-
-    async fn compare(&self) {
-        let count = |status| self.jobs.values().filter(|job| job.status == status).count() as u64;
-        let counts = JobCounts { queued: count(Status::Queued), running: count(Status::Running) };
-        assert_eq!(self.store.counts().await.unwrap(), counts);
-        for (id, expected) in &self.jobs {
-            let job = self.store.job(*id).await.unwrap().unwrap();
-            assert_eq!((job.status, job.attempts), (expected.status, expected.attempts), "{expected:?}");
-            assert_eq!(self.store.segments(*id).await.unwrap().len(), expected.segments, "{expected:?}");
-            assert_eq!(self.store.last_seq(Stream::Job(*id)).await.unwrap(), expected.events, "{expected:?}");
-            let ahead = self.jobs.iter().filter(|(other, job)| {
-                job.status == Status::Queued && (job.place, **other) < (expected.place, *id)
-            });
-            let place = (expected.status == Status::Queued).then_some(ahead.count() as u64 + 1);
-            assert_eq!(self.store.place(*id).await.unwrap().map(|p| p.position), place);
-        }
-    }
-}
-
-impl Expected {
-    fn leave(&mut self, status: Status) {
-        (self.status, self.fence) = (status, None);
-        self.events += 1;
-    }
-}
-
-fn assert_lost<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
-    assert!(matches!(answer, Err(StoreError::LeaseLost)), "{answer:?}");
-}
-
-#[tokio::test]
-async fn random_walks_go_where_the_model_says() {
-    for seed in 0..8 {
+impl Walk {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(dir.path()).await.unwrap();
-        let mut walk = Walk { store: &store, jobs: BTreeMap::new(), fences: vec![], dice: Dice(seed) };
-        for _ in 0..60 {
-            walk.step().await;
+        let clock = Clock::standing();
+        let of_store = clock.clone();
+        let open = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now()));
+        let store = runtime.block_on(open).unwrap();
+        let model = MemoryStore::with_clock(clock.clone());
+        Self { runtime: Arc::new(runtime), store, model, clock, jobs: vec![], fences: vec![], _dir: dir }
+    }
+
+    fn fence(&self, back: usize) -> Option<Fence> {
+        self.fences.len().checked_sub(back + 1).map(|index| self.fences[index])
+    }
+}
+
+/// What two stores must agree on, errors by their kind.
+#[derive(Debug, PartialEq)]
+enum Said<T> {
+    Done(T),
+    LeaseLost,
+    QueueFull,
+    KeyReused,
+    Refused,
+}
+
+fn said<T>(answer: Result<T, StoreError>) -> Said<T> {
+    match answer {
+        Ok(done) => Said::Done(done),
+        Err(StoreError::LeaseLost) => Said::LeaseLost,
+        Err(StoreError::DiskFull | StoreError::Failed(_)) => Said::Refused,
+    }
+}
+
+async fn take(walk: &mut Walk, step: Step) {
+    let Walk { store, model, .. } = walk;
+    match step {
+        Step::Submit { owner, priority, once } => {
+            let once =
+                once.map(|(key, fingerprint)| Once { key: key.into(), fingerprint: fingerprint.into() });
+            let job = NewJob { owner: owner.into(), once, ..new_job(priority) };
+            let submitted = |answer: Result<_, SubmitError>| match answer {
+                Ok(taken) => Said::Done(taken),
+                Err(SubmitError::QueueFull { .. }) => Said::QueueFull,
+                Err(SubmitError::KeyReused) => Said::KeyReused,
+                Err(SubmitError::Store(error)) => said(Err(error)),
+            };
+            let answer = submitted(store.submit(job.clone(), MOST_QUEUED).await);
+            assert_eq!(answer, submitted(model.submit(job, MOST_QUEUED).await));
+            if let Said::Done((job, _)) = answer
+                && !walk.jobs.contains(&job.id)
+            {
+                walk.jobs.push(job.id);
+            }
+        }
+        Step::Claim(turn) => {
+            let (mine, theirs) = (store.claim(turn).await.unwrap(), model.claim(turn).await.unwrap());
+            let Some((claim, events)) = mine else {
+                assert!(theirs.is_none(), "the model has nothing queued");
+                return;
+            };
+            let (expected, as_events) = theirs.expect("the database has something queued, the model has not");
+            assert_eq!((&claim.job, events), (&expected.job, as_events));
+            assert_eq!(
+                (claim.chunks_done, claim.segments_done),
+                (expected.chunks_done, expected.segments_done)
+            );
+            assert_eq!((&claim.plan, claim.deaths), (&expected.plan, expected.deaths));
+            if claim.plan.is_none() {
+                let plan = plan(CHUNKS);
+                for (store, fence) in [(store as &dyn JobStore, claim.fence), (model, expected.fence)] {
+                    store.planned(fence, &plan, progress(0, &plan)).await.unwrap();
+                }
+            }
+            assert_eq!(claim.fence, expected.fence);
+            walk.fences.push(claim.fence);
+        }
+        Step::Checkpoint(back, segments) => {
+            let Some(fence) = walk.fence(back) else { return };
+            let done = walk.model.job(fence.id).await.unwrap().and_then(|job| job.progress);
+            let chunk = done.map_or(0, |progress| (progress.processed_secs / 30.0).round() as u32);
+            if u64::from(chunk) >= CHUNKS {
+                return;
+            }
+            let done = checkpoint(chunk, &plan(CHUNKS), 0..segments);
+            let answer = said(walk.store.checkpoint(fence, done.clone()).await);
+            assert_eq!(answer, said(walk.model.checkpoint(fence, done).await));
+        }
+        Step::End(back, good) => {
+            let Some(fence) = walk.fence(back) else { return };
+            let broken = JobError { code: "x".into(), message: "y".into() };
+            let ending = if good { Ending::Completed } else { Ending::Failed(broken) };
+            let answer = said(walk.store.end(fence, ending.clone()).await);
+            assert_eq!(answer, said(walk.model.end(fence, ending).await));
+        }
+        Step::Requeue(back, reason) => {
+            let Some(fence) = walk.fence(back) else { return };
+            let answer = said(walk.store.requeue(fence, reason).await);
+            assert_eq!(answer, said(walk.model.requeue(fence, reason).await));
+        }
+        Step::Cancel(which) => {
+            let Some(index) = which.checked_rem(walk.jobs.len()) else { return };
+            let id = walk.jobs[index];
+            let outcome = |cancelled| match cancelled {
+                Cancelled::Now { job, events } => (Some(job), Some(events), None),
+                Cancelled::Removed { blob } => (None, None, Some(blob)),
+                Cancelled::NotFound => (None, None, None),
+            };
+            let answer = outcome(walk.store.cancel(id).await.unwrap());
+            assert_eq!(answer, outcome(walk.model.cancel(id).await.unwrap()));
+        }
+        Step::Recover => {
+            let sorted = |mut events: Vec<Recorded>| {
+                events.sort_by_key(|recorded| format!("{:?}", recorded.stream()));
+                events
+            };
+            let answer = sorted(walk.store.recover().await.unwrap());
+            assert_eq!(answer, sorted(walk.model.recover().await.unwrap()));
+        }
+        Step::Pass(time) => walk.clock.step(time),
+        Step::RemoveEnded(keep) => {
+            let removed = |mut blobs: Vec<actors::domain::job::BlobKey>| {
+                blobs.sort_by(|a, b| a.0.cmp(&b.0));
+                blobs
+            };
+            let answer = removed(walk.store.remove_ended(keep, 100).await.unwrap());
+            assert_eq!(answer, removed(walk.model.remove_ended(keep, 100).await.unwrap()));
         }
     }
+}
+
+/// Everything that can be read.
+async fn compare(walk: &Walk) {
+    let Walk { store, model, .. } = walk;
+    assert_eq!(store.counts().await.unwrap(), model.counts().await.unwrap());
+    assert_eq!(store.waiting().await.unwrap(), model.waiting().await.unwrap());
+    for owner in ["", "a", "b"] {
+        let query = JobQuery { owner: owner.into(), limit: 100, ..JobQuery::default() };
+        assert_eq!(store.jobs(query.clone()).await.unwrap(), model.jobs(query).await.unwrap());
+    }
+    for id in walk.jobs.iter().copied() {
+        let stream = Stream::Job(id);
+        assert_eq!(
+            store.place(id).await.unwrap().map(in_milliseconds),
+            model.place(id).await.unwrap().map(in_milliseconds)
+        );
+        assert_eq!(store.segments(id).await.unwrap(), model.segments(id).await.unwrap());
+        let log = store.events_after(stream, 0, u32::MAX).await.unwrap();
+        assert_eq!(log, model.events_after(stream, 0, u32::MAX).await.unwrap());
+    }
+}
+
+/// Sums of fractions differ with their order.
+fn in_milliseconds(place: QueuePlace) -> (u64, u64) {
+    (place.position, (place.audio_secs_ahead * 1000.0).round() as u64)
+}
+
+impl StateMachineTest for Walk {
+    type SystemUnderTest = Self;
+    type Reference = AnyOrder;
+
+    fn init_test((): &()) -> Self {
+        Self::start()
+    }
+
+    fn apply(mut walk: Self, (): &(), step: Step) -> Self {
+        let runtime = walk.runtime.clone();
+        runtime.block_on(async {
+            take(&mut walk, step).await;
+            compare(&walk).await;
+        });
+        walk
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_database_does_what_the_model_does(sequential 1..60 => Walk);
 }

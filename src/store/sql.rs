@@ -28,12 +28,33 @@ pub(super) const SENT_UNDER: &str =
 /// 1: owner, 2: key.
 pub(super) const FORGET_KEY: &str = "UPDATE jobs SET idem_key = NULL WHERE owner = $1 AND idem_key = $2";
 
-pub(super) const NEXT_QUEUED: &str =
-    "SELECT id, state FROM jobs WHERE state = 'queued' ORDER BY priority, created_at, id LIMIT 1";
-
 /// 1: priority.
-pub(super) const NEXT_QUEUED_OF: &str = "\
-    SELECT id, state FROM jobs WHERE state = 'queued' AND priority = $1 ORDER BY created_at, id LIMIT 1";
+pub(super) const NEXT_BEGUN: &str = "\
+    SELECT id, state FROM jobs WHERE state = 'queued' AND attempts > 0 AND priority = $1 \
+    ORDER BY created_at, id LIMIT 1";
+
+/// The oldest job that was not begun yet of each owner, whose turn is first first. Goes from owner to owner by the
+/// index instead of reading the queue. 1: priority.
+pub(super) const TURNS: &str = "\
+    WITH RECURSIVE owners (owner) AS (\
+      SELECT (SELECT owner FROM jobs WHERE state = 'queued' AND attempts = 0 AND priority = $1 \
+        ORDER BY owner LIMIT 1) \
+      UNION ALL \
+      SELECT (SELECT jobs.owner FROM jobs WHERE state = 'queued' AND attempts = 0 AND priority = $1 \
+        AND jobs.owner > owners.owner ORDER BY jobs.owner LIMIT 1) \
+      FROM owners WHERE owners.owner IS NOT NULL) \
+    SELECT jobs.id, jobs.state, jobs.owner FROM owners \
+    JOIN jobs ON jobs.id = (SELECT oldest.id FROM jobs AS oldest \
+      WHERE oldest.state = 'queued' AND oldest.attempts = 0 AND oldest.priority = $1 \
+      AND oldest.owner = owners.owner ORDER BY oldest.created_at, oldest.id LIMIT 1) \
+    LEFT JOIN turns ON turns.owner = owners.owner AND turns.priority = $1 \
+    ORDER BY COALESCE(turns.served, 0), jobs.created_at, jobs.id";
+
+/// 1: owner, 2: priority.
+pub(super) const SERVED: &str = "\
+    INSERT INTO turns (owner, priority, served) \
+    SELECT $1, $2, COALESCE(MAX(served), 0) + 1 FROM turns WHERE true \
+    ON CONFLICT (owner, priority) DO UPDATE SET served = excluded.served";
 
 /// 1: priority.
 pub(super) const IS_WAITING: &str =
@@ -49,12 +70,43 @@ pub(super) const CLAIM: &str = concat!(
 
 pub(super) const COUNT_SEGMENTS: &str = "SELECT COUNT(*) FROM segments WHERE job_id = $1";
 
-/// Queued jobs that would be claimed before the one asked for.
-pub(super) const PLACE: &str = "\
-    SELECT COUNT(ahead.id), CAST(COALESCE(SUM(ahead.duration_samples), 0) AS BIGINT) \
-    FROM jobs AS mine LEFT JOIN jobs AS ahead ON ahead.state = 'queued' \
-     AND (ahead.priority, ahead.created_at, ahead.id) < (mine.priority, mine.created_at, mine.id) \
-    WHERE mine.id = $1 AND mine.state = 'queued' GROUP BY mine.id";
+/// 1: id.
+pub(super) const QUEUED: &str = "\
+    SELECT id, owner, priority, created_at, attempts > 0 AS begun FROM jobs WHERE id = $1 AND state = 'queued'";
+
+/// What is ahead of a place: how many, and how much of audio.
+macro_rules! ahead {
+    () => {
+        "SELECT COUNT(*), CAST(COALESCE(SUM(duration_samples), 0) AS BIGINT) FROM "
+    };
+}
+
+/// 1: priority.
+pub(super) const AHEAD_BY_PRIORITY: &str = concat!(ahead!(), "jobs WHERE state = 'queued' AND priority < $1");
+
+/// 1: priority.
+pub(super) const AHEAD_BEGUN: &str =
+    concat!(ahead!(), "jobs WHERE state = 'queued' AND attempts > 0 AND priority = $1");
+
+/// 1: priority, 2: creation, 3: id.
+pub(super) const AHEAD_BEGUN_EARLIER: &str = concat!(
+    ahead!(),
+    "jobs WHERE state = 'queued' AND attempts > 0 AND priority = $1 AND (created_at, id) < ($2, $3)"
+);
+
+/// 1: priority, 2: owner, 3: creation, 4: id.
+pub(super) const AHEAD_OF_OWN: &str = concat!(
+    ahead!(),
+    "jobs WHERE state = 'queued' AND attempts = 0 AND priority = $1 AND owner = $2 AND (created_at, id) < ($3, $4)"
+);
+
+/// 1: priority, 2: owner, 3: at most.
+pub(super) const AHEAD_OF_ANOTHER: &str = concat!(
+    ahead!(),
+    "(SELECT duration_samples FROM jobs \
+     WHERE state = 'queued' AND attempts = 0 AND priority = $1 AND owner = $2 \
+     ORDER BY created_at, id LIMIT $3) AS first"
+);
 
 pub(super) const RUNNING_JOBS: &str = "SELECT id, state FROM jobs WHERE state = 'running' ORDER BY id";
 

@@ -51,9 +51,13 @@ async fn every_connection_waits_for_the_disk() {
 async fn the_queue_and_the_log_are_read_by_their_indexes() {
     let (store, _dir) = open().await;
     let statements = [
-        super::sql::NEXT_QUEUED,
+        super::sql::NEXT_BEGUN,
         super::sql::COUNT_QUEUED,
-        super::sql::PLACE,
+        super::sql::AHEAD_BY_PRIORITY,
+        super::sql::AHEAD_BEGUN,
+        super::sql::AHEAD_BEGUN_EARLIER,
+        super::sql::AHEAD_OF_OWN,
+        super::sql::AHEAD_OF_ANOTHER,
         super::sql::JOBS_IN_STATE,
         super::sql::COUNTS,
         super::sql::EVENTS_AFTER,
@@ -66,8 +70,8 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
         super::sql::REDELIVER_ALL,
         super::sql::FORGET_MESSAGES,
     ];
-    // What a statement makes by itself, a row for each host at most.
-    const SMALL: [&str; 3] = ["SCAN waiting", "SCAN hosts", "SCAN CONSTANT ROW"];
+    // What a statement makes by itself: a row for each host or each place in the queue at most.
+    const SMALL: [&str; 4] = ["SCAN waiting", "SCAN hosts", "SCAN first", "SCAN CONSTANT ROW"];
     for statement in statements {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> =

@@ -92,7 +92,7 @@ impl SqliteStore {
         let held = held(&mut change, fence).await?;
         let (happening, event, error, progress) = match ending {
             Ending::Completed => {
-                (Happening::Finished, JobEvent::Completed, None, held.progress.map(all_done))
+                (Happening::Finished, JobEvent::Completed, None, held.progress.map(Progress::completed))
             }
             Ending::Failed(error) => {
                 let json = to_json("a job's error", &error)?;
@@ -180,8 +180,4 @@ async fn insert_segment(
         .execute(change)
         .await?;
     Ok(())
-}
-
-fn all_done(last: Progress) -> Progress {
-    Progress { percent: 100.0, chunk: last.chunks_total, eta_secs: Some(0.0), ..last }
 }

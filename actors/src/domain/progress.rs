@@ -48,6 +48,11 @@ impl Progress {
         }
     }
 
+    /// Of a job that is completed, whatever its last chunk was.
+    pub fn completed(self) -> Self {
+        Self { percent: 100.0, chunk: self.chunks_total, eta_secs: Some(0.0), ..self }
+    }
+
     /// The same with `fraction` (0 to 1) of the present chunk, which lasts `chunk_secs`, done as well.
     /// For events from inside a chunk; never stored.
     pub fn within_chunk(self, fraction: f64, chunk_secs: f64, duration_secs: f64) -> Self {

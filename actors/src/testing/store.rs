@@ -30,6 +30,8 @@ pub struct MemoryStore {
 pub(super) struct Tables {
     jobs: BTreeMap<JobId, Row>,
     events: HashMap<Stream, Vec<Recorded>>,
+    /// Owners with the priority of their job that was begun, the latest last.
+    served: Vec<(String, Priority)>,
     pub(super) receivers: Vec<Receiver>,
     pub(super) letters: Vec<Letter>,
 }
@@ -44,13 +46,24 @@ struct Row {
     once: Option<Once>,
 }
 
+impl Tables {
+    fn waiting(&self) -> Vec<&Job> {
+        let jobs = self.jobs.values().map(|row| &row.job);
+        jobs.filter(|job| job.status == Status::Queued).collect()
+    }
+}
+
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self { clock: Clock::start(), tables: Mutex::default() }
+        Self::with_clock(Clock::start())
     }
 }
 
 impl MemoryStore {
+    pub fn with_clock(clock: Clock) -> Self {
+        Self { clock, tables: Mutex::default() }
+    }
+
     /// Lets time pass.
     pub fn let_pass(&self, time: Duration) {
         self.clock.step(time);
@@ -104,8 +117,18 @@ impl MemoryStore {
     }
 }
 
-fn queue_key(job: &Job) -> (bool, i64, JobId) {
-    (job.options.priority == Priority::Batch, job.created_at.0, job.id)
+/// Who of the waiting is next: the priority whose `turn` it is, then who was begun, then the owner who was served
+/// longest ago, then the oldest.
+fn next<'a>(waiting: &[&'a Job], served: &[(String, Priority)], turn: Priority) -> Option<&'a Job> {
+    let last_turn = |job: &Job| {
+        served.iter().rposition(|(owner, priority)| *owner == job.owner && *priority == job.options.priority)
+    };
+    let place = |job: &&Job| {
+        let begun = job.attempts > 0;
+        let last_turn = if begun { None } else { last_turn(job) };
+        (job.options.priority != turn, !begun, last_turn, job.created_at.0, job.id)
+    };
+    waiting.iter().copied().min_by_key(|job| place(job))
 }
 
 #[async_trait]
@@ -188,31 +211,38 @@ impl JobStore for MemoryStore {
 
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {
         let tables = self.tables();
-        let Some(row) = tables.jobs.get(&id).filter(|row| row.job.status == Status::Queued) else {
-            return Ok(None);
-        };
-        let queued = tables.jobs.values().filter(|other| other.job.status == Status::Queued);
-        let ahead: Vec<_> = queued.filter(|other| queue_key(&other.job) < queue_key(&row.job)).collect();
-        let audio_secs_ahead = ahead.iter().filter_map(|row| row.job.audio.duration_secs).sum();
-        Ok(Some(QueuePlace { position: ahead.len() as u64 + 1, audio_secs_ahead }))
+        let mut waiting = tables.waiting();
+        let mut served = tables.served.clone();
+        let (mut position, mut audio_secs_ahead) = (1, 0.0);
+        while let Some(job) = next(&waiting, &served, Priority::Interactive) {
+            if job.id == id {
+                return Ok(Some(QueuePlace { position, audio_secs_ahead }));
+            }
+            position += 1;
+            audio_secs_ahead += job.audio.duration_secs.unwrap_or_default();
+            waiting.retain(|other| other.id != job.id);
+            if job.attempts == 0 {
+                served.push((job.owner.clone(), job.options.priority));
+            }
+        }
+        Ok(None)
     }
 
     async fn waiting(&self) -> Result<Waiting, StoreError> {
         let tables = self.tables();
-        let has = |priority| {
-            tables
-                .jobs
-                .values()
-                .any(|row| row.job.status == Status::Queued && row.job.options.priority == priority)
-        };
+        let waiting = tables.waiting();
+        let has = |priority| waiting.iter().any(|job| job.options.priority == priority);
         Ok(Waiting { interactive: has(Priority::Interactive), batch: has(Priority::Batch) })
     }
 
     async fn claim(&self, turn: Priority) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
         let mut tables = self.tables();
-        let queued = tables.jobs.values_mut().filter(|row| row.job.status == Status::Queued);
-        let place = |row: &&mut Row| (row.job.options.priority != turn, queue_key(&row.job));
-        let Some(row) = queued.min_by_key(place) else { return Ok(None) };
+        let Some(next) = next(&tables.waiting(), &tables.served, turn) else { return Ok(None) };
+        let (id, turn_of) = (next.id, (next.owner.clone(), next.options.priority));
+        if next.attempts == 0 {
+            tables.served.push(turn_of);
+        }
+        let Some(row) = tables.jobs.get_mut(&id) else { return Ok(None) };
         self.move_on(row, Happening::Claimed);
         row.epoch += 1;
         row.job.attempts += 1;
@@ -264,6 +294,7 @@ impl JobStore for MemoryStore {
         self.fenced(fence, |row| match ending {
             Ending::Completed => {
                 self.move_on(row, Happening::Finished);
+                row.job.progress = row.job.progress.map(Progress::completed);
                 Some(JobEvent::Completed)
             }
             Ending::Failed(error) => {

@@ -1,0 +1,130 @@
+//! Who in the queue is next.
+//!
+//! Within a priority jobs that were begun go first, oldest first: whoever was interrupted keeps their place.
+//! Then owners take turns, the one who was served longest ago first, each with their oldest job. With one owner
+//! that is the order in which jobs came.
+
+use actors::domain::job::{Job, JobId};
+use actors::domain::options::Priority;
+use actors::ports::QueuePlace;
+use sqlx::SqliteConnection;
+
+use super::fault::Fault;
+use super::rows::{self, natural};
+use super::sql;
+use super::sqlite::SqliteStore;
+
+/// The job to be claimed next.
+pub(super) struct Next {
+    pub id: String,
+    pub state: String,
+    pub begun: bool,
+}
+
+/// Of the priority whose turn it is, else of the other.
+pub(super) async fn next(change: &mut SqliteConnection, turn: Priority) -> Result<Option<Next>, Fault> {
+    let other = match turn {
+        Priority::Interactive => Priority::Batch,
+        Priority::Batch => Priority::Interactive,
+    };
+    match next_of(change, turn).await? {
+        Some(next) => Ok(Some(next)),
+        None => next_of(change, other).await,
+    }
+}
+
+async fn next_of(change: &mut SqliteConnection, priority: Priority) -> Result<Option<Next>, Fault> {
+    let rank = rows::rank(priority);
+    let begun: Option<(String, String)> =
+        sqlx::query_as(sql::NEXT_BEGUN).bind(rank).fetch_optional(&mut *change).await?;
+    if let Some((id, state)) = begun {
+        return Ok(Some(Next { id, state, begun: true }));
+    }
+    let turns = turns(change, rank).await?;
+    Ok(turns.into_iter().next().map(|Turn { id, state, .. }| Next { id, state, begun: false }))
+}
+
+/// The owner of a job that was just begun goes to the end.
+pub(super) async fn served(change: &mut SqliteConnection, job: &Job) -> Result<(), Fault> {
+    let rank = rows::rank(job.options.priority);
+    sqlx::query(sql::SERVED).bind(&job.owner).bind(rank).execute(change).await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct Turn {
+    id: String,
+    state: String,
+    owner: String,
+}
+
+async fn turns(connection: &mut SqliteConnection, rank: i64) -> Result<Vec<Turn>, Fault> {
+    Ok(sqlx::query_as(sql::TURNS).bind(rank).fetch_all(connection).await?)
+}
+
+#[derive(sqlx::FromRow)]
+struct Queued {
+    id: String,
+    owner: String,
+    priority: i64,
+    created_at: i64,
+    begun: bool,
+}
+
+/// Jobs, and samples of them.
+#[derive(Default)]
+struct Ahead {
+    jobs: i64,
+    samples: i64,
+}
+
+impl Ahead {
+    fn add(&mut self, (jobs, samples): (i64, i64)) {
+        self.jobs += jobs;
+        self.samples += samples;
+    }
+}
+
+impl SqliteStore {
+    /// As if nobody came, went or failed until then, and no batch job had a turn before interactive ones.
+    pub(super) async fn place_of(&self, id: JobId) -> Result<Option<QueuePlace>, Fault> {
+        // One moment of the queue.
+        let mut reader = self.readers.begin().await?;
+        let job: Option<Queued> =
+            sqlx::query_as(sql::QUEUED).bind(id.to_string()).fetch_optional(&mut *reader).await?;
+        let Some(job) = job else { return Ok(None) };
+        let mut ahead = Ahead::default();
+        let urgent = sqlx::query_as(sql::AHEAD_BY_PRIORITY).bind(job.priority);
+        ahead.add(urgent.fetch_one(&mut *reader).await?);
+        if job.begun {
+            let earlier = sqlx::query_as(sql::AHEAD_BEGUN_EARLIER).bind(job.priority);
+            ahead.add(earlier.bind(job.created_at).bind(&job.id).fetch_one(&mut *reader).await?);
+        } else {
+            let begun = sqlx::query_as(sql::AHEAD_BEGUN).bind(job.priority);
+            ahead.add(begun.fetch_one(&mut *reader).await?);
+            by_turns(&mut reader, &job, &mut ahead).await?;
+        }
+        Ok(Some(QueuePlace {
+            position: natural(ahead.jobs) + 1,
+            audio_secs_ahead: rows::secs(ahead.samples),
+        }))
+    }
+}
+
+/// Every other owner has as many turns before the job's as its owner has, and one more if theirs comes first.
+async fn by_turns(reader: &mut SqliteConnection, job: &Queued, ahead: &mut Ahead) -> Result<(), Fault> {
+    let own = sqlx::query_as(sql::AHEAD_OF_OWN).bind(job.priority).bind(&job.owner);
+    let own: (i64, i64) = own.bind(job.created_at).bind(&job.id).fetch_one(&mut *reader).await?;
+    ahead.add(own);
+    let mut before_mine = true;
+    for turn in turns(reader, job.priority).await? {
+        if turn.owner == job.owner {
+            before_mine = false;
+            continue;
+        }
+        let most = own.0 + i64::from(before_mine);
+        let theirs = sqlx::query_as(sql::AHEAD_OF_ANOTHER).bind(job.priority).bind(&turn.owner);
+        ahead.add(theirs.bind(most).fetch_one(&mut *reader).await?);
+    }
+    Ok(())
+}
