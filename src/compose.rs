@@ -116,6 +116,7 @@ pub fn job_settings(settings: &Settings) -> JobSettings {
     JobSettings {
         workers: count(settings.engine.workers),
         max_queued: settings.jobs.max_queued,
+        reuse_results: settings.jobs.reuse_results,
         on_model_failed: match settings.jobs.on_model_failed {
             settings::OnModelFailed::Wait => OnModelFailed::Wait,
             settings::OnModelFailed::Fail => OnModelFailed::Fail,

@@ -154,8 +154,9 @@ fn adapters_know_the_ports_and_the_domain_and_no_actor() {
         for file in room_sources(room) {
             for path in file.paths() {
                 let known = ["actors::ports", "actors::domain"].iter().any(|known| is_under(&path, known));
-                // Fakes keep the same promises, and are held to them beside the adapters.
-                let known = known || (file.is_test() && is_under(&path, "actors::testing"));
+                // Fakes keep the same promises, and are held to them beside the adapters, by the same clock.
+                let beside = ["actors::testing", "actors::clock"].iter().any(|known| is_under(&path, known));
+                let known = known || (file.is_test() && beside);
                 assert!(known || !is_under(&path, "actors"), "{file} uses {path}");
             }
         }

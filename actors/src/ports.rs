@@ -388,14 +388,23 @@ pub struct QueuePlace {
     pub audio_secs_ahead: f64,
 }
 
+/// What jobs are taken in on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    pub max_queued: u64,
+    /// Complete the job at once with the result of an earlier one of its owner, if there is one of the same recording
+    /// and the same options whose plan was made with this.
+    pub reuse: Option<String>,
+}
+
 /// Jobs, their segments and their events. Every method that changes something is one transaction,
 /// durable when it returns, and gives back the events it wrote.
 #[async_trait]
 pub trait JobStore: Send + Sync + 'static {
-    /// Takes a job in, unless `max_queued` are waiting already. Its webhook's URL becomes a subscriber. One
+    /// Takes a job in, unless too many are waiting already. Its webhook's URL becomes a subscriber. One
     /// that was sent before under the same key is given as it stands by now, without events, and nothing
     /// is taken in.
-    async fn submit(&self, job: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError>;
+    async fn submit(&self, job: NewJob, terms: Terms) -> Result<(Job, Vec<Recorded>), SubmitError>;
 
     /// Whether a job was sent under that key lately.
     async fn knows_key(&self, owner: &str, key: &str) -> Result<bool, StoreError>;

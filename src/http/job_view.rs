@@ -29,6 +29,9 @@ pub(super) struct JobView {
     progress: Option<Value>,
     queue: Option<Value>,
     attempts: u32,
+    /// Only where there is one: everyone else's jobs keep the shape that clients know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused_from: Option<String>,
     error: Option<Value>,
     result: Option<Value>,
 }
@@ -48,6 +51,7 @@ impl JobView {
             progress: job.progress.as_ref().map(progress),
             queue: None,
             attempts: job.attempts,
+            reused_from: job.reused_from.map(|id| id.to_string()),
             error: job.error.as_ref().map(|e| json!({ "code": e.code, "message": e.message })),
             result: None,
         }

@@ -14,7 +14,7 @@ use actors::domain::options::{Options, Priority, Task};
 use actors::domain::progress::Progress;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use actors::ports::{
-    Cancelled, Checkpoint, Claim, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError, Waiting,
+    Cancelled, Checkpoint, Claim, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError, Terms, Waiting,
 };
 use uuid::Uuid;
 
@@ -46,6 +46,7 @@ macro_rules! conforms {
             jobs_are_listed_newest_first_and_page_by_page
             everyone_lists_their_own_jobs
             a_request_sent_twice_under_one_key_is_one_job
+            a_job_like_an_earlier_one_is_given_its_result
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
@@ -65,7 +66,11 @@ pub(crate) use conforms;
 
 // ---- what tests are made of ---------------------------------------------------------------------
 
-pub(crate) const NO_LIMIT: u64 = 1_000_000;
+pub(crate) const NO_LIMIT: Terms = at_most(1_000_000);
+
+pub(crate) const fn at_most(max_queued: u64) -> Terms {
+    Terms { max_queued, reuse: None }
+}
 
 pub(crate) fn new_job(priority: Priority) -> NewJob {
     NewJob {
@@ -170,7 +175,7 @@ pub(crate) async fn a_submitted_job_comes_back_as_it_was_given(store: &dyn Store
     new.options.prompt = Some("O'Brien; DROP TABLE jobs".into());
     new.options.temperature = Some(0.2);
     new.options.word_timestamps = true;
-    let (job, events) = store.submit(new.clone(), 1).await.unwrap();
+    let (job, events) = store.submit(new.clone(), at_most(1)).await.unwrap();
 
     assert_eq!(
         (job.id, &job.audio, &job.options, &job.metadata),
@@ -190,12 +195,12 @@ pub(crate) async fn a_full_queue_takes_no_job(store: &dyn Store) {
     submit(store, Priority::Batch).await;
     let refused = new_job(Priority::Interactive);
     let id = refused.id;
-    let answer = store.submit(refused, 2).await;
+    let answer = store.submit(refused, at_most(2)).await;
     assert!(matches!(answer, Err(SubmitError::QueueFull { queued: 2 })), "{answer:?}");
     assert_eq!(store.job(id).await.unwrap(), None);
     assert_eq!(store.last_seq(Stream::Job(id)).await.unwrap(), 0);
     claim(store).await;
-    assert!(store.submit(new_job(Priority::Batch), 2).await.is_ok(), "a running job does not wait");
+    assert!(store.submit(new_job(Priority::Batch), at_most(2)).await.is_ok(), "a running job does not wait");
 }
 
 pub(crate) async fn interactive_jobs_are_claimed_first_and_then_the_oldest(store: &dyn Store) {
@@ -538,7 +543,7 @@ pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn St
     assert_eq!(events.len(), 1);
     assert!(store.knows_key("me", "k").await.unwrap());
     // A full queue is no reason to refuse what is in it.
-    let (again, events) = store.submit(sent("me", "same"), 1).await.unwrap();
+    let (again, events) = store.submit(sent("me", "same"), at_most(1)).await.unwrap();
     assert_eq!((again, events.len()), (job.clone(), 0));
     let other = store.submit(sent("me", "other"), NO_LIMIT).await;
     assert!(matches!(other, Err(SubmitError::KeyReused)), "{other:?}");
@@ -548,6 +553,41 @@ pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn St
     store.cancel(job.id).await.unwrap();
     let (cancelled, _) = store.submit(sent("me", "same"), NO_LIMIT).await.unwrap();
     assert_eq!((cancelled.id, cancelled.status), (job.id, Status::Cancelled), "as it stands by now");
+}
+
+pub(crate) async fn a_job_like_an_earlier_one_is_given_its_result(store: &dyn Store) {
+    let (earlier, plan) = running(store, 1).await;
+    store.checkpoint(earlier.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
+    store.end(earlier.fence, Ending::Completed).await.unwrap();
+    let terms = |made_with: &str| Terms { reuse: Some(made_with.into()), ..NO_LIMIT };
+    let (job, events) = store.submit(new_job(Priority::Interactive), terms(&plan.made_with)).await.unwrap();
+    let expected = Job {
+        id: job.id,
+        audio: Audio { blob: job.audio.blob.clone(), ..self::job(store, earlier.job.id).await.audio },
+        options: job.options.clone(),
+        created_at: job.created_at,
+        started_at: None,
+        finished_at: Some(job.created_at),
+        attempts: 0,
+        reused_from: Some(earlier.job.id),
+        ..self::job(store, earlier.job.id).await
+    };
+    assert_eq!((&job, job.options.priority), (&expected, Priority::Interactive));
+    assert_eq!(log(store, job.id).await, events);
+    assert_eq!(kinds(store, job.id).await, ["queued", "segment", "segment", "completed"]);
+    store.cancel(earlier.job.id).await.unwrap();
+    assert_eq!(store.segments(job.id).await.unwrap(), [segment(0), segment(1)], "they are its own");
+
+    let mut others = [new_job(Priority::Batch), new_job(Priority::Batch), new_job(Priority::Batch)];
+    others[0].owner = "another".into();
+    others[1].audio.sha256 = "another".into();
+    others[2].options.task = Task::Translate;
+    for other in others {
+        let (other, _) = store.submit(other, terms(&plan.made_with)).await.unwrap();
+        assert_eq!(other.status, Status::Queued, "{other:?}");
+    }
+    let (other, _) = store.submit(new_job(Priority::Batch), terms("another")).await.unwrap();
+    assert_eq!(other.status, Status::Queued);
 }
 
 pub(crate) async fn a_list_goes_on_after_its_cursor_was_removed(store: &dyn Store) {

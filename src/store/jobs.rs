@@ -10,7 +10,7 @@ use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
 use actors::ports::{
     Cancelled, Checkpoint, Claim, Ending, Fence, JobCounts, JobQuery, JobStore, QueuePlace, StoreError,
-    SubmitError, Waiting,
+    SubmitError, Terms, Waiting,
 };
 use async_trait::async_trait;
 
@@ -22,9 +22,9 @@ use super::sqlite::SqliteStore;
 
 #[async_trait]
 impl JobStore for SqliteStore {
-    async fn submit(&self, job: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError> {
-        match self.take_in(job, max_queued).await.map_err(StoreError::from)? {
-            Admission::Taken(job, event) => Ok((*job, vec![event])),
+    async fn submit(&self, job: NewJob, terms: Terms) -> Result<(Job, Vec<Recorded>), SubmitError> {
+        match self.take_in(job, terms).await.map_err(StoreError::from)? {
+            Admission::Taken(job, events) => Ok((*job, events)),
             Admission::Known(job) => Ok((*job, vec![])),
             Admission::KeyReused => Err(SubmitError::KeyReused),
             Admission::QueueFull { queued } => Err(SubmitError::QueueFull { queued }),

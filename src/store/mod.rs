@@ -14,6 +14,7 @@ mod open;
 mod order;
 mod outbox;
 mod queue;
+mod reuse;
 mod rows;
 mod sql;
 mod sqlite;

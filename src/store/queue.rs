@@ -9,13 +9,14 @@ use actors::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, NewJob
 use actors::domain::language::Language;
 use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
-use actors::ports::{Cancelled, Claim, Fence};
+use actors::ports::{Cancelled, Claim, Fence, Terms};
 use sqlx::SqliteConnection;
 
 use super::events::{append_to_job, name};
 use super::fault::Fault;
 use super::order::{self, Next};
 use super::outbox;
+use super::reuse;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
@@ -23,7 +24,7 @@ use super::subscribers;
 
 /// What became of a job that was handed in.
 pub(super) enum Admission {
-    Taken(Box<Job>, Recorded),
+    Taken(Box<Job>, Vec<Recorded>),
     /// It was sent before.
     Known(Box<Job>),
     KeyReused,
@@ -43,7 +44,7 @@ struct ClaimRow {
 }
 
 impl SqliteStore {
-    pub(super) async fn take_in(&self, new: NewJob, max_queued: u64) -> Result<Admission, Fault> {
+    pub(super) async fn take_in(&self, new: NewJob, terms: Terms) -> Result<Admission, Fault> {
         let mut change = self.change().await?;
         let now = self.now();
         if let Some(once) = &new.once {
@@ -56,9 +57,11 @@ impl SqliteStore {
             }
             sqlx::query(sql::FORGET_KEY).bind(&new.owner).bind(&once.key).execute(&mut *change).await?;
         }
-        let queued: i64 =
-            sqlx::query_scalar(sql::COUNT_QUEUED).bind(integer(max_queued)).fetch_one(&mut *change).await?;
-        if natural(queued) >= max_queued {
+        let queued: i64 = sqlx::query_scalar(sql::COUNT_QUEUED)
+            .bind(integer(terms.max_queued))
+            .fetch_one(&mut *change)
+            .await?;
+        if natural(queued) >= terms.max_queued {
             return Ok(Admission::QueueFull { queued: natural(queued) });
         }
         let (key, fingerprint) = new.once.map(|once| (once.key, once.fingerprint)).unzip();
@@ -84,9 +87,17 @@ impl SqliteStore {
         if let Some(url) = &new.webhook_url {
             subscribers::subscribe(&mut change, now, url, None).await?;
         }
-        let event = append_to_job(&mut change, now, new.id, JobEvent::Queued).await?;
+        let mut events = vec![append_to_job(&mut change, now, new.id, JobEvent::Queued).await?];
+        let mut job = Job::try_from(row)?;
+        if let Some(made_with) = terms.reuse
+            && let Some(earlier) = reuse::earlier(&mut change, &job, &made_with).await?
+        {
+            let (answered, more) = reuse::answer(&mut change, now, &job, earlier).await?;
+            job = answered;
+            events.extend(more);
+        }
         change.commit().await?;
-        Ok(Admission::Taken(Box::new(row.try_into()?), event))
+        Ok(Admission::Taken(Box::new(job), events))
     }
 
     pub(super) async fn has_key(&self, owner: &str, key: &str) -> Result<bool, Fault> {
@@ -201,7 +212,7 @@ async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fa
 
 /// A plan that another version wrote and this one cannot read counts as none: the recording is
 /// planned again, and its chunks start over.
-async fn stored_plan(change: &mut SqliteConnection, id: JobId) -> Result<Option<Plan>, Fault> {
+pub(super) async fn stored_plan(change: &mut SqliteConnection, id: JobId) -> Result<Option<Plan>, Fault> {
     let body: Option<String> =
         sqlx::query_scalar(sql::PLAN).bind(id.to_string()).fetch_optional(change).await?;
     let Some(body) = body else { return Ok(None) };

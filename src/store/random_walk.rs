@@ -8,7 +8,7 @@ use actors::domain::event::{Recorded, RequeueReason, Stream};
 use actors::domain::job::{JobError, JobId, NewJob, Once};
 use actors::domain::options::Priority;
 use actors::ports::{
-    Cancelled, Ending, EventLog, Fence, JobQuery, JobStore, QueuePlace, StoreError, SubmitError,
+    Cancelled, Ending, EventLog, Fence, JobQuery, JobStore, QueuePlace, StoreError, SubmitError, Terms,
 };
 use actors::testing::MemoryStore;
 use proptest::prelude::*;
@@ -29,6 +29,7 @@ enum Step {
         priority: Priority,
         /// A key, and which of two requests is sent under it.
         once: Option<(&'static str, &'static str)>,
+        reuse: bool,
     },
     Claim(Priority),
     /// Of the fences ever held, counted back from the latest, with so many segments.
@@ -56,7 +57,8 @@ fn step() -> BoxedStrategy<Step> {
     // Mostly the latest, which is held.
     let fence = || prop_oneof![3 => 0..2_usize, 1 => 0..20_usize];
     prop_oneof![
-        6 => (owner, priority(), once).prop_map(|(owner, priority, once)| Step::Submit { owner, priority, once }),
+        6 => (owner, priority(), once, any::<bool>())
+            .prop_map(|(owner, priority, once, reuse)| Step::Submit { owner, priority, once, reuse }),
         5 => priority().prop_map(Step::Claim),
         6 => (fence(), 0..4_u32).prop_map(|(fence, segments)| Step::Checkpoint(fence, segments)),
         2 => (fence(), any::<bool>()).prop_map(|(fence, good)| Step::End(fence, good)),
@@ -136,18 +138,19 @@ fn said<T>(answer: Result<T, StoreError>) -> Said<T> {
 async fn take(walk: &mut Walk, step: Step) {
     let Walk { store, model, .. } = walk;
     match step {
-        Step::Submit { owner, priority, once } => {
+        Step::Submit { owner, priority, once, reuse } => {
             let once =
                 once.map(|(key, fingerprint)| Once { key: key.into(), fingerprint: fingerprint.into() });
             let job = NewJob { owner: owner.into(), once, ..new_job(priority) };
+            let terms = Terms { max_queued: MOST_QUEUED, reuse: reuse.then(|| plan(CHUNKS).made_with) };
             let submitted = |answer: Result<_, SubmitError>| match answer {
                 Ok(taken) => Said::Done(taken),
                 Err(SubmitError::QueueFull { .. }) => Said::QueueFull,
                 Err(SubmitError::KeyReused) => Said::KeyReused,
                 Err(SubmitError::Store(error)) => said(Err(error)),
             };
-            let answer = submitted(store.submit(job.clone(), MOST_QUEUED).await);
-            assert_eq!(answer, submitted(model.submit(job, MOST_QUEUED).await));
+            let answer = submitted(store.submit(job.clone(), terms.clone()).await);
+            assert_eq!(answer, submitted(model.submit(job, terms).await));
             if let Said::Done((job, _)) = answer
                 && !walk.jobs.contains(&job.id)
             {

@@ -32,6 +32,7 @@ pub(super) struct JobRow {
     attempts: i64,
     error: Option<String>,
     language: Option<String>,
+    reused_from: Option<String>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -60,6 +61,7 @@ impl TryFrom<JobRow> for Job {
             attempts: small(row.attempts),
             error: row.error.map(|json| from_json("a job's error", &json)).transpose()?,
             language: row.language.map(|code| language(&code)).transpose()?,
+            reused_from: row.reused_from.map(|id| job_id(&id)).transpose()?,
         })
     }
 }

@@ -4,7 +4,7 @@
 macro_rules! job_columns {
     () => {
         "id, owner, state, created_at, started_at, finished_at, filename, bytes, blob_sha256, blob_key, \
-         duration_samples, params, metadata, webhook_url, progress, attempts, error, language"
+         duration_samples, params, metadata, webhook_url, progress, attempts, error, language, reused_from"
     };
 }
 
@@ -67,6 +67,34 @@ pub(super) const CLAIM: &str = concat!(
      WHERE id = $1 AND state = 'queued' RETURNING epoch, next_chunk, crash_streak, kill_streak, ",
     job_columns!()
 );
+
+/// 1: owner, 2: SHA-256, 3: at most.
+pub(super) const OF_RECORDING: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    " FROM jobs WHERE state = 'completed' AND owner = $1 AND blob_sha256 = $2 ORDER BY id DESC LIMIT $3"
+);
+
+/// 1: id, 2: new state, 3: now, 4: the job that has the result.
+pub(super) const ANSWER: &str = concat!(
+    "UPDATE jobs SET state = $2, finished_at = $3, updated_at = $3, reused_from = $4, \
+     (total_chunks, next_chunk, duration_samples, language, progress) = \
+     (SELECT total_chunks, next_chunk, duration_samples, language, progress FROM jobs AS earlier \
+      WHERE earlier.id = $4) \
+     WHERE id = $1 AND state = 'queued' RETURNING ",
+    job_columns!()
+);
+
+/// 1: to, 2: from.
+pub(super) const COPY_PLAN: &str =
+    "INSERT INTO plans (job_id, hash, body) SELECT $1, hash, body FROM plans WHERE job_id = $2";
+
+/// 1: to, 2: from.
+pub(super) const COPY_SEGMENTS: &str = "\
+    INSERT INTO segments (job_id, chunk, idx, body) SELECT $1, chunk, idx, body FROM segments WHERE job_id = $2";
+
+pub(super) const CHUNKS_OF_SEGMENTS: &str =
+    "SELECT chunk, body FROM segments WHERE job_id = $1 ORDER BY chunk, idx";
 
 pub(super) const COUNT_SEGMENTS: &str = "SELECT COUNT(*) FROM segments WHERE job_id = $1";
 

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::conformance::{NO_LIMIT, new_job};
+use super::conformance::{NO_LIMIT, at_most, new_job};
 
 /// A fresh store, and a way to let time pass for it.
 struct Bench {
@@ -182,7 +182,7 @@ async fn the_end_of_a_job_and_its_message_are_one_change(bench: &Bench) {
 
 async fn a_job_s_url_becomes_a_subscriber_with_the_job_or_not_at_all(bench: &Bench) {
     let full = NewJob { webhook_url: Some(URL.into()), ..new_job(Priority::Batch) };
-    let refused = bench.store.submit(full, 0).await;
+    let refused = bench.store.submit(full, at_most(0)).await;
     assert!(matches!(refused, Err(SubmitError::QueueFull { .. })));
     assert_eq!(bench.store.subscribers().await.unwrap(), []);
     bench.submit(Some(URL)).await;

@@ -173,3 +173,18 @@ fn a_request_that_is_sent_again_is_the_same_job() {
     let refused = send("/jobs?queue=true", &"k".repeat(256), &[]);
     assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_query"));
 }
+
+#[test]
+fn the_same_recording_is_answered_from_an_earlier_job_where_the_settings_say_so() {
+    let service = Service::start_with(&[("VERBATIM__JOBS__REUSE_RESULTS", "true")]);
+    let first = service.finished(&service.queue("en_phrases.wav", &[]));
+    assert_eq!(service.post("/model/unload?wait=true").status, 200);
+    let id = service.queue("en_phrases.wav", &[("priority", "interactive")]);
+    let second = service.finished(&id);
+    assert_eq!((&second["reused_from"], &second["result"]), (&first["id"], &first["result"]));
+    let names: Vec<_> = service.events(&format!("/jobs/{id}/events"), None).map(|event| event.name).collect();
+    assert_eq!((names.first().unwrap().as_str(), names.last().unwrap().as_str()), ("queued", "completed"));
+    assert_eq!(service.get("/model/status").json()["state"], "unloaded", "nothing was loaded for it");
+    let other = service.finished(&service.queue("en_phrases.wav", &[("word_timestamps", "true")]));
+    assert_eq!((&other["reused_from"], &other["attempts"]), (&Value::Null, &json!(1)));
+}

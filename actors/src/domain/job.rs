@@ -62,6 +62,8 @@ pub enum Happening {
     Requeued,
     Finished,
     Broke,
+    /// An earlier job has its result.
+    Answered,
     /// Its owner no longer wants it.
     CancelAsked,
 }
@@ -99,16 +101,17 @@ impl Status {
         }
     }
 
-    /// Where a happening leads. There are no other arrows than the five named here.
+    /// Where a happening leads. There are no other arrows than the six named here.
     pub fn after(self, happening: Happening) -> Result<Status, Impossible> {
         match (self, happening) {
             (Status::Queued, Happening::Claimed) => Ok(Status::Running),
+            (Status::Queued, Happening::Answered) => Ok(Status::Completed),
             (Status::Running, Happening::Requeued) => Ok(Status::Queued),
             (Status::Running, Happening::Finished) => Ok(Status::Completed),
             (Status::Running, Happening::Broke) => Ok(Status::Failed),
             (Status::Queued | Status::Running, Happening::CancelAsked) => Ok(Status::Cancelled),
             (Status::Queued, Happening::Requeued | Happening::Finished | Happening::Broke)
-            | (Status::Running, Happening::Claimed)
+            | (Status::Running, Happening::Claimed | Happening::Answered)
             | (Status::Completed | Status::Failed | Status::Cancelled, _) => {
                 Err(Impossible { status: self, happening })
             }
@@ -192,6 +195,8 @@ pub struct Job {
     pub error: Option<JobError>,
     /// The language asked for or, once known, found.
     pub language: Option<Language>,
+    /// The earlier job whose result it was given instead of being transcribed.
+    pub reused_from: Option<JobId>,
 }
 
 #[cfg(test)]
@@ -202,16 +207,17 @@ mod tests {
     fn every_pair_of_state_and_happening_leads_where_it_should() {
         use Happening::*;
         use Status::*;
-        // Rows: state; columns: Claimed, Requeued, Finished, Broke, CancelAsked.
+        // Rows: state; columns: Claimed, Requeued, Finished, Broke, Answered, CancelAsked.
         let table = [
-            (Queued, [Some(Running), None, None, None, Some(Cancelled)]),
-            (Running, [None, Some(Queued), Some(Completed), Some(Failed), Some(Cancelled)]),
-            (Completed, [None; 5]),
-            (Failed, [None; 5]),
-            (Cancelled, [None; 5]),
+            (Queued, [Some(Running), None, None, None, Some(Completed), Some(Cancelled)]),
+            (Running, [None, Some(Queued), Some(Completed), Some(Failed), None, Some(Cancelled)]),
+            (Completed, [None; 6]),
+            (Failed, [None; 6]),
+            (Cancelled, [None; 6]),
         ];
         for (from, row) in table {
-            for (happening, to) in [Claimed, Requeued, Finished, Broke, CancelAsked].into_iter().zip(row) {
+            let happenings = [Claimed, Requeued, Finished, Broke, Answered, CancelAsked];
+            for (happening, to) in happenings.into_iter().zip(row) {
                 assert_eq!(from.after(happening).ok(), to, "{from} after {happening:?}");
             }
         }

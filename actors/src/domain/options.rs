@@ -37,3 +37,15 @@ pub struct Options {
     /// How long the model stays after the job; `None`: as the settings say.
     pub keep_alive: Option<Stay>,
 }
+
+impl Options {
+    /// Whether the same recording has the same transcript with both.
+    pub fn same_transcript(&self, other: &Self) -> bool {
+        let made_by = |options: &Self| {
+            let Self { language, task, prompt, temperature, word_timestamps, priority: _, keep_alive: _ } =
+                options.clone();
+            (language, task, prompt, temperature, word_timestamps)
+        };
+        made_by(self) == made_by(other)
+    }
+}

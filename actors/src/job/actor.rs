@@ -16,7 +16,7 @@ use crate::domain::options::Priority;
 use crate::domain::progress::Pace;
 use crate::domain::turns::Turns;
 use crate::model::{Lease, State};
-use crate::ports::{CancelToken, Cancelled, Claim, Ending, StoreError, SubmitError, Waiting};
+use crate::ports::{CancelToken, Cancelled, Claim, Ending, StoreError, SubmitError, Terms, Waiting};
 
 /// What becomes of queued jobs while the model cannot be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct JobSettings {
     /// Jobs that run at the same time.
     pub workers: usize,
     pub max_queued: u64,
+    /// Give a job the result of an earlier one like it.
+    pub reuse_results: bool,
     pub on_model_failed: OnModelFailed,
 }
 
@@ -190,15 +192,18 @@ async fn fail_all(deps: &Deps, on_model_failed: OnModelFailed) -> Result<Found, 
     Ok(Found::Nothing)
 }
 
-async fn submit(deps: Deps, job: NewJob, max_queued: u64) -> Result<Job, SubmitError> {
-    let (job, events) = deps.store.submit(job, max_queued).await?;
+async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitError> {
+    let (job, events) = deps.store.submit(job, terms).await?;
     if events.is_empty() {
         info!(job.id = %job.id, "job was taken in before");
         return Ok(job);
     }
     info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job taken in");
     deps.notifier.publish(events);
-    deps.model.demand(Demand::NewJob);
+    match job.reused_from {
+        Some(earlier) => info!(job.id = %job.id, %earlier, "job was given an earlier result"),
+        None => deps.model.demand(Demand::NewJob),
+    }
     Ok(job)
 }
 
@@ -236,7 +241,10 @@ impl Handler<Submit> for JobActor {
     type Result = ResponseActFuture<Self, Result<Job, SubmitError>>;
 
     fn handle(&mut self, Submit { job, span }: Submit, _: &mut Self::Context) -> Self::Result {
-        let taken = submit(self.deps.clone(), job, self.settings.max_queued).instrument(span);
+        let JobSettings { max_queued, reuse_results, .. } = self.settings;
+        let made_with = || self.deps.made_with(&self.deps.model.status().facts);
+        let terms = Terms { max_queued, reuse: reuse_results.then(made_with) };
+        let taken = submit(self.deps.clone(), job, terms).instrument(span);
         Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
             this.look(None, ctx);
             taken

@@ -21,7 +21,8 @@ use crate::domain::transcript::ChunkTranscript;
 use crate::model::{Lease, ModelHandle};
 use crate::notifier::NotifierHandle;
 use crate::ports::{
-    AudioError, Checkpoint, ChunkWork, Claim, Ending, EngineFault, Fence, Recordings, Store, StoreError,
+    AudioError, Checkpoint, ChunkWork, Claim, Ending, EngineFault, Fence, ModelFacts, Recordings, Store,
+    StoreError,
 };
 use crate::worker::{Transcribe, WorkerActor};
 
@@ -36,6 +37,13 @@ pub(super) struct Deps {
     pub workers: Addr<WorkerActor>,
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
+}
+
+impl Deps {
+    /// Everything that chunks and their transcripts follow from, the job itself left out.
+    pub(super) fn made_with(&self, model: &ModelFacts) -> String {
+        format!("{} {}", self.recordings.version(), model.fingerprint)
+    }
 }
 
 /// Why a run ended before the job did.
@@ -184,7 +192,7 @@ impl Run {
     /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
     /// where the engine could begin with it while the rest was being planned.
     async fn plan(&mut self) -> Result<(Plan, Option<Started>), Stop> {
-        let made_with = self.made_with();
+        let made_with = self.deps.made_with(&self.lease.model().facts());
         match self.claim.plan.take() {
             Some(plan) if plan.made_with == made_with => return Ok((plan, None)),
             Some(_) => self.begin_anew(),
@@ -212,11 +220,6 @@ impl Run {
         // What the plan says counts; an answer to anything else is not waited for.
         let ahead = ahead.filter(|(span, _)| plan.chunks.first() == Some(span));
         Ok((plan, ahead.map(|(_, started)| started)))
-    }
-
-    /// Everything that chunks and their transcripts follow from, the job itself left out.
-    fn made_with(&self) -> String {
-        format!("{} {}", self.deps.recordings.version(), self.lease.model().facts().fingerprint)
     }
 
     /// What an earlier run did was done with another model, or by another version: a transcript is of one

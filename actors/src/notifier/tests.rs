@@ -11,7 +11,7 @@ use crate::domain::event::{ModelEvent, Stream, UnloadReason};
 use crate::domain::job::{JobId, NewJob};
 use crate::ports::{
     Delivery, DeliveryFailure, DeliveryQuery, JobQuery, JobStore, Outbox, Sent, SentState, SubscriberStore,
-    WebhookTransport,
+    Terms, WebhookTransport,
 };
 use crate::testing::world::{Setting, World, new_job};
 use crate::testing::{FakeEngine, MemoryStore, Scripted};
@@ -63,7 +63,8 @@ async fn a_job_that_was_cancelled_or_failed_is_told_too() {
     world.sent.wait_for(failed).await.unwrap();
 
     world.model.unload(UnloadReason::Request, Some(Duration::from_secs(3600))).await.unwrap();
-    world.store.submit(NewJob { id: JobId::new(), ..job.clone() }, 10).await.unwrap();
+    let terms = Terms { max_queued: 10, reuse: None };
+    world.store.submit(NewJob { id: JobId::new(), ..job.clone() }, terms).await.unwrap();
     let waiting = world.store.jobs(JobQuery { limit: 1, ..JobQuery::default() }).await.unwrap().remove(0);
     world.jobs.cancel(waiting.id).await.unwrap();
     let cancelled = |sent: &Vec<Delivery>| sent.iter().any(|d| d.body.contains(r#""type":"job_cancelled""#));

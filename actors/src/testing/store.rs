@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::Segment;
 use crate::ports::{
     Cancelled, Checkpoint, Claim, Ending, EventLog, Fence, JobCounts, JobQuery, JobStore, QueuePlace,
-    StoreError, SubmitError, Waiting,
+    StoreError, SubmitError, Terms, Waiting,
 };
 
 pub struct MemoryStore {
@@ -40,7 +40,8 @@ struct Row {
     job: Job,
     epoch: i64,
     plan: Option<Plan>,
-    segments: Vec<Segment>,
+    /// Each with the number of its chunk, from 1.
+    segments: Vec<(u32, Segment)>,
     chunks_done: u32,
     deaths: Deaths,
     once: Option<Once>,
@@ -50,6 +51,19 @@ impl Tables {
     fn waiting(&self) -> Vec<&Job> {
         let jobs = self.jobs.values().map(|row| &row.job);
         jobs.filter(|job| job.status == Status::Queued).collect()
+    }
+}
+
+impl Tables {
+    /// The newest job of the same owner that has the same result.
+    fn same_as(&self, job: &Job, made_with: &str) -> Option<JobId> {
+        let is_same = |row: &&Row| {
+            row.job.status == Status::Completed
+                && (&row.job.owner, &row.job.audio.sha256) == (&job.owner, &job.audio.sha256)
+                && row.job.options.same_transcript(&job.options)
+                && row.plan.as_ref().is_some_and(|plan| plan.made_with == made_with)
+        };
+        self.jobs.values().rev().find(is_same).map(|row| row.job.id)
     }
 }
 
@@ -109,6 +123,25 @@ impl MemoryStore {
         })
     }
 
+    /// Completes a queued job with what was heard for an earlier one.
+    fn answer(&self, tables: &mut Tables, id: JobId, earlier: JobId) -> Vec<Recorded> {
+        let Some(Row { job: of, plan, segments, chunks_done, .. }) = tables.jobs.get(&earlier) else {
+            return vec![];
+        };
+        let (duration, progress, language) = (of.audio.duration_secs, of.progress, of.language);
+        let (plan, segments, chunks_done) = (plan.clone(), segments.clone(), *chunks_done);
+        let Some(row) = tables.jobs.get_mut(&id) else { return vec![] };
+        self.move_on(row, Happening::Answered);
+        row.job.audio.duration_secs = duration;
+        (row.job.progress, row.job.language, row.job.reused_from) = (progress, language, Some(earlier));
+        (row.plan, row.segments, row.chunks_done) = (plan, segments.clone(), chunks_done);
+        let job = row.job.clone();
+        tables.tell_of_job(&job, job.status, self.now());
+        let heard = segments.into_iter().map(|(chunk, segment)| JobEvent::Segment { chunk, segment });
+        let told = heard.chain([JobEvent::Completed]).map(|event| Event::Job(id, event));
+        told.map(|event| self.record(tables, event)).collect()
+    }
+
     fn move_on(&self, row: &mut Row, happening: Happening) {
         if let Ok(status) = row.job.status.after(happening) {
             row.job.status = status;
@@ -133,7 +166,7 @@ fn next<'a>(waiting: &[&'a Job], served: &[(String, Priority)], turn: Priority) 
 
 #[async_trait]
 impl JobStore for MemoryStore {
-    async fn submit(&self, new: NewJob, max_queued: u64) -> Result<(Job, Vec<Recorded>), SubmitError> {
+    async fn submit(&self, new: NewJob, terms: Terms) -> Result<(Job, Vec<Recorded>), SubmitError> {
         if let Some(once) = &new.once {
             let tables = self.tables();
             if let Some(row) = self.sent_under(&tables, &new.owner, &once.key) {
@@ -144,7 +177,7 @@ impl JobStore for MemoryStore {
             }
         }
         let queued = self.counts().await?.queued;
-        if queued >= max_queued {
+        if queued >= terms.max_queued {
             return Err(SubmitError::QueueFull { queued });
         }
         let job = Job {
@@ -162,6 +195,7 @@ impl JobStore for MemoryStore {
             progress: None,
             attempts: 0,
             error: None,
+            reused_from: None,
         };
         let mut tables = self.tables();
         let row = Row {
@@ -177,8 +211,13 @@ impl JobStore for MemoryStore {
         if let Some(url) = &job.webhook_url {
             tables.add_receiver(url, self.now());
         }
-        let event = self.record(&mut tables, Event::Job(job.id, JobEvent::Queued));
-        Ok((job, vec![event]))
+        let mut events = vec![self.record(&mut tables, Event::Job(job.id, JobEvent::Queued))];
+        let earlier = terms.reuse.and_then(|made_with| tables.same_as(&job, &made_with));
+        if let Some(earlier) = earlier {
+            events.extend(self.answer(&mut tables, job.id, earlier));
+        }
+        let job = tables.jobs.get(&job.id).map_or(job, |row| row.job.clone());
+        Ok((job, events))
     }
 
     async fn knows_key(&self, owner: &str, key: &str) -> Result<bool, StoreError> {
@@ -200,7 +239,9 @@ impl JobStore for MemoryStore {
     }
 
     async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError> {
-        Ok(self.tables().jobs.get(&id).map(|row| row.segments.clone()).unwrap_or_default())
+        let tables = self.tables();
+        let heard = tables.jobs.get(&id).into_iter().flat_map(|row| &row.segments);
+        Ok(heard.map(|(_, segment)| segment.clone()).collect())
     }
 
     async fn counts(&self) -> Result<JobCounts, StoreError> {
@@ -284,8 +325,8 @@ impl JobStore for MemoryStore {
             row.deaths = Deaths::default();
             row.job.language = done.language;
             row.job.progress = Some(done.progress);
-            row.segments.extend(done.segments.iter().cloned());
             let chunk = done.chunk + 1;
+            row.segments.extend(done.segments.iter().map(|segment| (chunk, segment.clone())));
             done.segments.into_iter().map(move |segment| JobEvent::Segment { chunk, segment })
         })
     }

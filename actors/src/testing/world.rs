@@ -38,6 +38,7 @@ pub(crate) struct Setting {
     pub chunks: usize,
     pub workers: usize,
     pub max_queued: u64,
+    pub reuse_results: bool,
     pub on_model_failed: OnModelFailed,
     pub failing_webhooks: (usize, u16),
     pub store: MemoryStore,
@@ -53,6 +54,7 @@ impl Default for Setting {
             chunks: 3,
             workers: 1,
             max_queued: 100,
+            reuse_results: false,
             on_model_failed: OnModelFailed::Wait,
             failing_webhooks: (0, 500),
             store: MemoryStore::default(),
@@ -89,6 +91,7 @@ impl World {
             settings: JobSettings {
                 workers: setting.workers,
                 max_queued: setting.max_queued,
+                reuse_results: setting.reuse_results,
                 on_model_failed: setting.on_model_failed,
             },
         });

@@ -1,0 +1,69 @@
+//! Giving a job the result of an earlier one: of the same owner, recording and options, made with the same model
+//! by the same program.
+
+use actors::domain::audio::Plan;
+use actors::domain::event::{JobEvent, Recorded};
+use actors::domain::job::{Happening, Job, JobId, Status};
+use actors::domain::time::Timestamp;
+use actors::domain::transcript::Segment;
+use sqlx::SqliteConnection;
+
+use super::events::append_to_job;
+use super::fault::Fault;
+use super::outbox;
+use super::queue::stored_plan;
+use super::rows::{JobRow, from_json, small};
+use super::sql;
+
+/// As many earlier jobs of a recording are looked at, the newest first.
+const LOOKED_AT: i64 = 20;
+
+/// The newest job whose result is that of `job`, if there is one.
+pub(super) async fn earlier(
+    change: &mut SqliteConnection,
+    job: &Job,
+    made_with: &str,
+) -> Result<Option<JobId>, Fault> {
+    let of_recording = sqlx::query_as(sql::OF_RECORDING).bind(&job.owner).bind(&job.audio.sha256);
+    let rows: Vec<JobRow> = of_recording.bind(LOOKED_AT).fetch_all(&mut *change).await?;
+    for row in rows {
+        let earlier = Job::try_from(row)?;
+        let plan: Option<Plan> = stored_plan(change, earlier.id).await?;
+        let is_same = plan.is_some_and(|plan| plan.made_with == made_with);
+        if is_same && earlier.options.same_transcript(&job.options) {
+            return Ok(Some(earlier.id));
+        }
+    }
+    Ok(None)
+}
+
+/// Completes the queued job with all that was heard for the earlier one.
+pub(super) async fn answer(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    job: &Job,
+    from: JobId,
+) -> Result<(Job, Vec<Recorded>), Fault> {
+    let (id, from) = (job.id.to_string(), from.to_string());
+    let completed = job.status.after(Happening::Answered)?;
+    let row: JobRow = sqlx::query_as(sql::ANSWER)
+        .bind(&id)
+        .bind(completed.name())
+        .bind(now.0)
+        .bind(&from)
+        .fetch_one(&mut *change)
+        .await?;
+    sqlx::query(sql::COPY_PLAN).bind(&id).bind(&from).execute(&mut *change).await?;
+    sqlx::query(sql::COPY_SEGMENTS).bind(&id).bind(&from).execute(&mut *change).await?;
+    let heard: Vec<(i64, String)> =
+        sqlx::query_as(sql::CHUNKS_OF_SEGMENTS).bind(&id).fetch_all(&mut *change).await?;
+    let mut events = Vec::with_capacity(heard.len() + 1);
+    for (chunk, body) in heard {
+        let segment: Segment = from_json("a segment", &body)?;
+        let event = JobEvent::Segment { chunk: small(chunk).saturating_add(1), segment };
+        events.push(append_to_job(change, now, job.id, event).await?);
+    }
+    events.push(append_to_job(change, now, job.id, JobEvent::Completed).await?);
+    outbox::tell_of_job(change, now, job.id, Status::Completed).await?;
+    Ok((row.try_into()?, events))
+}
