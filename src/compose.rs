@@ -2,6 +2,7 @@
 //! nothing of settings, and the service and `verbatim transcribe` run the same engine.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use secrecy::ExposeSecret;
 use crate::audio::{AudioSettings, PlanSettings};
 use crate::auth::Keys;
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
+use crate::http::{Rates, Streams};
 use crate::memory::{self, Place};
 use crate::settings::{self, AuthMode, Isolation, Settings};
 use crate::webhook::{AddressRules, BadAllowEntry, WebhookConfig};
@@ -104,6 +106,16 @@ pub fn keys(settings: &Settings) -> Option<Keys> {
         // The checks have let through nothing that is no key. A list without keys lets nobody in.
         AuthMode::Keys => Some(Keys::parse(entries).unwrap_or_default()),
     }
+}
+
+/// How much callers may ask; `None`: as much as they like.
+pub fn rates(settings: &Settings) -> Option<Rates> {
+    NonZeroU32::new(settings.limits.requests_per_minute).map(Rates::per_minute)
+}
+
+pub fn streams(settings: &Settings) -> Streams {
+    let of_each = settings.limits.max_event_streams_per_caller;
+    Streams::at_most(settings.limits.max_event_streams, (of_each > 0).then_some(of_each))
 }
 
 /// How long ended jobs are kept; `None`: for ever.

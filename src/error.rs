@@ -63,14 +63,17 @@ codes! {
     JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
     IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 REQUEST "Another request was sent under this `Idempotency-Key` within the last 24 hours."
     FILE_TOO_LARGE "file_too_large" 413 REQUEST "The upload is larger than `[server] max_upload_bytes`."
+    UPLOAD_TOO_SLOW "upload_too_slow" 408 REQUEST "The upload came more slowly than `[limits] min_upload_bytes_per_sec` for 30 s."
     UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
     MODEL_NOT_FOUND "model_not_found" 422 REQUEST "There is no model file where the settings say."
     MODEL_CORRUPT "model_corrupt" 422 REQUEST "The model file is damaged, or is none."
     MODEL_FAILED "model_failed" 422 REQUEST "The model cannot be loaded as things are; the message says why."
     QUEUE_FULL "queue_full" 429 RATE "`[jobs] max_queued` jobs are waiting already; try again after `Retry-After` seconds."
+    RATE_LIMITED "rate_limited" 429 RATE "More requests came than `[limits] requests_per_minute` allows a caller; try again after `Retry-After` seconds."
     INTERNAL "internal_error" 500 SERVER "Something went wrong inside; the log has it under the request's id."
     MODEL_NOT_READY "model_not_ready" 503 OVERLOAD "The model is not loaded; the load was triggered. Try again after `Retry-After` seconds."
     OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model at present. For routes that wait for the model; there are none yet."
+    TOO_MANY_STREAMS "too_many_streams" 503 OVERLOAD "As many event streams are open as `[limits]` allows; try again after `Retry-After` seconds."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
     DISK_FULL "disk_full" 507 SERVER "There is no space left on the service's disk."
 }
@@ -89,6 +92,12 @@ pub enum AppError {
     ShuttingDown,
     #[error("{queued} jobs are queued already: try again later")]
     QueueFull { queued: u64, retry_after: u64 },
+    #[error("too many requests: try again after {retry_after} s")]
+    RateLimited { retry_after: u64 },
+    #[error("too many event streams are open: close some, or try again later")]
+    TooManyStreams,
+    #[error("{0}")]
+    UploadTooSlow(String),
     #[error("{0}")]
     InvalidBody(String),
     #[error("send the recording as a part named \"file\"")]
@@ -180,6 +189,9 @@ impl AppError {
             },
             Self::ShuttingDown => &SHUTTING_DOWN,
             Self::QueueFull { .. } => &QUEUE_FULL,
+            Self::RateLimited { .. } => &RATE_LIMITED,
+            Self::TooManyStreams => &TOO_MANY_STREAMS,
+            Self::UploadTooSlow(_) => &UPLOAD_TOO_SLOW,
             Self::InvalidBody(_) => &INVALID_BODY,
             Self::MissingFile => &MISSING_FILE,
             Self::UnknownOption { .. } => &UNKNOWN_OPTION,
@@ -227,6 +239,9 @@ impl AppError {
             | Self::ModelFailed { .. }
             | Self::ShuttingDown
             | Self::QueueFull { .. }
+            | Self::RateLimited { .. }
+            | Self::TooManyStreams
+            | Self::UploadTooSlow(_)
             | Self::InvalidBody(_)
             | Self::InvalidApiKey
             | Self::InsufficientScope { .. }
@@ -247,9 +262,12 @@ impl AppError {
         match self {
             Self::ModelNotReady { retry_after, .. }
             | Self::OutOfMemory { retry_after, .. }
-            | Self::QueueFull { retry_after, .. } => Some(*retry_after),
+            | Self::QueueFull { retry_after, .. }
+            | Self::RateLimited { retry_after } => Some(*retry_after),
             Self::ShuttingDown => Some(30),
-            Self::ModelFailed { .. }
+            Self::TooManyStreams => Some(10),
+            Self::UploadTooSlow(_)
+            | Self::ModelFailed { .. }
             | Self::InvalidBody(_)
             | Self::MissingFile
             | Self::UnknownOption { .. }

@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire_time", &[]),
     ("settings", &["auth", "telemetry"]),
     ("http", &["auth", "error", "transcript", "webhook", "wire_time"]),
-    ("compose", &["audio", "auth", "engine", "memory", "settings", "webhook"]),
+    ("compose", &["audio", "auth", "engine", "http", "memory", "settings", "webhook"]),
     ("app", &["audio", "compose", "engine", "http", "settings", "store", "webhook"]),
     (
         "cli",

@@ -1,5 +1,6 @@
 //! Where everything is put together: the order of the start and of the stop.
 
+mod client_sockets;
 mod retention;
 mod signals;
 mod start_error;
@@ -43,6 +44,7 @@ const LAST_ANSWERS_SECS: u64 = 5;
 /// For the life of the service.
 pub fn serve(effective: Effective) -> Result<(), StartError> {
     crate::engine::share_one_heap();
+    client_sockets::raise_file_limit();
     for key in effective.without_effect() {
         warn!(key, "this setting has no effect yet");
     }
@@ -58,7 +60,8 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     let blob_dir = settings.storage.dir.join("blobs");
     let blobs = Arc::new(FileBlobs::open(&blob_dir)?);
     let service = start_actors(&settings, store.clone(), blobs, &blob_dir, webhooks).await?;
-    let (server, address) = start_server(service.clone(), listener)?;
+    let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
+    let (server, address) = start_server(service.clone(), listener, stalled)?;
     if let Some(keep) = compose::retention(&settings) {
         actix_web::rt::spawn(retention::keep_for(keep, store.clone(), service.blobs.clone()));
     }
@@ -114,6 +117,7 @@ async fn start_actors(
     });
     let limits = Limits {
         max_upload_bytes: settings.server.max_upload_bytes,
+        min_upload_bytes_per_sec: settings.limits.min_upload_bytes_per_sec,
         unload_hold: Duration::from_secs(settings.model.unload_hold_secs),
         webhook_rules,
     };
@@ -127,6 +131,8 @@ async fn start_actors(
         clock,
         keys: compose::keys(settings),
         limits,
+        rates: compose::rates(settings),
+        streams: compose::streams(settings),
         started: Instant::now(),
         draining: AtomicBool::new(false),
     }))
@@ -147,7 +153,11 @@ fn flatline() {
     std::process::exit(1);
 }
 
-fn start_server(service: Arc<Service>, listener: TcpListener) -> Result<(Server, SocketAddr), StartError> {
+fn start_server(
+    service: Arc<Service>,
+    listener: TcpListener,
+    stalled: Duration,
+) -> Result<(Server, SocketAddr), StartError> {
     let address = listener.local_addr().map_err(StartError::Server)?;
     let data = web::Data::from(service);
     let server = HttpServer::new(move || {
@@ -160,6 +170,7 @@ fn start_server(service: Arc<Service>, listener: TcpListener) -> Result<(Server,
             .wrap(from_fn(http::give_request_id))
             .wrap(TracingLogger::<http::RequestSpan>::new())
     })
+    .on_connect(move |connection, _| client_sockets::drop_if_stalled(connection, stalled))
     .workers(HTTP_THREADS)
     .disable_signals()
     .shutdown_timeout(LAST_ANSWERS_SECS)

@@ -4,12 +4,18 @@ use actix_multipart::{Field, MultipartError};
 use actors::ports::{BlobStore, BlobWriter};
 use futures_util::TryStreamExt;
 
+use super::upload_pace::too_slow;
 use crate::error::AppError;
 
 /// The most that an option's value may take.
 const LARGEST_OPTION: usize = 64 * 1024;
 
 pub(super) fn bad_form(error: MultipartError) -> AppError {
+    if let MultipartError::Payload(stopped) = &error
+        && let Some(slow) = too_slow(stopped)
+    {
+        return AppError::UploadTooSlow(slow.to_string());
+    }
     AppError::InvalidBody(format!("send multipart/form-data with a part named \"file\": {error}"))
 }
 

@@ -18,7 +18,7 @@ pub async fn let_in<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match caller(&request) {
+    match caller(&request).and_then(|caller| counted(&request, caller)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             Ok(next.call(request).await?.map_into_left_body())
@@ -44,16 +44,30 @@ fn caller(request: &ServiceRequest) -> Result<Caller, AppError> {
     }
 }
 
+/// Callers without a key are told apart by their addresses.
+fn counted(request: &ServiceRequest, caller: Caller) -> Result<Caller, AppError> {
+    let service = request.app_data::<web::Data<Service>>();
+    let Some(rates) = service.and_then(|service| service.rates.as_ref()) else { return Ok(caller) };
+    if is_below("/health", request.path()) {
+        return Ok(caller);
+    }
+    let address = || request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    let known_as = if caller.owner.is_empty() { address() } else { format!("key {}", caller.owner) };
+    rates.count(&known_as).map(|()| caller)
+}
+
+fn is_below(root: &str, path: &str) -> bool {
+    path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// What a key must be good for; `None` is open to everyone.
 fn needed(method: &Method, path: &str) -> Option<Scope> {
-    let is_below =
-        |root: &str| path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
     let reads = method == Method::GET || method == Method::HEAD;
     match () {
-        () if is_below("/health") => None,
-        () if is_below("/webhooks") => Some(Scope::Admin),
+        () if is_below("/health", path) => None,
+        () if is_below("/webhooks", path) => Some(Scope::Admin),
         () if reads => Some(Scope::Read),
-        () if is_below("/jobs") => Some(Scope::Submit),
+        () if is_below("/jobs", path) => Some(Scope::Submit),
         () => Some(Scope::Admin),
     }
 }

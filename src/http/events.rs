@@ -16,6 +16,7 @@ use super::jobs::find;
 use super::model_view::status_json;
 use super::query::last_event_id;
 use super::service::Service;
+use super::streams::OpenStream;
 use crate::auth::Caller;
 use crate::error::AppError;
 use crate::transcript::segment_json;
@@ -34,15 +35,18 @@ pub(super) async fn of_job(
 ) -> Result<HttpResponse, AppError> {
     let job = find(&service, &caller, &id).await?;
     let after = last_event_id(&request)?.unwrap_or(0);
+    let open = service.streams.open(&caller.owner)?;
     let events = wire(service.notifier.follow(Stream::Job(job.id), after));
-    Ok(respond(&request, events))
+    Ok(respond(&request, events, open))
 }
 
 /// The model's status, then what happened since `Last-Event-ID`, or from now on.
 pub(super) async fn of_model(
     service: web::Data<Service>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, AppError> {
+    let open = service.streams.open(&caller.owner)?;
     service.notifier.catch_up().await;
     let newest = service.jobs.store().last_seq(Stream::Model).await?;
     let after = last_event_id(&request)?.unwrap_or(newest);
@@ -50,13 +54,20 @@ pub(super) async fn of_model(
     status["type"] = json!("model_status");
     let status = message(newest, "model_status", &status);
     let events = wire(service.notifier.follow(Stream::Model, after));
-    Ok(respond(&request, stream::iter([status]).chain(events)))
+    Ok(respond(&request, stream::iter([status]).chain(events), open))
 }
 
-fn respond(request: &HttpRequest, events: impl FutureStream<Item = sse::Event> + 'static) -> HttpResponse {
-    let body = sse::Sse::from_stream(events.map(Ok::<_, Infallible>))
-        .with_retry_duration(RETRY)
-        .with_keep_alive(KEEP_ALIVE);
+fn respond(
+    request: &HttpRequest,
+    events: impl FutureStream<Item = sse::Event> + 'static,
+    open: OpenStream,
+) -> HttpResponse {
+    // The stream is open for as long as its body is there.
+    let events = events.map(move |event| {
+        let _open = &open;
+        Ok::<_, Infallible>(event)
+    });
+    let body = sse::Sse::from_stream(events).with_retry_duration(RETRY).with_keep_alive(KEEP_ALIVE);
     let mut response = body.respond_to(request).map_into_boxed_body();
     // Proxies that buffer would hold events back.
     let name = HeaderName::from_static("x-accel-buffering");

@@ -10,10 +10,13 @@ mod jobs;
 mod model;
 mod model_view;
 mod query;
+mod rate;
 mod request_id;
 mod root_span;
 mod service;
+mod streams;
 mod submission;
+mod upload_pace;
 mod webhooks;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -22,9 +25,11 @@ use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
 pub use door::let_in;
+pub use rate::Rates;
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;
 pub use service::{Limits, Service};
+pub use streams::Streams;
 
 use crate::error::AppError;
 

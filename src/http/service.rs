@@ -10,6 +10,8 @@ use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, MemoryProbe, Recordings};
 
+use super::rate::Rates;
+use super::streams::Streams;
 use crate::auth::Keys;
 use crate::webhook::AddressRules;
 
@@ -25,6 +27,9 @@ pub struct Service {
     /// Who may call; `None`: everyone.
     pub keys: Option<Keys>,
     pub limits: Limits,
+    /// `None`: everyone may send as much as they like.
+    pub rates: Option<Rates>,
+    pub streams: Streams,
     pub started: Instant,
     pub draining: AtomicBool,
 }
@@ -33,6 +38,8 @@ pub struct Service {
 #[derive(Debug, Clone)]
 pub struct Limits {
     pub max_upload_bytes: u64,
+    /// An upload that comes more slowly is given up.
+    pub min_upload_bytes_per_sec: u64,
     pub unload_hold: Duration,
     pub webhook_rules: AddressRules,
 }

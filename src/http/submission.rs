@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::body::{bad_form, file_name, text_of, write_file};
 use super::service::{Limits, Service};
+use super::upload_pace::paced;
 use crate::error::AppError;
 use crate::webhook::WebhookUrl;
 
@@ -53,7 +54,8 @@ pub(super) async fn receive(
     request: &HttpRequest,
     body: web::Payload,
 ) -> Result<Upload, AppError> {
-    let mut parts = Multipart::new(request.headers(), body);
+    let mut parts =
+        Multipart::new(request.headers(), Box::pin(paced(body, service.limits.min_upload_bytes_per_sec)));
     let mut form = Form::default();
     while let Some(part) = parts.try_next().await.map_err(bad_form)? {
         form.take(service, part).await?;

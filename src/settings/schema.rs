@@ -13,6 +13,7 @@ use crate::telemetry::LogFormat;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub server: Server,
+    pub limits: Limits,
     pub storage: Storage,
     pub model: Model,
     pub engine: Engine,
@@ -34,6 +35,18 @@ pub struct Server {
     pub port: u16,
     pub max_upload_bytes: u64,
     pub shutdown_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// 0: no limit.
+    pub requests_per_minute: u32,
+    pub min_upload_bytes_per_sec: u64,
+    pub max_event_streams: u64,
+    /// 0: as many as of all callers.
+    pub max_event_streams_per_caller: u64,
+    pub stalled_client_secs: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

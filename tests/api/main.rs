@@ -11,6 +11,7 @@ mod events;
 mod fixtures;
 mod jobs;
 mod lifecycle;
+mod limits;
 mod memory;
 mod restart;
 mod service;

@@ -14,7 +14,7 @@ use ureq::{Agent, Body};
 use super::fixtures;
 
 /// No answer takes this long: a test that hangs should say where.
-const HANG_GUARD: Duration = Duration::from_secs(120);
+pub const HANG_GUARD: Duration = Duration::from_secs(120);
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_verbatim");
 
@@ -112,6 +112,11 @@ impl Service {
 
     pub fn get(&self, path: &str) -> Answer {
         read(self.agent.get(self.url(path)).call().unwrap())
+    }
+
+    /// The status of an answer that may never end.
+    pub fn status_of(&self, path: &str) -> u16 {
+        self.agent.get(self.url(path)).call().unwrap().status().as_u16()
     }
 
     pub fn post(&self, path: &str) -> Answer {
