@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-gpu soak run ci bench setup lint deny
+.PHONY: demo test test-shell test-gpu soak run ci bench bench-crowds setup lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -31,6 +31,10 @@ run: setup
 
 bench: setup
 	./scripts/bench.sh
+
+# Ten thousand followers, a hundred thousand jobs, an upload of 1 GiB; `CROWDS="queue upload"` picks some.
+bench-crowds: setup
+	cargo bench --locked --bench crowds -- $(CROWDS)
 
 ci: setup lint deny test
 

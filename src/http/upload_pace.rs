@@ -48,7 +48,7 @@ pub(super) fn paced<S>(body: S, at_least: u64) -> impl Stream<Item = Result<Byte
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    stream::unfold(Some((body, Window::NEW)), move |reading| async move {
+    let reads = stream::unfold(Some((body, Window::NEW)), move |reading| async move {
         let (mut body, mut window) = reading?;
         loop {
             let asked = Instant::now();
@@ -64,7 +64,9 @@ where
                 (Ok(next), Err(_)) => window = next,
             }
         }
-    })
+    });
+    // The parser of forms asks once more after the end.
+    reads.fuse()
 }
 
 /// What stopped an upload, if it was its slowness.

@@ -1,0 +1,222 @@
+//! The service among many: ten thousand followers, a hundred thousand jobs in the queue, one huge upload.
+//! `make bench-crowds`; arguments pick some of `followers`, `queue` and `upload`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../tests/api/fixtures.rs"]
+#[allow(dead_code)]
+mod fixtures;
+#[path = "../tests/api/service.rs"]
+#[allow(dead_code)]
+mod service;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actors::domain::job::{Audio, BlobKey, JobId, NewJob};
+use actors::domain::options::{Options, Priority};
+use actors::ports::{JobStore, Terms};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use verbatim::store::SqliteStore;
+
+use service::Service;
+
+const FOLLOWERS: usize = 10_000;
+const QUEUED: usize = 100_000;
+const OWNERS: usize = 10;
+const CLAIMS: usize = 2_000;
+const UPLOAD_BYTES: u64 = 1 << 30;
+
+fn main() {
+    let wanted: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if is_wanted("followers") {
+        runtime.block_on(followers());
+    }
+    if is_wanted("queue") {
+        runtime.block_on(queue());
+    }
+    if is_wanted("upload") {
+        upload();
+    }
+}
+
+/// Memory for each open event stream, and how long one event takes to reach all of them.
+async fn followers() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    let service = Service::start();
+    let address = service.base.strip_prefix("http://").unwrap().to_owned();
+    let before = memory_bytes(service.pid(), "VmRSS");
+    let began = Instant::now();
+    let at_a_time = Arc::new(Semaphore::new(100));
+    let mut connecting = JoinSet::new();
+    for _ in 0..FOLLOWERS {
+        let (address, at_a_time) = (address.clone(), at_a_time.clone());
+        connecting.spawn(async move {
+            let _turn = at_a_time.acquire_owned().await.unwrap();
+            follow(&address).await
+        });
+    }
+    let followers = connecting.join_all().await;
+    println!("{FOLLOWERS} followers connected in {:.2} s", began.elapsed().as_secs_f64());
+    let each = memory_bytes(service.pid(), "VmRSS").saturating_sub(before) as f64 / FOLLOWERS as f64;
+    println!("memory of the service for each: {:.1} KB", each / 1000.0);
+
+    let mut reading: JoinSet<_> = followers.into_iter().map(until_loading).collect();
+    let began = Instant::now();
+    let mut trigger = tokio::net::TcpStream::connect(&address).await.unwrap();
+    trigger.write_all(b"POST /model/load HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    let (mut first, mut last) = (f64::MAX, 0_f64);
+    while let Some(heard) = reading.join_next().await {
+        let secs = heard.unwrap().duration_since(began).as_secs_f64();
+        (first, last) = (first.min(secs), last.max(secs));
+    }
+    println!("an event reached the first after {first:.3} s and the last after {last:.3} s");
+    let each = memory_bytes(service.pid(), "VmRSS").saturating_sub(before) as f64 / FOLLOWERS as f64;
+    println!("memory of the service for each, after it: {:.1} KB", each / 1000.0);
+}
+
+type Follower = BufReader<tokio::net::TcpStream>;
+
+/// Connected, and the present status read.
+async fn follow(address: &str) -> Follower {
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    socket.write_all(b"GET /model/events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut reader = BufReader::with_capacity(2048, socket);
+    until(&mut reader, "model_status").await;
+    reader
+}
+
+/// The follower stays connected until all have heard.
+async fn until_loading(mut follower: Follower) -> Instant {
+    until(&mut follower, "event: model_loading").await;
+    let heard = Instant::now();
+    // What follows is read as well: nobody here is slow.
+    tokio::spawn(async move {
+        let mut rest = [0; 1024];
+        while follower.read(&mut rest).await.is_ok_and(|read| read > 0) {}
+    });
+    heard
+}
+
+async fn until(reader: &mut Follower, wanted: &str) {
+    let mut line = String::new();
+    while !line.contains(wanted) {
+        line.clear();
+        assert!(reader.read_line(&mut line).await.unwrap() > 0, "the stream ended before {wanted}");
+    }
+}
+
+/// What a claim takes, out of a long queue.
+async fn queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let began = Instant::now();
+    let mut last = JobId::new();
+    for n in 0..QUEUED {
+        let terms = Terms { max_queued: u64::MAX, reuse: None };
+        last = store.submit(job(n), terms).await.unwrap().0.id;
+    }
+    println!("{QUEUED} jobs taken in, in {:.0} s", began.elapsed().as_secs_f64());
+    let mut claims = vec![];
+    for n in 0..CLAIMS {
+        let turn = if n % 5 == 4 { Priority::Batch } else { Priority::Interactive };
+        let began = Instant::now();
+        store.claim(turn).await.unwrap().unwrap();
+        claims.push(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    println!("a claim out of them: {}", spread(&mut claims));
+    let mut places = vec![];
+    for _ in 0..20 {
+        let began = Instant::now();
+        store.place(last).await.unwrap().unwrap();
+        places.push(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    println!("the place of the last: {}", spread(&mut places));
+}
+
+fn job(n: usize) -> NewJob {
+    let priority = if n.is_multiple_of(4) { Priority::Interactive } else { Priority::Batch };
+    NewJob {
+        id: JobId::new(),
+        owner: format!("owner {}", n % OWNERS),
+        once: None,
+        audio: Audio {
+            filename: Some("a.wav".into()),
+            bytes: 1,
+            sha256: "00".into(),
+            duration_secs: Some(60.0),
+            blob: BlobKey(n.to_string()),
+        },
+        options: Options { priority, ..Options::default() },
+        metadata: None,
+        webhook_url: None,
+    }
+}
+
+/// What an upload takes of the service's memory at most.
+fn upload() {
+    let service = Service::start();
+    let before = memory_bytes(service.pid(), "VmRSS");
+    let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n";
+    let (riff, end) = (wav_header(UPLOAD_BYTES as u32), "\r\n--b--\r\n");
+    let length = (head.len() + riff.len() + end.len()) as u64 + UPLOAD_BYTES;
+    let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    let began = Instant::now();
+    let request = format!(
+        "POST /jobs?queue=true HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: {length}\r\n\r\n{head}"
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    socket.write_all(&riff).unwrap();
+    let silence = vec![0; 1 << 20];
+    for _ in 0..UPLOAD_BYTES >> 20 {
+        socket.write_all(&silence).unwrap();
+    }
+    socket.write_all(end.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    println!("1 GiB uploaded in {:.1} s", began.elapsed().as_secs_f64());
+    let peak = memory_bytes(service.pid(), "VmHWM");
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    println!("memory of the service at most: {:.1} MB, {:.1} MB before it", mb(peak), mb(before));
+}
+
+fn wav_header(data_bytes: u32) -> Vec<u8> {
+    let (channels, rate, bits) = (2_u16, 48_000_u32, 16_u16);
+    let frame = channels * bits / 8;
+    let mut header = b"RIFF".to_vec();
+    header.extend((data_bytes + 36).to_le_bytes());
+    header.extend(b"WAVEfmt ");
+    header.extend(16_u32.to_le_bytes());
+    header.extend(1_u16.to_le_bytes());
+    header.extend(channels.to_le_bytes());
+    header.extend(rate.to_le_bytes());
+    header.extend((rate * u32::from(frame)).to_le_bytes());
+    header.extend(frame.to_le_bytes());
+    header.extend(bits.to_le_bytes());
+    header.extend(b"data");
+    header.extend(data_bytes.to_le_bytes());
+    header
+}
+
+/// A line of the process's status, in bytes.
+fn memory_bytes(pid: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Milliseconds, as people read them.
+fn spread(values: &mut [f64]) -> String {
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
+    format!("median {:.2} ms, p99 {:.2} ms, most {:.2} ms", at(0.5), at(0.99), at(1.0))
+}
