@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason};
-use actors::domain::job::{BlobKey, Job, JobId, NewJob, Status};
+use actors::domain::job::{BlobKey, Job, JobId, NewJob};
 use actors::domain::options::Priority;
 use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
@@ -134,15 +134,10 @@ impl SqliteStore {
     }
 
     async fn count(&self) -> Result<JobCounts, Fault> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(sql::COUNTS).fetch_all(&self.readers).await?;
-        let mut counts = JobCounts::default();
-        for (state, number) in rows {
-            match rows::status(&state)? {
-                Status::Queued => counts.queued = natural(number),
-                Status::Running => counts.running = natural(number),
-                Status::Completed | Status::Failed | Status::Cancelled => {}
-            }
-        }
-        Ok(counts)
+        // One moment of the queue.
+        let mut reader = self.readers.begin().await?;
+        let queued: i64 = sqlx::query_scalar(sql::COUNT_QUEUED).fetch_one(&mut *reader).await?;
+        let running: i64 = sqlx::query_scalar(sql::COUNT_RUNNING).fetch_one(&mut *reader).await?;
+        Ok(JobCounts { queued: natural(queued), running: natural(running) })
     }
 }

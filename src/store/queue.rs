@@ -57,10 +57,7 @@ impl SqliteStore {
             }
             sqlx::query(sql::FORGET_KEY).bind(&new.owner).bind(&once.key).execute(&mut *change).await?;
         }
-        let queued: i64 = sqlx::query_scalar(sql::COUNT_QUEUED)
-            .bind(integer(terms.max_queued))
-            .fetch_one(&mut *change)
-            .await?;
+        let queued: i64 = sqlx::query_scalar(sql::COUNT_QUEUED).fetch_one(&mut *change).await?;
         if natural(queued) >= terms.max_queued {
             return Ok(Admission::QueueFull { queued: natural(queued) });
         }
