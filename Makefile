@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-gpu soak run ci bench bench-crowds setup lint deny
+.PHONY: demo test test-shell test-gpu soak torture run ci bench bench-crowds setup lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -24,6 +24,11 @@ test-gpu:
 # What takes minutes: two hundred loads and unloads.
 soak: setup
 	cargo test --locked --test api -- --ignored two_hundred
+
+# A thousand kills of the service and of its engine, about an hour; `make torture CYCLES=100` is quicker.
+CYCLES ?= 1000
+torture: setup
+	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test --locked --test api -- torture --nocapture
 
 # Settings: config/default.toml; a model: `target/release/verbatim models pull base.en`.
 run: setup

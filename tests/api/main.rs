@@ -17,4 +17,5 @@ mod restart;
 mod service;
 mod sink;
 mod start;
+mod torture;
 mod webhooks;

@@ -244,6 +244,13 @@ impl Service {
         (self.child, self.base) = spawn(self.dir.path(), &self.env);
     }
 
+    /// Stops it in order and starts it again on the same storage.
+    pub fn stop_and_restart(&mut self) {
+        signal("TERM", self.pid());
+        assert!(self.child.wait().unwrap().success());
+        (self.child, self.base) = spawn(self.dir.path(), &self.env);
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

@@ -75,6 +75,19 @@ impl Sink {
     }
 }
 
+impl Sink {
+    /// Waits until a request of the kind came to a path, and gives all of them.
+    pub fn until_any(&self, path: &str, kind: impl Fn(&Received) -> bool) -> Vec<Received> {
+        let of_kind =
+            |all: &[Received]| all.iter().filter(|r| r.path == path && kind(r)).cloned().collect::<Vec<_>>();
+        let (all, changed) = (&self.shared.0, &self.shared.1);
+        let waited = changed.wait_timeout_while(lock(all), HANG_GUARD, |all| of_kind(all).is_empty());
+        let (all, timeout) = waited.unwrap();
+        assert!(!timeout.timed_out(), "nothing of the kind came to {path}");
+        of_kind(&all)
+    }
+}
+
 fn lock(all: &Mutex<Vec<Received>>) -> MutexGuard<'_, Vec<Received>> {
     all.lock().unwrap()
 }
