@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-gpu soak torture run ci bench bench-crowds setup lint deny
+.PHONY: demo test test-shell test-gpu failpoints soak torture run ci bench bench-crowds setup lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -8,6 +8,7 @@ demo: setup
 
 test: setup
 	cargo test --workspace --locked
+	$(MAKE) failpoints
 	$(MAKE) test-shell
 
 # The same from outside, over HTTP: with BASE_URL they test any server.
@@ -20,6 +21,10 @@ test-shell: setup
 # On a machine with an NVIDIA GPU and the CUDA toolkit; elsewhere it says that it is skipped.
 test-gpu:
 	./scripts/test-gpu.sh
+
+# Lets every step between an upload and its webhook fail, in three ways each.
+failpoints: setup
+	cargo test --locked --features failpoints --test api -- failpoints
 
 # What takes minutes: two hundred loads and unloads.
 soak: setup

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod compose;
 pub mod engine;
 pub mod error;
+pub mod failpoint;
 pub mod http;
 pub mod memory;
 pub mod models;

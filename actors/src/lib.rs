@@ -6,6 +6,7 @@ pub mod domain;
 pub mod job;
 pub mod model;
 pub mod notifier;
+mod panics;
 pub mod ports;
 pub mod testing;
 pub mod worker;

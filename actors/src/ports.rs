@@ -428,7 +428,8 @@ pub trait JobStore: Send + Sync + 'static {
     /// Adds an event that changes nothing else (the start of a chunk, progress inside it).
     async fn note(&self, fence: Fence, event: JobEvent) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Progress, language, segments and their events, all or nothing.
+    /// Progress, language, segments and their events, all or nothing. A chunk that the same claim finished before
+    /// stays as it is, without events.
     async fn checkpoint(&self, fence: Fence, done: Checkpoint) -> Result<Vec<Recorded>, StoreError>;
 
     async fn end(&self, fence: Fence, ending: Ending) -> Result<Vec<Recorded>, StoreError>;

@@ -44,6 +44,7 @@ const LAST_ANSWERS_SECS: u64 = 5;
 /// For the life of the service.
 pub fn serve(effective: Effective) -> Result<(), StartError> {
     crate::engine::share_one_heap();
+    crate::failpoint::arm();
     client_sockets::raise_file_limit();
     for key in effective.without_effect() {
         warn!(key, "this setting has no effect yet");
@@ -99,7 +100,7 @@ async fn start_actors(
     let memory = compose::memory(settings);
     let recordings = Arc::new(AudioFiles::new(blob_dir.to_owned(), compose::audio(settings)));
     let webhook_rules = webhooks.rules.clone();
-    let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks));
+    let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), flatline);
     let parts = ModelParts {
         engine: compose::engine(settings, memory.clone()).map_err(StartError::Program)?,
         memory: memory.clone(),
@@ -114,6 +115,7 @@ async fn start_actors(
         model: model.clone(),
         notifier: notifier.clone(),
         settings: compose::job_settings(settings),
+        on_flatline: flatline,
     });
     let limits = Limits {
         max_upload_bytes: settings.server.max_upload_bytes,
@@ -147,9 +149,9 @@ fn transport(webhooks: WebhookConfig) -> Box<dyn WebhookTransport> {
     }
 }
 
-/// The model's thread is gone for good. All state is on disk, and a fresh process takes it up.
+/// An actor is gone for good. All state is on disk, and a fresh process takes it up.
 fn flatline() {
-    error!("the model's thread is gone: stopping the service");
+    error!("an actor is gone: the service ends, and goes on where it was when it is started again");
     std::process::exit(1);
 }
 

@@ -16,6 +16,7 @@ use super::service::Service;
 use super::submission::receive;
 use crate::auth::Caller;
 use crate::error::AppError;
+use crate::failpoint;
 use crate::transcript::{Format, render};
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +58,7 @@ pub(super) async fn submit(
         async move { upload.take_in(&taking, caller.owner, key).await }.in_current_span(),
     );
     let job = job.await.map_err(AppError::internal)??;
+    failpoint::hit("answer", "before").map_err(AppError::internal)?;
     let view = JobView::whole(&service, &job).await?;
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
 }

@@ -79,9 +79,13 @@ impl Upload {
     ) -> Result<Job, AppError> {
         let Self { recording, filename, form } = self;
         let blob = recording.finish().await?;
-        let uploaded = blob.key.clone();
-        let taken = submit(service, owner, key, blob, filename, form).await;
-        let is_needed = taken.as_ref().is_ok_and(|job| job.audio.blob == uploaded);
+        let (id, uploaded) = (JobId::new(), blob.key.clone());
+        let taken = submit(service, id, owner, key, blob, filename, form).await;
+        let is_needed = match &taken {
+            Ok(job) => job.audio.blob == uploaded,
+            // A store that fails may have kept the job all the same.
+            Err(_) => !matches!(service.jobs.store().job(id).await, Ok(None)),
+        };
         if !is_needed && let Err(error) = service.blobs.delete(&uploaded).await {
             warn!(%error, "cannot remove an upload");
         }
@@ -91,6 +95,7 @@ impl Upload {
 
 async fn submit(
     service: &Service,
+    id: JobId,
     owner: String,
     key: Option<String>,
     blob: StoredBlob,
@@ -103,7 +108,7 @@ async fn submit(
     let StoredBlob { key, bytes, sha256 } = blob;
     let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
     let Form { options, metadata, webhook_url, .. } = form;
-    let job = NewJob { id: JobId::new(), owner, once, audio, options, metadata, webhook_url };
+    let job = NewJob { id, owner, once, audio, options, metadata, webhook_url };
     Ok(service.jobs.submit(job).await?)
 }
 

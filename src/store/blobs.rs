@@ -18,6 +18,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::directory::{create_durably, is_full};
+use crate::failpoint;
 
 /// Bytes gathered before they go to the disk; a writer holds twice as much at most.
 const PART: usize = 1 << 20;
@@ -161,6 +162,7 @@ impl BlobWriter for FileWriter {
             self.discard();
             return Err(error);
         }
+        failpoint::hit("recording", "after").map_err(|error| StoreError::Failed(error.to_string()))?;
         let Self { key, bytes, hash, .. } = *self;
         Ok(StoredBlob { key, bytes, sha256: hexadecimal(&hash.finalize()) })
     }

@@ -44,7 +44,7 @@ impl SqliteStore {
         let now = self.now();
         outbox::tell_of_model(&mut change, now, &event).await?;
         let recorded = append(&mut change, now, Event::Model(event)).await?;
-        change.commit().await?;
+        self.commit(change, "model_event").await?;
         Ok(recorded)
     }
 

@@ -4,6 +4,8 @@ use actors::domain::job::Impossible;
 use actors::ports::StoreError;
 use thiserror::Error;
 
+use crate::failpoint::Injected;
+
 #[derive(Debug, Error)]
 pub(super) enum Fault {
     #[error("the job is no longer this worker's")]
@@ -14,6 +16,8 @@ pub(super) enum Fault {
     Unwritable { what: &'static str, source: serde_json::Error },
     #[error("{what} in the database cannot be read: {detail}")]
     Unreadable { what: &'static str, detail: String },
+    #[error(transparent)]
+    Injected(#[from] Injected),
     #[error("chunk {given} was finished, but chunk {expected} is next")]
     OutOfOrder { given: u32, expected: i64 },
 }
@@ -27,6 +31,7 @@ impl From<Fault> for StoreError {
             Fault::Sql(_)
             | Fault::Unwritable { .. }
             | Fault::Unreadable { .. }
+            | Fault::Injected(_)
             | Fault::OutOfOrder { .. } => StoreError::Failed(fault.to_string()),
         }
     }

@@ -179,7 +179,7 @@ impl SqliteStore {
         if let Some(subscriber) = subscriber {
             judge_subscriber(&mut change, now, &subscriber, verdict).await?;
         }
-        change.commit().await?;
+        self.commit(change, "keep_attempt").await?;
         Ok(())
     }
 
@@ -193,7 +193,7 @@ impl SqliteStore {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let sent = row.with_attempts(&mut change).await?;
-        change.commit().await?;
+        self.commit(change, "make_due").await?;
         Ok(Some(sent))
     }
 
@@ -206,7 +206,7 @@ impl SqliteStore {
             .bind(span.until.0)
             .execute(&mut *change)
             .await?;
-        change.commit().await?;
+        self.commit(change, "make_all_due").await?;
         Ok(updated.rows_affected())
     }
 
@@ -218,14 +218,14 @@ impl SqliteStore {
         let Some(url) = url else { return Ok(None) };
         let message = Message::test(subscriber, self.now());
         let sent = send(&mut change, &message, Some(&key), &url).await?.with_attempts(&mut change).await?;
-        change.commit().await?;
+        self.commit(change, "write_test").await?;
         Ok(Some(sent))
     }
 
     async fn forget_before(&self, oldest: i64) -> Result<u64, Fault> {
         let mut change = self.change().await?;
         let removed = sqlx::query(sql::FORGET_MESSAGES).bind(oldest).execute(&mut *change).await?;
-        change.commit().await?;
+        self.commit(change, "forget_before").await?;
         Ok(removed.rows_affected())
     }
 }

@@ -93,7 +93,7 @@ impl SqliteStore {
             job = answered;
             events.extend(more);
         }
-        change.commit().await?;
+        self.commit(change, "submit").await?;
         Ok(Admission::Taken(Box::new(job), events))
     }
 
@@ -119,7 +119,7 @@ impl SqliteStore {
         }
         let started = JobEvent::Started { attempt: claim.job.attempts };
         let event = append_to_job(&mut change, now, claim.job.id, started).await?;
-        change.commit().await?;
+        self.commit(change, "claim").await?;
         Ok(Some((claim, event)))
     }
 
@@ -133,7 +133,7 @@ impl SqliteStore {
         let job = Job::try_from(row)?;
         let Ok(cancelled) = job.status.after(Happening::CancelAsked) else {
             remove(&mut change, id).await?;
-            change.commit().await?;
+            self.commit(change, "remove").await?;
             return Ok(Cancelled::Removed { blob: job.audio.blob });
         };
         let now = self.now();
@@ -146,7 +146,7 @@ impl SqliteStore {
             .await?;
         let event = append_to_job(&mut change, now, id, JobEvent::Cancelled).await?;
         outbox::tell_of_job(&mut change, now, id, cancelled).await?;
-        change.commit().await?;
+        self.commit(change, "cancel").await?;
         Ok(Cancelled::Now { job: Box::new(row.try_into()?), events: vec![event] })
     }
 
@@ -161,7 +161,7 @@ impl SqliteStore {
         for (id, _) in &old {
             remove(&mut change, rows::job_id(id)?).await?;
         }
-        change.commit().await?;
+        self.commit(change, "retention").await?;
         Ok(old.into_iter().map(|(_, blob)| BlobKey(blob)).collect())
     }
 
@@ -177,7 +177,7 @@ impl SqliteStore {
             let requeued = JobEvent::Requeued { reason: RequeueReason::Restart };
             events.push(append_to_job(&mut change, now, rows::job_id(&id)?, requeued).await?);
         }
-        change.commit().await?;
+        self.commit(change, "recover").await?;
         Ok(events)
     }
 }

@@ -32,8 +32,9 @@ enum Step {
         reuse: bool,
     },
     Claim(Priority),
-    /// Of the fences ever held, counted back from the latest, with so many segments.
-    Checkpoint(usize, u32),
+    /// Of the fences ever held, counted back from the latest, with so many segments, of the chunk so many before the
+    /// one that follows the next.
+    Checkpoint(usize, u32, u32),
     End(usize, bool),
     Requeue(usize, RequeueReason),
     /// Of the jobs ever taken in, counted round.
@@ -60,7 +61,8 @@ fn step() -> BoxedStrategy<Step> {
         6 => (owner, priority(), once, any::<bool>())
             .prop_map(|(owner, priority, once, reuse)| Step::Submit { owner, priority, once, reuse }),
         5 => priority().prop_map(Step::Claim),
-        6 => (fence(), 0..4_u32).prop_map(|(fence, segments)| Step::Checkpoint(fence, segments)),
+        6 => (fence(), 0..4_u32, prop_oneof![1 => Just(0), 6 => Just(1), 1 => Just(2)])
+            .prop_map(|(fence, segments, before)| Step::Checkpoint(fence, segments, before)),
         2 => (fence(), any::<bool>()).prop_map(|(fence, good)| Step::End(fence, good)),
         2 => (fence(), reason).prop_map(|(fence, reason)| Step::Requeue(fence, reason)),
         2 => (0..30_usize).prop_map(Step::Cancel),
@@ -179,10 +181,11 @@ async fn take(walk: &mut Walk, step: Step) {
             assert_eq!(claim.fence, expected.fence);
             walk.fences.push(claim.fence);
         }
-        Step::Checkpoint(back, segments) => {
+        Step::Checkpoint(back, segments, before) => {
             let Some(fence) = walk.fence(back) else { return };
             let done = walk.model.job(fence.id).await.unwrap().and_then(|job| job.progress);
-            let chunk = done.map_or(0, |progress| (progress.processed_secs / 30.0).round() as u32);
+            let next = done.map_or(0, |progress| (progress.processed_secs / 30.0).round() as u32);
+            let chunk = (next + 1).saturating_sub(before);
             if u64::from(chunk) >= CHUNKS {
                 return;
             }

@@ -12,6 +12,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::fault::Fault;
 use super::sql;
+use crate::failpoint;
 
 /// Tells the wall-clock time that is stored with every change.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -57,6 +58,14 @@ impl SqliteStore {
     /// Starts a change. Dropped without a commit it leaves no trace.
     pub(super) async fn change(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Makes a change last; `what` it is, is for tests that let it fail.
+    pub(super) async fn commit(&self, change: Transaction<'static, Sqlite>, what: &str) -> Result<(), Fault> {
+        failpoint::hit(what, "before")?;
+        change.commit().await?;
+        failpoint::hit(what, "after")?;
+        Ok(())
     }
 
     pub(super) fn now(&self) -> Timestamp {

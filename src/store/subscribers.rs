@@ -110,21 +110,21 @@ impl SqliteStore {
     async fn add_subscriber(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, Fault> {
         let mut change = self.change().await?;
         let subscriber = subscribe(&mut change, self.now(), url, secret).await?;
-        change.commit().await?;
+        self.commit(change, "add_subscriber").await?;
         Ok(subscriber)
     }
 
     async fn remove_subscriber(&self, id: Uuid) -> Result<bool, Fault> {
         let mut change = self.change().await?;
         let removed = sqlx::query(sql::UNSUBSCRIBE).bind(id.to_string()).execute(&mut *change).await?;
-        change.commit().await?;
+        self.commit(change, "remove_subscriber").await?;
         Ok(removed.rows_affected() > 0)
     }
 
     async fn give_secret(&self, id: Uuid, secret: Secret) -> Result<Option<Subscriber>, Fault> {
         let mut change = self.change().await?;
         let given = give(&mut change, self.now(), id, secret).await?;
-        change.commit().await?;
+        self.commit(change, "give_secret").await?;
         Ok(given)
     }
 }

@@ -41,7 +41,7 @@ impl SqliteStore {
             .await?;
         fenced(updated)?;
         replace_plan(&mut change, fence.id, plan).await?;
-        change.commit().await?;
+        self.commit(change, "plan").await?;
         Ok(())
     }
 
@@ -56,13 +56,17 @@ impl SqliteStore {
             .await?;
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, event).await?;
-        change.commit().await?;
+        self.commit(change, "note").await?;
         Ok(recorded)
     }
 
     pub(super) async fn finish_chunk(&self, fence: Fence, done: Checkpoint) -> Result<Vec<Recorded>, Fault> {
         let mut change = self.change().await?;
         let held = held(&mut change, fence).await?;
+        if i64::from(done.chunk) + 1 == held.next_chunk {
+            // It is written, and word of that was lost on the way.
+            return Ok(vec![]);
+        }
         if i64::from(done.chunk) != held.next_chunk {
             return Err(Fault::OutOfOrder { given: done.chunk, expected: held.next_chunk });
         }
@@ -83,7 +87,7 @@ impl SqliteStore {
             let event = JobEvent::Segment { chunk: done.chunk.saturating_add(1), segment };
             events.push(append_to_job(&mut change, now, fence.id, event).await?);
         }
-        change.commit().await?;
+        self.commit(change, "checkpoint").await?;
         Ok(events)
     }
 
@@ -113,7 +117,7 @@ impl SqliteStore {
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, event).await?;
         outbox::tell_of_job(&mut change, now, fence.id, ended).await?;
-        change.commit().await?;
+        self.commit(change, "end").await?;
         Ok(recorded)
     }
 
@@ -132,7 +136,7 @@ impl SqliteStore {
             .await?;
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, JobEvent::Requeued { reason }).await?;
-        change.commit().await?;
+        self.commit(change, "requeue").await?;
         Ok(recorded)
     }
 }

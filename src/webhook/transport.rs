@@ -20,6 +20,7 @@ use super::guard::AddressRules;
 use super::secret::{BadSecret, signer};
 use super::tls;
 use super::url::{ForbiddenHost, UrlError, WebhookUrl};
+use crate::failpoint;
 
 /// How long finding the address and connecting may take, and the TLS handshake after it.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -81,7 +82,9 @@ impl HttpWebhooks {
             let Some(Ok(bytes)) = answer.next().await else { break };
             read += bytes.len();
         }
-        judge(status, retry_after)
+        let judged = judge(status, retry_after);
+        failpoint::hit("delivery", "after").map_err(|lost| DeliveryFailure::Unreachable(lost.to_string()))?;
+        judged
     }
 
     fn request(&self, delivery: &Delivery) -> Result<ClientRequest, DeliveryFailure> {

@@ -8,6 +8,8 @@ mod bad_input;
 mod command_line;
 mod engine;
 mod events;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod fixtures;
 mod jobs;
 mod lifecycle;

@@ -244,6 +244,31 @@ impl Service {
         (self.child, self.base) = spawn(self.dir.path(), &self.env);
     }
 
+    /// A JSON answer of a service that may be gone, or not well.
+    pub fn try_get(&self, path: &str) -> Option<Value> {
+        let mut answer = self.agent.get(self.url(path)).call().ok()?;
+        let is_well = answer.status() == 200;
+        is_well.then(|| serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()).flatten()
+    }
+
+    /// The events of a stream that is over, of a service that may be gone.
+    pub fn try_events(&self, path: &str) -> Option<Vec<Event>> {
+        let answer = self.agent.get(self.url(path)).call().ok()?;
+        let is_well = answer.status() == 200;
+        is_well.then(|| Events(BufReader::new(answer.into_body().into_reader())).collect())
+    }
+
+    /// Whether it ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Starts one that ended again, without a variable of its environment.
+    pub fn restart_without(&mut self, variable: &str) {
+        self.env.retain(|(name, _)| name != variable);
+        self.kill_and_restart();
+    }
+
     /// Stops it in order and starts it again on the same storage.
     pub fn stop_and_restart(&mut self) {
         signal("TERM", self.pid());

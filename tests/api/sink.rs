@@ -76,6 +76,11 @@ impl Sink {
 }
 
 impl Sink {
+    /// Whether a request of the kind has come to a path.
+    pub fn has(&self, path: &str, kind: impl Fn(&Received) -> bool) -> bool {
+        lock(&self.shared.0).iter().any(|request| request.path == path && kind(request))
+    }
+
     /// Waits until a request of the kind came to a path, and gives all of them.
     pub fn until_any(&self, path: &str, kind: impl Fn(&Received) -> bool) -> Vec<Received> {
         let of_kind =

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::watch;
@@ -9,14 +10,17 @@ use tracing::{Instrument, error, info};
 
 use super::control::{Control, Service};
 use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
-use super::run::{Deps, Run};
+use super::persist::persist;
+use super::run::{Deps, Run, RunOutcome};
+use crate::domain::event::RequeueReason;
 use crate::domain::job::{Job, JobError, JobId, NewJob};
 use crate::domain::lifecycle::Demand;
 use crate::domain::options::Priority;
 use crate::domain::progress::Pace;
 use crate::domain::turns::Turns;
 use crate::model::{Lease, State};
-use crate::ports::{CancelToken, Cancelled, Claim, Ending, StoreError, SubmitError, Terms, Waiting};
+use crate::panics::{Panicked, Vital, caught};
+use crate::ports::{CancelToken, Cancelled, Claim, Ending, Fence, StoreError, SubmitError, Terms, Waiting};
 
 /// What becomes of queued jobs while the model cannot be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,9 @@ pub struct JobSettings {
     pub on_model_failed: OnModelFailed,
 }
 
+/// How soon work is looked for again when the store was not well.
+const AFTER_TROUBLE: Duration = Duration::from_secs(1);
+
 /// The queue is the store's; here is only what runs this moment.
 pub(super) struct JobActor {
     deps: Deps,
@@ -46,6 +53,7 @@ pub(super) struct JobActor {
     /// Whether an interactive job waits while all workers are busy.
     urgent: watch::Sender<bool>,
     pace: watch::Sender<Option<Pace>>,
+    _vital: Vital,
 }
 
 /// At most one search for work is under way.
@@ -61,14 +69,31 @@ enum Search {
 enum Found {
     Work(Box<Claim>, Arc<Lease>),
     Nothing,
+    /// The store was not well.
+    Later,
 }
 
 impl JobActor {
-    pub(super) fn new(deps: Deps, settings: JobSettings, pace: watch::Sender<Option<Pace>>) -> Self {
+    pub(super) fn new(
+        deps: Deps,
+        settings: JobSettings,
+        pace: watch::Sender<Option<Pace>>,
+        vital: Vital,
+    ) -> Self {
         let (service, _) = watch::channel(Service::Running);
         let (urgent, _) = watch::channel(false);
         let turns = Turns::default();
-        Self { deps, settings, running: HashMap::new(), search: Search::No, service, turns, urgent, pace }
+        Self {
+            deps,
+            settings,
+            running: HashMap::new(),
+            search: Search::No,
+            service,
+            turns,
+            urgent,
+            pace,
+            _vital: vital,
+        }
     }
 
     /// Looks for a job and a lease to run it with; `lease` is one that was just given back.
@@ -87,6 +112,28 @@ impl JobActor {
         self.search = Search::UnderWay;
         let search = search(self.deps.clone(), self.settings.on_model_failed, self.turns.next(), lease);
         ctx.spawn(search.into_actor(self).map(|found, this, ctx| this.found(found, ctx)));
+    }
+
+    /// The store may have been changed without saying so. When nothing runs here, what it shows as running is a job
+    /// whose claim was lost on the way, and goes back to the queue.
+    fn look_again(&mut self, ctx: &mut Context<Self>) {
+        if !self.running.is_empty() || self.search != Search::No {
+            return self.look(None, ctx);
+        }
+        self.search = Search::UnderWay;
+        let deps = self.deps.clone();
+        let recovered = async move {
+            match deps.store.recover().await {
+                Ok(events) => deps.notifier.publish(events),
+                Err(error) => error!(%error, "cannot look for jobs that were lost on the way"),
+            }
+        };
+        ctx.spawn(
+            recovered
+                .into_actor(self)
+                .map(|(), this, ctx| this.found(Found::Nothing, ctx))
+                .map(|(), this, ctx| this.look(None, ctx)),
+        );
     }
 
     fn all_are_busy(&self) -> bool {
@@ -110,6 +157,10 @@ impl JobActor {
                 true
             }
             Found::Nothing => again,
+            Found::Later => {
+                ctx.run_later(AFTER_TROUBLE, |this, ctx| this.look_again(ctx));
+                false
+            }
         };
         if more {
             self.look(None, ctx);
@@ -126,12 +177,37 @@ impl JobActor {
             urgent: self.urgent.clone(),
         };
         self.running.insert(id, control.cancel.clone());
+        let interrupted =
+            Interrupted { deps: self.deps.clone(), fence: claim.fence, control: control.clone() };
         let run = Run::new(self.deps.clone(), claim, lease, control);
         let myself = ctx.address();
         actix::spawn(async move {
-            let outcome = run.run().await;
+            let outcome = match caught(run.run()).await {
+                Ok(outcome) => outcome,
+                Err(Panicked) => interrupted.give_back().await,
+            };
             myself.do_send(RunEnded { id, outcome });
         });
+    }
+}
+
+/// What is left of a run that ended by a panic.
+struct Interrupted {
+    deps: Deps,
+    fence: Fence,
+    control: Control,
+}
+
+impl Interrupted {
+    /// Counts as a crash: a job under which the same happens again and again fails in the end.
+    async fn give_back(self) -> RunOutcome {
+        let Self { deps, fence, control } = self;
+        let requeued = || deps.store.requeue(fence, RequeueReason::EngineDied);
+        match persist(&control, requeued).await {
+            Ok(events) => deps.notifier.publish(events),
+            Err(error) => error!(job.id = %fence.id, %error, "a job that was interrupted stays as it is"),
+        }
+        RunOutcome { pace: None, lease: None }
     }
 }
 
@@ -142,11 +218,12 @@ async fn search(
     turn: Priority,
     lease: Option<Arc<Lease>>,
 ) -> Found {
-    match try_search(&deps, on_model_failed, turn, lease).await {
+    let found = caught(try_search(&deps, on_model_failed, turn, lease)).await;
+    match found.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()))) {
         Ok(found) => found,
         Err(error) => {
             error!(%error, "cannot look for work");
-            Found::Nothing
+            Found::Later
         }
     }
 }
@@ -244,10 +321,10 @@ impl Handler<Submit> for JobActor {
         let JobSettings { max_queued, reuse_results, .. } = self.settings;
         let made_with = || self.deps.made_with(&self.deps.model.status().facts);
         let terms = Terms { max_queued, reuse: reuse_results.then(made_with) };
-        let taken = submit(self.deps.clone(), job, terms).instrument(span);
+        let taken = caught(submit(self.deps.clone(), job, terms).instrument(span));
         Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
             this.look(None, ctx);
-            taken
+            taken.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()).into()))
         }))
     }
 }
@@ -256,8 +333,10 @@ impl Handler<Cancel> for JobActor {
     type Result = ResponseActFuture<Self, Result<Cancelled, StoreError>>;
 
     fn handle(&mut self, Cancel { id, span }: Cancel, _: &mut Self::Context) -> Self::Result {
-        let cancelled = cancel(self.deps.clone(), id).instrument(span);
+        let cancelled = caught(cancel(self.deps.clone(), id).instrument(span));
         Box::pin(cancelled.into_actor(self).map(move |cancelled, this, _| {
+            let cancelled =
+                cancelled.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string())));
             // The store has taken the job from its run: now the engine may drop the chunk.
             if let (Ok(Cancelled::Now { .. }), Some(token)) = (&cancelled, this.running.get(&id)) {
                 token.cancel();

@@ -14,6 +14,7 @@ use crate::domain::job::{Job, JobId, NewJob};
 use crate::domain::progress::Pace;
 use crate::model::ModelHandle;
 use crate::notifier::NotifierHandle;
+use crate::panics::Vital;
 use crate::ports::{Cancelled, Recordings, Store, StoreError, SubmitError};
 use crate::worker::WorkerActor;
 
@@ -24,6 +25,8 @@ pub struct JobParts {
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
     pub settings: JobSettings,
+    /// Called when a panic ends the actor: nothing goes on without it.
+    pub on_flatline: fn(),
 }
 
 /// Commands go to the actor; reads go to the store, which is always up to date.
@@ -37,12 +40,12 @@ pub struct JobHandle {
 impl JobHandle {
     /// Starts the actor on an arbiter of its own, and its workers. [`JobHandle::recover`] comes first.
     pub fn start(parts: JobParts) -> Self {
-        let JobParts { store, recordings, model, notifier, settings } = parts;
+        let JobParts { store, recordings, model, notifier, settings, on_flatline } = parts;
         let workers = WorkerActor::start(settings.workers);
         let deps = Deps { store: store.clone(), recordings, workers, model, notifier };
         let (sender, pace) = watch::channel(None);
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            JobActor::new(deps, settings, sender)
+            JobActor::new(deps, settings, sender, Vital(on_flatline))
         });
         Self { addr, store, pace }
     }

@@ -320,6 +320,7 @@ impl Run {
             Checkpoint { chunk, segments, language: self.language, progress: self.progress(plan, chunk + 1) };
         let (store, fence) = (&self.deps.store, self.fence());
         let events = persist(&self.control, || store.checkpoint(fence, done.clone())).await?;
+        self.claim.deaths = Deaths::default();
         self.deps.notifier.publish(events);
         Ok(())
     }

@@ -183,6 +183,15 @@ async fn interactive_jobs_go_first_and_a_full_queue_takes_no_more() {
     assert!(first.finished_at.unwrap() <= second.started_at.unwrap());
 }
 
+#[actix::test]
+async fn crashes_are_counted_on_one_chunk_at_a_time() {
+    use Scripted::{Die, Succeed};
+    let world = World::start(with_chunks([Die, Die, Succeed, Die, Die, Succeed]));
+    let job = world.submit().await;
+    world.to_the_end(job.id).await;
+    assert_eq!(world.job(job.id).await.status, Status::Completed);
+}
+
 async fn submit_urgent(world: &World) -> JobId {
     let mut urgent = new_job();
     urgent.options.priority = Priority::Interactive;

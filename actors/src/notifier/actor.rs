@@ -12,10 +12,15 @@ use tracing::{error, info, warn};
 use super::courier::{Courier, FLUSH_LIMIT};
 use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish, Subscribe};
 use crate::domain::event::{Recorded, Stream};
+use crate::panics::Vital;
 use crate::ports::Store;
 
 /// Events a follower may be behind before it has to read the log again.
 const LIVE_EVENTS: usize = 64;
+
+/// A store that fails may get well soon. Not for ever: meanwhile nobody hears anything.
+const PAUSES_OF_A_WRITE: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2)];
 
 /// How often messages are forgotten that were delivered or given up long ago.
 const FORGET_EVERY: Duration = Duration::from_secs(86_400);
@@ -28,11 +33,13 @@ pub(super) struct NotifierActor {
     /// Outside the actor's own context: it goes on while a model event is written.
     carrying: Option<JoinHandle<()>>,
     live: HashMap<Stream, broadcast::Sender<Arc<Recorded>>>,
+    on_flatline: fn(),
+    _vital: Vital,
 }
 
 impl NotifierActor {
-    pub(super) fn new(store: Arc<dyn Store>, courier: Courier) -> Self {
-        Self { store, courier, carrying: None, live: HashMap::new() }
+    pub(super) fn new(store: Arc<dyn Store>, courier: Courier, on_flatline: fn()) -> Self {
+        Self { store, courier, carrying: None, live: HashMap::new(), on_flatline, _vital: Vital(on_flatline) }
     }
 
     /// Outside the actor's own context too: in there it would stand still, the store's one connection for
@@ -69,7 +76,11 @@ impl Actor for NotifierActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
-        self.carrying = Some(actix::spawn(self.courier.clone().run()));
+        let (courier, vital) = (self.courier.clone(), Vital(self.on_flatline));
+        self.carrying = Some(actix::spawn(async move {
+            let _vital = vital;
+            courier.run().await;
+        }));
         self.forget_old(ctx);
         ctx.run_interval(FORGET_EVERY, Self::forget_old);
     }
@@ -88,7 +99,16 @@ impl Handler<ModelNews> for NotifierActor {
 
     fn handle(&mut self, ModelNews(event): ModelNews, ctx: &mut Self::Context) {
         let store = self.store.clone();
-        let write = async move { store.append_model_event(event).await };
+        let write = async move {
+            for pause in PAUSES_OF_A_WRITE {
+                match store.append_model_event(event.clone()).await {
+                    Ok(written) => return Ok(written),
+                    Err(error) => warn!(%error, "a model event is not taken"),
+                }
+                actix::clock::sleep(pause).await;
+            }
+            store.append_model_event(event).await
+        };
         // `wait` holds the mailbox until the event is written: that keeps events in order.
         ctx.wait(write.into_actor(self).map(|written, this, _| match written {
             Ok(event) => {

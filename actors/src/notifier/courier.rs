@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::domain::retry::{self, Next};
 use crate::domain::webhook::MessageId;
+use crate::panics::caught;
 use crate::ports::{
     Attempt, Delivery, DeliveryFailure, Outbox, Outgoing, StoreError, Verdict, WebhookTransport,
 };
@@ -143,7 +144,8 @@ impl Courier {
             body: message.body.clone(),
             keys: message.keys.clone(),
         };
-        let outcome = self.transport.deliver(&delivery).await;
+        let outcome = caught(self.transport.deliver(&delivery)).await;
+        let outcome = outcome.unwrap_or_else(|bug| Err(DeliveryFailure::Unreachable(bug.to_string())));
         let verdict = verdict(&message, &outcome, fastrand::f64() * 2.0 - 1.0);
         log(message.id, &outcome, verdict);
         self.write_down(message.id, attempt(outcome, begun.elapsed()), verdict).await;

@@ -20,14 +20,16 @@ pub struct NotifierHandle {
 }
 
 impl NotifierHandle {
-    /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`.
+    /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`. `on_flatline` is
+    /// called when a panic ends it.
     pub fn start<S: Store>(
         store: Arc<S>,
         transport: impl FnOnce() -> Box<dyn WebhookTransport> + Send + 'static,
+        on_flatline: fn(),
     ) -> Self {
         let log: Arc<dyn EventLog> = store.clone();
         let addr = NotifierActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            NotifierActor::new(store.clone(), Courier::new(transport(), store))
+            NotifierActor::new(store.clone(), Courier::new(transport(), store), on_flatline)
         });
         Self { addr, log }
     }

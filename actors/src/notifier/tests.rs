@@ -130,7 +130,7 @@ async fn a_host_has_two_tries_under_way_and_a_slow_one_holds_up_no_other() {
     }
     let (gate, under_way) = (Arc::new(Semaphore::new(0)), watch::Sender::new(vec![]));
     let transport = Gated { gate: gate.clone(), under_way: under_way.clone() };
-    let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport));
+    let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), || {});
     notifier.model(ModelEvent::ModelReady { load_secs: 1.0 });
     let mut watching = under_way.subscribe();
     let mut three = watching.wait_for(|urls| urls.len() == 3).await.unwrap().clone();

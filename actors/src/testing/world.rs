@@ -68,7 +68,7 @@ impl World {
         let (engine, probe) = (Arc::new(setting.engine), Arc::new(FakeProbe::default()));
         let store = Arc::new(setting.store);
         let (transport, sent) = TransportFake::new(setting.failing_webhooks.0, setting.failing_webhooks.1);
-        let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport));
+        let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), || {});
         let policy = Policy {
             idle_timeout: setting.idle_timeout,
             poll_interval: Duration::from_secs(3600),
@@ -94,6 +94,7 @@ impl World {
                 reuse_results: setting.reuse_results,
                 on_model_failed: setting.on_model_failed,
             },
+            on_flatline: || {},
         });
         Self { engine, probe, store, model, notifier, jobs, sent, clock }
     }
