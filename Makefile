@@ -50,7 +50,7 @@ ci: setup lint deny test
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features failpoints --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 # Licences, sources and forbidden crates: `cargo install cargo-deny` first.

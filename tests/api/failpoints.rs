@@ -52,7 +52,7 @@ fn survives_at(place: &str, action: &str) {
     let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
     let (kind, body) = form(Some(("a.wav", &bytes)), &[("webhook_url", &sink.url("/hook"))]);
     let give_up = Instant::now() + HANG_GUARD;
-    let mut again = |service: &mut Service| {
+    let again = |service: &mut Service| {
         assert!(Instant::now() < give_up, "{told_to_fail}: never over");
         if service.has_ended() {
             service.restart_without("FAILPOINTS");

@@ -320,9 +320,10 @@ impl JobStore for MemoryStore {
     }
 
     async fn checkpoint(&self, fence: Fence, done: Checkpoint) -> Result<Vec<Recorded>, StoreError> {
+        let nothing = self.fenced(fence, |_| None)?;
         let next = self.tables().jobs.get(&fence.id).map_or(0, |row| row.chunks_done);
         if done.chunk + 1 == next {
-            return self.fenced(fence, |_| None);
+            return Ok(nothing);
         }
         if done.chunk != next {
             return Err(StoreError::Failed(format!("chunk {} was finished, but {next} is next", done.chunk)));
