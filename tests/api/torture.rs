@@ -146,14 +146,15 @@ impl Torture {
         self.kills_of_engine += 1;
         self.tally.kills_of_engine += 1;
         // It may have ended by itself.
-        let _ = std::process::Command::new("kill").args(["-KILL", &engine.to_string()]).status();
+        let _ = std::process::Command::new("kill").args(["-KILL", &engine.to_string()]).output();
     }
 
     /// Random instants in phases that matter: a pause is the point here, not a way to wait for something.
     fn wait_for_a_moment(&mut self) {
         match self.dice.u8(..4) {
             0 => {}
-            1 => self.service.load(),
+            // An engine that was killed just before may be taken for loaded a moment longer.
+            1 => drop(self.service.post("/model/load?wait=true")),
             2 => self.until_segment(),
             _ => thread::sleep(Duration::from_millis(self.dice.u64(..400))),
         }
