@@ -10,8 +10,8 @@ use super::NotifierHandle;
 use crate::domain::event::{ModelEvent, Stream, UnloadReason};
 use crate::domain::job::{JobId, NewJob};
 use crate::ports::{
-    Delivery, DeliveryFailure, DeliveryQuery, JobQuery, JobStore, Outbox, Sent, SentState, SubscriberStore,
-    Terms, WebhookTransport,
+    Delivery, DeliveryFailure, DeliveryQuery, JobQuery, JobStore, Outbox, Sent, SentState, SubscriberState,
+    SubscriberStore, Terms, WebhookTransport,
 };
 use crate::testing::world::{Setting, World, new_job};
 use crate::testing::{FakeEngine, MemoryStore, Scripted};
@@ -99,6 +99,35 @@ async fn a_failed_message_is_tried_again_when_it_is_due_and_keeps_its_id() {
     assert!(delivered.body.contains(r#""type":"webhook_test""#), "{}", delivered.body);
     let delivered = until(&world, subscriber.id, |m| m.state == SentState::Delivered).await;
     assert_eq!((delivered.attempts.len(), delivered.next_try_at), (3, None));
+}
+
+#[actix::test]
+async fn a_subscriber_that_only_fails_for_five_days_is_switched_off() {
+    let world = World::start(Setting { failing_webhooks: (usize::MAX, 500), ..Setting::default() });
+    let subscriber = world.store.subscribe(URL, None).await.unwrap();
+    world.store.send_test(subscriber.id).await.unwrap().unwrap();
+    let mut tries = 0;
+    loop {
+        world.notifier.look_into_outbox();
+        let told = |message: &Sent| message.attempts.len() > tries || message.state != SentState::Pending;
+        let message = until(&world, subscriber.id, told).await;
+        tries = message.attempts.len();
+        let state = world.store.subscribers().await.unwrap()[0].state;
+        if message.state != SentState::Pending {
+            assert_eq!((message.state, state), (SentState::Failed, SubscriberState::Off));
+            break;
+        }
+        assert_eq!(state, SubscriberState::Active);
+        world.store.let_pass(Duration::from_secs(40 * 3600));
+    }
+    assert!(world.store.due("receiver.example:80", 10).await.unwrap().is_empty());
+    world.store.send_test(subscriber.id).await.unwrap();
+    world.store.subscribe(URL, None).await.unwrap();
+    assert_eq!(
+        world.store.subscribers().await.unwrap()[0].state,
+        SubscriberState::Active,
+        "on again by its owner"
+    );
 }
 
 #[actix::test]
