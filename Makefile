@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-gpu failpoints soak torture run ci bench bench-crowds setup lint deny
+.PHONY: demo test test-shell test-gpu failpoints fuzz soak torture run ci bench bench-crowds setup lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -25,6 +25,17 @@ test-gpu:
 # Lets every step between an upload and its webhook fail, in three ways each.
 failpoints: setup
 	cargo test --locked --features failpoints --test api -- failpoints
+
+# A million strange inputs at each door, about half an hour: `cargo install cargo-fuzz --locked` first. It wants a
+# nightly compiler only for flags that RUSTC_BOOTSTRAP lets the stable one take.
+RUNS ?= 1000000
+DOORS ?= audio form request webhook_url settings
+fuzz: setup
+	for door in $(DOORS); do \
+	  mkdir -p fuzz/corpus/$$door; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$door fuzz/corpus/$$door fuzz/seeds/$$door -- \
+	    -runs=$(RUNS) -max_len=20000 -timeout=30 -print_final_stats=1 || exit 1; \
+	done
 
 # What takes minutes: two hundred loads and unloads.
 soak: setup

@@ -11,6 +11,8 @@ pub mod compose;
 pub mod engine;
 pub mod error;
 pub mod failpoint;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod memory;
 pub mod models;

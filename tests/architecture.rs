@@ -14,6 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("error", &["webhook", "wire_time"]),
     ("failpoint", &[]),
+    ("fuzzing", &["audio", "http", "settings", "webhook"]),
     ("memory", &[]),
     ("models", &[]),
     ("store", &["failpoint"]),

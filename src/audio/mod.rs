@@ -35,7 +35,7 @@ use vad::Vad;
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What the adapter takes in, and how it cuts.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 /// 16 kHz leave everything below 7.6 kHz as it is.
 const LEAST_BLOCK: u32 = 1024;
 
-/// Samples at [`SAMPLE_RATE`] and where the first of them stands in the recording.
+/// Samples at [`SAMPLE_RATE`], within [-1, 1], and where the first of them stands in the recording.
 #[derive(Debug, Default)]
 pub struct Stretch {
     pub start: u64,
@@ -33,7 +33,8 @@ impl Stretch {
             self.start = position;
         }
         debug_assert_eq!(self.end(), position, "a stretch has no holes");
-        self.samples.extend_from_slice(samples);
+        // A filter overshoots where the input is cut off at full scale.
+        self.samples.extend(samples.iter().map(|sample| sample.clamp(-1.0, 1.0)));
     }
 }
 

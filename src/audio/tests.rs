@@ -276,3 +276,23 @@ fn the_first_chunk_is_told_in_advance_and_is_the_plan_s() {
         });
     assert_eq!(told, plan.unwrap().chunks[..1]);
 }
+
+#[test]
+fn a_recording_at_full_scale_stays_within_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("square.wav");
+    // A square wave of 8 kHz samples, on which every filter overshoots.
+    let square: Vec<u8> =
+        (0..8000).flat_map(|n| (if n / 9 % 2 == 0 { i16::MAX } else { i16::MIN }).to_le_bytes()).collect();
+    let mut wav =
+        b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data"
+            .to_vec();
+    wav.extend(16_000_u32.to_le_bytes());
+    wav.extend(square);
+    std::fs::write(&path, wav).unwrap();
+    let mut pcm = super::pcm::Pcm::open(&path).unwrap();
+    let samples = pcm.read(actors::domain::audio::Span { start: 0, end: 16_000 }).unwrap();
+    assert_eq!(samples.len(), 16_000);
+    assert!(samples.iter().all(|sample| sample.abs() <= 1.0));
+    assert!(samples.contains(&1.0), "it is at full scale");
+}

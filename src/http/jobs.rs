@@ -50,7 +50,7 @@ pub(super) async fn submit(
     if !service.blobs.has_room(RESERVE_BYTES.saturating_add(length.unwrap_or(0))) {
         return Err(AppError::DiskFull);
     }
-    let upload = receive(&service, &request, body).await?;
+    let upload = receive(service.blobs.as_ref(), &service.limits, request.headers(), body).await?;
     // A client that goes away now does not stop half of it: the job is taken in with its recording, or
     // neither stays.
     let taking = service.clone();

@@ -4,6 +4,8 @@ mod body;
 mod deliveries;
 mod door;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod job_view;
 mod jobs;

@@ -1,12 +1,15 @@
 //! A job as a client sends it: `multipart/form-data`, read as a stream.
 
 use actix_multipart::{Field, Multipart};
-use actix_web::{HttpRequest, web};
+use actix_web::error::PayloadError;
+use actix_web::http::header::HeaderMap;
+use actix_web::web;
 use actors::domain::job::{Audio, BlobKey, Job, JobId, NewJob, Once};
 use actors::domain::options::{Options, Priority, Task};
 use actors::domain::stay::{NotAStay, Stay};
-use actors::ports::{BlobWriter, StoredBlob};
-use futures_util::TryStreamExt;
+use actors::ports::{BlobStore, BlobWriter, StoredBlob};
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tracing::warn;
@@ -49,16 +52,19 @@ struct Form {
 }
 
 /// Reads the whole form, in bounded memory.
-pub(super) async fn receive(
-    service: &Service,
-    request: &HttpRequest,
-    body: web::Payload,
-) -> Result<Upload, AppError> {
-    let mut parts =
-        Multipart::new(request.headers(), Box::pin(paced(body, service.limits.min_upload_bytes_per_sec)));
+pub(super) async fn receive<S>(
+    blobs: &dyn BlobStore,
+    limits: &Limits,
+    headers: &HeaderMap,
+    body: S,
+) -> Result<Upload, AppError>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
+{
+    let mut parts = Multipart::new(headers, Box::pin(paced(body, limits.min_upload_bytes_per_sec)));
     let mut form = Form::default();
     while let Some(part) = parts.try_next().await.map_err(bad_form)? {
-        form.take(service, part).await?;
+        form.take(blobs, limits, part).await?;
     }
     let (recording, filename) = form.file.take().ok_or(AppError::MissingFile)?;
     Ok(Upload { recording, filename, form })
@@ -119,27 +125,32 @@ impl Form {
         Sha256::digest(sent.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    async fn take(&mut self, service: &Service, part: Field) -> Result<(), AppError> {
+    async fn take(&mut self, blobs: &dyn BlobStore, limits: &Limits, part: Field) -> Result<(), AppError> {
         let name = part.name().unwrap_or_default().to_owned();
         if name == "file" {
-            return self.take_file(service, part).await;
+            return self.take_file(blobs, limits, part).await;
         }
         if !OPTIONS.contains(&name.as_str()) {
             return Err(AppError::UnknownOption { name, known: format!("file, {}", OPTIONS.join(", ")) });
         }
         let text = text_of(part, &name).await?;
         // An empty value is what forms send for a field that was left alone.
-        if text.is_empty() { Ok(()) } else { self.set(&name, text, &service.limits) }
+        if text.is_empty() { Ok(()) } else { self.set(&name, text, limits) }
     }
 
-    async fn take_file(&mut self, service: &Service, part: Field) -> Result<(), AppError> {
+    async fn take_file(
+        &mut self,
+        blobs: &dyn BlobStore,
+        limits: &Limits,
+        part: Field,
+    ) -> Result<(), AppError> {
         if self.file.is_some() {
             return Err(AppError::InvalidBody(
                 "the form has two parts named \"file\": send one job each".into(),
             ));
         }
         let filename = file_name(&part);
-        let recording = write_file(service.blobs.as_ref(), part, service.limits.max_upload_bytes).await?;
+        let recording = write_file(blobs, part, limits.max_upload_bytes).await?;
         self.file = Some((recording, filename));
         Ok(())
     }

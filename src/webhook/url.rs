@@ -99,7 +99,7 @@ fn judge_host(url: &Url, rules: &AddressRules) -> Result<(), UrlError> {
 
 /// Names that are loopback by definition (RFC 6761), whatever a resolver says.
 fn is_localhost(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = name.trim_end_matches('.');
     name == "localhost" || name.ends_with(".localhost")
 }
 
@@ -122,7 +122,7 @@ mod tests {
         "http://127.0.0.1./", "http://%31%32%37.0.0.1/", "http://①②⑦.0.0.1/", "http://127。0。0。1/",
         "http://[::1]/", "http://[0:0:0:0:0:0:0:1]:80/", "http://[::]/", "http://[::ffff:127.0.0.1]/",
         "http://[::ffff:7f00:1]/", "http://[::127.0.0.1]/", "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/",
-        "http://localhost/", "http://LOCALHOST:9/", "http://localhost./", "http://a.localhost/", "http://ⓛocalhost/",
+        "http://localhost/", "http://LOCALHOST:9/", "http://localhost./", "http://localhost../", "http://a.localhost/", "http://ⓛocalhost/",
         "http://10.0.0.1/", "http://0xa000001/", "http://192.168.1.1/", "http://172.16.0.1/", "http://100.64.0.1/",
         "http://[fc00::1]/", "http://[fd12::1]/", "http://[fe80::1]/", "http://169.254.1.1/",
         "http://169.254.169.254/latest/meta-data/", "http://2852039166/", "http://0xa9fea9fe/", "http://0251.0376.0251.0376/",

@@ -245,6 +245,7 @@ impl Service {
     }
 
     /// A JSON answer of a service that may be gone, or not well.
+    #[cfg(feature = "failpoints")]
     pub fn try_get(&self, path: &str) -> Option<Value> {
         let mut answer = self.agent.get(self.url(path)).call().ok()?;
         let is_well = answer.status() == 200;
@@ -252,6 +253,7 @@ impl Service {
     }
 
     /// The events of a stream that is over, of a service that may be gone.
+    #[cfg(feature = "failpoints")]
     pub fn try_events(&self, path: &str) -> Option<Vec<Event>> {
         let answer = self.agent.get(self.url(path)).call().ok()?;
         let is_well = answer.status() == 200;
@@ -259,11 +261,13 @@ impl Service {
     }
 
     /// Whether it ended by itself.
+    #[cfg(feature = "failpoints")]
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
     /// Starts one that ended again, without a variable of its environment.
+    #[cfg(feature = "failpoints")]
     pub fn restart_without(&mut self, variable: &str) {
         self.env.retain(|(name, _)| name != variable);
         self.kill_and_restart();

@@ -77,6 +77,7 @@ impl Sink {
 
 impl Sink {
     /// Whether a request of the kind has come to a path.
+    #[cfg(feature = "failpoints")]
     pub fn has(&self, path: &str, kind: impl Fn(&Received) -> bool) -> bool {
         lock(&self.shared.0).iter().any(|request| request.path == path && kind(request))
     }
