@@ -1,10 +1,11 @@
 //! Folders that survive a loss of power.
 
-use std::fs::{self, File};
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::path::Path;
 
-/// Makes sure that the folder is there, its entry in the parent folder on disk.
+/// Makes sure that the folder is there, its entry in the parent folder on disk. A new one is its owner's alone:
+/// recordings and secrets lie in it.
 ///
 /// # Blocking
 /// One fsync when the folder is new.
@@ -12,7 +13,10 @@ pub(super) fn create_durably(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(dir)?;
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(dir)?;
     sync_folder(dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 

@@ -117,6 +117,16 @@ async fn a_folder_is_open_in_one_service_only() {
     SqliteStore::open(dir.path()).await.unwrap();
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let new = dir.path().join("data");
+    SqliteStore::open(&new).await.unwrap();
+    assert_eq!(fs::metadata(new).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
 #[tokio::test]
 async fn a_closed_store_answers_with_an_error() {
     let (store, _dir) = open().await;
