@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use crate::audio::{AudioSettings, PlanSettings};
 use crate::auth::Keys;
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
-use crate::http::{Rates, Streams};
+use crate::http::{Patience, Rates, Streams};
 use crate::memory::{self, Place};
 use crate::settings::{self, AuthMode, Isolation, Settings};
 use crate::webhook::{AddressRules, BadAllowEntry, WebhookConfig};
@@ -105,6 +105,15 @@ pub fn keys(settings: &Settings) -> Option<Keys> {
         AuthMode::None => None,
         // The checks have let through nothing that is no key. A list without keys lets nobody in.
         AuthMode::Keys => Some(Keys::parse(entries).unwrap_or_default()),
+    }
+}
+
+/// How calls of the OpenAI-compatible routes wait.
+pub fn patience(settings: &Settings) -> Patience {
+    let openai = &settings.openai;
+    Patience {
+        wait: Duration::from_secs(openai.wait_secs),
+        keep: openai.on_disconnect == settings::OnDisconnect::Keep,
     }
 }
 

@@ -55,6 +55,7 @@ codes! {
     INVALID_API_KEY "invalid_api_key" 401 AUTH "The service asks for a key, and none that it knows was sent as `Authorization: Bearer KEY`."
     INSUFFICIENT_SCOPE "insufficient_scope" 403 AUTH "The key may not do this; the message names the scope that it lacks."
     ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "There is nothing at this path."
+    UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name; the message names the one it does."
     JOB_NOT_FOUND "job_not_found" 404 REQUEST "There is no job of this id."
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "There is no webhook subscriber of this id."
     DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
@@ -130,6 +131,11 @@ pub enum AppError {
     InsufficientScope { scope: &'static str },
     #[error("another request was sent under this Idempotency-Key: take a new one for a new request")]
     IdempotencyKeyReused,
+    #[error("there is no model {name:?} here: use {served:?} or \"whisper-1\"")]
+    UnknownModel { name: String, served: String },
+    /// Of an awaited job. Trying again would not help.
+    #[error("{message}")]
+    JobFailed { message: String },
     #[error("there is nothing at this path")]
     RouteNotFound,
     #[error("this path takes {allow} only")]
@@ -208,6 +214,8 @@ impl AppError {
             Self::InvalidApiKey => &INVALID_API_KEY,
             Self::InsufficientScope { .. } => &INSUFFICIENT_SCOPE,
             Self::IdempotencyKeyReused => &IDEMPOTENCY_KEY_REUSED,
+            Self::UnknownModel { .. } => &UNKNOWN_MODEL,
+            Self::JobFailed { .. } => &JOB_ENDED_WITHOUT_RESULT,
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::JobNotFound => &JOB_NOT_FOUND,
@@ -229,6 +237,7 @@ impl AppError {
             Self::MissingFile | Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => {
                 Some("file")
             }
+            Self::UnknownModel { .. } => Some("model"),
             Self::InvalidWebhookSecret => Some("secret"),
             Self::IdempotencyKeyReused => Some("Idempotency-Key"),
             Self::InvalidLanguage(_) => Some("language"),
@@ -245,6 +254,7 @@ impl AppError {
             | Self::InvalidBody(_)
             | Self::InvalidApiKey
             | Self::InsufficientScope { .. }
+            | Self::JobFailed { .. }
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
@@ -284,6 +294,8 @@ impl AppError {
             | Self::IdempotencyKeyReused
             | Self::InvalidApiKey
             | Self::InsufficientScope { .. }
+            | Self::UnknownModel { .. }
+            | Self::JobFailed { .. }
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
@@ -296,7 +308,8 @@ impl AppError {
         }
     }
 
-    fn body(&self) -> Value {
+    /// The one body that all errors have.
+    pub fn body(&self) -> Value {
         let code = self.code();
         let mut body = json!({ "error": {
             "message": self.to_string(), "type": code.kind, "param": self.param(), "code": code.name

@@ -133,6 +133,7 @@ async fn start_actors(
         clock,
         keys: compose::keys(settings),
         limits,
+        patience: compose::patience(settings),
         rates: compose::rates(settings),
         streams: compose::streams(settings),
         started: Instant::now(),
@@ -172,7 +173,10 @@ fn start_server(
             .wrap(from_fn(http::give_request_id))
             .wrap(TracingLogger::<http::RequestSpan>::new())
     })
-    .on_connect(move |connection, _| client_sockets::drop_if_stalled(connection, stalled))
+    .on_connect(move |connection, data| {
+        client_sockets::drop_if_stalled(connection, stalled);
+        http::keep_socket(connection, data);
+    })
     .workers(HTTP_THREADS)
     .disable_signals()
     .shutdown_timeout(LAST_ANSWERS_SECS)

@@ -67,7 +67,7 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         () if is_below("/health", path) => None,
         () if is_below("/webhooks", path) => Some(Scope::Admin),
         () if reads => Some(Scope::Read),
-        () if is_below("/jobs", path) => Some(Scope::Submit),
+        () if is_below("/jobs", path) || is_below("/v1", path) => Some(Scope::Submit),
         () => Some(Scope::Admin),
     }
 }
@@ -92,6 +92,8 @@ mod tests {
         assert_eq!(needed(Method::GET, "/health/ready"), None);
         assert_eq!(needed(Method::GET, "/healthy"), Some(Scope::Read));
         assert_eq!(needed(Method::POST, "/jobs"), Some(Scope::Submit));
+        assert_eq!(needed(Method::POST, "/v1/audio/transcriptions"), Some(Scope::Submit));
+        assert_eq!(needed(Method::GET, "/v1/models"), Some(Scope::Read));
         assert_eq!(needed(Method::DELETE, "/jobs/1"), Some(Scope::Submit));
         assert_eq!(needed(Method::GET, "/jobs/1/events"), Some(Scope::Read));
         assert_eq!(needed(Method::HEAD, "/model/status"), Some(Scope::Read));

@@ -12,6 +12,7 @@ use futures_util::{Stream as FutureStream, StreamExt, stream};
 use serde_json::{Value, json};
 use tracing::warn;
 
+use super::client_socket::forget_socket;
 use super::jobs::find;
 use super::model_view::status_json;
 use super::query::last_event_id;
@@ -62,14 +63,18 @@ fn respond(
     events: impl FutureStream<Item = sse::Event> + 'static,
     open: OpenStream,
 ) -> HttpResponse {
+    forget_socket(request);
     // The stream is open for as long as its body is there.
     let events = events.map(move |event| {
         let _open = &open;
         Ok::<_, Infallible>(event)
     });
     let body = sse::Sse::from_stream(events).with_retry_duration(RETRY).with_keep_alive(KEEP_ALIVE);
-    let mut response = body.respond_to(request).map_into_boxed_body();
-    // Proxies that buffer would hold events back.
+    unbuffered(body.respond_to(request).map_into_boxed_body())
+}
+
+/// Tells proxies not to hold events back.
+pub(super) fn unbuffered(mut response: HttpResponse) -> HttpResponse {
     let name = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(name, HeaderValue::from_static("no"));
     response

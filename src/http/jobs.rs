@@ -46,10 +46,7 @@ pub(super) async fn submit(
     if !known {
         admit(&service, query.queue || prefers_async(&request))?;
     }
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if !service.blobs.has_room(RESERVE_BYTES.saturating_add(length.unwrap_or(0))) {
-        return Err(AppError::DiskFull);
-    }
+    check_room(&service, &request)?;
     let upload = receive(service.blobs.as_ref(), &service.limits, request.headers(), body).await?;
     // A client that goes away now does not stop half of it: the job is taken in with its recording, or
     // neither stays.
@@ -61,6 +58,15 @@ pub(super) async fn submit(
     failpoint::hit("answer", "before").map_err(AppError::internal)?;
     let view = JobView::whole(&service, &job).await?;
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
+}
+
+/// Whether there is room on the disk for what is sent.
+pub(super) fn check_room(service: &Service, request: &HttpRequest) -> Result<(), AppError> {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    match service.blobs.has_room(RESERVE_BYTES.saturating_add(length.unwrap_or(0))) {
+        true => Ok(()),
+        false => Err(AppError::DiskFull),
+    }
 }
 
 /// A job is turned away while the model is not ready, and the load it needs is asked for.

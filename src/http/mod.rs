@@ -1,6 +1,7 @@
 //! The routes, all on one screen, and what every handler may use.
 
 mod body;
+mod client_socket;
 mod deliveries;
 mod door;
 mod events;
@@ -11,6 +12,7 @@ mod job_view;
 mod jobs;
 mod model;
 mod model_view;
+mod openai;
 mod query;
 mod rate;
 mod request_id;
@@ -26,7 +28,9 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
+pub use client_socket::keep_socket;
 pub use door::let_in;
+pub use openai::Patience;
 pub use rate::Rates;
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;
@@ -91,6 +95,20 @@ pub fn routes(config: &mut web::ServiceConfig) {
             resource("/webhooks/{id}/secret")
                 .route(post().to(webhooks::change_secret))
                 .default_service(only("POST")),
+        )
+        .service(
+            resource("/v1/audio/transcriptions")
+                .route(post().to(openai::transcriptions))
+                .default_service(only("POST")),
+        )
+        .service(
+            resource("/v1/audio/translations")
+                .route(post().to(openai::translations))
+                .default_service(only("POST")),
+        )
+        .service(resource("/v1/models").route(read().to(openai::list)).default_service(only("GET, HEAD")))
+        .service(
+            resource("/v1/models/{id}").route(read().to(openai::show)).default_service(only("GET, HEAD")),
         )
         .service(resource("/health").route(read().to(health::health)).default_service(only("GET, HEAD")))
         .service(resource("/health/live").route(read().to(health::live)).default_service(only("GET, HEAD")))

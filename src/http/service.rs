@@ -10,6 +10,7 @@ use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, MemoryProbe, Recordings};
 
+use super::openai::Patience;
 use super::rate::Rates;
 use super::streams::Streams;
 use crate::auth::Keys;
@@ -27,6 +28,7 @@ pub struct Service {
     /// Who may call; `None`: everyone.
     pub keys: Option<Keys>,
     pub limits: Limits,
+    pub patience: Patience,
     /// `None`: everyone may send as much as they like.
     pub rates: Option<Rates>,
     pub streams: Streams,

@@ -34,7 +34,7 @@ const OPTIONS: [&str; 9] = [
 ];
 
 /// The engine's prompt is 224 tokens at most; longer ones would only be cut.
-const LONGEST_PROMPT: usize = 1024;
+pub(super) const LONGEST_PROMPT: usize = 1024;
 
 /// A form that was read to its end. Its recording is gone with it, unless it is [taken in](Self::take_in).
 pub(super) struct Upload {
@@ -71,6 +71,11 @@ where
 }
 
 impl Upload {
+    /// Without metadata, and without a webhook.
+    pub(super) fn new(recording: Box<dyn BlobWriter>, filename: Option<String>, options: Options) -> Self {
+        Self { recording, filename, form: Form { options, ..Form::default() } }
+    }
+
     /// Makes a job of it. When this returns, job and recording are on disk, and the recording has at
     /// least one sample; when it fails, neither is there. Under an idempotency key that is known the job is the
     /// earlier one, and its recording too.
@@ -208,7 +213,7 @@ fn keep_alive(text: &str) -> Result<Stay, AppError> {
     text.parse().map_err(|error: NotAStay| invalid("keep_alive", &error.to_string()))
 }
 
-fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
+pub(super) fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
     match text {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -216,7 +221,7 @@ fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
     }
 }
 
-fn temperature(text: &str) -> Result<f32, AppError> {
+pub(super) fn temperature(text: &str) -> Result<f32, AppError> {
     let value: Option<f32> = text.trim().parse().ok();
     value
         .filter(|t| (0.0..=1.0).contains(t))

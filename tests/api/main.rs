@@ -15,6 +15,7 @@ mod jobs;
 mod lifecycle;
 mod limits;
 mod memory;
+mod openai;
 mod restart;
 mod service;
 mod sink;

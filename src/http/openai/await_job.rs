@@ -1,0 +1,97 @@
+//! Waiting for a job's end.
+
+use std::pin::pin;
+
+use actix_web::web;
+use actors::domain::event::{Event, JobEvent, Stream};
+use actors::domain::job::{Job, JobId, Status};
+use actors::model::{ModelStatus, State};
+use futures_util::StreamExt;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::error::AppError;
+use crate::http::service::Service;
+
+/// A job that somebody waits for. Dropped before its end, because its client went away or waited long enough, it is
+/// cancelled, unless the settings say that such jobs go on.
+pub(super) struct Awaited {
+    service: web::Data<Service>,
+    id: JobId,
+    model: watch::Receiver<ModelStatus>,
+    over: bool,
+}
+
+impl Awaited {
+    pub(super) fn new(service: web::Data<Service>, id: JobId, model: watch::Receiver<ModelStatus>) -> Self {
+        Self { service, id, model, over: false }
+    }
+
+    /// The completed job; `heard` is told what happens meanwhile.
+    pub(super) async fn to_the_end(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
+        let service = self.service.clone();
+        let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
+        let mut too_long = pin!(actix_web::rt::time::sleep(service.patience.wait));
+        let mut waits = true;
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => {
+                        let recorded = event?;
+                        let Event::Job(_, event) = &recorded.event else { continue };
+                        waits = waits && !matches!(event, JobEvent::Started { .. });
+                        heard(event);
+                        if recorded.is_last() {
+                            break;
+                        }
+                    }
+                    // Streams end before their last event when the service stops; the job goes on after it.
+                    None => {
+                        self.over = true;
+                        return Err(AppError::ShuttingDown);
+                    }
+                },
+                Ok(()) = self.model.changed(), if waits => {
+                    let status = self.model.borrow_and_update().clone();
+                    if let Some(failure) = status.failure() {
+                        return Err(AppError::ModelFailed { code: failure.code, message: failure.message.clone() });
+                    }
+                }
+                () = &mut too_long, if waits => return Err(self.waited_too_long().await?),
+            }
+        }
+        self.over = true;
+        let job = service.jobs.store().job(self.id).await?.ok_or(AppError::JobNotFound)?;
+        match job.status {
+            Status::Completed => Ok(job),
+            status @ (Status::Failed | Status::Cancelled | Status::Queued | Status::Running) => {
+                let reason = job.error.map(|error| error.message);
+                Err(AppError::JobFailed { message: reason.unwrap_or_else(|| format!("the job is {status}")) })
+            }
+        }
+    }
+
+    async fn waited_too_long(&self) -> Result<AppError, AppError> {
+        let status = self.service.model.status();
+        if status.state() != State::Ready {
+            return Ok(AppError::not_ready(status, &self.service.clock));
+        }
+        let queued = self.service.jobs.store().counts().await?.queued;
+        Ok(AppError::QueueFull { queued, retry_after: 30 })
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        if self.over || self.service.patience.keep {
+            return;
+        }
+        let (service, id) = (self.service.clone(), self.id);
+        info!(job.id = %id, "nobody waits for the job any more");
+        actix_web::rt::spawn(async move {
+            if let Err(error) = service.jobs.cancel(id).await {
+                warn!(job.id = %id, %error, "cannot cancel a job that nobody waits for");
+            }
+        });
+    }
+}

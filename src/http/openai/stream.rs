@@ -1,0 +1,111 @@
+//! `stream=true`: the text as it is heard.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use actix_web_lab::sse;
+use actors::domain::event::JobEvent;
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::await_job::Awaited;
+use crate::error::AppError;
+use crate::http::client_socket::forget_socket;
+use crate::http::events::unbuffered;
+
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Deltas, one for each segment, then the whole text, which the deltas make up. Progress is in comments. When the job
+/// fails the error is the last message.
+pub(super) fn respond(request: &HttpRequest, awaited: Awaited) -> HttpResponse {
+    forget_socket(request);
+    let (sender, receiver) = mpsc::unbounded_channel();
+    actix_web::rt::spawn(tell(awaited, sender));
+    let events = stream::unfold(receiver, |mut receiver| async move {
+        let event: sse::Event = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(event), receiver))
+    });
+    let body = sse::Sse::from_stream(events).with_keep_alive(KEEP_ALIVE);
+    unbuffered(body.respond_to(request).map_into_boxed_body())
+}
+
+async fn tell(awaited: Awaited, sender: mpsc::UnboundedSender<sse::Event>) {
+    let mut so_far = SoFar::default();
+    // A receiver that is gone is noticed below.
+    let say = |data: Value| drop(sender.send(sse::Event::Data(sse::Data::new(data.to_string()))));
+    let ended = awaited.to_the_end(|event| match event {
+        JobEvent::Segment { segment, .. } => {
+            so_far.tokens += segment.decoding.tokens.len();
+            if let Some(delta) = so_far.add(&segment.text) {
+                say(json!({ "type": "transcript.text.delta", "delta": delta }));
+            }
+        }
+        JobEvent::Progress { percent, .. } => {
+            drop(sender.send(sse::Event::Comment(format!("{percent} %").into())));
+        }
+        JobEvent::Queued
+        | JobEvent::Started { .. }
+        | JobEvent::Completed
+        | JobEvent::Failed { .. }
+        | JobEvent::Cancelled
+        | JobEvent::Requeued { .. } => {}
+    });
+    let ended: Result<_, AppError> = tokio::select! {
+        ended = ended => ended,
+        () = sender.closed() => return,
+    };
+    match ended {
+        Ok(job) => {
+            let usage = so_far.usage(job.audio.duration_secs.unwrap_or_default());
+            say(json!({ "type": "transcript.text.done", "text": so_far.text, "usage": usage }));
+        }
+        Err(error) => say(error.body()),
+    }
+}
+
+/// The text as far as it was told, without space at its ends.
+#[derive(Debug, Default)]
+struct SoFar {
+    text: String,
+    /// Space at the end of the last segment: told with the next one.
+    space: String,
+    tokens: usize,
+}
+
+/// What the model makes of a second of audio.
+const POSITIONS_PER_SEC: f64 = 50.0;
+
+impl SoFar {
+    /// What a segment adds to the text.
+    fn add(&mut self, segment: &str) -> Option<String> {
+        let more = format!("{}{segment}", std::mem::take(&mut self.space));
+        let more = if self.text.is_empty() { more.trim_start() } else { &more };
+        let told = more.trim_end();
+        self.space = more[told.len()..].to_owned();
+        self.text.push_str(told);
+        (!told.is_empty()).then(|| told.to_owned())
+    }
+
+    /// In tokens, which is all that this message has a place for: the model's positions of audio, and its tokens of text.
+    fn usage(&self, duration_secs: f64) -> Value {
+        let (heard, told) = ((duration_secs * POSITIONS_PER_SEC).ceil() as usize, self.tokens);
+        json!({ "type": "tokens", "input_tokens": heard, "output_tokens": told, "total_tokens": heard + told })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deltas_make_up_the_text_without_space_at_its_ends() {
+        let mut so_far = SoFar::default();
+        let segments = ["  ", " One", " two. ", "", " Three.\n"];
+        let deltas: Vec<_> = segments.iter().filter_map(|segment| so_far.add(segment)).collect();
+        assert_eq!(deltas, ["One", " two.", "  Three."]);
+        assert_eq!(deltas.concat(), so_far.text);
+        assert_eq!(so_far.text, segments.concat().trim());
+    }
+}

@@ -1,0 +1,238 @@
+//! The OpenAI-compatible door, as its clients use it.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::fixtures;
+use super::service::{Answer, HANG_GUARD, Service, form};
+
+fn bytes(recording: &str) -> Vec<u8> {
+    std::fs::read(fixtures::audio(recording)).unwrap()
+}
+
+fn call(service: &Service, route: &str, recording: &str, fields: &[(&str, &str)]) -> Answer {
+    let fields: Vec<_> = [("model", "whisper-1")].iter().chain(fields).copied().collect();
+    service.post_form(&format!("/v1/audio/{route}"), Some((recording, &bytes(recording))), &fields)
+}
+
+fn transcribed(service: &Service, recording: &str, fields: &[(&str, &str)]) -> Answer {
+    let answer = call(service, "transcriptions", recording, fields);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let job = service.job(answer.header("x-job-id").unwrap());
+    assert_eq!((&job["status"], &job["options"]["priority"]), (&json!("completed"), &json!("interactive")));
+    answer
+}
+
+/// Whether a document is what the API's schema says, as far as that names properties, types and what is required.
+fn check(schema: &str, document: &Value) {
+    let file = std::fs::read_to_string("tests/fixtures/openai/audio-subset.json").unwrap();
+    let mut whole: Value = serde_json::from_str(&file).unwrap();
+    assert!(whole["components"]["schemas"][schema].is_object(), "no schema {schema}");
+    whole["$ref"] = json!(format!("#/components/schemas/{schema}"));
+    let validator = jsonschema::validator_for(&whole).unwrap();
+    let problems: Vec<_> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{schema}: {problems:?} in {document}");
+}
+
+#[test]
+fn every_format_of_the_api_is_answered_from_an_unloaded_model_on() {
+    let service = Service::start();
+    let truth = fixtures::truth("en_phrases.wav");
+    let short = transcribed(&service, "en_phrases.wav", &[]).json();
+    check("CreateTranscriptionResponseJson", &short);
+    assert_eq!(short["text"], truth["text"]);
+    assert_eq!(short["usage"]["type"], "duration");
+
+    let verbose = transcribed(&service, "en_phrases.wav", &[("response_format", "verbose_json")]).json();
+    check("CreateTranscriptionResponseVerboseJson", &verbose);
+    assert_eq!((&verbose["language"], &verbose["text"]), (&json!("english"), &truth["text"]));
+    assert!(verbose.get("words").is_none());
+    let fields = [
+        "id",
+        "seek",
+        "start",
+        "end",
+        "text",
+        "tokens",
+        "temperature",
+        "avg_logprob",
+        "compression_ratio",
+        "no_speech_prob",
+    ];
+    for segment in verbose["segments"].as_array().unwrap() {
+        assert!(fields.iter().all(|field| !segment[field].is_null()), "{segment}");
+    }
+
+    let words = [("response_format", "verbose_json"), ("timestamp_granularities[]", "word")];
+    let words = transcribed(&service, "en_phrases.wav", &words).json();
+    check("CreateTranscriptionResponseVerboseJson", &words);
+    assert!(words.get("segments").is_none() && !words["words"].as_array().unwrap().is_empty());
+    let both = [
+        ("response_format", "verbose_json"),
+        ("timestamp_granularities", "word"),
+        ("timestamp_granularities", "segment"),
+    ];
+    let both = transcribed(&service, "en_phrases.wav", &both).json();
+    assert!(both["segments"].is_array() && both["words"].is_array());
+
+    for (format, kind, begins) in
+        [("text", "text/plain", "One"), ("srt", "text/plain", "1\n"), ("vtt", "text/vtt", "WEBVTT\n")]
+    {
+        let answer = transcribed(&service, "en_short.wav", &[("response_format", format)]);
+        assert!(answer.header("content-type").unwrap().starts_with(kind), "{answer:?}");
+        assert!(answer.text.starts_with(begins), "{answer:?}");
+    }
+}
+
+#[test]
+fn what_clients_send_beside_is_passed_over() {
+    let service = Service::start();
+    let fields = [
+        ("language", ""),
+        ("prompt", ""),
+        ("temperature", "0.0"),
+        ("chunking_strategy[type]", "server_vad"),
+        ("chunking_strategy[threshold]", "0.4"),
+        ("include[]", "logprobs"),
+        ("known_speaker_names[]", "Ada"),
+        ("whatever", "else"),
+    ];
+    let answer = transcribed(&service, "en_short.wav", &fields);
+    let options = service.job(answer.header("x-job-id").unwrap())["options"].clone();
+    assert_eq!(
+        (&options["language"], &options["prompt"], &options["temperature"]),
+        (&json!(null), &json!(null), &json!(null))
+    );
+    let german = [("language", "de"), ("temperature", "0.2"), ("prompt", "Zahlen.")];
+    let answer = transcribed(&service, "de_phrases.wav", &german);
+    let options = service.job(answer.header("x-job-id").unwrap())["options"].clone();
+    assert_eq!((&options["language"], &options["prompt"]), (&json!("de"), &json!("Zahlen.")));
+}
+
+#[test]
+fn a_translation_is_english() {
+    let service = Service::start();
+    let answer = call(&service, "translations", "de_phrases.wav", &[("response_format", "verbose_json")]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    check("CreateTranslationResponseVerboseJson", &answer.json());
+    assert_eq!(answer.json()["language"], "english");
+    let short = call(&service, "translations", "de_phrases.wav", &[]);
+    check("CreateTranslationResponseJson", &short.json());
+    assert_eq!(service.job(short.header("x-job-id").unwrap())["options"]["task"], "translate");
+}
+
+#[test]
+fn a_stream_tells_the_text_as_it_is_heard() {
+    let service = Service::start();
+    let answer = transcribed(&service, "long.ogg", &[("stream", "true"), ("language", "en")]);
+    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+    let data = answer.text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let events: Vec<Value> = data.map(|data| serde_json::from_str(data).unwrap()).collect();
+    let (done, deltas) = events.split_last().unwrap();
+    check("TranscriptTextDoneEvent", done);
+    assert!(deltas.len() > 5);
+    deltas.iter().for_each(|delta| check("TranscriptTextDeltaEvent", delta));
+    let joined: String = deltas.iter().map(|delta| delta["delta"].as_str().unwrap()).collect();
+    assert_eq!(
+        (done["text"].as_str().unwrap(), &done["text"]),
+        (joined.as_str(), &fixtures::truth("long.ogg")["text"])
+    );
+    let others = answer.text.lines().filter(|line| !line.is_empty() && !line.starts_with("data: "));
+    assert!(others.clone().all(|line| line.starts_with(':')), "{:?}", others.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_served_model_has_a_name_and_those_that_clients_know() {
+    let service = Service::start();
+    let list = service.get("/v1/models").json();
+    check("ListModelsResponse", &list);
+    let id = list["data"][0]["id"].as_str().unwrap().to_owned();
+    for name in [id.as_str(), "whisper-1", "gpt-4o-mini-transcribe"] {
+        check("Model", &service.get(&format!("/v1/models/{name}")).json());
+    }
+    let unknown = service.get("/v1/models/gpt-7");
+    assert_eq!((unknown.status, unknown.error().as_str()), (404, "unknown_model"));
+    check("ErrorResponse", &unknown.json());
+}
+
+#[test]
+fn a_bad_call_is_told_what_to_change() {
+    let service = Service::start();
+    let sent = |file: Option<&[u8]>, fields: &[(&str, &str)]| {
+        let file = file.map(|bytes| ("a.wav", bytes));
+        let answer = service.post_form("/v1/audio/transcriptions", file, fields);
+        check("ErrorResponse", &answer.json());
+        (answer.status, answer.json()["error"]["param"].as_str().unwrap_or_default().to_owned())
+    };
+    let wav = bytes("en_short.wav");
+    let wav = Some(wav.as_slice());
+    assert_eq!(sent(wav, &[]), (400, "model".into()));
+    assert_eq!(sent(wav, &[("model", "gpt-7")]), (404, "model".into()));
+    assert_eq!(sent(None, &[("model", "whisper-1")]), (400, "file".into()));
+    assert_eq!(sent(Some(b"no recording"), &[("model", "whisper-1")]), (415, "file".into()));
+    for (name, value) in [
+        ("response_format", "diarized_json"),
+        ("temperature", "hot"),
+        ("language", "xx"),
+        ("stream", "maybe"),
+        ("timestamp_granularities[]", "word"),
+        ("timestamp_granularities[]", "letter"),
+    ] {
+        let param = name.trim_end_matches("[]");
+        assert_eq!(
+            sent(wav, &[("model", "whisper-1"), (name, value)]),
+            (400, param.into()),
+            "{name}={value}"
+        );
+    }
+    assert_eq!(service.get("/jobs").json()["jobs"], json!([]), "none of them is a job");
+    let files = std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap().count();
+    assert_eq!(files, 0, "nothing is left of them");
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_is_told_at_once_and_one_that_does_not_come_after_a_while() {
+    let service = Service::start_with(&[("VERBATIM__MODEL__PATH", "/nonexistent.bin")]);
+    let answer = call(&service, "transcriptions", "en_short.wav", &[]);
+    assert_eq!((answer.status, answer.error().as_str()), (422, "model_not_found"), "{answer:?}");
+
+    let env = [("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000"), ("VERBATIM__OPENAI__WAIT_SECS", "1")];
+    let service = Service::start_with(&env);
+    let answer = call(&service, "transcriptions", "en_short.wav", &[]);
+    assert_eq!((answer.status, answer.error().as_str()), (503, "model_not_ready"), "{answer:?}");
+    assert!(answer.header("retry-after").is_some());
+    let job = service.finished(answer.header("x-job-id").unwrap());
+    assert_eq!(job["status"], "cancelled", "who was turned away sends it again");
+}
+
+/// Sends a call and hangs up before it is answered; the job that became of it, once it is over.
+fn hung_up(service: &Service) -> Value {
+    let (kind, body) = form(Some(("long.ogg", &bytes("long.ogg"))), &[("model", "whisper-1")]);
+    let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    let length = body.len();
+    let head = format!(
+        "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    socket.write_all(&body).unwrap();
+    let give_up = Instant::now() + HANG_GUARD;
+    let id = loop {
+        assert!(Instant::now() < give_up, "no job came of it");
+        let jobs = service.get("/jobs?status=running").json();
+        if let Some(id) = jobs["jobs"][0]["id"].as_str() {
+            break id.to_owned();
+        }
+    };
+    drop(socket);
+    service.finished(&id)
+}
+
+#[test]
+fn a_job_whose_client_went_away_is_cancelled_or_kept_as_the_settings_say() {
+    assert_eq!(hung_up(&Service::start())["status"], "cancelled");
+    let keeps = Service::start_with(&[("VERBATIM__OPENAI__ON_DISCONNECT", "keep")]);
+    assert_eq!(hung_up(&keeps)["status"], "completed");
+}
