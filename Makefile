@@ -1,12 +1,12 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-gpu failpoints fuzz soak torture run ci bench bench-crowds setup lint deny
+.PHONY: demo test test-shell test-gpu failpoints fuzz soak torture run ci bench bench-crowds setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
 	./scripts/demo.sh target/release/verbatim
 
-test: setup
+test: setup setup-tests
 	cargo test --workspace --locked
 	$(MAKE) failpoints
 	$(MAKE) test-shell
@@ -71,3 +71,6 @@ deny:
 
 setup:
 	./scripts/setup.sh
+
+setup-tests:
+	./scripts/setup-tests.sh

@@ -194,7 +194,7 @@ fn an_unknown_variable_is_named_with_its_full_path_and_the_keys_there_are() {
     let error = given(&[("VERBATIM__SERVER__PROT", "1")]).error();
     has(&error, &["server.prot: there is no such key", "environment VERBATIM__SERVER__PROT", "host, port"]);
     let error = given(&[("VERBATIM__SEVER__PORT", "1")]).error();
-    has(&error, &["sever.port: there is no such key", "the sections are server, storage"]);
+    has(&error, &["sever.port: there is no such key", "the sections are server, limits, storage"]);
     has(&given(&[("VERBATIM__PORT", "1")]).error(), &["port: there is no such key"]);
     has(&given(&[("VERBATIM__SERVER", "1")]).error(), &["server: there is no such key", "[server] has host"]);
     has(&given(&[("VERBATIM__SERVER__PORT__X", "1")]).error(), &["server.port__x: there is no such key"]);

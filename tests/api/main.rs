@@ -5,6 +5,7 @@
 
 mod auth;
 mod bad_input;
+mod clients;
 mod command_line;
 mod engine;
 mod events;

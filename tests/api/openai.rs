@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::clients::{output, python};
 use super::fixtures;
 use super::service::{Answer, HANG_GUARD, Service, form};
 
@@ -235,4 +236,11 @@ fn a_job_whose_client_went_away_is_cancelled_or_kept_as_the_settings_say() {
     assert_eq!(hung_up(&Service::start())["status"], "cancelled");
     let keeps = Service::start_with(&[("VERBATIM__OPENAI__ON_DISCONNECT", "keep")]);
     assert_eq!(hung_up(&keeps)["status"], "completed");
+}
+
+#[test]
+fn the_official_clients_understand_what_they_are_told() {
+    let service = Service::start();
+    let (recording, text) = (fixtures::audio("en_phrases.wav"), fixtures::text("en_phrases.wav"));
+    output(python("openai_client.py").arg(&service.base).arg(recording).arg(text));
 }

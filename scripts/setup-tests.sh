@@ -1,0 +1,46 @@
+#!/bin/sh
+# Installs what only the tests need: programs that make and convert recordings, and clients that others wrote, in
+# target/clients (a Python environment in venv/, Node's packages in node/).
+set -eu
+cd "$(dirname "$0")/.."
+
+packages=""
+want() { command -v "$1" >/dev/null || packages="$packages $2"; }
+want ffmpeg ffmpeg
+want sox "sox libsox-fmt-all"
+want espeak-ng espeak-ng
+want bwrap bubblewrap
+want node nodejs
+want npm npm
+want python3 python3
+# Debian has the module apart from its interpreter.
+python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
+
+if [ -n "$packages" ]; then
+    if ! command -v apt-get >/dev/null; then
+        echo "The tests need these Debian packages or your system's like of them:$packages. Install them, then run this again." >&2
+        exit 1
+    fi
+    sudo=""
+    [ "$(id -u)" = 0 ] || sudo="sudo"
+    echo "installing$packages" >&2
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086 # one word a package
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $packages >&2
+fi
+
+# A list that is in $clients has been installed.
+clients=target/clients
+mkdir -p "$clients"
+if ! cmp -s tests/clients/requirements.txt "$clients/requirements.txt"; then
+    python3 -m venv "$clients/venv"
+    "$clients/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt >&2
+    cp tests/clients/requirements.txt "$clients/"
+fi
+if ! cmp -s tests/clients/package.json "$clients/node/package.json"; then
+    rm -rf "$clients/node"
+    mkdir -p "$clients/node.new"
+    cp tests/clients/package.json "$clients/node.new/"
+    npm install --prefix "$clients/node.new" --no-package-lock --no-audit --no-fund --silent >&2
+    mv "$clients/node.new" "$clients/node"
+fi
