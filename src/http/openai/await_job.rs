@@ -28,7 +28,7 @@ impl Awaited {
     }
 
     /// The completed job; `heard` is told what happens meanwhile.
-    pub(super) async fn to_the_end(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
+    pub(super) async fn until_over(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
         let service = self.service.clone();
         let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
         let mut too_long = pin!(actix_web::rt::time::sleep(service.patience.wait));

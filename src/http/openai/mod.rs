@@ -93,7 +93,7 @@ async fn answer(
 }
 
 async fn finished(service: &Service, awaited: Awaited, reply: &Reply) -> Result<HttpResponse, AppError> {
-    let job = awaited.to_the_end(|_| {}).await?;
+    let job = awaited.until_over(|_| {}).await?;
     let segments = service.jobs.store().segments(job.id).await?;
     Ok(whole(&job, &transcript_of(&job, &segments), reply))
 }

@@ -35,7 +35,7 @@ async fn tell(awaited: Awaited, sender: mpsc::UnboundedSender<sse::Event>) {
     let mut so_far = SoFar::default();
     // A receiver that is gone is noticed below.
     let say = |data: Value| drop(sender.send(sse::Event::Data(sse::Data::new(data.to_string()))));
-    let ended = awaited.to_the_end(|event| match event {
+    let ended = awaited.until_over(|event| match event {
         JobEvent::Segment { segment, .. } => {
             so_far.tokens += segment.decoding.tokens.len();
             if let Some(delta) = so_far.add(&segment.text) {
