@@ -1,6 +1,8 @@
 //! The routes, all on one screen, and what every handler may use.
 
+mod awaited;
 mod body;
+mod calls;
 mod client_socket;
 mod deliveries;
 mod door;
@@ -28,9 +30,9 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
+pub use calls::Patience;
 pub use client_socket::keep_socket;
 pub use door::let_in;
-pub use openai::Patience;
 pub use rate::Rates;
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;

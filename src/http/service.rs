@@ -10,7 +10,7 @@ use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, MemoryProbe, Recordings};
 
-use super::openai::Patience;
+use super::calls::Patience;
 use super::rate::Rates;
 use super::streams::Streams;
 use crate::auth::Keys;

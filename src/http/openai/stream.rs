@@ -10,8 +10,8 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::await_job::Awaited;
 use crate::error::AppError;
+use crate::http::awaited::Awaited;
 use crate::http::client_socket::forget_socket;
 use crate::http::events::unbuffered;
 

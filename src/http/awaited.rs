@@ -27,6 +27,10 @@ impl Awaited {
         Self { service, id, model, over: false }
     }
 
+    pub(super) fn id(&self) -> JobId {
+        self.id
+    }
+
     /// The completed job; `heard` is told what happens meanwhile.
     pub(super) async fn until_over(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
         let service = self.service.clone();
