@@ -42,7 +42,7 @@ const SERVER: &str = "server_error";
 
 codes! {
     INVALID_BODY "invalid_body" 400 REQUEST "The body is not the multipart form or the JSON that the route takes."
-    MISSING_FILE "missing_file" 400 REQUEST "The form has no part named `file`."
+    MISSING_FILE "missing_file" 400 REQUEST "The form has no part with the recording; `param` names the part, mostly `file`."
     UNKNOWN_OPTION "unknown_option" 400 REQUEST "The form has a part that the route does not know; `param` names it."
     INVALID_OPTION "invalid_option" 400 REQUEST "An option's value cannot be used; `param` names the option."
     INVALID_LANGUAGE "invalid_language" 400 REQUEST "`language` is no code that Whisper models know."
@@ -101,8 +101,8 @@ pub enum AppError {
     UploadTooSlow(String),
     #[error("{0}")]
     InvalidBody(String),
-    #[error("send the recording as a part named \"file\"")]
-    MissingFile,
+    #[error("send the recording as a part named {part:?}")]
+    MissingFile { part: &'static str },
     #[error("unknown option {name:?}: use one of {known}")]
     UnknownOption { name: String, known: String },
     #[error("{name}: {message}")]
@@ -199,7 +199,7 @@ impl AppError {
             Self::TooManyStreams => &TOO_MANY_STREAMS,
             Self::UploadTooSlow(_) => &UPLOAD_TOO_SLOW,
             Self::InvalidBody(_) => &INVALID_BODY,
-            Self::MissingFile => &MISSING_FILE,
+            Self::MissingFile { .. } => &MISSING_FILE,
             Self::UnknownOption { .. } => &UNKNOWN_OPTION,
             Self::InvalidOption { .. } => &INVALID_OPTION,
             Self::InvalidLanguage(_) => &INVALID_LANGUAGE,
@@ -234,9 +234,8 @@ impl AppError {
             Self::UnknownOption { name, .. } => Some(name),
             Self::InvalidOption { name, .. } => Some(name),
             Self::InvalidQuery { param, .. } => param.as_deref(),
-            Self::MissingFile | Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => {
-                Some("file")
-            }
+            Self::MissingFile { part } => Some(part),
+            Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => Some("file"),
             Self::UnknownModel { .. } => Some("model"),
             Self::InvalidWebhookSecret => Some("secret"),
             Self::IdempotencyKeyReused => Some("Idempotency-Key"),
@@ -279,7 +278,7 @@ impl AppError {
             Self::UploadTooSlow(_)
             | Self::ModelFailed { .. }
             | Self::InvalidBody(_)
-            | Self::MissingFile
+            | Self::MissingFile { .. }
             | Self::UnknownOption { .. }
             | Self::InvalidOption { .. }
             | Self::InvalidLanguage(_)

@@ -2,6 +2,7 @@
 
 use actix_multipart::{Field, MultipartError};
 use actors::ports::{BlobStore, BlobWriter};
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 
 use super::upload_pace::too_slow;
@@ -39,13 +40,28 @@ pub(super) fn file_name(part: &Field) -> Option<String> {
     (!clean.is_empty()).then_some(clean)
 }
 
+/// Where a form has its recording, and what is put before the bytes there so that they are a file that can be decoded.
+pub(super) struct Recording {
+    pub part: &'static str,
+    pub head: Bytes,
+}
+
+impl Recording {
+    /// A file as it is.
+    pub(super) fn file(part: &'static str) -> Self {
+        Self { part, head: Bytes::new() }
+    }
+}
+
 /// Streams a part into a new blob, which is left unfinished; when this fails, nothing is left of it.
 pub(super) async fn write_file(
     blobs: &dyn BlobStore,
     mut part: Field,
+    recording: &Recording,
     limit: u64,
 ) -> Result<Box<dyn BlobWriter>, AppError> {
     let mut writer = blobs.create().await?;
+    writer.write(recording.head.clone()).await?;
     match copy(&mut part, writer.as_mut(), limit).await {
         Ok(()) => Ok(writer),
         Err(error) => {

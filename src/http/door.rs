@@ -60,6 +60,9 @@ fn is_below(root: &str, path: &str) -> bool {
     path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// Where recordings are sent to.
+const SUBMITS: [&str; 5] = ["/jobs", "/v1", "/asr", "/detect-language", "/inference"];
+
 /// What a key must be good for; `None` is open to everyone.
 fn needed(method: &Method, path: &str) -> Option<Scope> {
     let reads = method == Method::GET || method == Method::HEAD;
@@ -67,7 +70,7 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         () if is_below("/health", path) => None,
         () if is_below("/webhooks", path) => Some(Scope::Admin),
         () if reads => Some(Scope::Read),
-        () if is_below("/jobs", path) || is_below("/v1", path) => Some(Scope::Submit),
+        () if SUBMITS.iter().any(|root| is_below(root, path)) => Some(Scope::Submit),
         () => Some(Scope::Admin),
     }
 }
@@ -93,6 +96,9 @@ mod tests {
         assert_eq!(needed(Method::GET, "/healthy"), Some(Scope::Read));
         assert_eq!(needed(Method::POST, "/jobs"), Some(Scope::Submit));
         assert_eq!(needed(Method::POST, "/v1/audio/transcriptions"), Some(Scope::Submit));
+        for path in ["/asr", "/detect-language", "/inference"] {
+            assert_eq!(needed(Method::POST, path), Some(Scope::Submit), "{path}");
+        }
         assert_eq!(needed(Method::GET, "/v1/models"), Some(Scope::Read));
         assert_eq!(needed(Method::DELETE, "/jobs/1"), Some(Scope::Submit));
         assert_eq!(needed(Method::GET, "/jobs/1/events"), Some(Scope::Read));

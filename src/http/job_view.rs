@@ -1,6 +1,7 @@
 //! The job on the wire.
 
 use actors::domain::job::{Job, Status};
+use actors::domain::options::Extent;
 use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
 use actors::model::State;
@@ -93,7 +94,7 @@ fn audio(job: &Job) -> Value {
 
 fn options(job: &Job) -> Value {
     let options = &job.options;
-    json!({
+    let mut view = json!({
         "language": options.language.map(|l| l.code()),
         "task": options.task,
         "prompt": options.prompt,
@@ -101,7 +102,12 @@ fn options(job: &Job) -> Value {
         "word_timestamps": options.word_timestamps,
         "keep_alive": options.keep_alive,
         "priority": options.priority,
-    })
+    });
+    // Only where it is told from other jobs.
+    if options.extent != Extent::Whole {
+        view["extent"] = json!(options.extent);
+    }
+    view
 }
 
 fn progress(progress: &Progress) -> Value {

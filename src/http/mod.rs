@@ -1,5 +1,6 @@
 //! The routes, all on one screen, and what every handler may use.
 
+mod asr;
 mod awaited;
 mod body;
 mod calls;
@@ -7,9 +8,11 @@ mod client_socket;
 mod deliveries;
 mod door;
 mod events;
+mod form;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
+mod inference;
 mod job_view;
 mod jobs;
 mod model;
@@ -112,6 +115,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             resource("/v1/models/{id}").route(read().to(openai::show)).default_service(only("GET, HEAD")),
         )
+        .service(resource("/asr").route(post().to(asr::transcribe)).default_service(only("POST")))
+        .service(
+            resource("/detect-language").route(post().to(asr::detect_language)).default_service(only("POST")),
+        )
+        .service(resource("/inference").route(post().to(inference::transcribe)).default_service(only("POST")))
         .service(resource("/health").route(read().to(health::health)).default_service(only("GET, HEAD")))
         .service(resource("/health/live").route(read().to(health::live)).default_service(only("GET, HEAD")))
         .service(resource("/health/ready").route(read().to(health::ready)).default_service(only("GET, HEAD")))

@@ -14,13 +14,16 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use super::body::{bad_form, file_name, text_of, write_file};
+use super::body::{Recording, bad_form, file_name, text_of, write_file};
 use super::service::{Limits, Service};
 use super::upload_pace::paced;
 use crate::error::AppError;
 use crate::webhook::WebhookUrl;
 
-/// What a form may hold beside the file.
+/// The part that holds the recording.
+const FILE: &str = "file";
+
+/// What a form may hold beside it.
 const OPTIONS: [&str; 9] = [
     "language",
     "task",
@@ -66,7 +69,7 @@ where
     while let Some(part) = parts.try_next().await.map_err(bad_form)? {
         form.take(blobs, limits, part).await?;
     }
-    let (recording, filename) = form.file.take().ok_or(AppError::MissingFile)?;
+    let (recording, filename) = form.file.take().ok_or(AppError::MissingFile { part: FILE })?;
     Ok(Upload { recording, filename, form })
 }
 
@@ -132,7 +135,7 @@ impl Form {
 
     async fn take(&mut self, blobs: &dyn BlobStore, limits: &Limits, part: Field) -> Result<(), AppError> {
         let name = part.name().unwrap_or_default().to_owned();
-        if name == "file" {
+        if name == FILE {
             return self.take_file(blobs, limits, part).await;
         }
         if !OPTIONS.contains(&name.as_str()) {
@@ -155,7 +158,7 @@ impl Form {
             ));
         }
         let filename = file_name(&part);
-        let recording = write_file(blobs, part, limits.max_upload_bytes).await?;
+        let recording = write_file(blobs, part, &Recording::file(FILE), limits.max_upload_bytes).await?;
         self.file = Some((recording, filename));
         Ok(())
     }
@@ -193,7 +196,7 @@ fn invalid(name: &'static str, message: &str) -> AppError {
     AppError::InvalidOption { name, message: message.into() }
 }
 
-fn task(text: &str) -> Result<Task, AppError> {
+pub(super) fn task(text: &str) -> Result<Task, AppError> {
     match text {
         "transcribe" => Ok(Task::Transcribe),
         "translate" => Ok(Task::Translate),

@@ -28,7 +28,7 @@ pub fn segment_json(segment: &Segment) -> Value {
     })
 }
 
-fn word_json(word: &Word) -> Value {
+pub(super) fn word_json(word: &Word) -> Value {
     json!({
         "word": word.word,
         "start": rounded(word.start),

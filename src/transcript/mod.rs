@@ -8,6 +8,7 @@ mod json;
 mod rows;
 mod subtitles;
 mod verbose;
+mod whisper;
 
 use actors::domain::language::Language;
 use actors::domain::options::Task;
@@ -16,6 +17,7 @@ use actors::domain::transcript::{Segment, text};
 pub use format::{Format, UnknownFormat};
 pub use json::{result_json, segment_json};
 pub use verbose::{Granularity, UnknownGranularity, usage_json, verbose_json};
+pub use whisper::{lines, whisper_cpp_json, whisper_json};
 
 /// What is rendered: a job's segments, all of them or those so far.
 #[derive(Debug, Clone, Copy)]

@@ -78,7 +78,7 @@ fn language(transcript: &Transcript<'_>) -> &'static str {
     }
 }
 
-fn segment(segment: &Segment) -> Value {
+pub(super) fn segment(segment: &Segment) -> Value {
     let decoding = &segment.decoding;
     json!({
         "id": segment.id,

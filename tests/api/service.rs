@@ -151,6 +151,12 @@ impl Service {
         read(request.send(&body[..]).unwrap())
     }
 
+    /// Posts a file as the form's part of that name.
+    pub fn post_part(&self, path: &str, part: &str, file: (&str, &[u8])) -> Answer {
+        let (kind, body) = form_with(part, Some(file), &[]);
+        read(self.agent.post(self.url(path)).header("content-type", kind).send(&body[..]).unwrap())
+    }
+
     /// Sends every request with this key from now on.
     pub fn with_key(mut self, key: &str) -> Self {
         self.agent = agent(Some(key));
@@ -359,6 +365,11 @@ fn read(response: Response<Body>) -> Answer {
 const BOUNDARY: &str = "----verbatim-test";
 
 pub fn form(file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> (String, Vec<u8>) {
+    form_with("file", file, fields)
+}
+
+/// With the file as the part of that name.
+fn form_with(part: &str, file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, value) in fields {
         let head =
@@ -367,7 +378,7 @@ pub fn form(file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> (String, Ve
     }
     if let Some((name, bytes)) = file {
         let head = "Content-Type: application/octet-stream\r\n\r\n";
-        let part = format!("form-data; name=\"file\"; filename=\"{name}\"");
+        let part = format!("form-data; name=\"{part}\"; filename=\"{name}\"");
         body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: {part}\r\n{head}").as_bytes());
         body.extend(bytes);
         body.extend(b"\r\n");

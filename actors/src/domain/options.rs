@@ -23,6 +23,16 @@ pub enum Priority {
     Batch,
 }
 
+/// How much of a recording is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    #[default]
+    Whole,
+    /// Its first chunk: for who wants to know the language.
+    Beginning,
+}
+
 /// How to transcribe a recording.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Options {
@@ -36,15 +46,25 @@ pub struct Options {
     pub priority: Priority,
     /// How long the model stays after the job; `None`: as the settings say.
     pub keep_alive: Option<Stay>,
+    #[serde(default)]
+    pub extent: Extent,
 }
 
 impl Options {
     /// Whether the same recording has the same transcript with both.
     pub fn same_transcript(&self, other: &Self) -> bool {
         let made_by = |options: &Self| {
-            let Self { language, task, prompt, temperature, word_timestamps, priority: _, keep_alive: _ } =
-                options.clone();
-            (language, task, prompt, temperature, word_timestamps)
+            let Self {
+                language,
+                task,
+                prompt,
+                temperature,
+                word_timestamps,
+                extent,
+                priority: _,
+                keep_alive: _,
+            } = options.clone();
+            (language, task, prompt, temperature, word_timestamps, extent)
         };
         made_by(self) == made_by(other)
     }

@@ -16,6 +16,7 @@ use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, Recorded, RequeueReason};
 use crate::domain::job::{JobError, Status};
 use crate::domain::language::Language;
+use crate::domain::options::Extent;
 use crate::domain::progress::{Pace, Progress};
 use crate::domain::transcript::ChunkTranscript;
 use crate::model::{Lease, ModelHandle};
@@ -213,7 +214,10 @@ impl Run {
             .await
             .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
             .map_err(|error| self.bad_audio(&error))?;
-        let plan = Plan { made_with, ..plan };
+        let mut plan = Plan { made_with, ..plan };
+        if self.claim.job.options.extent == Extent::Beginning {
+            plan.chunks.truncate(1);
+        }
         let progress = self.progress(&plan, 0);
         let (store, fence) = (self.deps.store.clone(), self.fence());
         persist(&self.control, || store.planned(fence, &plan, progress)).await?;

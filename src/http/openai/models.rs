@@ -23,7 +23,7 @@ pub(in crate::http) async fn show(
 }
 
 /// Makes sure that a name is one of the served model's.
-pub(super) fn check(service: &Service, name: &str) -> Result<(), AppError> {
+pub(in crate::http) fn check(service: &Service, name: &str) -> Result<(), AppError> {
     let served = service.model.status().facts.id;
     if name == served || ALIASES.contains(&name) {
         return Ok(());

@@ -1,0 +1,156 @@
+//! The routes of whisper-asr-webservice, as Bazarr, Speakr and others call them: options in the query, the recording as
+//! the part `audio_file`, a file or bare samples.
+
+use actix_web::http::header::CONTENT_DISPOSITION;
+use actix_web::http::header::{
+    CONTENT_TYPE, ContentDisposition, DispositionParam, DispositionType, TryIntoHeaderValue,
+};
+use actix_web::{HttpRequest, HttpResponse, web};
+use actors::domain::options::{Extent, Options, Priority, Task};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::body::Recording;
+use super::calls;
+use super::form;
+use super::openai::check_model;
+use super::query::Query;
+use super::service::Service;
+use super::submission::{Upload, task};
+use crate::auth::Caller;
+use crate::error::AppError;
+use crate::raw_pcm::Pcm;
+use crate::transcript::{Format, Transcript, lines, render, whisper_json};
+
+/// The options that mean something here. Clients send more of them, such as `vad_filter` and `diarize`: passed over.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    encode: Option<String>,
+    task: Option<String>,
+    language: Option<String>,
+    initial_prompt: Option<String>,
+    word_timestamps: Option<String>,
+    output: Option<String>,
+    model: Option<String>,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    /// A line for each segment.
+    Lines,
+    /// As Whisper's own program writes it.
+    Json,
+    Other(Format),
+}
+
+/// `POST /asr`
+pub(super) async fn transcribe(
+    service: web::Data<Service>,
+    caller: Caller,
+    request: HttpRequest,
+    Query(asked): Query<Asked>,
+    body: web::Payload,
+) -> Result<HttpResponse, AppError> {
+    let (options, output) = (asked.options(&service)?, asked.output()?);
+    let key = calls::admit(&service, &request)?;
+    let (recording, name) =
+        form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
+    let upload = Upload::new(recording, name.clone(), options);
+    let awaited = calls::begin(&service, caller, key, upload).await?;
+    let tell = |_: &_, heard: &Transcript<'_>| document(heard, output, name.as_deref());
+    Ok(calls::answer(&service, &request, awaited, tell).await)
+}
+
+/// `POST /detect-language`: hears the first chunk with speech and no more.
+pub(super) async fn detect_language(
+    service: web::Data<Service>,
+    caller: Caller,
+    request: HttpRequest,
+    Query(asked): Query<Asked>,
+    body: web::Payload,
+) -> Result<HttpResponse, AppError> {
+    let key = calls::admit(&service, &request)?;
+    let (recording, name) =
+        form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
+    let options =
+        Options { priority: Priority::Interactive, extent: Extent::Beginning, ..Options::default() };
+    let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
+    Ok(calls::answer(&service, &request, awaited, |_, heard| language_of(heard)).await)
+}
+
+/// Without speech there is no language: an empty object, which clients take for just that.
+fn language_of(heard: &Transcript<'_>) -> HttpResponse {
+    HttpResponse::Ok().json(match heard.language {
+        Some(language) => json!({ "detected_language": language.name(), "language_code": language.code() }),
+        None => json!({}),
+    })
+}
+
+impl Asked {
+    fn options(&self, service: &Service) -> Result<Options, AppError> {
+        if let Some(model) = given(&self.model) {
+            check_model(service, model)?;
+        }
+        Ok(Options {
+            language: given(&self.language).map(form::language).transpose()?.flatten(),
+            task: given(&self.task).map_or(Ok(Task::Transcribe), task)?,
+            prompt: given(&self.initial_prompt).map(form::prompt),
+            word_timestamps: flag("word_timestamps", &self.word_timestamps, false)?,
+            priority: Priority::Interactive,
+            ..Options::default()
+        })
+    }
+
+    fn output(&self) -> Result<Output, AppError> {
+        match given(&self.output).unwrap_or("txt") {
+            "txt" => Ok(Output::Lines),
+            "json" => Ok(Output::Json),
+            "vtt" => Ok(Output::Other(Format::Vtt)),
+            "srt" => Ok(Output::Other(Format::Srt)),
+            "tsv" => Ok(Output::Other(Format::Tsv)),
+            _ => Err(AppError::InvalidOption {
+                name: "output",
+                message: "must be txt, vtt, srt, tsv or json".into(),
+            }),
+        }
+    }
+
+    /// `encode=false` is said of what needs no decoding: bare samples as the model hears them.
+    fn recording(&self) -> Result<Recording, AppError> {
+        let recording = Recording::file("audio_file");
+        match flag("encode", &self.encode, true)? {
+            true => Ok(recording),
+            false => Ok(Recording { head: Pcm::SPEECH.wave_head(), ..recording }),
+        }
+    }
+}
+
+/// An empty value is one that was left alone.
+fn given(value: &Option<String>) -> Option<&str> {
+    value.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn flag(name: &'static str, value: &Option<String>, default: bool) -> Result<bool, AppError> {
+    given(value).map_or(Ok(default), |text| form::flag(name, text))
+}
+
+fn document(heard: &Transcript<'_>, output: Output, name: Option<&str>) -> HttpResponse {
+    let (text, kind, ending) = match output {
+        Output::Lines => (lines(heard.segments), Format::Text.content_type(), Format::Text.extension()),
+        Output::Json => {
+            (whisper_json(heard).to_string(), Format::Json.content_type(), Format::Json.extension())
+        }
+        Output::Other(format) => (render(heard, format), format.content_type(), format.extension()),
+    };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, kind));
+    if let Some(name) = name {
+        let parameters = vec![DispositionParam::Filename(format!("{name}.{ending}"))];
+        let file = ContentDisposition { disposition: DispositionType::Attachment, parameters };
+        if let Ok(value) = file.try_into_value() {
+            response.insert_header((CONTENT_DISPOSITION, value));
+        }
+    }
+    response.body(text)
+}

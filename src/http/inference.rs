@@ -1,0 +1,89 @@
+//! The route of whisper.cpp's server.
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, HttpResponse, web};
+use actors::domain::options::{Options, Priority, Task};
+use serde_json::json;
+
+use super::body::Recording;
+use super::calls;
+use super::form;
+use super::service::Service;
+use super::submission::{Upload, temperature};
+use crate::auth::Caller;
+use crate::error::AppError;
+use crate::transcript::{Format, Transcript, lines, render, whisper_cpp_json};
+
+/// What means something here. Clients send more, thresholds and numbers of candidates: those are the service's own.
+const FIELDS: [&str; 6] =
+    ["language", "detect_language", "translate", "prompt", "temperature", "response_format"];
+
+/// What a form asks for.
+struct Asked {
+    options: Options,
+    format: Format,
+    detect: bool,
+}
+
+/// `POST /inference`
+pub(super) async fn transcribe(
+    service: web::Data<Service>,
+    caller: Caller,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, AppError> {
+    let key = calls::admit(&service, &request)?;
+    let options = Options { priority: Priority::Interactive, ..Options::default() };
+    let mut asked = Asked { options, format: Format::Json, detect: false };
+    let recording = Recording::file("file");
+    let set = |name: &str, text: &str| asked.set(name, text);
+    let (recording, name) = form::read(&service, &request, body, recording, &FIELDS, set).await?;
+    let (options, format) = asked.into_options();
+    let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
+    Ok(calls::answer(&service, &request, awaited, |_, heard| document(heard, format)).await)
+}
+
+impl Asked {
+    fn set(&mut self, name: &str, text: &str) -> Result<(), AppError> {
+        match name {
+            "language" => self.options.language = form::language(text)?,
+            "detect_language" => self.detect = form::flag("detect_language", text)?,
+            "translate" if form::flag("translate", text)? => self.options.task = Task::Translate,
+            "prompt" => self.options.prompt = Some(form::prompt(text)),
+            // 0 is what clients send who leave it alone: start there and climb.
+            "temperature" => self.options.temperature = Some(temperature(text)?).filter(|t| *t > 0.0),
+            "response_format" => self.format = format(text)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn into_options(self) -> (Options, Format) {
+        let language = self.options.language.filter(|_| !self.detect);
+        // Where that server tells of words, it always does.
+        let word_timestamps = self.format == Format::VerboseJson;
+        (Options { language, word_timestamps, ..self.options }, self.format)
+    }
+}
+
+fn format(text: &str) -> Result<Format, AppError> {
+    let known = text.parse().ok().filter(|format| *format != Format::Tsv);
+    known.ok_or_else(|| AppError::InvalidOption {
+        name: "response_format",
+        message: "must be json, text, srt, verbose_json or vtt".into(),
+    })
+}
+
+fn document(heard: &Transcript<'_>, format: Format) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    match format {
+        Format::Json => response.json(json!({ "text": lines(heard.segments) })),
+        Format::VerboseJson => response.json(whisper_cpp_json(heard)),
+        Format::Text => {
+            response.insert_header((CONTENT_TYPE, format.content_type())).body(lines(heard.segments))
+        }
+        Format::Srt | Format::Vtt | Format::Tsv => {
+            response.insert_header((CONTENT_TYPE, format.content_type())).body(render(heard, format))
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The routes of whisper-asr-webservice and of whisper.cpp's server, as their clients use them.
+
+use serde_json::{Value, json};
+
+use super::clients::{output, python};
+use super::fixtures;
+use super::service::{Answer, Service};
+
+fn bytes(recording: &str) -> Vec<u8> {
+    std::fs::read(fixtures::audio(recording)).unwrap()
+}
+
+/// The bare samples of a bundled WAVE file.
+fn samples(recording: &str) -> Vec<u8> {
+    bytes(recording).split_off(44)
+}
+
+fn asr(service: &Service, query: &str, recording: &str, bytes: &[u8]) -> Answer {
+    let answer = service.post_part(&format!("/asr?{query}"), "audio_file", (recording, bytes));
+    assert_eq!(answer.status, 200, "{query}: {answer:?}");
+    answer
+}
+
+fn job_of(service: &Service, answer: &Answer) -> Value {
+    service.job(answer.header("x-job-id").unwrap())
+}
+
+fn sentences(recording: &str) -> Vec<String> {
+    let truth = fixtures::truth(recording);
+    truth["segments"].as_array().unwrap().iter().map(|s| s["text"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_output_of_asr_is_answered_from_an_unloaded_model_on() {
+    let service = Service::start();
+    let file = bytes("en_phrases.wav");
+    let text = asr(&service, "", "en_phrases.wav", &file);
+    assert_eq!(text.text.lines().collect::<Vec<_>>(), sentences("en_phrases.wav"));
+    assert!(text.header("content-type").unwrap().starts_with("text/plain"));
+    assert_eq!(text.header("content-disposition").unwrap(), "attachment; filename=\"en_phrases.wav.txt\"");
+    let job = job_of(&service, &text);
+    assert_eq!((&job["status"], &job["options"]["priority"]), (&json!("completed"), &json!("interactive")));
+
+    let all = "output=json&word_timestamps=True&vad_filter=true&diarize=True&hotwords=x&initial_prompt=Ada";
+    let whole = asr(&service, all, "en_phrases.wav", &file).json();
+    assert_eq!(
+        (&whole["language"], &whole["text"]),
+        (&json!("en"), &json!(fixtures::text("en_phrases.wav")))
+    );
+    let segments = whole["segments"].as_array().unwrap();
+    assert_eq!(segments.len(), 5);
+    for segment in segments {
+        let fields = ["id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob"];
+        assert!(fields.iter().all(|field| !segment[field].is_null()), "{segment}");
+        let words = segment["words"].as_array().unwrap();
+        assert!(words.iter().all(|word| word["start"].is_number() && word["probability"].is_number()));
+    }
+
+    let srt = asr(&service, "output=srt&language=en&task=transcribe", "en_phrases.wav", &file).text;
+    assert!(srt.starts_with("1\n00:00:00,") && srt.contains("Eight two right."), "{srt}");
+    let vtt = asr(&service, "output=vtt&language=&initial_prompt=", "en_phrases.wav", &file).text;
+    assert!(vtt.starts_with("WEBVTT\n\n00:00:00."), "{vtt}");
+    let tsv = asr(&service, "output=tsv", "en_phrases.wav", &file).text;
+    assert!(tsv.starts_with("start\tend\ttext\n"), "{tsv}");
+}
+
+#[test]
+fn bare_samples_are_heard_as_the_file_that_they_come_from() {
+    let service = Service::start();
+    let from_file = asr(&service, "output=json", "en_phrases.wav", &bytes("en_phrases.wav"));
+    let bare = asr(&service, "output=json&encode=false", "audio_file", &samples("en_phrases.wav"));
+    assert_eq!(bare.json(), from_file.json());
+    let duration = |answer: &Answer| job_of(&service, answer)["audio"]["duration_secs"].clone();
+    assert_eq!(duration(&bare), duration(&from_file));
+    // A byte too many is half a sample.
+    let odd = [samples("en_phrases.wav"), vec![7]].concat();
+    assert_eq!(asr(&service, "output=json&encode=0", "audio_file", &odd).json(), from_file.json());
+    let empty = service.post_part("/asr?encode=false", "audio_file", ("audio_file", b""));
+    assert_eq!((empty.status, empty.error().as_str()), (400, "no_audio"));
+}
+
+#[test]
+fn the_language_is_told_after_one_chunk() {
+    let service = Service::start();
+    let detected = |query: &str, recording: &str, bytes: &[u8]| {
+        let path = format!("/detect-language?{query}");
+        let answer = service.post_part(&path, "audio_file", (recording, bytes));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        (answer.json(), job_of(&service, &answer))
+    };
+    let (german, _) = detected("encode=false", "audio_file", &samples("de_phrases.wav"));
+    assert_eq!(german, json!({ "detected_language": "german", "language_code": "de" }));
+    let (english, job) = detected("", "long.ogg", &bytes("long.ogg"));
+    assert_eq!(english, json!({ "detected_language": "english", "language_code": "en" }));
+    assert_eq!(
+        (&job["progress"]["chunks_total"], &job["options"]["extent"]),
+        (&json!(1), &json!("beginning"))
+    );
+    let (nothing, _) = detected("", "silence.wav", &bytes("silence.wav"));
+    assert_eq!(nothing, json!({}), "without speech there is no language");
+}
+
+#[test]
+fn a_bad_call_of_asr_is_told_what_to_change() {
+    let service = Service::start();
+    let wav = bytes("en_short.wav");
+    let refused = |query: &str, part: &str, bytes: &[u8]| {
+        let answer = service.post_part(&format!("/asr?{query}"), part, ("a.wav", bytes));
+        (answer.status, answer.error(), answer.json()["error"]["param"].as_str().unwrap_or("-").to_owned())
+    };
+    let expect = |status: u16, code: &str, param: &str| (status, code.to_owned(), param.to_owned());
+    assert_eq!(refused("", "file", &wav), expect(400, "missing_file", "audio_file"));
+    assert_eq!(refused("", "audio_file", b"no recording at all"), expect(415, "unsupported_media", "file"));
+    for (query, code, param) in [
+        ("output=docx", "invalid_option", "output"),
+        ("task=sing", "invalid_option", "task"),
+        ("encode=perhaps", "invalid_option", "encode"),
+        ("word_timestamps=perhaps", "invalid_option", "word_timestamps"),
+        ("language=klingon", "invalid_language", "language"),
+    ] {
+        assert_eq!(refused(query, "audio_file", &wav), expect(400, code, param), "{query}");
+    }
+    assert_eq!(refused("model=gpt-7", "audio_file", &wav), expect(404, "unknown_model", "model"));
+    assert_eq!(service.get("/jobs").json()["jobs"], json!([]), "none of them is a job");
+}
+
+fn inference(service: &Service, recording: &str, fields: &[(&str, &str)]) -> Answer {
+    let answer = service.post_form("/inference", Some((recording, &bytes(recording))), fields);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer
+}
+
+#[test]
+fn every_format_of_inference_is_answered() {
+    let service = Service::start();
+    let lines = sentences("en_phrases.wav").join("\n") + "\n";
+    let usual = [("temperature", "0.0"), ("temperature_inc", "0.2"), ("response_format", "json")];
+    let short = inference(&service, "en_phrases.wav", &usual);
+    assert_eq!(short.json(), json!({ "text": lines }));
+    let job = job_of(&service, &short);
+    assert_eq!(
+        (&job["options"]["priority"], &job["options"]["temperature"]),
+        (&json!("interactive"), &json!(null))
+    );
+    assert_eq!(inference(&service, "en_phrases.wav", &[("response_format", "text")]).text, lines);
+    let verbose = inference(&service, "en_phrases.wav", &[("response_format", "verbose_json")]).json();
+    assert_eq!((&verbose["language"], &verbose["detected_language"]), (&json!("english"), &json!("english")));
+    let words = verbose["segments"][0]["words"].as_array().unwrap();
+    assert_eq!(
+        words.iter().map(|word| word["word"].as_str().unwrap()).collect::<String>(),
+        " Three down seven nine."
+    );
+    let srt = inference(&service, "en_short.wav", &[("response_format", "srt"), ("language", "auto")]).text;
+    assert!(srt.starts_with("1\n00:00:00,"), "{srt}");
+    let vtt = inference(&service, "en_short.wav", &[("response_format", "vtt"), ("language", "en")]);
+    assert!(vtt.text.starts_with("WEBVTT\n") && vtt.header("content-type").unwrap().starts_with("text/vtt"));
+    let english = inference(&service, "de_phrases.wav", &[("translate", "true"), ("language", "de")]);
+    assert_eq!(job_of(&service, &english)["options"]["task"], "translate");
+}
+
+#[test]
+fn a_bad_call_of_inference_is_told_what_to_change() {
+    let service = Service::start();
+    let wav = bytes("en_short.wav");
+    let refused = |file: Option<&[u8]>, fields: &[(&str, &str)]| {
+        let answer = service.post_form("/inference", file.map(|bytes| ("a.wav", bytes)), fields);
+        (answer.status, answer.error())
+    };
+    assert_eq!(refused(None, &[("temperature", "0")]), (400, "missing_file".into()));
+    assert_eq!(refused(Some(b""), &[]), (400, "no_audio".into()));
+    for (name, value) in [("response_format", "tsv"), ("temperature", "hot"), ("translate", "perhaps")] {
+        assert_eq!(refused(Some(&wav), &[(name, value)]), (400, "invalid_option".into()), "{name}={value}");
+    }
+    assert_eq!(refused(Some(&wav), &[("language", "xx")]), (400, "invalid_language".into()));
+}
+
+#[test]
+fn bazarr_and_speakr_understand_what_they_are_told() {
+    let service = Service::start();
+    let (recording, text) = (fixtures::audio("en_phrases.wav"), fixtures::text("en_phrases.wav"));
+    output(python("asr_clients.py").arg(&service.base).arg(recording).arg(text));
+}
