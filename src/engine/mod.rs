@@ -18,6 +18,7 @@ mod segments;
 mod starts;
 mod thread;
 mod whisper;
+mod windows;
 mod worker;
 
 use std::path::{Path, PathBuf};

@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::EngineConfig;
 
 /// Goes up with every change of this file.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// The hidden command that makes this program an engine process.
 pub(super) const COMMAND: &str = "engine-worker";

@@ -11,6 +11,10 @@ pub(super) struct RawSegment {
     /// Not always whole characters.
     pub text: Vec<u8>,
     pub no_speech_prob: f32,
+    /// At which its window was decoded in the end.
+    pub temperature: f32,
+    /// Where its window begins.
+    pub window_start: i64,
     /// Text tokens only.
     pub tokens: Vec<RawToken>,
 }
@@ -77,6 +81,8 @@ fn decoding(segment: &RawSegment) -> Decoding {
         tokens: tokens.iter().map(|token| token.id).collect(),
         avg_logprob: if tokens.is_empty() { 0.0 } else { sum / tokens.len() as f32 },
         no_speech_prob: segment.no_speech_prob,
+        temperature: segment.temperature,
+        window_start: secs(segment.window_start.max(0)),
     }
 }
 

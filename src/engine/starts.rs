@@ -70,19 +70,19 @@ impl StartTimes {
         }
     }
 
-    /// Puts every segment's start where the model had it. `ids` are each segment's tokens as
-    /// whisper.cpp kept them: text and the end's timestamp. One whose start was not noted stays.
+    /// Puts every segment's start where the model had it, and says where its window began. `ids` are each segment's
+    /// tokens as whisper.cpp kept them: text and the end's timestamp. One whose start was not noted stays.
     pub(super) fn restore(&self, segments: &mut [RawSegment], ids: &[Vec<i32>]) {
+        let windows = self.window_starts(segments, ids);
         let mut so_far: Vec<i32> = Vec::new();
-        let (mut window, mut seek) = (0, None);
+        let mut window = 0;
         for ((segment, ids), &in_window) in segments.iter_mut().zip(ids).zip(&self.segment_windows) {
             if in_window != window {
-                (window, seek) = (in_window, None);
+                window = in_window;
                 so_far.clear();
             }
-            if let Some(end) = ids.last().and_then(|&id| self.marks.time(id)) {
-                seek = Some(segment.end - end);
-            }
+            let seek = windows.get(&window).copied();
+            segment.window_start = seek.unwrap_or(segment.start);
             let mut kept = ids.iter().copied().skip_while(|&id| !self.marks.is_text(id));
             so_far.extend(kept.next());
             let noted = self.noted.get(&self.key(window, so_far.iter().copied()));
@@ -94,6 +94,21 @@ impl StartTimes {
             }
             so_far.extend(kept);
         }
+    }
+
+    /// By window, hundredths from the chunk's start: as the end of any of its segments tells, or the beginning of its
+    /// first one, and 0 of the first.
+    fn window_starts(&self, segments: &[RawSegment], ids: &[Vec<i32>]) -> HashMap<u32, i64> {
+        let mut starts = HashMap::from([(1, 0)]);
+        let tell = |time: i64, id: Option<&i32>| Some(time - self.marks.time(*id?)?);
+        for ((segment, ids), &window) in segments.iter().zip(ids).zip(&self.segment_windows) {
+            if let Some(start) = tell(segment.end, ids.last()) {
+                starts.insert(window, start);
+            } else if let Some(start) = tell(segment.start, ids.first()) {
+                starts.entry(window).or_insert(start);
+            }
+        }
+        starts
     }
 
     /// Leaves out what whisper.cpp leaves out: timestamps that follow a timestamp or nothing.
@@ -151,6 +166,7 @@ mod tests {
         let mut segments = [segment(0, 100), segment(100, 220)];
         starts.restore(&mut segments, &[vec![1, 250], vec![1, 260]]);
         assert_eq!((segments[0].start, segments[1].start), (20, 160));
+        assert_eq!((segments[0].window_start, segments[1].window_start), (0, 100));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::model_file::ModelHeader;
 use super::request::{self, SAMPLE_RATE, Unfit};
 use super::segments::{RawSegment, RawToken, Reading, assemble};
 use super::starts::Marks;
+use super::windows::probability;
 use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name, fingerprint};
 
 pub(super) use raw::{echo_trouble_to_stderr, exit_now, give_back_freed_memory, share_one_heap};
@@ -232,7 +233,8 @@ impl WhisperCore {
         unless(abort)?;
         let mut state = self.state()?;
         let hundredths = (samples.len() * 100 / SAMPLE_RATE) as i64;
-        let watcher = raw::Watcher::new(abort, progress, self.marks, hundredths);
+        let silence = self.silence();
+        let watcher = raw::Watcher::new(abort, progress, self.marks, silence, hundredths);
         match raw::full(&mut state, self.params(pass), samples, &watcher) {
             Ok(()) => {}
             Err(-7) => {
@@ -245,8 +247,25 @@ impl WhisperCore {
             Err(code) => return Err(self.fail(format!("whisper.cpp stopped with code {code}"))),
         }
         let (mut segments, ids) = self.collect(&state);
-        watcher.into_starts().restore(&mut segments, &ids);
+        let (starts, mut windows) = watcher.into_notes();
+        if windows.asks_for_silence()
+            && state.decode(&[silence.after], 0, silence.threads as usize).is_ok()
+            && let Ok(logits) = state.get_logits()
+            && let Some(probability) = probability(logits, silence.token)
+        {
+            windows.heard_silence(probability);
+        }
+        windows.describe(&mut segments, pass.temperature, pass.temperature_inc);
+        starts.restore(&mut segments, &ids);
         Ok(segments)
+    }
+
+    fn silence(&self) -> raw::Silence {
+        raw::Silence {
+            after: self.context.token_sot(),
+            token: self.context.token_nosp(),
+            threads: self.threads,
+        }
     }
 
     fn params<'a>(&self, pass: &Pass<'a>) -> FullParams<'a, 'a> {
@@ -304,6 +323,7 @@ impl WhisperCore {
                             end: token.t1,
                         })
                         .collect(),
+                    ..RawSegment::default()
                 };
                 (raw, all.iter().map(|token| token.id).collect())
             })

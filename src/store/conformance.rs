@@ -109,7 +109,13 @@ fn segment(id: u32) -> Segment {
         text: format!(" \"{id}\" größer\n"),
         words: Some(vec![Word { word: " a".into(), start: 0.1, end: 0.3, probability: 0.123_456_79 }]),
         flags: vec![Flag::LowConfidence],
-        decoding: Decoding { tokens: vec![1, 50_257], avg_logprob: -0.333_333_34, no_speech_prob: 1e-9 },
+        decoding: Decoding {
+            tokens: vec![1, 50_257],
+            avg_logprob: -0.333_333_34,
+            no_speech_prob: 1e-9,
+            temperature: 0.2,
+            window_start: 1.0 / 3.0,
+        },
     }
 }
 

@@ -102,10 +102,10 @@ pub(super) fn unreadable(what: &'static str, detail: impl ToString) -> Fault {
 /// estimate is no reason to lose what it heard.
 pub(super) fn finite(mut segment: Segment) -> Segment {
     let Segment { start, end, words, decoding, .. } = &mut segment;
-    for time in [start, end] {
+    for time in [start, end, &mut decoding.window_start] {
         *time = or_zero(*time);
     }
-    for number in [&mut decoding.avg_logprob, &mut decoding.no_speech_prob] {
+    for number in [&mut decoding.avg_logprob, &mut decoding.no_speech_prob, &mut decoding.temperature] {
         *number = or_zero(f64::from(*number)) as f32;
     }
     for word in words.iter_mut().flatten() {

@@ -23,7 +23,13 @@ const HOSTILE: [&str; 13] = [
 ];
 
 fn segment(id: u32, start: f64, end: f64, text: &str) -> Segment {
-    let decoding = Decoding { tokens: vec![1, 2], avg_logprob: -0.25, no_speech_prob: 0.1 };
+    let decoding = Decoding {
+        tokens: vec![1, 2],
+        avg_logprob: -0.25,
+        no_speech_prob: 0.1,
+        temperature: 0.4,
+        window_start: 12.3,
+    };
     Segment { id, start, end, text: text.into(), words: None, flags: vec![], decoding }
 }
 
@@ -198,12 +204,12 @@ fn a_verbose_segment_has_all_ten_fields() {
     assert_eq!(found.as_object().unwrap().len(), 10);
     for (key, value) in [
         ("id", json!(3)),
-        ("seek", json!(1234)),
+        ("seek", json!(1230)),
         ("start", json!(12.34)),
         ("end", json!(15.0)),
         ("text", json!(" One two three.")),
         ("tokens", json!([1, 2])),
-        ("temperature", json!(0.0)),
+        ("temperature", json!(0.4)),
         ("avg_logprob", json!(-0.25)),
         ("no_speech_prob", json!(0.1)),
     ] {
@@ -232,9 +238,15 @@ fn compression_tells_repetition_from_speech() {
 #[test]
 fn numbers_that_json_has_not_are_still_numbers_for_clients() {
     let mut odd = segment(0, f64::NAN, f64::INFINITY, "a");
-    odd.decoding = Decoding { tokens: vec![], avg_logprob: f32::NEG_INFINITY, no_speech_prob: f32::NAN };
+    odd.decoding = Decoding {
+        tokens: vec![],
+        avg_logprob: f32::NEG_INFINITY,
+        no_speech_prob: f32::NAN,
+        temperature: f32::INFINITY,
+        window_start: f64::NAN,
+    };
     let document = parsed(&[odd], Format::VerboseJson);
-    for key in ["seek", "start", "end", "avg_logprob", "no_speech_prob", "compression_ratio"] {
+    for key in ["seek", "start", "end", "temperature", "avg_logprob", "no_speech_prob", "compression_ratio"] {
         assert!(document["segments"][0][key].is_number(), "{key}: {document}");
     }
 }

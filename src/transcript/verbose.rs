@@ -82,13 +82,13 @@ pub(super) fn segment(segment: &Segment) -> Value {
     let decoding = &segment.decoding;
     json!({
         "id": segment.id,
-        "seek": (segment.start * 100.0).round() as u64,
+        // Hundredths of a second, where the window begins.
+        "seek": (decoding.window_start * 100.0).round() as u64,
         "start": rounded(segment.start),
         "end": rounded(segment.end),
         "text": segment.text,
         "tokens": decoding.tokens,
-        // The engine does not say at which temperature it ended.
-        "temperature": 0.0,
+        "temperature": finite(decoding.temperature),
         "avg_logprob": finite(decoding.avg_logprob),
         "compression_ratio": compression_ratio(&segment.text),
         "no_speech_prob": finite(decoding.no_speech_prob),

@@ -88,6 +88,56 @@ fn every_format_of_the_api_is_answered_from_an_unloaded_model_on() {
     }
 }
 
+/// The field of every segment, in order.
+fn of_segments<'a>(verbose: &'a Value, field: &str) -> Vec<&'a Value> {
+    verbose["segments"].as_array().unwrap().iter().map(|segment| &segment[field]).collect()
+}
+
+fn numbers(verbose: &Value, field: &str) -> Vec<f64> {
+    of_segments(verbose, field).into_iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn segments_say_how_they_were_decoded() {
+    let service = Service::start();
+    let verbose = transcribed(&service, "long.ogg", &[("response_format", "verbose_json")]).json();
+    let (starts, seeks) = (numbers(&verbose, "start"), numbers(&verbose, "seek"));
+    assert!(seeks.is_sorted() && seeks[0] < seeks[seeks.len() - 1], "{seeks:?}");
+    for (start, seek) in starts.iter().zip(&seeks) {
+        let into_window = start - seek / 100.0;
+        assert!((-0.011..30.0).contains(&into_window), "{start} s is not in a window from {seek}");
+    }
+    assert!(numbers(&verbose, "temperature").iter().all(|temperature| *temperature == 0.0));
+    let silence = numbers(&verbose, "no_speech_prob");
+    assert!(silence.iter().all(|silence| (0.0..0.5).contains(silence)), "{silence:?}");
+    // What is there before anything was computed: all tokens alike.
+    assert!(silence.iter().all(|silence| (silence - 1.0 / 51_865.0).abs() > 1e-6), "{silence:?}");
+    assert!(numbers(&verbose, "avg_logprob").iter().all(|mean| (-1.0..0.0).contains(mean)));
+    for (text, tokens) in of_segments(&verbose, "text").iter().zip(of_segments(&verbose, "tokens")) {
+        let (words, tokens) = (text.as_str().unwrap().split_whitespace().count(), tokens.as_array().unwrap());
+        assert!(tokens.len() >= words && tokens.iter().all(|token| token.as_u64().unwrap() < 50_257));
+    }
+
+    let warm = [("response_format", "verbose_json"), ("temperature", "0.4")];
+    let warm = transcribed(&service, "en_short.wav", &warm).json();
+    assert_eq!(
+        of_segments(&warm, "temperature"),
+        vec![&json!(0.4); warm["segments"].as_array().unwrap().len()]
+    );
+}
+
+#[test]
+fn a_segment_names_the_temperature_that_decoding_climbed_to() {
+    // The first pass is sure, but never wholly.
+    let service = Service::start_with(&[("VERBATIM__DECODE__LOGPROB_THOLD", "0")]);
+    let verbose = transcribed(&service, "en_short.wav", &[("response_format", "verbose_json")]).json();
+    assert!(!verbose["segments"].as_array().unwrap().is_empty());
+    assert!(
+        numbers(&verbose, "temperature").iter().all(|value| [0.2, 0.4, 0.6, 0.8, 1.0].contains(value)),
+        "{verbose}"
+    );
+}
+
 #[test]
 fn what_clients_send_beside_is_passed_over() {
     let service = Service::start();

@@ -45,8 +45,14 @@ pub struct Decoding {
     pub tokens: Vec<i32>,
     /// Mean natural logarithm of the tokens' probabilities.
     pub avg_logprob: f32,
-    /// As the engine reports it; means nothing for multilingual models in whisper.cpp 1.8.3.
+    /// That its window holds no speech, as the model judges it before it writes.
     pub no_speech_prob: f32,
+    /// At which its window was decoded in the end: above the one asked for where that did not go well.
+    #[serde(default)]
+    pub temperature: f32,
+    /// Where its window begins: seconds in the original recording.
+    #[serde(default)]
+    pub window_start: f64,
 }
 
 /// One chunk's result. Segment times and ids are still relative to the chunk.
@@ -68,6 +74,7 @@ impl ChunkTranscript {
                 segment.id = id;
                 segment.start = place(segment.start);
                 segment.end = place(segment.end);
+                segment.decoding.window_start = place(segment.decoding.window_start);
                 for word in segment.words.iter_mut().flatten() {
                     word.start = place(word.start);
                     word.end = place(word.end);
@@ -111,6 +118,7 @@ mod tests {
             placed.iter().map(|s| (s.id, s.start, s.end)).collect::<Vec<_>>(),
             [(7, 30.0, 31.0), (8, 31.0, 33.0)]
         );
+        assert_eq!(placed[1].decoding.window_start, 30.0);
     }
 
     #[test]

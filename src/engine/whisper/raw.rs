@@ -12,17 +12,29 @@ use whisper_rs::whisper_rs_sys as sys;
 use whisper_rs::{FullParams, WhisperError, WhisperState};
 
 use crate::engine::starts::{Marks, StartTimes};
+use crate::engine::windows::{Windows, probability};
 
-/// Listens to one transcription while it runs: stops it, tells how far it is, notes start times.
+/// How to ask the model whether a window is silent: the token that says so, and the one that it comes after.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Silence {
+    pub token: i32,
+    pub after: i32,
+    pub threads: i32,
+}
+
+/// Listens to one transcription while it runs: stops it, tells how far it is, notes start times and how windows
+/// were decoded.
 pub(super) struct Watcher<'a> {
     abort: &'a AtomicBool,
     progress: &'a (dyn Fn(f32) + Sync),
     marks: Marks,
+    silence: Silence,
     /// Of the samples, silence that was added included.
     duration_hundredths: i64,
     /// How far the present window's start is, in percent.
     window_percent: AtomicU32,
     starts: Mutex<StartTimes>,
+    windows: Mutex<Windows>,
     /// A callback panicked: the transcription is to end.
     broken: AtomicBool,
 }
@@ -32,21 +44,25 @@ impl<'a> Watcher<'a> {
         abort: &'a AtomicBool,
         progress: &'a (dyn Fn(f32) + Sync),
         marks: Marks,
+        silence: Silence,
         duration_hundredths: i64,
     ) -> Self {
         Self {
             abort,
             progress,
             marks,
+            silence,
             duration_hundredths: duration_hundredths.max(1),
             window_percent: AtomicU32::new(0),
             starts: Mutex::new(StartTimes::new(marks)),
+            windows: Mutex::default(),
             broken: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn into_starts(self) -> StartTimes {
-        self.starts.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn into_notes(self) -> (StartTimes, Windows) {
+        let starts = self.starts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (starts, self.windows.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn window_at(&self, percent: u32) {
@@ -65,6 +81,10 @@ impl<'a> Watcher<'a> {
 
     fn starts(&self) -> std::sync::MutexGuard<'_, StartTimes> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn windows(&self) -> std::sync::MutexGuard<'_, Windows> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stopped(&self) -> bool {
@@ -136,14 +156,22 @@ unsafe extern "C" fn on_progress(
     unsafe { watcher(data) }.guarded(|watcher| watcher.window_at(percent.max(0).unsigned_abs()));
 }
 
-/// Answers whether to go on.
+/// Answers whether to go on. Until it does so the window before is still encoded.
 unsafe extern "C" fn on_window(
-    _: *mut sys::whisper_context,
-    _: *mut sys::whisper_state,
+    context: *mut sys::whisper_context,
+    state: *mut sys::whisper_state,
     data: *mut c_void,
 ) -> bool {
     // SAFETY: called by whisper.cpp inside `full`, with the data given there.
-    unsafe { watcher(data) }.guarded(|watcher| watcher.starts().window_begins());
+    unsafe { watcher(data) }.guarded(|watcher| {
+        let asks = watcher.windows().asks_for_silence();
+        // SAFETY: whisper.cpp passes the context and the state that it works on, between two windows.
+        if asks && let Some(silence) = unsafe { hear_silence(context, state, watcher.silence) } {
+            watcher.windows().heard_silence(silence);
+        }
+        watcher.windows().begins();
+        watcher.starts().window_begins();
+    });
     // A no here would end as a success with half a transcript; `on_abort` makes it an error.
     true
 }
@@ -156,7 +184,35 @@ unsafe extern "C" fn on_segments(
 ) {
     let count = count.max(0).unsigned_abs() as usize;
     // SAFETY: called by whisper.cpp inside `full`, with the data given there.
-    unsafe { watcher(data) }.guarded(|watcher| watcher.starts().segments_made(count));
+    unsafe { watcher(data) }.guarded(|watcher| {
+        watcher.starts().segments_made(count);
+        watcher.windows().segments_made(count);
+    });
+}
+
+/// The probability that the window encoded last has no speech, as the model was taught to tell it: right after the
+/// start token.
+///
+/// # Safety
+/// The pointers must be whisper.cpp's own, and no decoding under way: the text in the state's cache is lost. At the
+/// start of a window and after the last one nothing is read from it.
+unsafe fn hear_silence(
+    context: *mut sys::whisper_context,
+    state: *mut sys::whisper_state,
+    silence: Silence,
+) -> Option<f32> {
+    // SAFETY: the caller's promise; one token is passed, and it is one of the model's. whisper.cpp keeps a row of as
+    // many logits as the model has tokens for the last token that it decoded, and nothing changes it meanwhile.
+    unsafe {
+        let decoded =
+            sys::whisper_decode_with_state(context, state, &raw const silence.after, 1, 0, silence.threads);
+        let logits = sys::whisper_get_logits_from_state(state);
+        let count = usize::try_from(sys::whisper_n_vocab(context)).ok()?;
+        if decoded != 0 || logits.is_null() {
+            return None;
+        }
+        probability(slice::from_raw_parts(logits, count), silence.token)
+    }
 }
 
 unsafe extern "C" fn on_logits(
@@ -168,6 +224,11 @@ unsafe extern "C" fn on_logits(
     data: *mut c_void,
 ) {
     let count = count.max(0).unsigned_abs() as usize;
+    if count == 0 {
+        // Only the first decoder of a pass has to choose its first token, the others copy its choice.
+        // SAFETY: called by whisper.cpp inside `full`, with the data given there.
+        unsafe { watcher(data) }.guarded(|watcher| watcher.windows().pass_begins());
+    }
     if tokens.is_null() || count == 0 {
         return;
     }
