@@ -264,7 +264,10 @@ fn plan() -> actors::domain::audio::Plan {
 }
 
 fn chunks_of(name: &str) -> Vec<Arc<[f32]>> {
-    chunks_of_file(&fixtures::audio(name), &plan(), 0).unwrap().map(Result::unwrap).collect()
+    chunks_of_file(&fixtures::audio(name), &AudioSettings::default(), &plan(), 0)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {

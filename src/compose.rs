@@ -12,7 +12,7 @@ use actors::job::{JobSettings, OnModelFailed};
 use actors::ports::{Engine, MemoryProbe};
 use secrecy::ExposeSecret;
 
-use crate::audio::{AudioSettings, PlanSettings};
+use crate::audio::{AudioSettings, Ffmpeg, NoFfmpeg, PlanSettings};
 use crate::auth::Keys;
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
 use crate::http::{Patience, Rates, Streams};
@@ -71,8 +71,23 @@ fn decode(settings: &settings::Decode) -> DecodeConfig {
     }
 }
 
-pub fn audio(settings: &Settings) -> AudioSettings {
-    AudioSettings { max_secs: settings.audio.max_secs, plan: PlanSettings::default() }
+/// How recordings are decoded and cut.
+///
+/// # Errors
+/// ffmpeg is required and not there.
+///
+/// # Blocking
+/// Where ffmpeg is required, until it was tried.
+pub fn audio(settings: &Settings) -> Result<AudioSettings, NoFfmpeg> {
+    let max_secs = settings.audio.max_secs;
+    let ffmpeg = match settings.audio.ffmpeg {
+        settings::Ffmpeg::Off => None,
+        settings::Ffmpeg::Auto | settings::Ffmpeg::Required => Some(Ffmpeg::look(max_secs)),
+    };
+    if let (settings::Ffmpeg::Required, Some(ffmpeg)) = (settings.audio.ffmpeg, &ffmpeg) {
+        ffmpeg.installed().map_err(Clone::clone)?;
+    }
+    Ok(AudioSettings { max_secs, plan: PlanSettings::default(), ffmpeg })
 }
 
 pub fn policy(settings: &Settings) -> Policy {
@@ -173,7 +188,7 @@ mod tests {
         let (webhooks, default) = (webhooks(&settings).unwrap(), WebhookConfig::default());
         assert_eq!(webhooks.secret, None);
         assert_eq!((webhooks.timeout, webhooks.rules), (default.timeout, default.rules));
-        assert_eq!(audio(&settings).plan, PlanSettings::default());
+        assert_eq!(audio(&settings).unwrap().plan, PlanSettings::default());
     }
 
     #[test]

@@ -364,7 +364,9 @@ impl ResponseError for AppError {
 impl From<AudioError> for AppError {
     fn from(error: AudioError) -> Self {
         match error {
-            AudioError::Unsupported(_) | AudioError::Corrupt(_) => Self::UnsupportedMedia(error.to_string()),
+            AudioError::Unsupported(_) | AudioError::TooLong { .. } | AudioError::Corrupt(_) => {
+                Self::UnsupportedMedia(error.to_string())
+            }
             AudioError::EmptyFile | AudioError::NoSamples => Self::NoAudio(error.to_string()),
             AudioError::Io(_) | AudioError::Cancelled => Self::internal(error),
         }

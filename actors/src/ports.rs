@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::domain::audio::{Plan, Span};
+use crate::domain::audio::Plan;
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
 use crate::domain::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
@@ -203,8 +203,8 @@ pub trait Recordings: Send + Sync + 'static {
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError>;
 
     /// Decodes all of it once and decides where it is cut. `first` is told at most once, as early as
-    /// can be, what the first chunk will very likely be: for work that need not wait for the rest.
-    /// Only the plan says what it is.
+    /// can be, a plan of what the first chunk will very likely be: for work that need not wait for the rest.
+    /// Only the whole plan says what it is.
     ///
     /// # Blocking
     /// For as long as decoding takes.
@@ -212,7 +212,7 @@ pub trait Recordings: Send + Sync + 'static {
         &self,
         blob: &BlobKey,
         cancel: &CancelToken,
-        first: &mut dyn FnMut(Span),
+        first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError>;
 
     /// The samples of the plan's chunks from index `first` on, in order, each when it is asked for.
@@ -230,6 +230,8 @@ pub type ChunkSamples = Box<dyn Iterator<Item = Result<Arc<[f32]>, AudioError>> 
 pub enum AudioError {
     #[error("{0}")]
     Unsupported(String),
+    #[error("the recording is longer than the {max_secs} s that are allowed: send it in parts")]
+    TooLong { max_secs: u64 },
     #[error("the file is empty: send a recording")]
     EmptyFile,
     #[error("the recording holds no audio samples")]

@@ -7,7 +7,6 @@ mod start_error;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -57,10 +56,12 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     let listener = listen(&settings)?;
     let webhooks = compose::webhooks(&settings)?;
     webhooks.check()?;
+    let audio = compose::audio(&settings)?;
     let store = Arc::new(SqliteStore::open(&settings.storage.dir).await?);
     let blob_dir = settings.storage.dir.join("blobs");
     let blobs = Arc::new(FileBlobs::open(&blob_dir)?);
-    let service = start_actors(&settings, store.clone(), blobs, &blob_dir, webhooks).await?;
+    let service =
+        start_actors(&settings, store.clone(), blobs, AudioFiles::new(blob_dir, audio), webhooks).await?;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
     let (server, address) = start_server(service.clone(), listener, stalled)?;
     if let Some(keep) = compose::retention(&settings) {
@@ -90,7 +91,7 @@ async fn start_actors(
     settings: &Settings,
     store: Arc<SqliteStore>,
     blobs: Arc<FileBlobs>,
-    blob_dir: &Path,
+    recordings: AudioFiles,
     webhooks: WebhookConfig,
 ) -> Result<Arc<Service>, StartError> {
     let clock = Clock::start();
@@ -98,7 +99,7 @@ async fn start_actors(
     let swept = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
     info!(requeued, swept, storage.dir = %settings.storage.dir.display(), "storage opened");
     let memory = compose::memory(settings);
-    let recordings = Arc::new(AudioFiles::new(blob_dir.to_owned(), compose::audio(settings)));
+    let recordings = Arc::new(recordings);
     let webhook_rules = webhooks.rules.clone();
     let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), flatline);
     let parts = ModelParts {

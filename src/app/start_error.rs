@@ -5,6 +5,7 @@ use std::io;
 use actors::ports::StoreError;
 use thiserror::Error;
 
+use crate::audio::NoFfmpeg;
 use crate::store::{OpenBlobsError, StoreOpenError};
 use crate::webhook::{BadAllowEntry, BadSecret};
 
@@ -14,6 +15,8 @@ pub enum StartError {
         "cannot listen on {host}:{port}: {source}; set [server] host and port to an address that is free"
     )]
     Listen { host: String, port: u16, source: io::Error },
+    #[error(transparent)]
+    Ffmpeg(#[from] NoFfmpeg),
     #[error(transparent)]
     Store(#[from] StoreOpenError),
     #[error(transparent)]

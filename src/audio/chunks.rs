@@ -1,6 +1,5 @@
 //! Serves the samples of a plan's chunks, one chunk in memory at a time.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use actors::domain::audio::{Plan, Span};
@@ -18,12 +17,15 @@ pub struct PlannedChunks {
 }
 
 impl PlannedChunks {
-    /// # Blocking
-    /// Reads the file's beginning.
-    pub fn open(path: &Path, plan: &Plan, first: usize) -> Result<Self, AudioError> {
+    /// `open` gives the recording from its beginning, decoded as it was for the plan.
+    pub fn new(
+        plan: &Plan,
+        first: usize,
+        open: impl FnOnce() -> Result<Pcm, AudioError>,
+    ) -> Result<Self, AudioError> {
         let spans = plan.chunks.get(first..).unwrap_or_default().to_vec();
         // Without chunks left nothing needs to be read, not even the file.
-        let pcm = if spans.is_empty() { None } else { Some(Pcm::open(path)?) };
+        let pcm = if spans.is_empty() { None } else { Some(open()?) };
         Ok(Self { pcm, spans: spans.into_iter() })
     }
 

@@ -1,12 +1,11 @@
 //! Decodes any recording into mono samples, one packet at a time.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use actors::ports::AudioError;
-use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -23,10 +22,9 @@ use symphonia::default::{register_enabled_codecs, register_enabled_formats};
 use symphonia_adapter_libopus::OpusDecoder;
 
 use super::health::Health;
-use super::sniff::{self, HEAD_BYTES};
-
-const MAX_CHANNELS: usize = 8;
-const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+use super::mix::{check_limits, mix_down};
+use super::sniff::io_error;
+use super::source::SampleStream;
 
 /// How much of something else may stand before the recording. Enough for the padding that old
 /// taggers leave; with more, any large file holds a frame header by chance.
@@ -104,7 +102,7 @@ impl AudioStream {
     }
 
     fn open_with(path: &Path, access: Access) -> Result<Self, AudioError> {
-        let file = open_recording(path)?;
+        let file = File::open(path).map_err(io_error)?;
         let bytes = file.metadata().map_err(io_error)?.len();
         let source: Box<dyn MediaSource> = match access {
             Access::Seekable => Box::new(file),
@@ -120,38 +118,6 @@ impl AudioStream {
         Ok(Self { path, access, reader, track, planes: Vec::new(), health, rate: None, ended: false })
     }
 
-    /// Replaces `mono` by the next samples and gives their rate in Hz, or `None` at the end.
-    ///
-    /// Samples are finite and within [-1, 1]. A truncated recording ends where it is cut, with a
-    /// warning; one without a single sample is an error.
-    ///
-    /// # Blocking
-    /// Reads and decodes one packet.
-    pub fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
-        mono.clear();
-        let mut resets = 0;
-        while !self.ended {
-            match self.reader.next_packet() {
-                Ok(Some(packet)) if packet.track_id == self.track.id => {
-                    if let Some(rate) = self.decode(packet, mono)? {
-                        return Ok(Some(rate));
-                    }
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => self.ended = true,
-                Err(Error::ResetRequired) if resets < MAX_EMPTY_LINKS => {
-                    resets += 1;
-                    self.next_link();
-                }
-                Err(error) => {
-                    self.ended = true;
-                    self.health.cut_short(&error);
-                }
-            }
-        }
-        self.health.judge().map(|()| None).or_else(|error| self.start_again(error, mono))
-    }
-
     /// A truncated file of which nothing came is read once more from the beginning, forward only.
     fn start_again(&mut self, error: AudioError, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
         if self.access == Access::Forward || !self.health.nothing_yet() {
@@ -162,19 +128,15 @@ impl AudioStream {
         self.next_block(mono).map_err(|_| error)
     }
 
-    /// What was odd so far, one sentence each; complete once the end was reached.
-    pub fn warnings(&self) -> Vec<String> {
-        self.health.warnings()
-    }
-
     /// `None` when the packet yields no samples (the first packets of some codecs).
     fn decode(&mut self, mut packet: Packet, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
         let lead = self.take_lead(&mut packet);
         let reason = match self.track.decoder.decode(&packet) {
             Ok(samples) => {
                 let rate = samples.spec().rate();
-                check_limits(&samples)?;
-                mix_down(&samples, &mut self.planes, mono);
+                check_limits(samples.num_planes(), rate)?;
+                samples.copy_to_vecs_planar(&mut self.planes);
+                mix_down(&self.planes, mono);
                 self.health.decoded(packet.data.len(), mono.len(), rate);
                 drop_front(mono, lead);
                 self.rate = Some(rate);
@@ -230,24 +192,43 @@ impl AudioStream {
     }
 }
 
-fn open_recording(path: &Path) -> Result<File, AudioError> {
-    let mut file = File::open(path).map_err(io_error)?;
-    let facts = file.metadata().map_err(io_error)?;
-    if !facts.is_file() {
-        return Err(AudioError::Io("it is not a regular file".into()));
+impl SampleStream for AudioStream {
+    /// A truncated recording ends where it is cut, with a warning.
+    ///
+    /// # Blocking
+    /// Reads and decodes one packet.
+    fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
+        mono.clear();
+        let mut resets = 0;
+        while !self.ended {
+            match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id == self.track.id => {
+                    if let Some(rate) = self.decode(packet, mono)? {
+                        return Ok(Some(rate));
+                    }
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => self.ended = true,
+                Err(Error::ResetRequired) if resets < MAX_EMPTY_LINKS => {
+                    resets += 1;
+                    self.next_link();
+                }
+                Err(error) => {
+                    self.ended = true;
+                    self.health.cut_short(&error);
+                }
+            }
+        }
+        self.health.judge().map(|()| None).or_else(|error| self.start_again(error, mono))
     }
-    if facts.len() == 0 {
-        return Err(AudioError::EmptyFile);
+
+    fn warnings(&self) -> Vec<String> {
+        self.health.warnings()
     }
-    let mut head = Vec::with_capacity(HEAD_BYTES);
-    Read::by_ref(&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
-    if let Some(name) = sniff::name_unsupported(&head) {
-        return Err(AudioError::Unsupported(format!(
-            "not a recording that can be decoded: this is {name}; send WAV, MP3, FLAC, Ogg, Opus, M4A, MP4 or WebM"
-        )));
+
+    fn is_doubtful(&self) -> bool {
+        self.health.is_doubtful()
     }
-    file.rewind().map_err(io_error)?;
-    Ok(file)
 }
 
 /// Pictures are skipped and tags kept short: nobody reads them, and they may be large.
@@ -285,51 +266,10 @@ fn declared_secs(reader: &dyn FormatReader, id: u32) -> Option<f64> {
     Some(track.time_base?.calc_duration_saturating(track.duration?).as_secs_f64())
 }
 
-fn check_limits(samples: &GenericAudioBufferRef<'_>) -> Result<(), AudioError> {
-    let (channels, rate) = (samples.num_planes(), samples.spec().rate());
-    if !(1..=MAX_CHANNELS).contains(&channels) {
-        let message = format!("the recording has {channels} channels: send one with 1 to {MAX_CHANNELS}");
-        return Err(AudioError::Unsupported(message));
-    }
-    if !RATES.contains(&rate) {
-        let message = format!(
-            "the recording has {rate} samples a second: send one with {} to {}",
-            RATES.start(),
-            RATES.end()
-        );
-        return Err(AudioError::Unsupported(message));
-    }
-    Ok(())
-}
-
-/// The mean of all channels.
-fn mix_down(samples: &GenericAudioBufferRef<'_>, planes: &mut Vec<Vec<f32>>, mono: &mut Vec<f32>) {
-    samples.copy_to_vecs_planar(planes);
-    mono.clear();
-    let mut planes = planes.iter();
-    if let Some(first) = planes.next() {
-        mono.extend_from_slice(first);
-    }
-    for plane in planes {
-        for (sum, sample) in mono.iter_mut().zip(plane) {
-            *sum += sample;
-        }
-    }
-    let scale = 1.0 / samples.num_planes().max(1) as f32;
-    for sample in mono {
-        let value = *sample * scale;
-        *sample = if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 };
-    }
-}
-
 fn drop_front(samples: &mut Vec<f32>, count: usize) {
     if count > 0 {
         samples.drain(..count.min(samples.len()));
     }
-}
-
-fn io_error(error: std::io::Error) -> AudioError {
-    AudioError::Io(error.to_string())
 }
 
 fn not_a_recording(error: &Error) -> AudioError {

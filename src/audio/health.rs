@@ -19,6 +19,9 @@ const TAG_ALLOWANCE: f64 = 4.0 * 1024.0 * 1024.0;
 const MISSING_SECS: f64 = 1.0;
 const MISSING_PART: f64 = 0.02;
 
+/// With more of its packets undecodable, a recording may be of a kind that another decoder knows.
+const TOLERABLE_PART: f64 = 0.05;
+
 const WAVE: &str = "wave";
 
 /// What happened to one recording so far.
@@ -112,11 +115,8 @@ impl Health {
             // It ends where it ends.
         } else if let Some(reason) = &self.cut_short {
             warnings.push(format!("the recording stops early, after {:.1} s: {reason}", self.decoded_secs));
-        } else if let Some(declared) = self.declared_secs.filter(|declared| self.is_short_of(*declared)) {
-            warnings.push(format!(
-                "the recording is {declared:.1} s long by its own account, but {:.1} s could be decoded",
-                self.decoded_secs
-            ));
+        } else {
+            warnings.extend(shortfall(self.declared_secs, self.decoded_secs));
         }
         if self.failures > 0 {
             let reason = self.first_failure.as_deref().unwrap_or_default();
@@ -128,14 +128,16 @@ impl Health {
         warnings
     }
 
+    /// Whether another decoder may make more of it.
+    pub fn is_doubtful(&self) -> bool {
+        let many_failed = self.failures as f64 > TOLERABLE_PART * self.packets as f64;
+        let is_cut = !self.was_streamed() && self.cut_short.is_some();
+        many_failed || is_cut || shortfall(self.declared_secs, self.decoded_secs).is_some()
+    }
+
     /// Whoever writes a WAVE file into a pipe cannot know its length, and states none.
     fn was_streamed(&self) -> bool {
         self.format == WAVE && self.declared_secs.is_none()
-    }
-
-    fn is_short_of(&self, declared: f64) -> bool {
-        let missing = declared - self.decoded_secs;
-        missing > MISSING_SECS && missing > MISSING_PART * declared
     }
 
     fn is_chance_hit(&self) -> bool {
@@ -146,4 +148,15 @@ impl Health {
             && framed < LEAST_FRAMED_PART
             && (mostly_failed || unframed > TAG_ALLOWANCE || self.decoded_secs < 1.0)
     }
+}
+
+/// The word on a recording that gave clearly less than its container declares.
+pub fn shortfall(declared_secs: Option<f64>, decoded_secs: f64) -> Option<String> {
+    let declared = declared_secs?;
+    let missing = declared - decoded_secs;
+    (missing > MISSING_SECS && missing > MISSING_PART * declared).then(|| {
+        format!(
+            "the recording is {declared:.1} s long by its own account, but {decoded_secs:.1} s could be decoded"
+        )
+    })
 }

@@ -1,17 +1,15 @@
 //! A recording as the engine hears it: one stream of samples at 16 kHz, read forward.
 
-use std::path::Path;
-
 use actors::domain::audio::Span;
 use actors::ports::AudioError;
 
-use super::decode::AudioStream;
 use super::resample::{Resampler, Stretch};
+use super::source::SampleStream;
 
 /// Decoded and resampled samples, a block at a time. A change of rate on the way (as between the
 /// links of a chained stream) starts a new resampler; times go on.
 pub struct Pcm {
-    stream: AudioStream,
+    stream: Box<dyn SampleStream>,
     resampler: Option<Resampler>,
     mono: Vec<f32>,
     ready: Stretch,
@@ -20,18 +18,8 @@ pub struct Pcm {
 }
 
 impl Pcm {
-    /// # Blocking
-    /// See [`AudioStream::open`].
-    pub fn open(path: &Path) -> Result<Self, AudioError> {
-        let stream = AudioStream::open(path)?;
-        Ok(Self {
-            stream,
-            resampler: None,
-            mono: Vec::new(),
-            ready: Stretch::default(),
-            floor: 0,
-            ended: false,
-        })
+    pub fn new(stream: Box<dyn SampleStream>) -> Self {
+        Self { stream, resampler: None, mono: Vec::new(), ready: Stretch::default(), floor: 0, ended: false }
     }
 
     /// The next samples in order; an empty slice is not the end, `None` is.
@@ -82,8 +70,14 @@ impl Pcm {
         }
     }
 
+    /// See [`SampleStream::warnings`].
     pub fn warnings(&self) -> Vec<String> {
         self.stream.warnings()
+    }
+
+    /// See [`SampleStream::is_doubtful`].
+    pub fn is_doubtful(&self) -> bool {
+        self.stream.is_doubtful()
     }
 
     fn advance(&mut self) -> Result<(), AudioError> {

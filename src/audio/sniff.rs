@@ -2,13 +2,19 @@
 //!
 //! A demultiplexer that scans for a frame header finds one by chance in almost any large file, and a
 //! transport stream then "decodes" to a few milliseconds of noise. So what is known to be something
-//! else is refused by its own name before anything scans it.
+//! else is told by its own name before anything scans it.
 
-/// Bytes from the file's beginning that [`name_unsupported`] wants to see.
-pub const HEAD_BYTES: usize = 4096;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
-/// Signatures at fixed places: offset, bytes, what the file is.
-const SIGNATURES: &[(usize, &[u8], &str)] = &[
+use actors::ports::AudioError;
+
+/// Bytes from the file's beginning that are looked at.
+const HEAD_BYTES: usize = 4096;
+
+/// Signatures at fixed places (offset, bytes, what the file is) of recordings that the built-in decoders do not know.
+const RECORDINGS: &[(usize, &[u8], &str)] = &[
     (8, b"AVI ", "an AVI video"),
     (0, b"FLV\x01", "a Flash video (FLV)"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file (ASF, WMA or WMV)"),
@@ -27,6 +33,11 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"DSD ", "a DSD file"),
     (0, b"FRM8", "a DSD file"),
     (0, b".RMF", "a RealMedia file"),
+    (0, b"\x7f\xfe\x80\x01", "a DTS stream"),
+];
+
+/// The same of what is no recording at all.
+const OTHERS: &[(usize, &[u8], &str)] = &[
     (0, b"MThd", "a MIDI file"),
     (0, b"#EXTM3U", "a playlist"),
     (0, b"PK\x03\x04", "a ZIP archive"),
@@ -45,15 +56,54 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"SQLite format 3\0", "a database"),
 ];
 
-/// What the file is, if its first bytes are those of something that cannot be decoded.
-pub fn name_unsupported(head: &[u8]) -> Option<&'static str> {
-    if let Some((_, _, name)) = SIGNATURES.iter().find(|(at, bytes, _)| has_at(head, *at, bytes)) {
-        return Some(name);
+/// What a file is by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One for the built-in decoders, as far as can be told without them.
+    Ours,
+    /// A recording that they do not know, by name.
+    Foreign(&'static str),
+    /// No recording.
+    Other(&'static str),
+}
+
+/// Looks at the beginning of a regular file that is not empty.
+///
+/// # Blocking
+/// Reads [`HEAD_BYTES`].
+pub fn look(path: &Path) -> Result<Kind, AudioError> {
+    let file = File::open(path).map_err(io_error)?;
+    let facts = file.metadata().map_err(io_error)?;
+    if !facts.is_file() {
+        return Err(AudioError::Io("it is not a regular file".into()));
+    }
+    if facts.len() == 0 {
+        return Err(AudioError::EmptyFile);
+    }
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
+    Ok(kind_of(&head))
+}
+
+pub fn io_error(error: std::io::Error) -> AudioError {
+    AudioError::Io(error.to_string())
+}
+
+/// What the file is, by its first bytes.
+fn kind_of(head: &[u8]) -> Kind {
+    let named = |table: &[(usize, &[u8], &'static str)]| {
+        table.iter().find(|(at, bytes, _)| has_at(head, *at, bytes)).map(|(.., name)| *name)
+    };
+    if let Some(name) = named(RECORDINGS) {
+        return Kind::Foreign(name);
+    }
+    if let Some(name) = named(OTHERS) {
+        return Kind::Other(name);
     }
     if is_transport_stream(head) {
-        return Some("an MPEG transport stream");
+        return Kind::Foreign("an MPEG transport stream");
     }
-    is_text(head).then_some("a text file")
+    if is_text(head) { Kind::Other("a text file") } else { Kind::Ours }
 }
 
 fn has_at(head: &[u8], at: usize, bytes: &[u8]) -> bool {
@@ -92,28 +142,28 @@ mod tests {
             for at in (start..HEAD_BYTES).step_by(packet) {
                 head[at] = 0x47;
             }
-            assert_eq!(name_unsupported(&head), Some("an MPEG transport stream"));
+            assert_eq!(kind_of(&head), Kind::Foreign("an MPEG transport stream"));
         }
     }
 
     #[test]
     fn avi_is_told_from_wave_though_both_are_riff() {
-        assert_eq!(name_unsupported(b"RIFF\0\0\0\0AVI LIST"), Some("an AVI video"));
-        assert_eq!(name_unsupported(b"RIFF\0\0\0\0WAVEfmt "), None);
+        assert_eq!(kind_of(b"RIFF\0\0\0\0AVI LIST"), Kind::Foreign("an AVI video"));
+        assert_eq!(kind_of(b"RIFF\0\0\0\0WAVEfmt "), Kind::Ours);
     }
 
     #[test]
     fn text_is_named_even_when_cut_inside_a_character() {
         let mut text = "déjà vu ".repeat(600).into_bytes();
         text.truncate(HEAD_BYTES);
-        assert_eq!(name_unsupported(&text), Some("a text file"));
-        assert_eq!(name_unsupported(&text[..4090]), Some("a text file"));
+        assert_eq!(kind_of(&text), Kind::Other("a text file"));
+        assert_eq!(kind_of(&text[..4090]), Kind::Other("a text file"));
     }
 
     #[test]
     fn heads_shorter_than_a_signature_are_not_named() {
         for head in [&b""[..], b"R", b"RIFF", b"\0\0\0"] {
-            assert_eq!(name_unsupported(head), None);
+            assert_eq!(kind_of(head), Kind::Ours);
         }
     }
 }

@@ -8,6 +8,7 @@ use actors::ports::LoadFailure;
 use thiserror::Error;
 
 use crate::app::StartError;
+use crate::audio::NoFfmpeg;
 use crate::engine::ModelFileError;
 use crate::models::PullError;
 use crate::settings::SettingsError;
@@ -34,6 +35,8 @@ pub(super) enum Failure {
     Start(#[from] StartError),
     #[error("this program's own file cannot be found, which the engine's process is started from: {0}")]
     NoProgram(io::Error),
+    #[error(transparent)]
+    NoFfmpeg(#[from] NoFfmpeg),
     #[error(transparent)]
     Load(#[from] LoadFailure),
     #[error(transparent)]
@@ -94,6 +97,7 @@ impl Failure {
             | Self::BadKey => Kind::Usage,
             Self::Start(_)
             | Self::NoProgram(_)
+            | Self::NoFfmpeg(_)
             | Self::Load(_)
             | Self::ModelFile(_)
             | Self::Pull(_)

@@ -13,6 +13,7 @@ mod events;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod fixtures;
+mod formats;
 mod jobs;
 mod lifecycle;
 mod limits;

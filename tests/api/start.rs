@@ -63,3 +63,15 @@ fn the_plain_names_of_the_first_system_win() {
     assert!(shown.contains("idle_timeout_secs = 7"), "{shown}");
     assert!(!shown.contains("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "secrets are redacted");
 }
+
+#[test]
+fn a_required_ffmpeg_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, said) = fails(
+        command(dir.path()).env("VERBATIM__AUDIO__FFMPEG", "required").env("PATH", dir.path().join("empty")),
+    );
+    assert_eq!(code, 1);
+    assert!(said.contains("[audio] ffmpeg") && said.contains("PATH"), "{said}");
+    let required = Service::start_with(&[("VERBATIM__AUDIO__FFMPEG", "required")]);
+    assert_eq!(required.get("/health").status, 200);
+}

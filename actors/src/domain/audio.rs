@@ -31,6 +31,17 @@ pub fn secs(samples: u64) -> f64 {
     samples as f64 / f64::from(SAMPLE_RATE)
 }
 
+/// What decodes a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decoder {
+    /// The service's own.
+    #[default]
+    BuiltIn,
+    /// The program ffmpeg, for what those do not know.
+    Ffmpeg,
+}
+
 /// How a recording is cut: the same recording and settings give the same plan.
 ///
 /// Chunks are in order, do not overlap, and last at most 30 s each. Stretches without speech are in
@@ -42,6 +53,9 @@ pub struct Plan {
     pub chunks: Vec<Span>,
     /// What was odd about the recording, one sentence each ("ends in the middle of a frame").
     pub warnings: Vec<String>,
+    /// What the chunks' samples come from: two decoders do not give the same bits.
+    #[serde(default)]
+    pub decoder: Decoder,
     /// What it was made with, and what its chunks are transcribed with.
     #[serde(default)]
     pub made_with: String,

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::control::{Control, Order};
 use super::persist::persist;
-use crate::domain::audio::{Plan, Span};
+use crate::domain::audio::Plan;
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, Recorded, RequeueReason};
 use crate::domain::job::{JobError, Status};
@@ -204,9 +204,9 @@ impl Run {
         let (told, first) = oneshot::channel();
         let mut told = Some(told);
         let planning = tokio::task::spawn_blocking(move || {
-            recordings.plan(&blob, &cancel, &mut |span| {
+            recordings.plan(&blob, &cancel, &mut |begun| {
                 // A run that is over wants to know nothing.
-                let _ = told.take().map(|told| told.send(span));
+                let _ = told.take().map(|told| told.send(begun));
             })
         });
         let ahead = self.begin(first).await;
@@ -222,7 +222,9 @@ impl Run {
         let (store, fence) = (self.deps.store.clone(), self.fence());
         persist(&self.control, || store.planned(fence, &plan, progress)).await?;
         // What the plan says counts; an answer to anything else is not waited for.
-        let ahead = ahead.filter(|(span, _)| plan.chunks.first() == Some(span));
+        let is_of =
+            |begun: &Plan| begun.decoder == plan.decoder && begun.chunks.first() == plan.chunks.first();
+        let ahead = ahead.filter(|(begun, _)| is_of(begun));
         Ok((plan, ahead.map(|(_, started)| started)))
     }
 
@@ -235,11 +237,10 @@ impl Run {
     }
 
     /// Starts on the chunk that will very likely be the first, if there is word of one.
-    async fn begin(&self, first: oneshot::Receiver<Span>) -> Option<(Span, Started)> {
-        let span = first.await.ok()?;
-        let alone = Plan { samples: span.end, chunks: vec![span], ..Plan::default() };
-        let started = self.start_chunk(&mut self.samples(&alone, 0)).await.ok()?;
-        Some((span, started))
+    async fn begin(&self, first: oneshot::Receiver<Plan>) -> Option<(Plan, Started)> {
+        let begun = first.await.ok()?;
+        let started = self.start_chunk(&mut self.samples(&begun, 0)).await.ok()?;
+        Some((begun, started))
     }
 
     /// Decodes on a thread of its own, one chunk ahead of the engine.
@@ -397,7 +398,7 @@ impl Run {
     fn bad_audio(&self, error: &AudioError) -> Stop {
         let code = match error {
             AudioError::Cancelled => return self.interrupted(),
-            AudioError::Unsupported(_) => "unsupported_media",
+            AudioError::Unsupported(_) | AudioError::TooLong { .. } => "unsupported_media",
             AudioError::EmptyFile | AudioError::NoSamples => "no_audio",
             AudioError::Corrupt(_) => "corrupt_audio",
             AudioError::Io(_) => "audio_unreadable",

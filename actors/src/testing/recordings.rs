@@ -30,11 +30,11 @@ impl Recordings for FakeRecordings {
     }
 
     /// Tells the first chunk in advance; for a blob named "misleading", a wrong one.
-    fn plan(&self, blob: &BlobKey, _: &CancelToken, first: &mut dyn FnMut(Span)) -> Result<Plan, AudioError> {
+    fn plan(&self, blob: &BlobKey, _: &CancelToken, first: &mut dyn FnMut(Plan)) -> Result<Plan, AudioError> {
         Self::check(blob)?;
         let end = if blob.0 == "misleading" { 1 } else { u64::from(SAMPLE_RATE) };
         if self.chunks > 1 {
-            first(Span { start: 0, end });
+            first(Plan { samples: end, chunks: vec![Span { start: 0, end }], ..Plan::default() });
         }
         let second = u64::from(SAMPLE_RATE);
         let count = self.chunks as u64;

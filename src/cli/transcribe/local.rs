@@ -34,7 +34,7 @@ impl Local {
     pub(super) fn new(args: &SettingsArgs, wanted: &Wanted) -> Result<Self, Failure> {
         let settings = serve::load_quietly(args)?.settings;
         let engine = compose::engine(&settings, compose::memory(&settings)).map_err(Failure::NoProgram)?;
-        Ok(Self { engine, audio: compose::audio(&settings), wanted: wanted.clone(), model: None })
+        Ok(Self { engine, audio: compose::audio(&settings)?, wanted: wanted.clone(), model: None })
     }
 
     fn model(&mut self, meter: &Meter) -> Result<Arc<dyn LoadedModel>, Failure> {
@@ -53,7 +53,7 @@ impl Local {
             return Ok(heard);
         }
         let model = self.model(meter)?;
-        let samples = decode_ahead(file, plan).map_err(|error| Stop::File(error.to_string()))?;
+        let samples = decode_ahead(file, &self.audio, plan).map_err(|error| Stop::File(error.to_string()))?;
         let mut track = Track::new(plan);
         for &span in &plan.chunks {
             meter.step(&track.step(0.0, span));
@@ -162,12 +162,12 @@ impl<'a> Track<'a> {
 type Samples = Receiver<Result<Arc<[f32]>, AudioError>>;
 
 /// Decodes on a thread of its own: the next chunk is ready when the engine is.
-fn decode_ahead(file: &Path, plan: &Plan) -> io::Result<Samples> {
+fn decode_ahead(file: &Path, audio: &AudioSettings, plan: &Plan) -> io::Result<Samples> {
     // Without room in the channel, one chunk waits in the decoder's hands.
     let (sender, receiver) = sync_channel(0);
-    let (file, plan): (PathBuf, Plan) = (file.to_owned(), plan.clone());
+    let (file, audio, plan): (PathBuf, AudioSettings, Plan) = (file.to_owned(), audio.clone(), plan.clone());
     thread::Builder::new().name("decode".into()).spawn(move || {
-        match chunks_of_file(&file, &plan, 0) {
+        match chunks_of_file(&file, &audio, &plan, 0) {
             Ok(chunks) => send_all(chunks, &sender),
             // A receiver that is gone wants no more.
             Err(error) => drop(sender.send(Err(error))),
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_decoder_that_fails_says_so_instead_of_samples() {
         let plan = Plan { samples: 160, chunks: vec![Span { start: 0, end: 160 }], ..Plan::default() };
-        let samples = decode_ahead(Path::new("/no/such/file.wav"), &plan).unwrap();
+        let samples = decode_ahead(Path::new("/no/such/file.wav"), &AudioSettings::default(), &plan).unwrap();
         assert!(samples.recv().unwrap().is_err());
         assert!(samples.recv().is_err());
     }

@@ -1,0 +1,195 @@
+//! Samples as ffmpeg decodes them.
+
+use std::io::{self, Read};
+use std::process::{ChildStdout, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use actors::ports::{AudioError, CancelToken};
+
+use super::au::{self, Header};
+use super::log::Log;
+use super::process::Process;
+use crate::audio::health::shortfall;
+use crate::audio::mix::{check_limits, mix_down};
+use crate::audio::source::SampleStream;
+
+/// One read of the pipe: what a pipe holds.
+const PIECE: usize = 64 * 1024;
+/// Pieces that wait to be taken.
+const AHEAD: usize = 2;
+/// How often a cancellation is looked for while nothing comes.
+const POLL: Duration = Duration::from_millis(50);
+/// A process that used up its time is ended by this signal, and so may be one that used too much memory.
+const SIGKILL: i32 = 9;
+
+/// A recording being decoded by a process, which ends with this. Holds three pieces of its output at most: a process
+/// that is ahead waits.
+pub struct FfmpegStream {
+    process: Process,
+    pieces: Receiver<Vec<u8>>,
+    said: Option<JoinHandle<Log>>,
+    cancel: CancelToken,
+    patience: Duration,
+    header: Option<Header>,
+    /// Of its output, what is not a whole frame yet.
+    rest: Vec<u8>,
+    planes: Vec<Vec<f32>>,
+    frames: u64,
+    warnings: Vec<String>,
+    ended: bool,
+}
+
+impl FfmpegStream {
+    /// # Blocking
+    /// Starts a process.
+    pub fn start(command: Command, patience: Duration, cancel: CancelToken) -> io::Result<Self> {
+        let (process, stdout, stderr) = Process::start(command)?;
+        let said = Some(Log::listen(stderr)?);
+        let (sender, pieces) = sync_channel(AHEAD);
+        thread::Builder::new().name("ffmpeg-stdout".into()).spawn(move || pump(stdout, &sender))?;
+        Ok(Self {
+            process,
+            pieces,
+            said,
+            cancel,
+            patience,
+            header: None,
+            rest: Vec::new(),
+            planes: Vec::new(),
+            frames: 0,
+            warnings: Vec::new(),
+            ended: false,
+        })
+    }
+
+    /// The next piece of its output; `None` once it has closed it.
+    fn piece(&self) -> Result<Option<Vec<u8>>, AudioError> {
+        let began = Instant::now();
+        loop {
+            match self.pieces.recv_timeout(POLL) {
+                Ok(piece) => return Ok(Some(piece)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
+                    return Err(AudioError::Cancelled);
+                }
+                Err(RecvTimeoutError::Timeout) if began.elapsed() >= self.patience => {
+                    return Err(gave_up("nothing came of it for too long"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn take(&mut self, piece: &[u8], mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
+        self.rest.extend_from_slice(piece);
+        let header = match self.header {
+            Some(header) => header,
+            None => {
+                let read = au::header(&self.rest);
+                let Some(header) = read.map_err(|au::NotAu| gave_up("it makes no sense"))? else {
+                    return Ok(None);
+                };
+                check_limits(header.channels, header.rate)?;
+                self.rest.drain(..header.length);
+                *self.header.insert(header)
+            }
+        };
+        let used = au::split(&self.rest, header.channels, &mut self.planes);
+        self.rest.drain(..used);
+        mix_down(&self.planes, mono);
+        self.frames += mono.len() as u64;
+        Ok((!mono.is_empty()).then_some(header.rate))
+    }
+
+    /// Its output is over: was that all of the recording?
+    fn end(&mut self) -> Result<(), AudioError> {
+        let status = self.process.wait().map_err(|error| AudioError::Io(error.to_string()))?;
+        let log = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        if was_killed(status) {
+            return Err(gave_up("it takes too much time or memory"));
+        }
+        if self.frames == 0 {
+            return Err(if status.success() {
+                AudioError::NoSamples
+            } else {
+                AudioError::Unsupported("not a recording that can be decoded: ffmpeg does not know it".into())
+            });
+        }
+        let secs = self.frames as f64 / self.header.map_or(1.0, |header| f64::from(header.rate));
+        if status.success() {
+            self.warnings.extend(shortfall(log.declared_secs(), secs));
+        } else {
+            self.warnings.push(format!("the recording stops early, after {secs:.1} s: its decoder gave up"));
+        }
+        if log.errors > 0 {
+            self.warnings.push(format!("{} places of the recording could not be decoded", log.errors));
+        }
+        Ok(())
+    }
+}
+
+impl SampleStream for FfmpegStream {
+    /// # Blocking
+    /// Until the process has decoded some more. One that takes longer than the patience for it is ended, and so is a
+    /// cancelled one.
+    fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
+        mono.clear();
+        while !self.ended {
+            match self.piece()? {
+                Some(piece) => {
+                    if let Some(rate) = self.take(&piece, mono)? {
+                        return Ok(Some(rate));
+                    }
+                }
+                None => {
+                    self.ended = true;
+                    self.end()?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
+    /// There is none after it.
+    fn is_doubtful(&self) -> bool {
+        false
+    }
+}
+
+/// Hands its output on until it ends, or nobody takes it.
+fn pump(mut stdout: ChildStdout, pieces: &SyncSender<Vec<u8>>) {
+    loop {
+        let mut piece = vec![0; PIECE];
+        let read = stdout.read(&mut piece).unwrap_or(0);
+        piece.truncate(read);
+        if piece.is_empty() || pieces.send(piece).is_err() {
+            return;
+        }
+    }
+}
+
+/// The shells and sandboxes in between say of a signal 128 and its number.
+fn was_killed(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal: Option<i32> = None;
+    signal == Some(SIGKILL) || status.code() == Some(128 + SIGKILL)
+}
+
+fn gave_up(why: &str) -> AudioError {
+    AudioError::Corrupt(format!("the recording is corrupt: decoding it had to be given up, {why}"))
+}
+
+#[cfg(test)]
+impl FfmpegStream {
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+}

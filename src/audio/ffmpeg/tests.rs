@@ -1,0 +1,229 @@
+//! ffmpeg as it is installed, and programs in its place that do what it never should.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+use std::time::Instant;
+
+use actors::domain::audio::Decoder;
+use rustix::process::{Pid, test_kill_process_group};
+use tempfile::TempDir;
+
+use super::*;
+use crate::audio::source::SampleStream;
+use crate::audio::{AudioSettings, chunks_of_file, plan_file, probe_file};
+
+const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/audio/en_phrases.wav");
+const PATIENT: Duration = Duration::from_secs(60);
+
+fn real() -> Ffmpeg {
+    let ffmpeg = Ffmpeg::look_in(USUAL_PATH.into(), Limits::for_recordings_of(3600), PATIENT);
+    ffmpeg.installed().expect("run `make setup-tests`");
+    ffmpeg
+}
+
+/// The same where there is no bubblewrap.
+fn real_without_sandbox(dir: &TempDir) -> Ffmpeg {
+    symlink(&real().installed().unwrap().program, dir.path().join("ffmpeg")).unwrap();
+    Ffmpeg::look_in(dir.path().into(), Limits::for_recordings_of(3600), PATIENT)
+}
+
+/// A shell script in its place.
+fn fake(dir: &TempDir, script: &str, patience: Duration, limits: Limits) -> Ffmpeg {
+    let program = dir.path().join("ffmpeg");
+    let version = "if [ \"$1\" = -version ]; then echo ffmpeg version fake; exit; fi";
+    fs::write(&program, format!("#!/bin/sh\n{version}\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    Ffmpeg::look_in(dir.path().into(), limits, patience)
+}
+
+fn limits() -> Limits {
+    Limits::for_recordings_of(3600)
+}
+
+/// The beginning of an AU stream of one channel at 16 kHz.
+const AU: &str =
+    r"printf '.snd\000\000\000\030\377\377\377\377\000\000\000\006\000\000\076\200\000\000\000\001'";
+
+/// Decodes all of it.
+fn decode(ffmpeg: &Ffmpeg, path: &Path) -> Result<u64, AudioError> {
+    let mut stream = ffmpeg.installed().unwrap().open(path, &CancelToken::default())?;
+    let (mut mono, mut samples) = (Vec::new(), 0);
+    while stream.next_block(&mut mono)?.is_some() {
+        samples += mono.len() as u64;
+    }
+    Ok(samples)
+}
+
+fn settings(ffmpeg: Ffmpeg) -> AudioSettings {
+    AudioSettings { ffmpeg: Some(ffmpeg), ..AudioSettings::default() }
+}
+
+fn convert(args: &[&str], to: &Path) {
+    let mut command = Command::new(&real().installed().unwrap().program);
+    command.args(["-v", "error", "-nostdin", "-y", "-i", RECORDING]).args(args).arg(to);
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+#[test]
+fn it_decodes_what_it_is_given_with_and_without_a_sandbox() {
+    let dir = tempfile::tempdir().unwrap();
+    for ffmpeg in [real(), real_without_sandbox(&dir)] {
+        assert_eq!(decode(&ffmpeg, Path::new(RECORDING)), Ok(163_072));
+    }
+}
+
+#[test]
+fn a_playlist_that_points_at_another_file_is_refused_whatever_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let playlists = [
+        format!("#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\n{RECORDING}\n#EXT-X-ENDLIST\n"),
+        format!("#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\nfile://{RECORDING}\n#EXT-X-ENDLIST\n"),
+        "#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\nhttp://127.0.0.1:9/a.wav\n#EXT-X-ENDLIST\n".into(),
+        format!("ffconcat version 1.0\nfile {RECORDING}\n"),
+        format!("ffconcat version 1.0\nfile 'file:{RECORDING}'\n"),
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n".into(),
+    ];
+    let evil = dir.path().join("evil.wav");
+    for ffmpeg in [real(), real_without_sandbox(&dir)] {
+        for playlist in &playlists {
+            fs::write(&evil, playlist).unwrap();
+            // By ffmpeg itself …
+            let refused = decode(&ffmpeg, &evil);
+            assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{playlist}: {refused:?}");
+            // … and by name, before it comes to it.
+            let refused = probe_file(&evil, &settings(ffmpeg.clone()));
+            assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{playlist}: {refused:?}");
+        }
+    }
+}
+
+#[test]
+fn the_sandbox_shows_nothing_but_programs_and_the_recording() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    let hidden = format!("/etc/passwd /root /home /proc/1 /dev/sda {}", secret.path().display());
+    let looks = format!("for hidden in {hidden}; do [ -e $hidden ] && exit 1; done");
+    let ffmpeg = fake(&dir, &format!("{looks}; {AU}; head -c 400 /recording"), PATIENT, limits());
+    let path = env::join_paths([dir.path(), Path::new("/usr/bin")]).unwrap();
+    let ffmpeg = Ffmpeg::look_in(path, ffmpeg.0.limits.clone(), PATIENT);
+    if ffmpeg.installed().unwrap().sandbox.is_none() {
+        eprintln!("bwrap does not work here: there is no sandbox to look at");
+        return;
+    }
+    assert_eq!(decode(&ffmpeg, Path::new(RECORDING)), Ok(100));
+}
+
+#[test]
+fn what_hangs_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let ffmpeg = fake(&dir, "sleep 1000 & wait", Duration::from_millis(300), limits());
+    let mut stream = ffmpeg.installed().unwrap().open(Path::new(RECORDING), &CancelToken::default()).unwrap();
+    let group = Pid::from_raw(stream.process_id() as i32).unwrap();
+    let hung = stream.next_block(&mut Vec::new());
+    assert!(matches!(&hung, Err(AudioError::Corrupt(why)) if why.contains("too long")), "{hung:?}");
+    drop(stream);
+    until_gone(group);
+}
+
+#[test]
+fn a_cancelled_one_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let ffmpeg = fake(&dir, "sleep 1000", PATIENT, limits());
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let planned = plan_file(&dir.path().join("a"), &settings(ffmpeg.clone()), &cancel, &mut |_| {});
+    assert!(matches!(planned, Err(AudioError::Io(_))), "no file, no process");
+    let mut stream = ffmpeg.installed().unwrap().open(Path::new(RECORDING), &cancel).unwrap();
+    let group = Pid::from_raw(stream.process_id() as i32).unwrap();
+    assert_eq!(stream.next_block(&mut Vec::new()), Err(AudioError::Cancelled));
+    drop(stream);
+    until_gone(group);
+}
+
+#[test]
+fn what_never_ends_is_ended_at_the_longest_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let ffmpeg = fake(&dir, &format!("{AU}; cat /dev/zero"), PATIENT, limits());
+    let settings = AudioSettings { max_secs: 100, ..settings(ffmpeg) };
+    let file = dir.path().join("a.wma");
+    fs::write(&file, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11 and so on").unwrap();
+    let planned = plan_file(&file, &settings, &CancelToken::default(), &mut |_| {});
+    assert_eq!(planned, Err(AudioError::TooLong { max_secs: 100 }));
+}
+
+#[test]
+fn it_can_write_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = dir.path().join("written");
+    let script = format!("(echo x > {}) 2>&-; {AU}; head -c 400 /dev/zero", written.display());
+    assert_eq!(decode(&fake(&dir, &script, PATIENT, limits()), Path::new(RECORDING)), Ok(100));
+    assert!(fs::read(written).unwrap_or_default().is_empty());
+}
+
+#[test]
+fn what_uses_up_its_time_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { cpu_secs: 1, ..limits() };
+    let ffmpeg = fake(&dir, &format!("{AU}; while :; do :; done"), PATIENT, limits);
+    let ended = decode(&ffmpeg, Path::new(RECORDING));
+    assert!(matches!(&ended, Err(AudioError::Corrupt(why)) if why.contains("time")), "{ended:?}");
+}
+
+#[test]
+fn what_makes_no_sense_and_what_says_nothing_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |script: &str| decode(&fake(&dir, script, PATIENT, limits()), Path::new(RECORDING));
+    assert!(matches!(said("head -c 1000 /dev/zero"), Err(AudioError::Corrupt(_))));
+    assert!(matches!(said("exit 1"), Err(AudioError::Unsupported(_))));
+    assert_eq!(said("exit 0"), Err(AudioError::NoSamples));
+    assert_eq!(said(AU), Err(AudioError::NoSamples));
+}
+
+#[test]
+fn a_machine_without_it_and_one_whose_does_not_work_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let none = Ffmpeg::look_in(dir.path().into(), limits(), PATIENT);
+    assert_eq!(none.installed().err(), Some(&NoFfmpeg::NotFound));
+    fs::write(dir.path().join("ffmpeg"), "#!/bin/sh\necho no such library >&2; exit 127\n").unwrap();
+    fs::set_permissions(dir.path().join("ffmpeg"), fs::Permissions::from_mode(0o755)).unwrap();
+    let broken = Ffmpeg::look_in(dir.path().into(), limits(), PATIENT);
+    let Err(why @ NoFfmpeg::Unusable { .. }) = broken.installed() else { panic!("it works") };
+    assert!(why.to_string().contains("no such library"), "{why}");
+}
+
+#[test]
+fn plan_and_chunks_come_from_the_same_decoder() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.wma");
+    convert(&["-ar", "44100", "-c:a", "wmav2"], &file);
+    let settings = settings(real());
+    probe_file(&file, &settings).unwrap();
+    let plan = plan_file(&file, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    assert_eq!((plan.decoder, &plan.warnings[..]), (Decoder::Ffmpeg, &[][..]));
+    assert!((plan.duration_secs() - 10.19).abs() < 0.1, "{}", plan.duration_secs());
+    let chunks = |first| -> Vec<_> {
+        chunks_of_file(&file, &settings, &plan, first).unwrap().map(Result::unwrap).collect()
+    };
+    let all = chunks(0);
+    assert_eq!(all.len(), plan.chunks.len());
+    assert!(all.iter().zip(&plan.chunks).all(|(chunk, span)| chunk.len() as u64 == span.samples()));
+    assert_eq!(chunks(all.len() - 1), all[all.len() - 1..]);
+}
+
+#[test]
+fn what_the_built_in_decoders_know_does_not_come_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ffmpeg = fake(&dir, "exit 1", PATIENT, limits());
+    let plan = plan_file(Path::new(RECORDING), &settings(ffmpeg), &CancelToken::default(), &mut |_| {});
+    assert_eq!(plan.unwrap().decoder, Decoder::BuiltIn);
+}
+
+/// The processes are ended when this returns, but the kernel may keep their last traces for a moment.
+fn until_gone(group: Pid) {
+    let give_up = Instant::now() + PATIENT;
+    while test_kill_process_group(group).is_ok() {
+        assert!(Instant::now() < give_up, "a process outlived whoever wanted it");
+        thread::yield_now();
+    }
+}

@@ -1,0 +1,158 @@
+//! Decodes a recording once: is there anything in it, and where is it cut.
+//!
+//! The built-in decoders come first. ffmpeg, where it is allowed and there, takes what they refuse, and what they
+//! may have made too little of.
+
+use std::path::Path;
+
+use actors::domain::audio::{Decoder, Plan, SAMPLE_RATE, secs};
+use actors::ports::{AudioError, CancelToken};
+use tracing::debug;
+
+use super::AudioSettings;
+use super::ffmpeg::Ffmpeg;
+use super::guard::guarded;
+use super::planner::plan_chunks;
+use super::sniff::{Kind, look};
+use super::source::open;
+use super::vad::Vad;
+
+/// How much has to be heard before the first chunk is told: more than the longest one. What comes later
+/// hardly ever changes where it ends.
+const HEARD_FIRST_SECS: u64 = 40;
+
+/// Two decoders may differ by so many samples over a codec's lead alone: 0.1 s.
+const SAME_LENGTH: u64 = 1_600;
+
+/// By so many samples more a decoder has clearly made more of a recording: 1 s.
+const CLEARLY_LONGER: u64 = 16_000;
+
+/// Makes sure that at least one sample of the file can be decoded.
+///
+/// # Blocking
+/// Reads and decodes the beginning.
+pub fn probe_file(path: &Path, settings: &AudioSettings) -> Result<(), AudioError> {
+    with_fallback(path, settings, |decoder| {
+        let mut pcm = open(path, decoder, settings.ffmpeg.as_ref(), &CancelToken::default())?;
+        while pcm.next_block()?.is_some() {
+            if pcm.position() > 0 {
+                break;
+            }
+        }
+        pcm.position_or_none().map(drop)
+    })
+}
+
+/// Decodes all of the file once and decides where it is cut; `first` is told in advance a plan of what the first
+/// of several chunks will very likely be.
+///
+/// # Blocking
+/// For as long as decoding takes: about 1 s for every 15 min of audio. `cancel` is polled at every
+/// packet.
+pub fn plan_file(
+    path: &Path,
+    settings: &AudioSettings,
+    cancel: &CancelToken,
+    first: &mut dyn FnMut(Plan),
+) -> Result<Plan, AudioError> {
+    let mut is_told = false;
+    let mut once = |plan| {
+        if !std::mem::replace(&mut is_told, true) {
+            first(plan);
+        }
+    };
+    let Planned { plan, doubtful } =
+        with_fallback(path, settings, |decoder| plan_with(decoder, path, settings, cancel, &mut once))?;
+    if plan.decoder == Decoder::BuiltIn && doubtful && is_installed(settings) {
+        let again = guarded(|| plan_with(Decoder::Ffmpeg, path, settings, cancel, &mut |_| {}));
+        return Ok(better(plan, again.ok().map(|planned| planned.plan)));
+    }
+    Ok(plan)
+}
+
+struct Planned {
+    plan: Plan,
+    /// Another decoder may make more of the recording.
+    doubtful: bool,
+}
+
+fn plan_with(
+    decoder: Decoder,
+    path: &Path,
+    settings: &AudioSettings,
+    cancel: &CancelToken,
+    first: &mut dyn FnMut(Plan),
+) -> Result<Planned, AudioError> {
+    let mut pcm = open(path, decoder, settings.ffmpeg.as_ref(), cancel)?;
+    let mut vad = Vad::new();
+    let mut first = Some(first);
+    while let Some(block) = pcm.next_block()? {
+        vad.push(block);
+        if cancel.is_cancelled() {
+            return Err(AudioError::Cancelled);
+        }
+        check_length(pcm.position(), settings.max_secs)?;
+        if pcm.position() >= HEARD_FIRST_SECS * u64::from(SAMPLE_RATE)
+            && let Some(tell) = first.take()
+            && let [chunk, _, ..] = plan_chunks(vad.so_far(), pcm.position(), &settings.plan)[..]
+        {
+            tell(Plan { samples: chunk.end, chunks: vec![chunk], decoder, ..Plan::default() });
+        }
+    }
+    let samples = pcm.position_or_none()?;
+    let chunks = plan_chunks(&vad.finish(), samples, &settings.plan);
+    debug!(audio.secs = secs(samples), audio.chunks = chunks.len(), ?decoder, "recording planned");
+    let plan = Plan { samples, chunks, warnings: pcm.warnings(), decoder, ..Plan::default() };
+    Ok(Planned { plan, doubtful: pcm.is_doubtful() })
+}
+
+/// Does `work` with the built-in decoders and, where they do not know the recording, with ffmpeg. What neither
+/// knows is refused in the words of the first.
+fn with_fallback<T>(
+    path: &Path,
+    settings: &AudioSettings,
+    mut work: impl FnMut(Decoder) -> Result<T, AudioError>,
+) -> Result<T, AudioError> {
+    let refused = match look(path)? {
+        Kind::Other(name) => return Err(not_ours(name)),
+        Kind::Foreign(name) => not_ours(name),
+        Kind::Ours => match guarded(|| work(Decoder::BuiltIn)) {
+            Err(error @ (AudioError::Unsupported(_) | AudioError::Corrupt(_))) => error,
+            done => return done,
+        },
+    };
+    if !is_installed(settings) {
+        return Err(refused);
+    }
+    match guarded(|| work(Decoder::Ffmpeg)) {
+        Err(AudioError::Unsupported(_) | AudioError::Corrupt(_) | AudioError::NoSamples) => Err(refused),
+        done => done,
+    }
+}
+
+fn is_installed(settings: &AudioSettings) -> bool {
+    settings.ffmpeg.as_ref().map(Ffmpeg::installed).is_some_and(|found| found.is_ok())
+}
+
+/// The plan of the decoder that made more of the recording; ours where they are alike.
+fn better(ours: Plan, theirs: Option<Plan>) -> Plan {
+    let is_better = |theirs: &Plan| {
+        let is_whole = theirs.samples + SAME_LENGTH >= ours.samples;
+        let is_longer = theirs.samples > ours.samples + CLEARLY_LONGER;
+        is_longer || (is_whole && theirs.warnings.len() < ours.warnings.len())
+    };
+    theirs.filter(is_better).unwrap_or(ours)
+}
+
+fn not_ours(name: &str) -> AudioError {
+    AudioError::Unsupported(format!(
+        "not a recording that can be decoded: this is {name}; send WAV, MP3, FLAC, Ogg, Opus, M4A, MP4 or WebM"
+    ))
+}
+
+fn check_length(samples: u64, max_secs: u64) -> Result<(), AudioError> {
+    if samples <= max_secs.saturating_mul(u64::from(SAMPLE_RATE)) {
+        return Ok(());
+    }
+    Err(AudioError::TooLong { max_secs })
+}

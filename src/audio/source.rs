@@ -1,0 +1,45 @@
+//! Where samples come from: the built-in decoders, or ffmpeg for what they do not know.
+
+use std::path::Path;
+
+use actors::domain::audio::Decoder;
+use actors::ports::{AudioError, CancelToken};
+
+use super::decode::AudioStream;
+use super::ffmpeg::Ffmpeg;
+use super::pcm::Pcm;
+
+/// A recording's samples, in order, with memory that does not grow with its length.
+pub trait SampleStream: Send {
+    /// Replaces `mono` by the next samples and gives their rate in Hz, or `None` at the end. Samples are
+    /// finite and within [-1, 1]. A recording without a single one is an error.
+    fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError>;
+
+    /// What was odd so far, one sentence each; complete once the end was reached.
+    fn warnings(&self) -> Vec<String>;
+
+    /// Whether another decoder may make more of the recording; known once the end was reached.
+    fn is_doubtful(&self) -> bool;
+}
+
+/// Opens a recording for one decoder.
+///
+/// # Blocking
+/// Reads the beginning, and the end where a container keeps its index there. Starts a process for [`Decoder::Ffmpeg`].
+pub fn open(
+    path: &Path,
+    decoder: Decoder,
+    ffmpeg: Option<&Ffmpeg>,
+    cancel: &CancelToken,
+) -> Result<Pcm, AudioError> {
+    let stream: Box<dyn SampleStream> = match decoder {
+        Decoder::BuiltIn => Box::new(AudioStream::open(path)?),
+        Decoder::Ffmpeg => {
+            let Some(Ok(ffmpeg)) = ffmpeg.map(Ffmpeg::installed) else {
+                return Err(AudioError::Io("ffmpeg is no longer there".into()));
+            };
+            Box::new(ffmpeg.open(path, cancel)?)
+        }
+    };
+    Ok(Pcm::new(stream))
+}
