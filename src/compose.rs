@@ -20,13 +20,34 @@ use crate::memory::{self, Place};
 use crate::settings::{self, AuthMode, Isolation, Settings};
 use crate::webhook::{AddressRules, BadAllowEntry, WebhookConfig};
 
-/// The engine for the model that the settings name, whether or not its file is there. `memory` is that of
-/// the device that it will run on.
+/// The engines of all models that the settings name, the default one's first, whether or not their files are
+/// there. `memory` is that of the device that they will run on.
 ///
 /// # Errors
 /// The path of this program, whose hidden command the engine's process is, cannot be found out.
+pub fn engines(settings: &Settings, memory: &Arc<dyn MemoryProbe>) -> io::Result<Vec<Arc<dyn Engine>>> {
+    let default = engine_config(settings);
+    let configs = settings.model_files().into_iter().map(|(model_id, model_path)| EngineConfig {
+        model_id,
+        model_path,
+        ..default.clone()
+    });
+    configs.map(|config| engine_of(settings, config, memory.clone())).collect()
+}
+
+/// The engine of the default model.
+///
+/// # Errors
+/// As [`engines`].
 pub fn engine(settings: &Settings, memory: Arc<dyn MemoryProbe>) -> io::Result<Arc<dyn Engine>> {
-    let config = engine_config(settings);
+    engine_of(settings, engine_config(settings), memory)
+}
+
+fn engine_of(
+    settings: &Settings,
+    config: EngineConfig,
+    memory: Arc<dyn MemoryProbe>,
+) -> io::Result<Arc<dyn Engine>> {
     Ok(match settings.engine.isolation {
         Isolation::Process => Arc::new(ProcessEngine::new(config, memory)?),
         Isolation::Thread => Arc::new(ThreadEngine::new(config, memory)),

@@ -55,7 +55,7 @@ codes! {
     INVALID_API_KEY "invalid_api_key" 401 AUTH "The service asks for a key, and none that it knows was sent as `Authorization: Bearer KEY`."
     INSUFFICIENT_SCOPE "insufficient_scope" 403 AUTH "The key may not do this; the message names the scope that it lacks."
     ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "There is nothing at this path."
-    UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name; the message names the one it does."
+    UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name; the message names those it does."
     JOB_NOT_FOUND "job_not_found" 404 REQUEST "There is no job of this id."
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "There is no webhook subscriber of this id."
     DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
@@ -131,8 +131,8 @@ pub enum AppError {
     InsufficientScope { scope: &'static str },
     #[error("another request was sent under this Idempotency-Key: take a new one for a new request")]
     IdempotencyKeyReused,
-    #[error("there is no model {name:?} here: use {served:?} or \"whisper-1\"")]
-    UnknownModel { name: String, served: String },
+    #[error("there is no model {name:?} here: use one of {known}; \"whisper-1\" is the first of them")]
+    UnknownModel { name: String, known: String },
     /// Of an awaited job. Trying again would not help.
     #[error("{message}")]
     JobFailed { message: String },

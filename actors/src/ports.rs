@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::audio::Plan;
 use crate::domain::deaths::Deaths;
-use crate::domain::event::{JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
+use crate::domain::event::{JobEvent, OfModel, Recorded, RequeueReason, Stream};
 use crate::domain::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
 use crate::domain::language::Language;
 use crate::domain::options::{Priority, Task};
@@ -453,7 +453,7 @@ pub trait JobStore: Send + Sync + 'static {
 /// The stored events of jobs and of the model.
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
-    async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError>;
+    async fn append_model_event(&self, event: OfModel) -> Result<Recorded, StoreError>;
 
     /// Events of a stream with `seq > after`, in order, at most `limit`.
     async fn events_after(&self, stream: Stream, after: u64, limit: u32)

@@ -8,9 +8,10 @@ use actix::{System, SystemRunner};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
-use crate::domain::event::{Event, ModelEvent, Stream, UnloadReason};
+use crate::domain::event::{Event, ModelEvent, OfModel, Stream, UnloadReason};
 use crate::domain::job::{JobId, Status};
 use crate::domain::lifecycle::Demand;
+use crate::domain::models::ModelNo;
 use crate::domain::options::Priority;
 use crate::domain::stay::Stay;
 use crate::model::State;
@@ -29,7 +30,7 @@ const HANG_GUARD: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 enum Step {
-    Load(Option<Stay>),
+    Load(ModelNo, Option<Stay>),
     Unload {
         hold: Option<Duration>,
     },
@@ -38,7 +39,7 @@ enum Step {
         keep_alive: Option<Stay>,
     },
     /// A job that is answered 503.
-    TurnedAway,
+    TurnedAway(ModelNo),
     /// One of those submitted, counted round.
     Cancel(usize),
     /// SIGKILL, if the engine's process is there.
@@ -61,6 +62,10 @@ fn stay() -> impl Strategy<Value = Option<Stay>> {
     ]
 }
 
+fn model() -> impl Strategy<Value = ModelNo> {
+    prop_oneof![2 => Just(ModelNo(0)), 1 => Just(ModelNo(1))]
+}
+
 fn step() -> BoxedStrategy<Step> {
     let priority = prop_oneof![Just(Priority::Batch), Just(Priority::Interactive)];
     let load = prop_oneof![
@@ -77,10 +82,10 @@ fn step() -> BoxedStrategy<Step> {
         1 => Just(Scripted::Panic),
     ];
     prop_oneof![
-        3 => stay().prop_map(Step::Load),
+        3 => (model(), stay()).prop_map(|(model, stay)| Step::Load(model, stay)),
         3 => prop_oneof![Just(None), Just(Some(Duration::from_secs(30)))].prop_map(|hold| Step::Unload { hold }),
         5 => (priority, stay()).prop_map(|(priority, keep_alive)| Step::Submit { priority, keep_alive }),
-        1 => Just(Step::TurnedAway),
+        1 => model().prop_map(Step::TurnedAway),
         2 => (0..8_usize).prop_map(Step::Cancel),
         2 => Just(Step::Kill),
         2 => load.prop_map(Step::NextLoad),
@@ -131,6 +136,7 @@ impl Walk {
         let world = system.block_on(async {
             World::start(Setting {
                 engine: FakeEngine::default(),
+                models: vec!["other"],
                 idle_timeout: Stay::For(Duration::from_secs(300)),
                 yield_below_free_bytes: Some(YIELD_BELOW),
                 unload_hold: Duration::from_secs(30),
@@ -146,14 +152,14 @@ impl Walk {
     async fn step(world: &World, seen: &mut Seen, step: Step) {
         let Seen { accepted, cancelled, crashes } = seen;
         match step {
-            Step::Load(keep_alive) => drop(world.model.load(keep_alive).await.unwrap()),
+            Step::Load(model, keep_alive) => drop(world.model.load(model, keep_alive).await.unwrap()),
             Step::Unload { hold } => drop(world.model.unload(UnloadReason::Request, hold).await.unwrap()),
             Step::Submit { priority, keep_alive } => {
                 let mut job = new_job();
                 (job.options.priority, job.options.keep_alive) = (priority, keep_alive);
                 accepted.push(world.jobs.submit(job).await.unwrap().id);
             }
-            Step::TurnedAway => world.model.demand(Demand::NewJob),
+            Step::TurnedAway(model) => world.model.demand(Demand::TurnedAway, model),
             Step::Cancel(which) => {
                 if let Some(id) = which.checked_rem(accepted.len()).and_then(|index| accepted.get(index)) {
                     world.jobs.cancel(*id).await.unwrap();
@@ -215,7 +221,7 @@ impl Walk {
                 Some(job) if !job.status.has_ended() => {}
                 Some(_) | None => return,
             }
-            world.model.load_and_wait(None).await.unwrap();
+            world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
             tokio::task::yield_now().await;
         }
     }
@@ -226,7 +232,9 @@ impl Walk {
         let told: Vec<_> = told.into_iter().map(|recorded| recorded.event).collect();
         let mut before = "nothing";
         for event in &told {
-            let Event::Model(event) = event else { panic!("a job's event in the model's stream") };
+            let Event::Model(OfModel { model: _, event }) = event else {
+                panic!("a job's event in the model's stream")
+            };
             let name = event.name();
             let follows = match event {
                 ModelEvent::ModelLoading => ["nothing", "model_unloaded", "model_failed"].contains(&before),

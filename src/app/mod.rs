@@ -103,12 +103,13 @@ async fn start_actors(
     let webhook_rules = webhooks.rules.clone();
     let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), flatline);
     let parts = ModelParts {
-        engine: compose::engine(settings, memory.clone()).map_err(StartError::Program)?,
+        engines: compose::engines(settings, &memory).map_err(StartError::Program)?,
         memory: memory.clone(),
         policy: compose::policy(settings),
         notifier: notifier.clone(),
         clock: clock.clone(),
     };
+    info!(models = parts.engines.len(), max_loaded = settings.model.max_loaded, "models named");
     let model = ModelHandle::start(parts, flatline);
     let jobs = JobHandle::start(JobParts {
         store,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actix_web_lab::sse;
-use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
+use actors::domain::event::{Event, JobEvent, ModelEvent, OfModel, Recorded, Stream};
 use actors::domain::job::JobId;
 use futures_util::{Stream as FutureStream, StreamExt, stream};
 use serde_json::{Value, json};
@@ -93,7 +93,7 @@ fn wire(
 fn on_the_wire(event: &Recorded) -> sse::Event {
     match &event.event {
         Event::Job(id, job) => message(event.seq, job.name(), &job_event(*id, job)),
-        Event::Model(model) => message(event.seq, model.name(), &model_event(model)),
+        Event::Model(model) => message(event.seq, model.event.name(), &model_event(model)),
     }
 }
 
@@ -117,7 +117,7 @@ fn job_event(id: JobId, event: &JobEvent) -> Value {
     data
 }
 
-fn model_event(event: &ModelEvent) -> Value {
+fn model_event(OfModel { model, event }: &OfModel) -> Value {
     let mut data = match event {
         ModelEvent::ModelLoading => json!({}),
         ModelEvent::ModelReady { load_secs } => json!({ "load_secs": secs(*load_secs) }),
@@ -132,6 +132,9 @@ fn model_event(event: &ModelEvent) -> Value {
         }),
         ModelEvent::ModelFailed { code, message } => json!({ "error": { "code": code, "message": message } }),
     };
+    if !model.is_empty() {
+        data["model"] = json!(model);
+    }
     data["type"] = json!(event.name());
     data
 }

@@ -4,6 +4,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actors::domain::job::{Job, Status};
 use actors::domain::lifecycle::Demand;
+use actors::domain::models::ModelNo;
 use actors::model::State;
 use actors::ports::{Cancelled, JobQuery};
 use serde::Deserialize;
@@ -74,11 +75,12 @@ fn admit(service: &Service, queue: bool) -> Result<(), AppError> {
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
     }
-    let status = service.model.status();
+    let model = ModelNo::default();
+    let status = service.model.status().of(model);
     if queue || status.state() == State::Ready {
         return Ok(());
     }
-    service.model.demand(Demand::NewJob);
+    service.model.demand(Demand::TurnedAway, model);
     Err(AppError::not_ready(status, &service.clock))
 }
 

@@ -23,15 +23,17 @@ pub(super) async fn load(
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
     }
+    let model = service.find_model(query.model.as_deref())?;
     let loaded = match query.wait {
-        true => service.model.load_and_wait(keep_alive).await,
-        false => service.model.load(keep_alive).await,
+        true => service.model.load_and_wait(model, keep_alive).await,
+        false => service.model.load(model, keep_alive).await,
     };
     let status = loaded.map_err(AppError::internal)?;
-    if let (true, Some(failure)) = (query.wait, status.failure()) {
+    let asked_for = status.of(model);
+    if let (true, Some(failure)) = (query.wait, asked_for.failure()) {
         return Err(AppError::ModelFailed { code: failure.code, message: failure.message.clone() });
     }
-    Ok(answer(&service, &status, State::Ready))
+    Ok(answer(&service, &status, asked_for.state() == State::Ready))
 }
 
 /// 200 when it is unloaded, 202 while a chunk is still running.
@@ -46,10 +48,10 @@ pub(super) async fn unload(
         return Ok(HttpResponse::Ok().json(status_json(&service, &status)));
     }
     let status = service.model.unload(UnloadReason::Request, Some(hold)).await.map_err(AppError::internal)?;
-    Ok(answer(&service, &status, State::Unloaded))
+    Ok(answer(&service, &status, status.state() == State::Unloaded))
 }
 
-fn answer(service: &Service, status: &ModelStatus, wanted: State) -> HttpResponse {
-    let code = if status.state() == wanted { StatusCode::OK } else { StatusCode::ACCEPTED };
+fn answer(service: &Service, status: &ModelStatus, is_done: bool) -> HttpResponse {
+    let code = if is_done { StatusCode::OK } else { StatusCode::ACCEPTED };
     HttpResponse::build(code).json(status_json(service, status))
 }

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
+use actors::domain::models::ModelNo;
 use actors::model::ModelStatus;
+use actors::ports::ModelFacts;
 use serde_json::{Value, json};
 
 use super::service::Service;
@@ -11,14 +13,13 @@ use crate::wire_time::{rfc3339, secs};
 /// `GET /model/status`: reads, asks nobody.
 pub(super) fn status_json(service: &Service, status: &ModelStatus) -> Value {
     let wall = |at: Instant| rfc3339(service.clock.wall(at));
-    let facts = &status.facts;
-    let memory = service.memory.read(facts.holder);
+    let facts = status.facts();
+    let memory = service.memory.read(facts.and_then(|facts| facts.holder));
     json!({
         "state": status.state().name(),
-        "model": {
-            "id": facts.id, "path": facts.path, "bytes": facts.bytes, "multilingual": facts.multilingual,
-        },
-        "device": { "backend": facts.device.backend, "name": facts.device.name },
+        "model": facts.map(model),
+        "models": models(status),
+        "device": facts.map(|facts| json!({ "backend": facts.device.backend, "name": facts.device.name })),
         "memory": {
             "total_bytes": memory.total_bytes,
             "free_bytes": memory.free_bytes,
@@ -40,4 +41,23 @@ pub(super) fn status_json(service: &Service, status: &ModelStatus) -> Value {
         "since": wall(status.since),
         "held_until": status.held_until().map(wall),
     })
+}
+
+/// All that a job may ask for, the default one first.
+fn models(status: &ModelStatus) -> Vec<Value> {
+    let numbered = status.models.iter().enumerate();
+    numbered
+        .map(|(number, known)| {
+            let mut view = model(&known.facts);
+            view["default"] = json!(number == 0);
+            view["state"] = json!(status.state_of(ModelNo(number)).name());
+            view["error"] =
+                json!(known.failure.as_ref().map(|f| json!({ "code": f.code, "message": f.message })));
+            view
+        })
+        .collect()
+}
+
+fn model(facts: &ModelFacts) -> Value {
+    json!({ "id": facts.id, "path": facts.path, "bytes": facts.bytes, "multilingual": facts.multilingual })
 }

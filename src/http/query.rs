@@ -39,12 +39,13 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error
     }
 }
 
-/// `POST /model/load?wait=true&keep_alive=60`
+/// `POST /model/load?model=large&wait=true&keep_alive=60`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Loading {
     #[serde(default, deserialize_with = "flag")]
     pub wait: bool,
+    pub model: Option<String>,
     keep_alive: Option<String>,
 }
 

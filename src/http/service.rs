@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actors::clock::Clock;
+use actors::domain::models::ModelNo;
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
@@ -14,6 +15,7 @@ use super::calls::Patience;
 use super::rate::Rates;
 use super::streams::Streams;
 use crate::auth::Keys;
+use crate::error::AppError;
 use crate::webhook::AddressRules;
 
 /// Handles in front of the actors, and the few stores that a request reads or writes itself.
@@ -50,6 +52,15 @@ impl Service {
     /// From now on no new work is taken.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// The model of that name; without one, the default one.
+    pub fn find_model(&self, name: Option<&str>) -> Result<ModelNo, AppError> {
+        let unknown = || AppError::UnknownModel {
+            name: name.unwrap_or_default().to_owned(),
+            known: self.model.names().join(", "),
+        };
+        self.model.find(name).ok_or_else(unknown)
     }
 
     pub fn is_draining(&self) -> bool {

@@ -4,9 +4,10 @@ use config::{Value, ValueKind};
 
 use super::error::Problem;
 use super::layers::Table;
+use super::models;
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 29] = [
+pub const BOUNDS: [(&str, f64, f64); 30] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -19,6 +20,7 @@ pub const BOUNDS: [(&str, f64, f64); 29] = [
     ("model.idle_timeout_secs", -1.0, 315_360_000.0),
     ("model.gpu_poll_interval_secs", 1.0, 86_400.0),
     ("model.unload_hold_secs", 0.0, 86_400.0),
+    ("model.max_loaded", 1.0, 1.0),
     ("engine.workers", 1.0, 64.0),
     ("engine.threads", 0.0, 1_024.0),
     ("engine.memory_limit_bytes", 0.0, BYTES),
@@ -62,6 +64,7 @@ pub fn admit(defaults: &Table, layer: &mut Table, problems: &mut Vec<Problem>) {
         keys.retain(|key, value| {
             let path = format!("{section}.{key}");
             let problem = match known.get(key) {
+                _ if section == models::SECTION => models::fault(key, value),
                 Some(default) => fault(&path, &default.kind, value),
                 None => Some(unknown(&path, value, hint(defaults, section))),
             };
@@ -162,7 +165,7 @@ pub fn expected(default: &ValueKind) -> &'static str {
     }
 }
 
-fn found(kind: &ValueKind) -> &'static str {
+pub fn found(kind: &ValueKind) -> &'static str {
     match kind {
         ValueKind::Nil => "nothing",
         ValueKind::Boolean(_) => "true or false",

@@ -4,7 +4,7 @@ use config::{Value, ValueKind};
 
 use super::layers::Table;
 use super::schema::Settings;
-use super::{check, manual};
+use super::{check, manual, models};
 
 /// Never shown: whether they are set is, and where.
 const SECRETS: [&str; 2] = ["auth.keys", "webhooks.secret"];
@@ -29,8 +29,9 @@ struct Shown {
 
 impl Effective {
     pub(super) fn new(settings: Settings, merged: &Table, defaults: &Table) -> Self {
-        let keys =
-            manual::entries().into_iter().filter_map(|entry| shown(&entry.key, merged, defaults)).collect();
+        let keys = manual::entries().into_iter().filter_map(|entry| shown(&entry.key, merged, defaults));
+        let models = settings.models.keys().filter_map(|name| model(name, merged));
+        let keys = keys.chain(models).collect();
         Self { settings, keys }
     }
 
@@ -55,6 +56,14 @@ fn shown(path: &str, merged: &Table, defaults: &Table) -> Option<Shown> {
     let text = if SECRETS.contains(&path) { redacted(&value.kind) } else { toml(value) };
     let changed = value.kind.to_string() != default.kind.to_string();
     Some(Shown { key: path.to_owned(), value: text, origin: check::origin(value), changed })
+}
+
+/// An entry of `[models]`, which has no default.
+fn model(name: &str, merged: &Table) -> Option<Shown> {
+    let path = models::path_of(name, merged)?;
+    let quoted = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
+    let key = format!("{}.{quoted}", models::SECTION);
+    Some(Shown { key, value: toml(path), origin: check::origin(path), changed: true })
 }
 
 /// Keeps whether there is a secret, and how many.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::error::Problem;
-use super::{check, manual};
+use super::{check, manual, models};
 
 /// The section and key that each of the two names from the first system stands for.
 const PLAIN_NAMES: [(&str, &str, &str); 2] = [
@@ -182,6 +182,9 @@ fn insert(layer: &mut Table, section: &str, key: &str, value: Value) {
 fn variable(name: &str, text: &OsStr, section: &str, key: &str, defaults: &Table) -> Result<Value, Problem> {
     let origin = format!("environment {name}");
     let path = if key.is_empty() { section.to_owned() } else { format!("{section}.{key}") };
+    if let (models::SECTION, false, Some(path)) = (section, key.is_empty(), text.to_str()) {
+        return Ok(Value::new(Some(&origin), path));
+    }
     let Some(default) = check::lookup(defaults, section, key) else {
         return Err(Problem::UnknownKey { key: path, origin, hint: check::hint(defaults, section) });
     };

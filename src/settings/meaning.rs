@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::check;
 use super::error::{Problem, SettingsError};
 use super::layers::Table;
+use super::models;
 use super::schema::{AuthMode, Settings};
 use crate::auth::Keys;
 
@@ -21,7 +22,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
     let faults =
         faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
     let faults = faults.chain([open_door(settings, merged)]);
-    let problems: Vec<Problem> = faults
+    let mut problems: Vec<Problem> = faults
         .flatten()
         .map(|(path, message)| {
             let (section, key) = path.split_once('.').unwrap_or((path, ""));
@@ -29,6 +30,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
             Problem::Refused { key: path.to_owned(), message, origin }
         })
         .collect();
+    problems.extend(models::clashes(settings, merged));
     if problems.is_empty() { Ok(()) } else { Err(SettingsError(problems)) }
 }
 
@@ -51,9 +53,8 @@ fn storage(settings: &Settings) -> Fault {
 /// The name becomes part of a path and must not lead out of `model.dir`.
 fn model_name(settings: &Settings) -> Fault {
     let name = &settings.model.name;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let unused = name.is_empty() && !settings.model.path.as_os_str().is_empty();
-    let wrong = !unused && (name.is_empty() || name.starts_with('.') || !name.chars().all(plain));
+    let wrong = !unused && !models::is_name(name);
     fault_if(
         wrong,
         "model.name",

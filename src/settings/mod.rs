@@ -10,6 +10,7 @@ mod error;
 mod layers;
 pub mod manual;
 mod meaning;
+mod models;
 mod schema;
 #[cfg(test)]
 mod tests;

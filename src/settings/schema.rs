@@ -1,11 +1,13 @@
 //! The settings as types. What each key means stands in `config/default.toml`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use actors::domain::stay::Stay;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::models::ModelEntry;
 use crate::telemetry::LogFormat;
 
 /// Every setting, checked. `config/default.toml` has a value for each, so none is optional.
@@ -16,6 +18,8 @@ pub struct Settings {
     pub limits: Limits,
     pub storage: Storage,
     pub model: Model,
+    /// Beside that one, by name.
+    pub models: BTreeMap<String, ModelEntry>,
     pub engine: Engine,
     pub gpu: Gpu,
     pub jobs: Jobs,
@@ -69,6 +73,7 @@ pub struct Model {
     pub idle_timeout_secs: i64,
     pub gpu_poll_interval_secs: u64,
     pub unload_hold_secs: u64,
+    pub max_loaded: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -209,6 +214,12 @@ impl Settings {
     /// of `model.path` without a leading "ggml-".
     pub fn model_file(&self) -> (String, PathBuf) {
         self.model.file()
+    }
+
+    /// Every model's id and file, the default one first.
+    pub fn model_files(&self) -> Vec<(String, PathBuf)> {
+        let more = self.models.iter().map(|(name, entry)| (name.clone(), entry.path().to_owned()));
+        std::iter::once(self.model_file()).chain(more).collect()
     }
 }
 

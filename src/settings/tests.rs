@@ -430,3 +430,42 @@ fn a_variable_that_is_no_text_is_refused_and_a_path_may_not_be_guessed() {
     given.sources.env.insert("VERBATIM__STORAGE__DIR".into(), OsString::from_vec(vec![b'a', 0xff]));
     has(&given.error(), &["storage.dir: is not valid UTF-8"]);
 }
+
+#[test]
+fn more_models_are_named_with_their_files_whatever_their_layer() {
+    let file = "[models]\nlarge = \"m/large.bin\"\n\"base.fr\" = { path = \"fr.bin\" }\n";
+    let given = given(&[("VERBATIM__MODELS__SMALL", "/m/small.bin")]).config("a.toml", file);
+    let default = ("base.en".to_owned(), PathBuf::from("models/ggml-base.en.bin"));
+    let more = [("base.fr", "fr.bin"), ("large", "m/large.bin"), ("small", "/m/small.bin")];
+    let more = more.map(|(name, path)| (name.to_owned(), PathBuf::from(path)));
+    assert_eq!(given.settings().model_files(), [vec![default], more.to_vec()].concat());
+    has(
+        &given.load().describe(),
+        &[
+            "models.\"base.fr\" = \"fr.bin\"  # from --config",
+            "models.small = \"/m/small.bin\"  # from environment VERBATIM__MODELS__SMALL",
+        ],
+    );
+}
+
+#[test]
+fn a_model_without_a_name_or_a_file_of_its_own_stops_the_start() {
+    for (entries, told) in [
+        ("a = \"\"", "models.a: must name a model file"),
+        ("a = 5", "models.a: must be a path in quotes, or { path = \"…\" }, not a whole number"),
+        ("a = {}", "models.a: must be a path in quotes, or { path = \"…\" }, not nothing"),
+        ("a = { path = \"a.bin\", pth = 1 }", "models.a.pth: there is no such key"),
+        ("\"\" = \"a.bin\"", "models.: the name must be of letters"),
+        ("\"../a\" = \"a.bin\"", "models.../a: the name must be of letters"),
+        ("\"base.en\" = \"a.bin\"", "models.base.en: is the name of the model that [model] names"),
+        ("whisper-1 = \"a.bin\"", "models.whisper-1: is a name that stands for the default model"),
+        ("a = \"a.bin\"\nb = \"a.bin\"", "models.b: names the same file as \"a\""),
+        ("a = \"models/ggml-base.en.bin\"", "models.a: names the same file as \"base.en\""),
+        ("a = \"a.bin\"\na = \"b.bin\"", "a.toml: cannot read the file of --config"),
+    ] {
+        let error = given(&[]).config("a.toml", &format!("[models]\n{entries}\n")).error();
+        has(&error, &[told]);
+    }
+    has(&given(&[("VERBATIM__MODELS__", "x")]).error(), &["models"]);
+    has(&given(&[("VERBATIM__MODEL__MAX_LOADED", "2")]).error(), &["model.max_loaded: must be 1 to 1"]);
+}

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use actors::domain::audio::{Plan, Span};
 use actors::domain::deaths::Deaths;
-use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream, UnloadReason};
+use actors::domain::event::{
+    Event, JobEvent, ModelEvent, OfModel, Recorded, RequeueReason, Stream, UnloadReason,
+};
 use actors::domain::job::{Audio, BlobKey, Job, JobError, JobId, NewJob, Once, Status};
 use actors::domain::language::Language;
 use actors::domain::options::{Options, Priority, Task};
@@ -631,7 +633,8 @@ pub(crate) async fn events_of_the_model_have_a_numbering_of_their_own(store: &dy
         ModelEvent::ModelLoading,
         ModelEvent::ModelReady { load_secs: 1.0 / 3.0 },
         ModelEvent::ModelUnloaded { reason: UnloadReason::Idle },
-    ];
+    ]
+    .map(|event| OfModel { model: "base.en".into(), event });
     let mut recorded = vec![];
     for event in &events {
         recorded.push(store.append_model_event(event.clone()).await.unwrap());

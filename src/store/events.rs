@@ -1,6 +1,6 @@
 //! The log of events, a numbering of its own for each stream.
 
-use actors::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
+use actors::domain::event::{Event, JobEvent, OfModel, Recorded, Stream};
 use actors::domain::job::JobId;
 use actors::domain::time::Timestamp;
 use actors::ports::{EventLog, StoreError};
@@ -15,7 +15,7 @@ use super::sqlite::SqliteStore;
 
 #[async_trait]
 impl EventLog for SqliteStore {
-    async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError> {
+    async fn append_model_event(&self, event: OfModel) -> Result<Recorded, StoreError> {
         Ok(self.append_and_tell(event).await?)
     }
 
@@ -39,7 +39,7 @@ impl EventLog for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn append_and_tell(&self, event: ModelEvent) -> Result<Recorded, Fault> {
+    async fn append_and_tell(&self, event: OfModel) -> Result<Recorded, Fault> {
         let mut change = self.change().await?;
         let now = self.now();
         outbox::tell_of_model(&mut change, now, &event).await?;
@@ -75,7 +75,7 @@ pub(super) async fn append(
 ) -> Result<Recorded, Fault> {
     let (stream, kind, body) = match &event {
         Event::Job(id, event) => (Stream::Job(*id), event.name(), to_json("a job's event", event)?),
-        Event::Model(event) => (Stream::Model, event.name(), to_json("an event of the model", event)?),
+        Event::Model(event) => (Stream::Model, event.event.name(), to_json("an event of the model", event)?),
     };
     let seq: i64 = sqlx::query_scalar(sql::APPEND_EVENT)
         .bind(name(stream))

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use actors::domain::event::ModelEvent;
+use actors::domain::event::OfModel;
 use actors::domain::job::{JobId, Status};
 use actors::domain::retry::Failures;
 use actors::domain::time::Timestamp;
@@ -27,7 +27,7 @@ use super::subscribers::{key, state};
 pub(super) async fn tell_of_model(
     change: &mut SqliteConnection,
     now: Timestamp,
-    event: &ModelEvent,
+    event: &OfModel,
 ) -> Result<(), Fault> {
     let Some(message) = Message::of_model(event, now) else { return Ok(()) };
     let all: Vec<(String, String)> = sqlx::query_as(sql::ACTIVE_SUBSCRIBERS).fetch_all(&mut *change).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use actors::domain::event::{ModelEvent, RequeueReason, UnloadReason};
+use actors::domain::event::{ModelEvent, OfModel, RequeueReason, UnloadReason};
 use actors::domain::job::{Job, JobError, NewJob, Status};
 use actors::domain::options::Priority;
 use actors::domain::retry::Failures;
@@ -103,8 +103,12 @@ impl Bench {
         self.store.subscriber(id).await.unwrap().expect("it is there")
     }
 
+    async fn tell(&self, event: ModelEvent) {
+        self.store.append_model_event(OfModel { model: "base.en".into(), event }).await.unwrap();
+    }
+
     async fn ready(&self) {
-        self.store.append_model_event(ModelEvent::ModelReady { load_secs: 1.5 }).await.unwrap();
+        self.tell(ModelEvent::ModelReady { load_secs: 1.5 }).await;
     }
 
     /// A message that tells nothing; each is made a second after the other.
@@ -194,19 +198,19 @@ async fn a_job_s_url_becomes_a_subscriber_with_the_job_or_not_at_all(bench: &Ben
 
 async fn every_active_subscriber_is_told_of_the_model(bench: &Bench) {
     let (a, b) = (bench.subscribe(URL).await, bench.subscribe("http://b.example:81/").await);
-    bench.store.append_model_event(ModelEvent::ModelLoading).await.unwrap();
+    bench.tell(ModelEvent::ModelLoading).await;
     assert_eq!(bench.due().await, []);
     bench.ready().await;
     let unloaded = ModelEvent::ModelUnloaded { reason: UnloadReason::Idle };
-    bench.store.append_model_event(unloaded).await.unwrap();
+    bench.tell(unloaded).await;
     let due = bench.due().await;
     assert_eq!(due.len(), 4);
     for subscriber in [a, b] {
         let of_it: Vec<_> = due.iter().filter(|message| message.url == subscriber.url).map(json).collect();
         assert_eq!(of_it[0]["type"], "model_ready");
-        assert_eq!(of_it[0]["data"], serde_json::json!({ "load_secs": 1.5 }));
+        assert_eq!(of_it[0]["data"], serde_json::json!({ "model": "base.en", "load_secs": 1.5 }));
         assert_eq!(of_it[1]["type"], "model_unloaded");
-        assert_eq!(of_it[1]["data"], serde_json::json!({ "reason": "idle" }));
+        assert_eq!(of_it[1]["data"], serde_json::json!({ "model": "base.en", "reason": "idle" }));
         let told = bench.deliveries(subscriber.id).await;
         assert_eq!(
             told.iter().map(|m| m.kind.as_str()).collect::<Vec<_>>(),

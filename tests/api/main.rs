@@ -18,6 +18,7 @@ mod jobs;
 mod lifecycle;
 mod limits;
 mod memory;
+mod models;
 mod openai;
 mod restart;
 mod service;

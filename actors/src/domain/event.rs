@@ -52,6 +52,16 @@ pub enum ModelEvent {
     ModelFailed { code: String, message: String },
 }
 
+/// What happened to which model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfModel {
+    /// Its name. Empty for what happened when there was only one.
+    #[serde(default)]
+    pub model: String,
+    #[serde(flatten)]
+    pub event: ModelEvent,
+}
+
 /// Why the model goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +70,8 @@ pub enum UnloadReason {
     Request,
     Shutdown,
     Pressure,
+    /// Another model takes its place.
+    Swap,
     /// The engine's process ended by itself.
     EngineDied,
 }
@@ -74,7 +86,7 @@ pub enum Stream {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     Job(JobId, JobEvent),
-    Model(ModelEvent),
+    Model(OfModel),
 }
 
 /// An event that is on disk. `seq` counts from 1 in its stream, without gaps.
@@ -125,6 +137,13 @@ impl JobEvent {
             | JobEvent::Segment { .. }
             | JobEvent::Requeued { .. } => false,
         }
+    }
+}
+
+impl From<ModelEvent> for OfModel {
+    /// Of the one model that there is.
+    fn from(event: ModelEvent) -> Self {
+        Self { model: String::new(), event }
     }
 }
 

@@ -3,10 +3,17 @@
 //! [`Lifecycle::step`] is total: every pair of phase and input is named, and what it changes is the
 //! phase and the list of effects, nothing else. The shell performs effects in order and feeds their
 //! outcome back as inputs.
+//!
+//! There is one phase however many models there are to choose from: at most one is in memory. [`swap`] says
+//! when it goes for another one.
 
+mod swap;
+
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::event::UnloadReason;
+use super::models::ModelNo;
 use super::stay::Stay;
 
 /// What the settings say of the model's life.
@@ -58,8 +65,8 @@ pub struct Unloading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Afterwards {
     Stay,
-    /// Someone asked for the model while it was going.
-    LoadAgain,
+    /// Someone asked for a model, this one or another, while it was going, or it goes for that one.
+    Load(ModelNo),
 }
 
 /// Not enough memory: tried again and again, without limit.
@@ -93,15 +100,17 @@ pub struct Failure {
 pub enum Demand {
     /// A job that has been waiting: respects a hold, and does not retry what failed.
     Queue,
-    /// A job that just came, also one that was turned away.
+    /// A job that was just taken in.
     NewJob,
+    /// A client whose job was not taken in, and who was told to come back.
+    TurnedAway,
     /// Someone who asked for the load itself.
     Request,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    Demanded(Demand),
+    Demanded(Demand, ModelNo),
     /// Someone who uses the model says how long it is to stay after that: until it is unloaded or
     /// someone else says otherwise.
     KeepAlive(Stay),
@@ -131,13 +140,14 @@ pub enum Input {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Answered by `Loaded`, `LoadGivenUp`, `LoadFailed` or `RanOutOfMemory`.
+    /// Of the [present](Lifecycle::model) model. Answered by `Loaded`, `LoadGivenUp`, `LoadFailed` or
+    /// `RanOutOfMemory`.
     Load,
     /// Answered by `Freed`.
     Free,
     Grant,
     Refuse,
-    Tell(News),
+    Tell(ModelNo, News),
 }
 
 /// What the world is told.
@@ -154,33 +164,60 @@ pub enum News {
 #[derive(Debug)]
 pub struct Lifecycle {
     policy: Policy,
+    /// Whose phase it is.
+    model: ModelNo,
     phase: Phase,
     since: Instant,
     expected: Expected,
     /// What was asked for instead of the policy's idle time.
     keep_alive: Option<Stay>,
+    /// What was asked for while the present one could not go, and by whom.
+    next: Option<(ModelNo, Demand)>,
+    /// Of those that cannot be loaded, as was found out: queued jobs leave them alone.
+    failures: BTreeMap<ModelNo, Failure>,
 }
 
-/// Whether someone was turned away and told to come back when the model is loaded.
+/// Whom the present model is promised to for a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expected {
     Nobody,
+    /// Someone was turned away and told to come back when the model is loaded.
     Client,
+    /// Someone asked for this one by name, and will want to use it.
+    Caller,
 }
 
 impl Lifecycle {
     pub fn new(policy: Policy, now: Instant) -> Self {
         Self {
             policy,
+            model: ModelNo::default(),
             phase: Phase::Unloaded { held_until: None },
             since: now,
             expected: Expected::Nobody,
             keep_alive: None,
+            next: None,
+            failures: BTreeMap::new(),
         }
     }
 
     pub fn phase(&self) -> &Phase {
         &self.phase
+    }
+
+    /// Whose phase it is: the model that is in memory, or was last.
+    pub fn model(&self) -> ModelNo {
+        self.model
+    }
+
+    /// The model that a client waits for until the present one has no more work.
+    pub fn wanted_next(&self) -> Option<ModelNo> {
+        self.next.map(|(model, _)| model)
+    }
+
+    /// Why a model cannot be loaded, as far as that was found out.
+    pub fn failure(&self, model: ModelNo) -> Option<&Failure> {
+        self.failures.get(&model)
     }
 
     /// When the present state began; leases coming and going do not change it.
@@ -196,7 +233,7 @@ impl Lifecycle {
     fn idle_timeout(&self) -> Stay {
         let asked_for = self.keep_alive.unwrap_or(self.policy.idle_timeout);
         match self.expected {
-            Expected::Nobody => asked_for,
+            Expected::Nobody | Expected::Caller => asked_for,
             Expected::Client => asked_for.at_least(COME_BACK_WITHIN),
         }
     }
@@ -219,29 +256,38 @@ impl Lifecycle {
 
     pub fn step(&mut self, input: Input, now: Instant) -> Vec<Effect> {
         match input {
-            Input::Demanded(Demand::NewJob) => self.expected = Expected::Client,
+            Input::Demanded(Demand::NewJob | Demand::TurnedAway | Demand::Request, model)
+                if model != self.model =>
+            {
+                self.failures.remove(&model);
+            }
+            Input::Demanded(Demand::NewJob | Demand::TurnedAway, _) => self.expected = Expected::Client,
             Input::Acquire => self.expected = Expected::Nobody,
             Input::KeepAlive(stay) => self.keep_alive = Some(stay),
-            Input::Demanded(Demand::Queue | Demand::Request)
+            // Whoever wants the memory wants it from all.
+            Input::Unload { .. } => (self.next, self.failures) = (None, BTreeMap::new()),
+            Input::Demanded(Demand::Queue | Demand::Request, _)
             | Input::Loaded
             | Input::LoadGivenUp(_)
             | Input::LoadFailed(_)
             | Input::RanOutOfMemory { .. }
             | Input::Released
-            | Input::Unload { .. }
             | Input::Freed
             | Input::EngineDied
             | Input::Tick { .. } => {}
         }
         let before = std::mem::discriminant(&self.phase);
         let phase = std::mem::replace(&mut self.phase, Phase::Loading);
-        let (next, effects) = match phase {
-            Phase::Unloaded { held_until } => self.unloaded(held_until, input, now),
-            Phase::Loading => self.loading(input, now),
-            Phase::Ready { leases, idle_since } => self.ready(leases, idle_since, input, now),
-            Phase::Unloading(going) => self.unloading(going, input, now),
-            Phase::Waiting(shortage) => self.waiting(shortage, input, now),
-            Phase::Failed(failure) => self.failed(failure, input, now),
+        let (next, effects) = match (phase, input) {
+            (phase, Input::Demanded(demand, model)) if model != self.model => {
+                self.another(phase, demand, model, now)
+            }
+            (Phase::Unloaded { held_until }, input) => self.unloaded(held_until, input, now),
+            (Phase::Loading, input) => self.loading(input, now),
+            (Phase::Ready { leases, idle_since }, input) => self.ready(leases, idle_since, input, now),
+            (Phase::Unloading(going), input) => self.unloading(going, input, now),
+            (Phase::Waiting(shortage), input) => self.waiting(shortage, input, now),
+            (Phase::Failed(failure), input) => self.failed(failure, input, now),
         };
         self.phase = next;
         if std::mem::discriminant(&self.phase) != before {
@@ -249,16 +295,21 @@ impl Lifecycle {
             if matches!(self.phase, Phase::Unloaded { .. } | Phase::Unloading(_)) {
                 self.keep_alive = None;
             }
+            if matches!(self.phase, Phase::Unloaded { .. } | Phase::Waiting(_) | Phase::Failed(_)) {
+                self.next = None;
+            }
         }
         effects
     }
 
-    fn unloaded(&self, held_until: Option<Instant>, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
+    fn unloaded(&mut self, held_until: Option<Instant>, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
         let held = held_until.filter(|until| now < *until);
         let stay = Phase::Unloaded { held_until: held };
         match input {
-            Input::Demanded(Demand::Queue) if held.is_some() => (stay, vec![]),
-            Input::Demanded(Demand::Queue | Demand::NewJob | Demand::Request) => begin_load(),
+            Input::Demanded(Demand::Queue, _) if held.is_some() => (stay, vec![]),
+            Input::Demanded(Demand::Queue | Demand::NewJob | Demand::TurnedAway | Demand::Request, model) => {
+                self.begin_load(model)
+            }
             Input::Unload { hold, .. } => (Phase::Unloaded { held_until: until(hold, now) }, vec![]),
             Input::Acquire => (stay, vec![Effect::Refuse]),
             Input::Tick { .. }
@@ -273,18 +324,18 @@ impl Lifecycle {
         }
     }
 
-    fn loading(&self, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
+    fn loading(&mut self, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
         match input {
             Input::Loaded => self.become_ready(now),
             Input::LoadGivenUp(reason) => self.given_up(reason, now),
-            Input::LoadFailed(failure) => fail(failure),
+            Input::LoadFailed(failure) => self.fail(failure),
             Input::RanOutOfMemory { needed_bytes, free_bytes } => {
                 self.fall_short(needed_bytes, free_bytes, 1, now)
             }
             Input::Acquire => (Phase::Loading, vec![Effect::Refuse]),
             // The load itself is interrupted by whoever asks for the unload, and answers `LoadGivenUp`.
             Input::Unload { .. }
-            | Input::Demanded(_)
+            | Input::Demanded(..)
             | Input::KeepAlive(_)
             | Input::Released
             | Input::Freed
@@ -293,22 +344,28 @@ impl Lifecycle {
         }
     }
 
-    fn ready(&self, leases: u32, idle_since: Instant, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
+    fn ready(
+        &mut self,
+        leases: u32,
+        idle_since: Instant,
+        input: Input,
+        now: Instant,
+    ) -> (Phase, Vec<Effect>) {
         let stay = Phase::Ready { leases, idle_since };
         match input {
             Input::Acquire => (Phase::Ready { leases: leases + 1, idle_since }, vec![Effect::Grant]),
-            Input::Released if leases <= 1 => self.go_if_idle(now, now),
+            Input::Released if leases <= 1 => self.rest(now, now),
             Input::Released => (Phase::Ready { leases: leases - 1, idle_since }, vec![]),
             Input::Tick { free_bytes } if leases == 0 && self.must_yield(free_bytes, idle_since, now) => {
-                go(0, UnloadReason::Pressure, None)
+                self.go(0, UnloadReason::Pressure, None)
             }
-            Input::Tick { .. } if leases == 0 => self.go_if_idle(idle_since, now),
+            Input::Tick { .. } if leases == 0 => self.rest(idle_since, now),
             // Asking for the model by name is interest enough to start its idle time anew.
-            Input::Demanded(Demand::Request) => (Phase::Ready { leases, idle_since: now }, vec![]),
-            Input::Unload { reason, hold } => go(leases, reason, hold),
+            Input::Demanded(Demand::Request, _) => (Phase::Ready { leases, idle_since: now }, vec![]),
+            Input::Unload { reason, hold } => self.go(leases, reason, hold),
             Input::EngineDied => (
                 Phase::Unloaded { held_until: None },
-                vec![Effect::Free, Effect::Tell(News::Unloaded(UnloadReason::EngineDied))],
+                vec![Effect::Free, Effect::Tell(self.model, News::Unloaded(UnloadReason::EngineDied))],
             ),
             Input::RanOutOfMemory { needed_bytes, free_bytes } => {
                 let (phase, mut effects) = self.fall_short(needed_bytes, free_bytes, 1, now);
@@ -316,7 +373,7 @@ impl Lifecycle {
                 (phase, effects)
             }
             Input::Tick { .. }
-            | Input::Demanded(Demand::Queue | Demand::NewJob)
+            | Input::Demanded(Demand::Queue | Demand::NewJob | Demand::TurnedAway, _)
             | Input::KeepAlive(_)
             | Input::Loaded
             | Input::LoadGivenUp(_)
@@ -325,7 +382,7 @@ impl Lifecycle {
         }
     }
 
-    fn unloading(&self, mut going: Unloading, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
+    fn unloading(&mut self, mut going: Unloading, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
         let mut effects = vec![];
         match input {
             Input::Freed => return self.freed(going, now),
@@ -340,16 +397,15 @@ impl Lifecycle {
                 going.leases = 0;
                 effects.push(Effect::Free);
             }
-            Input::Demanded(Demand::NewJob | Demand::Request) => {
-                going.afterwards = Afterwards::LoadAgain;
-                going.hold = None;
+            Input::Demanded(demand @ (Demand::NewJob | Demand::TurnedAway | Demand::Request), model) => {
+                self.ask_for_after(&mut going, demand, model);
             }
             Input::Unload { hold, .. } => {
                 going.afterwards = Afterwards::Stay;
                 going.hold = hold;
             }
             Input::Acquire => effects.push(Effect::Refuse),
-            Input::Demanded(Demand::Queue)
+            Input::Demanded(Demand::Queue, _)
             | Input::KeepAlive(_)
             | Input::Loaded
             | Input::LoadGivenUp(_)
@@ -359,25 +415,24 @@ impl Lifecycle {
         (Phase::Unloading(going), effects)
     }
 
-    fn waiting(&self, shortage: Shortage, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
+    fn waiting(&mut self, shortage: Shortage, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
         match (input, shortage.now) {
             (Input::Loaded, _) => self.become_ready(now),
             (Input::LoadGivenUp(reason), _) => self.given_up(reason, now),
-            (Input::LoadFailed(failure), _) => fail(failure),
+            (Input::LoadFailed(failure), _) => self.fail(failure),
             (Input::RanOutOfMemory { needed_bytes, free_bytes }, _) => {
                 self.fall_short(needed_bytes, free_bytes, shortage.attempts.saturating_add(1), now)
             }
-            (Input::Unload { reason, hold }, _) => (
-                Phase::Unloaded { held_until: until(hold, now) },
-                vec![Effect::Tell(News::Unloading(reason)), Effect::Tell(News::Unloaded(reason))],
-            ),
-            (Input::Demanded(Demand::Request), Trying::No) => self.try_again(shortage, now),
+            (Input::Unload { reason, hold }, _) => {
+                (Phase::Unloaded { held_until: until(hold, now) }, self.gone(reason))
+            }
+            (Input::Demanded(Demand::Request, _), Trying::No) => self.try_again(shortage, now),
             (Input::Tick { free_bytes }, Trying::No) if shortage.is_due(free_bytes, now) => {
                 self.try_again(shortage, now)
             }
             (Input::Acquire, _) => (Phase::Waiting(shortage), vec![Effect::Refuse]),
             (
-                Input::Demanded(_)
+                Input::Demanded(..)
                 | Input::KeepAlive(_)
                 | Input::Tick { .. }
                 | Input::Released
@@ -388,14 +443,17 @@ impl Lifecycle {
         }
     }
 
-    fn failed(&self, failure: Failure, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
+    fn failed(&mut self, failure: Failure, input: Input, now: Instant) -> (Phase, Vec<Effect>) {
         match input {
-            Input::Demanded(Demand::NewJob | Demand::Request) => begin_load(),
+            Input::Demanded(Demand::NewJob | Demand::TurnedAway | Demand::Request, model) => {
+                self.begin_load(model)
+            }
             Input::Unload { reason, hold } => {
-                (Phase::Unloaded { held_until: until(hold, now) }, vec![Effect::Tell(News::Unloaded(reason))])
+                let told = Effect::Tell(self.model, News::Unloaded(reason));
+                (Phase::Unloaded { held_until: until(hold, now) }, vec![told])
             }
             Input::Acquire => (Phase::Failed(failure), vec![Effect::Refuse]),
-            Input::Demanded(Demand::Queue)
+            Input::Demanded(Demand::Queue, _)
             | Input::KeepAlive(_)
             | Input::Loaded
             | Input::LoadGivenUp(_)
@@ -409,15 +467,12 @@ impl Lifecycle {
     }
 
     fn become_ready(&self, now: Instant) -> (Phase, Vec<Effect>) {
-        (Phase::Ready { leases: 0, idle_since: now }, vec![Effect::Tell(News::Ready)])
+        (Phase::Ready { leases: 0, idle_since: now }, vec![Effect::Tell(self.model, News::Ready)])
     }
 
     /// Whoever interrupts a load wants its memory, so queued jobs stay away for a while.
     fn given_up(&self, reason: UnloadReason, now: Instant) -> (Phase, Vec<Effect>) {
-        (
-            Phase::Unloaded { held_until: until(Some(self.policy.unload_hold), now) },
-            vec![Effect::Tell(News::Unloading(reason)), Effect::Tell(News::Unloaded(reason))],
-        )
+        (Phase::Unloaded { held_until: until(Some(self.policy.unload_hold), now) }, self.gone(reason))
     }
 
     fn fall_short(
@@ -435,7 +490,7 @@ impl Lifecycle {
             next_retry_at: later(now, self.policy.poll_interval),
             now: Trying::No,
         };
-        (Phase::Waiting(shortage.clone()), vec![Effect::Tell(News::Waiting(shortage))])
+        (Phase::Waiting(shortage.clone()), vec![Effect::Tell(self.model, News::Waiting(shortage))])
     }
 
     fn try_again(&self, shortage: Shortage, now: Instant) -> (Phase, Vec<Effect>) {
@@ -446,7 +501,7 @@ impl Lifecycle {
     fn go_if_idle(&self, idle_since: Instant, now: Instant) -> (Phase, Vec<Effect>) {
         match self.idle_timeout() {
             Stay::For(time) if now.saturating_duration_since(idle_since) >= time => {
-                go(0, UnloadReason::Idle, None)
+                self.go(0, UnloadReason::Idle, None)
             }
             Stay::For(_) | Stay::Forever => (Phase::Ready { leases: 0, idle_since }, vec![]),
         }
@@ -458,19 +513,43 @@ impl Lifecycle {
         let least = self.policy.yield_below_free_bytes;
         let short = free_bytes.zip(least).is_some_and(|(free, least)| free < least);
         let idle = now.saturating_duration_since(idle_since);
-        short && (self.expected == Expected::Nobody || idle >= COME_BACK_WITHIN)
+        short && (self.expected != Expected::Client || idle >= COME_BACK_WITHIN)
     }
 
-    fn freed(&self, going: Unloading, now: Instant) -> (Phase, Vec<Effect>) {
-        let told = Effect::Tell(News::Unloaded(going.reason));
+    fn freed(&mut self, going: Unloading, now: Instant) -> (Phase, Vec<Effect>) {
+        let told = Effect::Tell(self.model, News::Unloaded(going.reason));
         match going.afterwards {
             Afterwards::Stay => (Phase::Unloaded { held_until: until(going.hold, now) }, vec![told]),
-            Afterwards::LoadAgain => {
-                let (phase, mut effects) = begin_load();
+            Afterwards::Load(model) => {
+                let (phase, mut effects) = self.begin_load(model);
                 effects.insert(0, told);
                 (phase, effects)
             }
         }
+    }
+
+    fn begin_load(&mut self, model: ModelNo) -> (Phase, Vec<Effect>) {
+        self.model = model;
+        self.failures.remove(&model);
+        (Phase::Loading, vec![Effect::Tell(model, News::Loading), Effect::Load])
+    }
+
+    fn fail(&mut self, failure: Failure) -> (Phase, Vec<Effect>) {
+        self.failures.insert(self.model, failure.clone());
+        (Phase::Failed(failure.clone()), vec![Effect::Tell(self.model, News::Failed(failure))])
+    }
+
+    fn go(&self, leases: u32, reason: UnloadReason, hold: Option<Duration>) -> (Phase, Vec<Effect>) {
+        let mut effects = vec![Effect::Tell(self.model, News::Unloading(reason))];
+        if leases == 0 {
+            effects.push(Effect::Free);
+        }
+        (Phase::Unloading(Unloading { leases, reason, hold, afterwards: Afterwards::Stay }), effects)
+    }
+
+    /// What is told of a model that had nothing in memory to be freed.
+    fn gone(&self, reason: UnloadReason) -> Vec<Effect> {
+        [News::Unloading(reason), News::Unloaded(reason)].map(|news| Effect::Tell(self.model, news)).into()
     }
 }
 
@@ -493,22 +572,6 @@ fn until(hold: Option<Duration>, now: Instant) -> Option<Instant> {
 fn later(now: Instant, by: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
     now + by.min(FAR)
-}
-
-fn begin_load() -> (Phase, Vec<Effect>) {
-    (Phase::Loading, vec![Effect::Tell(News::Loading), Effect::Load])
-}
-
-fn fail(failure: Failure) -> (Phase, Vec<Effect>) {
-    (Phase::Failed(failure.clone()), vec![Effect::Tell(News::Failed(failure))])
-}
-
-fn go(leases: u32, reason: UnloadReason, hold: Option<Duration>) -> (Phase, Vec<Effect>) {
-    let mut effects = vec![Effect::Tell(News::Unloading(reason))];
-    if leases == 0 {
-        effects.push(Effect::Free);
-    }
-    (Phase::Unloading(Unloading { leases, reason, hold, afterwards: Afterwards::Stay }), effects)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 use super::*;
 
 const SEC: Duration = Duration::from_secs(1);
+/// The model whose phase it is, and another.
+const A: ModelNo = ModelNo(0);
+const B: ModelNo = ModelNo(1);
 
 fn policy() -> Policy {
     Policy {
@@ -12,7 +15,7 @@ fn policy() -> Policy {
 }
 
 fn life(policy: Policy, phase: Phase, since: Instant) -> Lifecycle {
-    Lifecycle { policy, phase, since, expected: Expected::Nobody, keep_alive: None }
+    Lifecycle { phase, ..Lifecycle::new(policy, since) }
 }
 
 fn shortage(t: Instant, now: Trying) -> Shortage {
@@ -46,9 +49,14 @@ fn phases(t: Instant) -> Vec<(&'static str, Phase)> {
 
 fn inputs() -> Vec<(&'static str, Input)> {
     vec![
-        ("queue", Input::Demanded(Demand::Queue)),
-        ("new job", Input::Demanded(Demand::NewJob)),
-        ("request", Input::Demanded(Demand::Request)),
+        ("queue", Input::Demanded(Demand::Queue, A)),
+        ("new job", Input::Demanded(Demand::NewJob, A)),
+        ("turned away", Input::Demanded(Demand::TurnedAway, A)),
+        ("request", Input::Demanded(Demand::Request, A)),
+        ("other queue", Input::Demanded(Demand::Queue, B)),
+        ("other new job", Input::Demanded(Demand::NewJob, B)),
+        ("other turned away", Input::Demanded(Demand::TurnedAway, B)),
+        ("other request", Input::Demanded(Demand::Request, B)),
         ("loaded", Input::Loaded),
         ("given up", Input::LoadGivenUp(UnloadReason::Request)),
         ("load failed", Input::LoadFailed(failure())),
@@ -64,7 +72,13 @@ fn inputs() -> Vec<(&'static str, Input)> {
     ]
 }
 
-/// A phase in a word, with what matters of it.
+/// Where a life is, in a word with what matters of it.
+fn place(life: &Lifecycle) -> String {
+    let of = if life.model() == A { "" } else { " other" };
+    let next = if life.wanted_next().is_some() { ", other next" } else { "" };
+    name(life.phase()) + of + next
+}
+
 fn name(phase: &Phase) -> String {
     match phase {
         Phase::Unloaded { held_until: None } => "unloaded".into(),
@@ -73,7 +87,8 @@ fn name(phase: &Phase) -> String {
         Phase::Ready { leases, .. } => format!("ready({leases})"),
         Phase::Unloading(going) => match going.afterwards {
             Afterwards::Stay => format!("unloading({})", going.leases),
-            Afterwards::LoadAgain => format!("unloading({})+load", going.leases),
+            Afterwards::Load(A) => format!("unloading({})+load", going.leases),
+            Afterwards::Load(_) => format!("unloading({})+other", going.leases),
         },
         Phase::Waiting(shortage) => match shortage.now {
             Trying::Yes => format!("trying#{}", shortage.attempts),
@@ -89,12 +104,12 @@ fn effect(effect: &Effect) -> &'static str {
         Effect::Free => "free",
         Effect::Grant => "grant",
         Effect::Refuse => "refuse",
-        Effect::Tell(News::Loading) => "!loading",
-        Effect::Tell(News::Ready) => "!ready",
-        Effect::Tell(News::Unloading(_)) => "!unloading",
-        Effect::Tell(News::Unloaded(_)) => "!unloaded",
-        Effect::Tell(News::Waiting(_)) => "!waiting",
-        Effect::Tell(News::Failed(_)) => "!failed",
+        Effect::Tell(_, News::Loading) => "!loading",
+        Effect::Tell(_, News::Ready) => "!ready",
+        Effect::Tell(_, News::Unloading(_)) => "!unloading",
+        Effect::Tell(_, News::Unloaded(_)) => "!unloaded",
+        Effect::Tell(_, News::Waiting(_)) => "!waiting",
+        Effect::Tell(_, News::Failed(_)) => "!failed",
     }
 }
 
@@ -102,52 +117,86 @@ fn effect(effect: &Effect) -> &'static str {
 /// where it is and does nothing, but for `acquire`, which is refused.
 #[rustfmt::skip]
 const ARROWS: &[(&str, &str, &str, &str)] = &[
-    ("unloaded", "queue",         "loading",          "!loading load"),
-    ("unloaded", "new job",       "loading",          "!loading load"),
-    ("unloaded", "request",       "loading",          "!loading load"),
-    ("unloaded", "unload",        "held",             ""),
-    ("held",     "new job",       "loading",          "!loading load"),
-    ("held",     "request",       "loading",          "!loading load"),
-    ("loading",  "loaded",        "ready(0)",         "!ready"),
-    ("loading",  "given up",      "held",             "!unloading !unloaded"),
-    ("loading",  "load failed",   "failed",           "!failed"),
-    ("loading",  "out of memory", "waiting#1",        "!waiting"),
-    ("idle",     "acquire",       "ready(1)",         "grant"),
-    ("idle",     "unload",        "unloading(0)",     "!unloading free"),
-    ("idle",     "engine died",   "unloaded",         "free !unloaded"),
-    ("idle",     "out of memory", "waiting#1",        "free !waiting"),
-    ("idle",     "pressure",      "unloading(0)",     "!unloading free"),
-    ("working",  "acquire",       "ready(2)",         "grant"),
-    ("working",  "released",      "ready(0)",         ""),
-    ("working",  "unload",        "unloading(1)",     "!unloading"),
-    ("working",  "engine died",   "unloaded",         "free !unloaded"),
-    ("working",  "out of memory", "waiting#1",        "free !waiting"),
-    ("draining", "released",      "unloading(0)",     "free"),
-    ("draining", "engine died",   "unloading(0)",     "free"),
-    ("draining", "out of memory", "unloading(0)",     "free"),
-    ("draining", "freed",         "held",             "!unloaded"),
-    ("draining", "new job",       "unloading(1)+load", ""),
-    ("draining", "request",       "unloading(1)+load", ""),
-    ("freeing",  "freed",         "held",             "!unloaded"),
-    ("freeing",  "released",      "unloading(0)",     "free"),
-    ("freeing",  "engine died",   "unloading(0)",     "free"),
-    ("freeing",  "out of memory", "unloading(0)",     "free"),
-    ("freeing",  "new job",       "unloading(0)+load", ""),
-    ("freeing",  "request",       "unloading(0)+load", ""),
-    ("waiting",  "request",       "trying#1",         "load"),
-    ("waiting",  "loaded",        "ready(0)",         "!ready"),
-    ("waiting",  "given up",      "held",             "!unloading !unloaded"),
-    ("waiting",  "load failed",   "failed",           "!failed"),
-    ("waiting",  "out of memory", "waiting#2",        "!waiting"),
-    ("waiting",  "unload",        "held",             "!unloading !unloaded"),
-    ("trying",   "loaded",        "ready(0)",         "!ready"),
-    ("trying",   "given up",      "held",             "!unloading !unloaded"),
-    ("trying",   "load failed",   "failed",           "!failed"),
-    ("trying",   "out of memory", "waiting#2",        "!waiting"),
-    ("trying",   "unload",        "held",             "!unloading !unloaded"),
-    ("failed",   "new job",       "loading",          "!loading load"),
-    ("failed",   "request",       "loading",          "!loading load"),
-    ("failed",   "unload",        "held",             "!unloaded"),
+    ("unloaded", "queue",             "loading",             "!loading load"),
+    ("unloaded", "new job",           "loading",             "!loading load"),
+    ("unloaded", "turned away",       "loading",             "!loading load"),
+    ("unloaded", "request",           "loading",             "!loading load"),
+    ("unloaded", "unload",            "held",                ""),
+    ("unloaded", "other queue",       "loading other",        "!loading load"),
+    ("unloaded", "other new job",     "loading other",        "!loading load"),
+    ("unloaded", "other turned away", "loading other",        "!loading load"),
+    ("unloaded", "other request",     "loading other",        "!loading load"),
+    ("held",     "new job",           "loading",             "!loading load"),
+    ("held",     "turned away",       "loading",             "!loading load"),
+    ("held",     "request",           "loading",             "!loading load"),
+    ("held",     "other new job",     "loading other",        "!loading load"),
+    ("held",     "other turned away", "loading other",        "!loading load"),
+    ("held",     "other request",     "loading other",        "!loading load"),
+    ("loading",  "loaded",            "ready(0)",            "!ready"),
+    ("loading",  "given up",          "held",                "!unloading !unloaded"),
+    ("loading",  "load failed",       "failed",              "!failed"),
+    ("loading",  "out of memory",     "waiting#1",           "!waiting"),
+    ("loading",  "other turned away", "loading, other next", ""),
+    ("loading",  "other request",     "loading, other next", ""),
+    ("idle",     "acquire",           "ready(1)",            "grant"),
+    ("idle",     "unload",            "unloading(0)",        "!unloading free"),
+    ("idle",     "engine died",       "unloaded",            "free !unloaded"),
+    ("idle",     "out of memory",     "waiting#1",           "free !waiting"),
+    ("idle",     "pressure",          "unloading(0)",        "!unloading free"),
+    ("idle",     "other queue",       "unloading(0)+other",  "!unloading free"),
+    ("idle",     "other turned away", "unloading(0)+other",  "!unloading free"),
+    ("idle",     "other request",     "unloading(0)+other",  "!unloading free"),
+    ("working",  "acquire",           "ready(2)",            "grant"),
+    ("working",  "released",          "ready(0)",            ""),
+    ("working",  "unload",            "unloading(1)",        "!unloading"),
+    ("working",  "engine died",       "unloaded",            "free !unloaded"),
+    ("working",  "out of memory",     "waiting#1",           "free !waiting"),
+    ("working",  "other turned away", "ready(1), other next", ""),
+    ("working",  "other request",     "unloading(1)+other",  "!unloading"),
+    ("draining", "released",          "unloading(0)",        "free"),
+    ("draining", "engine died",       "unloading(0)",        "free"),
+    ("draining", "out of memory",     "unloading(0)",        "free"),
+    ("draining", "freed",             "held",                "!unloaded"),
+    ("draining", "new job",           "unloading(1)+load",   ""),
+    ("draining", "turned away",       "unloading(1)+load",   ""),
+    ("draining", "request",           "unloading(1)+load",   ""),
+    ("draining", "other new job",     "unloading(1)+other",  ""),
+    ("draining", "other turned away", "unloading(1)+other",  ""),
+    ("draining", "other request",     "unloading(1)+other",  ""),
+    ("freeing",  "freed",             "held",                "!unloaded"),
+    ("freeing",  "released",          "unloading(0)",        "free"),
+    ("freeing",  "engine died",       "unloading(0)",        "free"),
+    ("freeing",  "out of memory",     "unloading(0)",        "free"),
+    ("freeing",  "new job",           "unloading(0)+load",   ""),
+    ("freeing",  "turned away",       "unloading(0)+load",   ""),
+    ("freeing",  "request",           "unloading(0)+load",   ""),
+    ("freeing",  "other new job",     "unloading(0)+other",  ""),
+    ("freeing",  "other turned away", "unloading(0)+other",  ""),
+    ("freeing",  "other request",     "unloading(0)+other",  ""),
+    ("waiting",  "request",           "trying#1",            "load"),
+    ("waiting",  "loaded",            "ready(0)",            "!ready"),
+    ("waiting",  "given up",          "held",                "!unloading !unloaded"),
+    ("waiting",  "load failed",       "failed",              "!failed"),
+    ("waiting",  "out of memory",     "waiting#2",           "!waiting"),
+    ("waiting",  "unload",            "held",                "!unloading !unloaded"),
+    ("waiting",  "other queue",       "loading other",        "!unloading !unloaded !loading load"),
+    ("waiting",  "other turned away", "loading other",        "!unloading !unloaded !loading load"),
+    ("waiting",  "other request",     "loading other",        "!unloading !unloaded !loading load"),
+    ("trying",   "loaded",            "ready(0)",            "!ready"),
+    ("trying",   "given up",          "held",                "!unloading !unloaded"),
+    ("trying",   "load failed",       "failed",              "!failed"),
+    ("trying",   "out of memory",     "waiting#2",           "!waiting"),
+    ("trying",   "unload",            "held",                "!unloading !unloaded"),
+    ("trying",   "other turned away", "trying#1, other next", ""),
+    ("trying",   "other request",     "trying#1, other next", ""),
+    ("failed",   "new job",           "loading",             "!loading load"),
+    ("failed",   "turned away",       "loading",             "!loading load"),
+    ("failed",   "request",           "loading",             "!loading load"),
+    ("failed",   "unload",            "held",                "!unloaded"),
+    ("failed",   "other queue",       "loading other",        "!loading load"),
+    ("failed",   "other new job",     "loading other",        "!loading load"),
+    ("failed",   "other turned away", "loading other",        "!loading load"),
+    ("failed",   "other request",     "loading other",        "!loading load"),
 ];
 
 #[test]
@@ -163,7 +212,7 @@ fn every_pair_of_phase_and_input_leads_where_the_table_says() {
                 Some(row) => (row.2.to_owned(), row.3),
                 None => (name(&phase), if input_name == "acquire" { "refuse" } else { "" }),
             };
-            assert_eq!((name(life.phase()), done.as_str()), (to, what), "{phase_name} × {input_name}");
+            assert_eq!((place(&life), done.as_str()), (to, what), "{phase_name} × {input_name}");
         }
     }
 }
@@ -178,10 +227,10 @@ fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
     assert_eq!(life.unloads_at(), Some(ended + 300 * SEC));
     assert_eq!(life.step(Input::Tick { free_bytes: None }, ended + 299 * SEC), []);
     let effects = life.step(Input::Tick { free_bytes: None }, ended + 300 * SEC);
-    assert_eq!(effects, [Effect::Tell(News::Unloading(UnloadReason::Idle)), Effect::Free]);
+    assert_eq!(effects, [Effect::Tell(A, News::Unloading(UnloadReason::Idle)), Effect::Free]);
     assert_eq!(
         life.step(Input::Freed, ended + 300 * SEC),
-        [Effect::Tell(News::Unloaded(UnloadReason::Idle))]
+        [Effect::Tell(A, News::Unloaded(UnloadReason::Idle))]
     );
     assert_eq!(*life.phase(), Phase::Unloaded { held_until: None }, "nobody asked for the memory: no hold");
 }
@@ -204,10 +253,10 @@ fn a_hold_keeps_queued_jobs_away_until_it_has_passed() {
     let t = Instant::now();
     let mut life = Lifecycle::new(policy(), t);
     life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(30 * SEC) }, t);
-    assert_eq!(life.step(Input::Demanded(Demand::Queue), t + 29 * SEC), []);
+    assert_eq!(life.step(Input::Demanded(Demand::Queue, A), t + 29 * SEC), []);
     life.step(Input::Tick { free_bytes: None }, t + 30 * SEC);
     assert_eq!(*life.phase(), Phase::Unloaded { held_until: None });
-    assert!(life.step(Input::Demanded(Demand::Queue), t + 30 * SEC).contains(&Effect::Load));
+    assert!(life.step(Input::Demanded(Demand::Queue, A), t + 30 * SEC).contains(&Effect::Load));
 }
 
 #[test]
@@ -244,12 +293,16 @@ fn a_load_asked_for_while_unloading_follows_it() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(30 * SEC) }, t);
-    life.step(Input::Demanded(Demand::Request), t);
+    life.step(Input::Demanded(Demand::Request, A), t);
     assert_eq!(life.step(Input::Released, t), [Effect::Free]);
     let effects = life.step(Input::Freed, t);
     assert_eq!(
         effects,
-        [Effect::Tell(News::Unloaded(UnloadReason::Request)), Effect::Tell(News::Loading), Effect::Load]
+        [
+            Effect::Tell(A, News::Unloaded(UnloadReason::Request)),
+            Effect::Tell(A, News::Loading),
+            Effect::Load
+        ]
     );
     assert_eq!(*life.phase(), Phase::Loading);
 }
@@ -259,7 +312,7 @@ fn a_client_that_was_turned_away_finds_the_model_however_short_the_idle_time() {
     let t = Instant::now();
     let at_once = Policy { idle_timeout: Stay::NOT_AT_ALL, ..policy() };
     let mut life = Lifecycle::new(at_once, t);
-    life.step(Input::Demanded(Demand::NewJob), t);
+    life.step(Input::Demanded(Demand::NewJob, A), t);
     life.step(Input::Loaded, t);
     assert_eq!(life.step(Input::Tick { free_bytes: None }, t + 9 * SEC), []);
     assert_eq!(life.step(Input::Acquire, t + 9 * SEC), [Effect::Grant]);
@@ -279,7 +332,7 @@ fn who_uses_the_model_says_how_long_it_stays_until_it_is_unloaded() {
     let t = Instant::now();
     let mut life = Lifecycle::new(policy(), t);
     life.step(Input::KeepAlive(Stay::For(5 * SEC)), t);
-    life.step(Input::Demanded(Demand::Request), t);
+    life.step(Input::Demanded(Demand::Request, A), t);
     life.step(Input::Loaded, t);
     assert_eq!(life.unloads_at(), Some(t + 5 * SEC));
     life.step(Input::Acquire, t);
@@ -289,7 +342,7 @@ fn who_uses_the_model_says_how_long_it_stays_until_it_is_unloaded() {
     life.step(Input::KeepAlive(Stay::NOT_AT_ALL), t + SEC);
     assert!(life.step(Input::Tick { free_bytes: None }, t + SEC).contains(&Effect::Free));
     life.step(Input::Freed, t + SEC);
-    life.step(Input::Demanded(Demand::Request), t + 2 * SEC);
+    life.step(Input::Demanded(Demand::Request, A), t + 2 * SEC);
     life.step(Input::Loaded, t + 2 * SEC);
     assert_eq!(life.unloads_at(), Some(t + 302 * SEC), "the next load knows nothing of it");
 }
@@ -301,7 +354,7 @@ fn a_load_that_follows_an_unload_keeps_what_was_asked_for_with_it() {
     life.step(Input::KeepAlive(Stay::Forever), t);
     life.step(Input::Unload { reason: UnloadReason::Request, hold: None }, t);
     life.step(Input::KeepAlive(Stay::For(7 * SEC)), t);
-    life.step(Input::Demanded(Demand::Request), t);
+    life.step(Input::Demanded(Demand::Request, A), t);
     life.step(Input::Released, t);
     life.step(Input::Freed, t);
     life.step(Input::Loaded, t);
@@ -316,7 +369,7 @@ fn an_idle_model_makes_room_and_a_working_one_does_not() {
     assert_eq!(idle.step(Input::Tick { free_bytes: Some(50) }, t), []);
     assert_eq!(
         idle.step(short.clone(), t),
-        [Effect::Tell(News::Unloading(UnloadReason::Pressure)), Effect::Free]
+        [Effect::Tell(A, News::Unloading(UnloadReason::Pressure)), Effect::Free]
     );
     let mut working = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     assert_eq!(working.step(short.clone(), t), []);
@@ -324,8 +377,105 @@ fn an_idle_model_makes_room_and_a_working_one_does_not() {
     let mut idle = life(never, Phase::Ready { leases: 0, idle_since: t }, t);
     assert_eq!(idle.step(short.clone(), t), []);
     let mut expecting = Lifecycle::new(policy(), t);
-    expecting.step(Input::Demanded(Demand::NewJob), t);
+    expecting.step(Input::Demanded(Demand::NewJob, A), t);
     expecting.step(Input::Loaded, t);
     assert_eq!(expecting.step(short.clone(), t + 9 * SEC), [], "a client was told to come back");
     assert!(expecting.step(short, t + 10 * SEC).contains(&Effect::Free));
+}
+
+fn swaps(effects: &[Effect]) -> bool {
+    effects == [Effect::Tell(A, News::Unloading(UnloadReason::Swap)), Effect::Free]
+}
+
+#[test]
+fn a_queue_that_wants_another_model_gets_it_when_the_present_one_is_idle() {
+    let t = Instant::now();
+    let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
+    assert_eq!(life.step(Input::Demanded(Demand::Queue, B), t), []);
+    assert_eq!(life.step(Input::Released, t), [], "the queue may have changed its mind");
+    assert!(swaps(&life.step(Input::Demanded(Demand::Queue, B), t)));
+    let effects = life.step(Input::Freed, t);
+    let told = Effect::Tell(A, News::Unloaded(UnloadReason::Swap));
+    assert_eq!(effects, [told, Effect::Tell(B, News::Loading), Effect::Load]);
+    assert_eq!(life.step(Input::Loaded, t), [Effect::Tell(B, News::Ready)]);
+    assert_eq!(life.model(), B);
+    assert_eq!(life.unloads_at(), Some(t + 300 * SEC));
+}
+
+#[test]
+fn a_client_of_another_model_gets_it_when_the_work_is_over() {
+    let t = Instant::now();
+    let mut life = life(policy(), Phase::Ready { leases: 2, idle_since: t }, t);
+    life.step(Input::Demanded(Demand::TurnedAway, B), t);
+    assert_eq!(life.wanted_next(), Some(B));
+    assert_eq!(life.step(Input::Released, t), []);
+    assert!(swaps(&life.step(Input::Released, t)));
+    assert_eq!(life.wanted_next(), None);
+}
+
+#[test]
+fn two_clients_of_two_models_that_come_back_do_not_take_them_from_each_other() {
+    let t = Instant::now();
+    let mut life = life(policy(), Phase::Unloaded { held_until: None }, t);
+    life.step(Input::Demanded(Demand::TurnedAway, A), t);
+    life.step(Input::Loaded, t);
+    assert_eq!(life.step(Input::Demanded(Demand::TurnedAway, B), t + SEC), []);
+    assert_eq!(life.step(Input::Demanded(Demand::Queue, B), t + SEC), []);
+    assert_eq!(life.step(Input::Tick { free_bytes: None }, t + 2 * SEC), []);
+    assert_eq!(life.step(Input::Acquire, t + 2 * SEC), [Effect::Grant], "the first has come back");
+    assert!(swaps(&life.step(Input::Released, t + 3 * SEC)), "and is done");
+}
+
+#[test]
+fn a_client_that_does_not_come_back_is_waited_for_ten_seconds() {
+    let t = Instant::now();
+    let mut life = life(policy(), Phase::Unloaded { held_until: None }, t);
+    life.step(Input::Demanded(Demand::TurnedAway, A), t);
+    life.step(Input::Loaded, t);
+    life.step(Input::Demanded(Demand::Queue, B), t);
+    assert_eq!(life.step(Input::Tick { free_bytes: None }, t + 9 * SEC), []);
+    assert!(swaps(&life.step(Input::Tick { free_bytes: None }, t + 10 * SEC)));
+}
+
+#[test]
+fn a_model_asked_for_by_name_comes_at_the_chunks_end_and_is_not_taken_back_at_once() {
+    let t = Instant::now();
+    let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
+    let effects = life.step(Input::Demanded(Demand::Request, B), t);
+    assert_eq!(effects, [Effect::Tell(A, News::Unloading(UnloadReason::Swap))]);
+    assert_eq!(life.step(Input::Demanded(Demand::NewJob, A), t), [], "a new job does not turn it round");
+    assert_eq!(life.step(Input::Released, t), [Effect::Free]);
+    life.step(Input::Freed, t);
+    life.step(Input::Loaded, t);
+    assert_eq!(life.step(Input::Demanded(Demand::Queue, A), t + 9 * SEC), []);
+    assert!(life.step(Input::Tick { free_bytes: None }, t + 10 * SEC).contains(&Effect::Free));
+    life.step(Input::Freed, t + 10 * SEC);
+    assert_eq!((life.model(), life.phase()), (A, &Phase::Loading));
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_is_left_alone_by_the_queue_while_another_one_works() {
+    let t = Instant::now();
+    let mut life = life(policy(), Phase::Loading, t);
+    life.step(Input::LoadFailed(failure()), t);
+    assert!(life.step(Input::Demanded(Demand::Queue, B), t).contains(&Effect::Load));
+    life.step(Input::Loaded, t);
+    assert_eq!(life.failure(A), Some(&failure()));
+    assert_eq!(life.step(Input::Demanded(Demand::Queue, A), t), []);
+    assert_eq!(life.step(Input::Demanded(Demand::NewJob, A), t), [], "the queue says when");
+    assert_eq!(life.failure(A), None, "but it is worth another try");
+    assert!(life.step(Input::Demanded(Demand::Queue, A), t).contains(&Effect::Free));
+}
+
+#[test]
+fn whoever_wants_the_memory_wants_no_other_model_either() {
+    let t = Instant::now();
+    let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
+    life.step(Input::Demanded(Demand::TurnedAway, B), t);
+    life.step(Input::Unload { reason: UnloadReason::Request, hold: Some(30 * SEC) }, t);
+    life.step(Input::Released, t);
+    life.step(Input::Freed, t);
+    assert_eq!(place(&life), "held");
+    assert_eq!(life.step(Input::Demanded(Demand::Queue, B), t + 29 * SEC), []);
+    assert!(life.step(Input::Demanded(Demand::Queue, B), t + 30 * SEC).contains(&Effect::Load));
 }

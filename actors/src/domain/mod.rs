@@ -8,6 +8,7 @@ pub mod job;
 pub mod language;
 pub mod lifecycle;
 pub mod load_time;
+pub mod models;
 pub mod options;
 pub mod progress;
 pub mod retry;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::event::{ModelEvent, UnloadReason};
+use super::event::{ModelEvent, OfModel, UnloadReason};
 use super::job::{JobId, Status};
 use super::time::Timestamp;
 
@@ -61,8 +61,8 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Data {
-    ModelReady { load_secs: f64 },
-    ModelUnloaded { reason: UnloadReason },
+    ModelReady { model: String, load_secs: f64 },
+    ModelUnloaded { model: String, reason: UnloadReason },
     JobEnded { job_id: JobId, status: Status, links: Links },
     Test { webhook_id: Uuid },
 }
@@ -76,10 +76,11 @@ pub struct Links {
 
 impl Message {
     /// `None` for events that are not sent by webhook.
-    pub fn of_model(event: &ModelEvent, at: Timestamp) -> Option<Self> {
+    pub fn of_model(OfModel { model, event }: &OfModel, at: Timestamp) -> Option<Self> {
+        let model = model.clone();
         let data = match event {
-            ModelEvent::ModelReady { load_secs } => Data::ModelReady { load_secs: *load_secs },
-            ModelEvent::ModelUnloaded { reason } => Data::ModelUnloaded { reason: *reason },
+            ModelEvent::ModelReady { load_secs } => Data::ModelReady { model, load_secs: *load_secs },
+            ModelEvent::ModelUnloaded { reason } => Data::ModelUnloaded { model, reason: *reason },
             ModelEvent::ModelLoading
             | ModelEvent::ModelUnloading { .. }
             | ModelEvent::ModelWaitingForGpu { .. }
@@ -160,8 +161,8 @@ mod tests {
 
     #[test]
     fn only_ready_and_unloaded_are_sent_of_the_model() {
-        assert!(Message::of_model(&ModelEvent::ModelReady { load_secs: 1.0 }, Timestamp(0)).is_some());
-        assert!(Message::of_model(&ModelEvent::ModelLoading, Timestamp(0)).is_none());
+        assert!(Message::of_model(&ModelEvent::ModelReady { load_secs: 1.0 }.into(), Timestamp(0)).is_some());
+        assert!(Message::of_model(&ModelEvent::ModelLoading.into(), Timestamp(0)).is_none());
     }
 
     #[test]

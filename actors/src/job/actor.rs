@@ -15,6 +15,7 @@ use super::run::{Deps, Run, RunOutcome};
 use crate::domain::event::RequeueReason;
 use crate::domain::job::{Job, JobError, JobId, NewJob};
 use crate::domain::lifecycle::Demand;
+use crate::domain::models::ModelNo;
 use crate::domain::options::Priority;
 use crate::domain::progress::Pace;
 use crate::domain::turns::Turns;
@@ -237,14 +238,16 @@ async fn try_search(
     if deps.store.waiting().await? == Waiting::default() {
         return Ok(Found::Nothing);
     }
-    let lease = match (deps.model.state(), lease) {
+    let wanted = ModelNo::default();
+    let lease = lease.filter(|lease| lease.number() == wanted);
+    let lease = match (deps.model.status().state_of(wanted), lease) {
         (State::Ready, Some(lease)) => lease,
         (State::Ready, None) => match deps.model.acquire().await {
-            Ok(lease) => Arc::new(lease),
-            Err(_) => return Ok(Found::Nothing),
+            Ok(lease) if lease.number() == wanted => Arc::new(lease),
+            Ok(_) | Err(_) => return Ok(Found::Nothing),
         },
         (State::Unloaded, _) => {
-            deps.model.demand(Demand::Queue);
+            deps.model.demand(Demand::Queue, wanted);
             return Ok(Found::Nothing);
         }
         (State::Failed, _) => return fail_all(deps, on_model_failed).await,
@@ -279,7 +282,7 @@ async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitErro
     deps.notifier.publish(events);
     match job.reused_from {
         Some(earlier) => info!(job.id = %job.id, %earlier, "job was given an earlier result"),
-        None => deps.model.demand(Demand::NewJob),
+        None => deps.model.demand(Demand::NewJob, ModelNo::default()),
     }
     Ok(job)
 }
@@ -319,8 +322,11 @@ impl Handler<Submit> for JobActor {
 
     fn handle(&mut self, Submit { job, span }: Submit, _: &mut Self::Context) -> Self::Result {
         let JobSettings { max_queued, reuse_results, .. } = self.settings;
-        let made_with = || self.deps.made_with(&self.deps.model.status().facts);
-        let terms = Terms { max_queued, reuse: reuse_results.then(made_with) };
+        let made_with = || {
+            let status = self.deps.model.status().of(ModelNo::default());
+            status.facts().map(|facts| self.deps.made_with(facts))
+        };
+        let terms = Terms { max_queued, reuse: if reuse_results { made_with() } else { None } };
         let taken = caught(submit(self.deps.clone(), job, terms).instrument(span));
         Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
             this.look(None, ctx);

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::event::{JobEvent, RequeueReason, UnloadReason};
 use crate::domain::job::{BlobKey, JobId, Status};
+use crate::domain::models::ModelNo;
 use crate::domain::options::Priority;
 use crate::model::State;
 use crate::ports::{Cancelled, JobStore, SubmitError};
@@ -77,7 +78,7 @@ async fn an_unload_gives_the_job_back_at_its_last_finished_chunk() {
     let waiting = world.job(job.id).await;
     assert_eq!((waiting.status, waiting.progress.map(|p| p.chunk)), (Status::Queued, Some(3)));
 
-    world.model.load(None).await.unwrap();
+    world.model.load(ModelNo::default(), None).await.unwrap();
     let events = world.to_the_end(job.id).await;
     assert_eq!(events.iter().filter(|event| matches!(event, JobEvent::Segment { .. })).count(), 3);
     assert!(events.contains(&JobEvent::Requeued { reason: RequeueReason::ModelUnloading }));
@@ -150,7 +151,7 @@ async fn an_engine_out_of_memory_sends_the_model_waiting_and_the_job_back() {
     world.until_state(State::WaitingForGpu).await;
     world.until_event(job.id, |event| matches!(event, JobEvent::Requeued { .. })).await;
     assert_eq!(world.job(job.id).await.status, Status::Queued);
-    world.model.load(None).await.unwrap();
+    world.model.load(ModelNo::default(), None).await.unwrap();
     world.to_the_end(job.id).await;
     assert_eq!(world.store.segments(job.id).await.unwrap().len(), 3);
 }

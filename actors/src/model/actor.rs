@@ -13,13 +13,14 @@ use super::lease::Lease;
 use super::messages::{
     Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMemory, Released, Tick, Unload,
 };
-use super::status::ModelStatus;
+use super::status::{Known, ModelStatus};
 use crate::clock::Clock;
-use crate::domain::event::{ModelEvent, UnloadReason};
+use crate::domain::event::{ModelEvent, OfModel, UnloadReason};
 use crate::domain::lifecycle::{Effect, Failure, Input, Lifecycle, News, Phase, Policy};
 use crate::domain::load_time::LoadTime;
+use crate::domain::models::ModelNo;
 use crate::notifier::NotifierHandle;
-use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe, ModelFacts};
+use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe};
 
 /// Bumped from any thread to make a blocking load give up, with the reason of the last one who did.
 #[derive(Clone)]
@@ -54,7 +55,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// What the model's actor is made of; its SyncArbiter can build a fresh one from it.
 #[derive(Clone)]
 pub struct ModelParts {
-    pub engine: Arc<dyn Engine>,
+    /// One for each model, the default one's first.
+    pub engines: Vec<Arc<dyn Engine>>,
     pub memory: Arc<dyn MemoryProbe>,
     pub policy: Policy,
     pub notifier: NotifierHandle,
@@ -72,8 +74,7 @@ pub struct ModelActor {
     epoch: LoadEpoch,
     /// The epoch at which the present load was asked for.
     wanted_at: u64,
-    facts: ModelFacts,
-    load_time: LoadTime,
+    models: Vec<Known>,
     load_took: Duration,
     unloads: u64,
     /// What the last unload left behind.
@@ -87,7 +88,7 @@ impl Actor for ModelActor {
 
 impl ModelActor {
     pub(super) fn new(parts: ModelParts, epoch: LoadEpoch, status: watch::Sender<ModelStatus>) -> Self {
-        let facts = status.borrow().facts.clone();
+        let models = status.borrow().models.clone();
         let life = Lifecycle::new(parts.policy, parts.clock.now());
         Self {
             parts,
@@ -96,8 +97,7 @@ impl ModelActor {
             generation: 0,
             epoch,
             wanted_at: 0,
-            facts,
-            load_time: LoadTime::default(),
+            models,
             load_took: Duration::ZERO,
             unloads: 0,
             residual_bytes: 0,
@@ -108,13 +108,19 @@ impl ModelActor {
     /// The status of an actor that has done nothing yet.
     pub(super) fn first_status(parts: &ModelParts) -> ModelStatus {
         let life = Lifecycle::new(parts.policy, parts.clock.now());
+        let known = |engine: &Arc<dyn Engine>| Known {
+            facts: engine.describe(),
+            load_time: LoadTime::default(),
+            failure: None,
+        };
         ModelStatus {
+            model: life.model(),
             phase: life.phase().clone(),
             since: life.since(),
-            facts: parts.engine.describe(),
+            models: parts.engines.iter().map(known).collect(),
+            wanted_next: None,
             idle_timeout: parts.policy.idle_timeout,
             unloads_at: None,
-            load_time: LoadTime::default(),
             unloads: 0,
             residual_bytes: 0,
         }
@@ -133,7 +139,7 @@ impl ModelActor {
         while let Some(input) = inputs.pop_front() {
             let effects = self.life.step(input, self.parts.clock.now());
             self.unloads +=
-                effects.iter().filter(|e| matches!(e, Effect::Tell(News::Unloaded(_)))).count() as u64;
+                effects.iter().filter(|e| matches!(e, Effect::Tell(_, News::Unloaded(_)))).count() as u64;
             self.publish();
             if let Some(seen) = seen.take() {
                 // Nobody listens any more: nothing to tell.
@@ -148,7 +154,7 @@ impl ModelActor {
                     }
                     Effect::Grant => granted = Granted::Yes,
                     Effect::Refuse => granted = Granted::No,
-                    Effect::Tell(news) => self.tell(news),
+                    Effect::Tell(model, news) => self.tell(model, news),
                 }
             }
         }
@@ -156,13 +162,18 @@ impl ModelActor {
     }
 
     fn snapshot(&self) -> ModelStatus {
+        let mut models = self.models.clone();
+        for (number, known) in models.iter_mut().enumerate() {
+            known.failure = self.life.failure(ModelNo(number)).cloned();
+        }
         ModelStatus {
+            model: self.life.model(),
             phase: self.life.phase().clone(),
             since: self.life.since(),
-            facts: self.facts.clone(),
+            models,
+            wanted_next: self.life.wanted_next(),
             idle_timeout: self.parts.policy.idle_timeout,
             unloads_at: self.life.unloads_at(),
-            load_time: self.load_time,
             unloads: self.unloads,
             residual_bytes: self.residual_bytes,
         }
@@ -193,8 +204,12 @@ impl ModelActor {
             }
         });
         let started = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.parts.engine.load(&keep_going, on_death)))
-            .unwrap_or_else(|_| {
+        let Some(engine) = self.parts.engines.get(self.life.model().0) else {
+            let message = "the settings name no such model".into();
+            return Input::LoadFailed(Failure { code: "model_not_found", message });
+        };
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| engine.load(&keep_going, on_death))).unwrap_or_else(|_| {
                 Err(LoadFailure::Broken {
                     code: "engine_crashed",
                     message: "the engine panicked while loading".into(),
@@ -211,13 +226,15 @@ impl ModelActor {
     }
 
     fn loaded(&mut self, model: Arc<dyn LoadedModel>, generation: u64, took: Duration) -> Input {
-        self.facts = model.facts();
+        let facts = model.facts();
+        info!(load_ms = took.as_millis() as u64, model.id = %facts.id, "model loaded");
+        if let Some(known) = self.models.get_mut(self.life.model().0) {
+            (known.facts, known.load_time) = (facts, LoadTime::measured(took));
+        }
         self.residual_bytes = 0;
         self.model = Some(model);
         self.generation = generation;
         self.load_took = took;
-        self.load_time = LoadTime::measured(took);
-        info!(load_ms = took.as_millis() as u64, model.id = %self.facts.id, "model loaded");
         Input::Loaded
     }
 
@@ -240,11 +257,14 @@ impl ModelActor {
 
     fn free(&mut self) {
         let Some(model) = self.model.take() else { return };
-        let holder = model.facts().holder.or(self.facts.holder);
+        let holder = model.facts().holder.or(self.holder());
         if catch_unwind(AssertUnwindSafe(|| model.unload())).is_err() {
             error!("the engine panicked while unloading");
         }
-        self.facts = self.parts.engine.describe();
+        let present = self.life.model().0;
+        if let (Some(known), Some(engine)) = (self.models.get_mut(present), self.parts.engines.get(present)) {
+            known.facts = engine.describe();
+        }
         self.residual_bytes = self.remains(holder);
         match self.residual_bytes {
             0..=NO_RESIDUE_BYTES => info!("model unloaded"),
@@ -264,7 +284,7 @@ impl ModelActor {
         }
     }
 
-    fn tell(&self, news: News) {
+    fn tell(&self, model: ModelNo, news: News) {
         let event = match news {
             News::Loading => ModelEvent::ModelLoading,
             News::Ready => ModelEvent::ModelReady { load_secs: self.load_took.as_secs_f64() },
@@ -278,12 +298,18 @@ impl ModelActor {
             },
             News::Failed(f) => ModelEvent::ModelFailed { code: f.code.into(), message: f.message },
         };
-        self.parts.notifier.model(event);
+        let model = self.models.get(model.0).map(|known| known.facts.id.clone()).unwrap_or_default();
+        self.parts.notifier.model(OfModel { model, event });
+    }
+
+    /// Who has the present model.
+    fn holder(&self) -> Option<Holder> {
+        self.models.get(self.life.model().0).and_then(|known| known.facts.holder)
     }
 
     /// What is free is only worth reading while the model waits for it, or may have to yield it.
     fn free_bytes(&self) -> Option<u64> {
-        let read = || self.parts.memory.read(self.facts.holder);
+        let read = || self.parts.memory.read(self.holder());
         match self.life.phase() {
             Phase::Waiting(_) => Some(read().free_bytes),
             // Its own limit is nothing that others press on.
@@ -314,10 +340,18 @@ impl Handler<Load> for ModelActor {
             return;
         }
         self.wanted_at = msg.epoch;
-        if let Some(stay) = msg.keep_alive {
+        // How long the present one stays says nothing of another that takes its place.
+        let (before, after) = match msg.model == self.life.model() {
+            true => (msg.keep_alive, None),
+            false => (None, msg.keep_alive),
+        };
+        if let Some(stay) = before {
             self.drive(Input::KeepAlive(stay), None, ctx);
         }
-        self.drive(Input::Demanded(msg.demand), msg.seen, ctx);
+        self.drive(Input::Demanded(msg.demand, msg.model), msg.seen, ctx);
+        if let Some(stay) = after {
+            self.drive(Input::KeepAlive(stay), None, ctx);
+        }
     }
 }
 
@@ -327,7 +361,7 @@ impl Handler<Acquire> for ModelActor {
     fn handle(&mut self, _: Acquire, ctx: &mut Self::Context) -> Self::Result {
         match (self.drive(Input::Acquire, None, ctx), &self.model) {
             (Granted::Yes, Some(model)) => {
-                Ok(Lease::new(model.clone(), self.generation, ctx.address().recipient()))
+                Ok(Lease::new(model.clone(), self.life.model(), self.generation, ctx.address().recipient()))
             }
             (Granted::Yes | Granted::No, _) => Err(NotReady),
         }

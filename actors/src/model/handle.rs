@@ -12,6 +12,7 @@ use super::pacemaker::Pacemaker;
 use super::status::{ModelStatus, State};
 use crate::domain::event::UnloadReason;
 use crate::domain::lifecycle::Demand;
+use crate::domain::models::{ALIASES, ModelNo};
 use crate::domain::stay::Stay;
 
 /// How often the model's actor is told that time passed: idle unloads are this exact.
@@ -56,17 +57,30 @@ impl ModelHandle {
         self.status.clone()
     }
 
-    /// Says that the model is wanted, and does not wait.
-    pub fn demand(&self, demand: Demand) {
-        self.addr.do_send(Load { demand, keep_alive: None, epoch: self.epoch.current(), seen: None });
+    /// The model of that name, where there is one. No name, and those that clients of the OpenAI API know, stand
+    /// for the default one.
+    pub fn find(&self, name: Option<&str>) -> Option<ModelNo> {
+        let Some(name) = name.filter(|name| !ALIASES.contains(name)) else { return Some(ModelNo::default()) };
+        self.status.borrow().models.iter().position(|known| known.facts.id == name).map(ModelNo)
+    }
+
+    /// All names, the default one's first.
+    pub fn names(&self) -> Vec<String> {
+        self.status.borrow().models.iter().map(|known| known.facts.id.clone()).collect()
+    }
+
+    /// Says that a model is wanted, and does not wait.
+    pub fn demand(&self, demand: Demand, model: ModelNo) {
+        let epoch = self.epoch.current();
+        self.addr.do_send(Load { demand, model, keep_alive: None, epoch, seen: None });
     }
 
     /// Asks for a load: the status once it shows what came of the asking (`loading`, mostly).
     ///
     /// # Cancel safety
     /// Dropping the future leaves the load under way.
-    pub async fn load(&self, keep_alive: Option<Stay>) -> Result<ModelStatus, Gone> {
-        let shown = self.request(keep_alive);
+    pub async fn load(&self, model: ModelNo, keep_alive: Option<Stay>) -> Result<ModelStatus, Gone> {
+        let shown = self.request(model, keep_alive);
         let mut status = self.status.clone();
         tokio::select! {
             // An error here means that an unload overtook the load: the status says so.
@@ -78,19 +92,19 @@ impl ModelHandle {
     }
 
     /// Asks for a load and waits: until `ready`, `failed`, `waiting_for_gpu` or given up.
-    pub async fn load_and_wait(&self, keep_alive: Option<Stay>) -> Result<ModelStatus, Gone> {
+    pub async fn load_and_wait(&self, model: ModelNo, keep_alive: Option<Stay>) -> Result<ModelStatus, Gone> {
         // An error here means that an unload overtook the load: the status says so.
-        let _ = self.request(keep_alive).await;
+        let _ = self.request(model, keep_alive).await;
         let mut status = self.status.clone();
         let settled = status.wait_for(ModelStatus::is_settled).await.map_err(|_| Gone)?;
         Ok(settled.clone())
     }
 
     /// Told once the actor has heard of it, and the status shows it.
-    fn request(&self, keep_alive: Option<Stay>) -> oneshot::Receiver<()> {
+    fn request(&self, model: ModelNo, keep_alive: Option<Stay>) -> oneshot::Receiver<()> {
         let (seen, shown) = oneshot::channel();
         let (demand, epoch) = (Demand::Request, self.epoch.current());
-        self.addr.do_send(Load { demand, keep_alive, epoch, seen: Some(seen) });
+        self.addr.do_send(Load { demand, model, keep_alive, epoch, seen: Some(seen) });
         shown
     }
 

@@ -5,22 +5,34 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::messages::Released;
+use crate::domain::models::ModelNo;
 use crate::ports::LoadedModel;
 
 /// Keeps the model from being unloaded. Dropping it, even while unwinding, gives it back.
 pub struct Lease {
     model: Arc<dyn LoadedModel>,
+    number: ModelNo,
     generation: u64,
     home: Recipient<Released>,
 }
 
 impl Lease {
-    pub(super) fn new(model: Arc<dyn LoadedModel>, generation: u64, home: Recipient<Released>) -> Self {
-        Self { model, generation, home }
+    pub(super) fn new(
+        model: Arc<dyn LoadedModel>,
+        number: ModelNo,
+        generation: u64,
+        home: Recipient<Released>,
+    ) -> Self {
+        Self { model, number, generation, home }
     }
 
     pub fn model(&self) -> &dyn LoadedModel {
         self.model.as_ref()
+    }
+
+    /// Which of the models it is.
+    pub fn number(&self) -> ModelNo {
+        self.number
     }
 
     /// Which load it belongs to, counted from 1.

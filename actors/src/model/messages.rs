@@ -9,13 +9,15 @@ use super::lease::Lease;
 use super::status::ModelStatus;
 use crate::domain::event::UnloadReason;
 use crate::domain::lifecycle::Demand;
+use crate::domain::models::ModelNo;
 use crate::domain::stay::Stay;
 
-/// Load the model, unless an unload was asked for since `epoch`.
+/// Load a model, unless an unload was asked for since `epoch`.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Load {
     pub demand: Demand,
+    pub model: ModelNo,
     pub keep_alive: Option<Stay>,
     pub epoch: u64,
     /// Told once the status shows what came of it, before the load itself.

@@ -11,7 +11,7 @@ pub use actor::ModelParts;
 pub use handle::{Gone, ModelHandle};
 pub use lease::Lease;
 pub use messages::NotReady;
-pub use status::{ModelStatus, State};
+pub use status::{Known, ModelStatus, State};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::domain::lifecycle::{Failure, Phase, Shortage, Trying};
 use crate::domain::load_time::{LoadTime, retry_after};
+use crate::domain::models::ModelNo;
 use crate::domain::stay::Stay;
 use crate::ports::ModelFacts;
 
@@ -46,21 +47,56 @@ impl From<&Phase> for State {
 /// A snapshot, published by the actor before it starts anything that blocks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelStatus {
+    /// Whose phase it is: the model that is in memory, or was last.
+    pub model: ModelNo,
     pub phase: Phase,
     pub since: Instant,
-    pub facts: ModelFacts,
+    /// All that there are to choose from, the default one first.
+    pub models: Vec<Known>,
+    /// The one that a client waits for until the present one has no more work.
+    pub wanted_next: Option<ModelNo>,
     /// How long it stays without work, unless someone who used it said otherwise.
     pub idle_timeout: Stay,
     /// When the idle model will go.
     pub unloads_at: Option<Instant>,
-    pub load_time: LoadTime,
     /// How often all memory of the model was given back.
     pub unloads: u64,
     /// What the last unload did not give back, as the device shows it.
     pub residual_bytes: u64,
 }
 
+/// What is known of a model, loaded or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub facts: ModelFacts,
+    pub load_time: LoadTime,
+    /// Why it could not be loaded when that was last tried.
+    pub failure: Option<Failure>,
+}
+
 impl ModelStatus {
+    /// The same as someone sees it who wants that model: one that is not the present one has nothing in memory.
+    pub fn of(&self, model: ModelNo) -> Self {
+        if model == self.model {
+            return self.clone();
+        }
+        let failure = self.models.get(model.0).and_then(|known| known.failure.clone());
+        let phase = match failure {
+            Some(failure) => Phase::Failed(failure),
+            None => Phase::Unloaded { held_until: self.held_until() },
+        };
+        Self { model, phase, unloads_at: None, ..self.clone() }
+    }
+
+    pub fn state_of(&self, model: ModelNo) -> State {
+        if model == self.model { self.state() } else { self.of(model).state() }
+    }
+
+    /// Of the model whose phase it is.
+    pub fn facts(&self) -> Option<&ModelFacts> {
+        self.models.get(self.model.0).map(|known| &known.facts)
+    }
+
     pub fn state(&self) -> State {
         State::from(&self.phase)
     }
@@ -113,7 +149,8 @@ impl ModelStatus {
     }
 
     pub fn load_expected_secs(&self) -> f64 {
-        self.load_time.expected_secs(self.facts.bytes)
+        let known = self.models.get(self.model.0);
+        known.map_or(0.0, |known| known.load_time.expected_secs(known.facts.bytes))
     }
 
     /// Seconds since the load began, while it runs.

@@ -1,8 +1,11 @@
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::*;
-use crate::domain::event::{ModelEvent, UnloadReason};
+use crate::domain::event::{Event, ModelEvent, OfModel, Stream, UnloadReason};
+use crate::domain::models::ModelNo;
 use crate::domain::stay::Stay;
+use crate::ports::EventLog;
 use crate::testing::world::{Setting, World};
 use crate::testing::{FakeEngine, Scripted};
 
@@ -13,18 +16,19 @@ fn world(loads: impl IntoIterator<Item = Scripted>) -> World {
 #[actix::test]
 async fn the_status_is_readable_during_a_load_and_many_loads_are_one() {
     let world = world([Scripted::Block]);
-    let loads = futures_util::future::join_all((0..5).map(|_| world.model.load(None))).await;
+    let loads =
+        futures_util::future::join_all((0..5).map(|_| world.model.load(ModelNo::default(), None))).await;
     assert!(loads.into_iter().all(|status| status.unwrap().state() == State::Loading));
     assert_eq!(world.model.state(), State::Loading);
     world.engine.open();
-    assert_eq!(world.model.load_and_wait(None).await.unwrap().state(), State::Ready);
+    assert_eq!(world.model.load_and_wait(ModelNo::default(), None).await.unwrap().state(), State::Ready);
     assert_eq!(world.engine.loads(), 1);
 }
 
 #[actix::test]
 async fn an_unload_during_a_load_gives_it_up() {
     let world = world([Scripted::Block]);
-    world.model.load(None).await.unwrap();
+    world.model.load(ModelNo::default(), None).await.unwrap();
     world.engine.until_load(1).await;
     let status = world.model.unload(UnloadReason::Request, None).await.unwrap();
     assert_eq!(status.state(), State::Unloaded);
@@ -35,7 +39,7 @@ async fn an_unload_during_a_load_gives_it_up() {
 #[actix::test]
 async fn a_load_that_does_not_listen_still_never_becomes_ready() {
     let world = world([Scripted::BlockDeaf]);
-    world.model.load(None).await.unwrap();
+    world.model.load(ModelNo::default(), None).await.unwrap();
     world.engine.until_load(1).await;
     let unload = world.model.unload(UnloadReason::Request, None);
     world.engine.open();
@@ -47,17 +51,17 @@ async fn a_load_that_does_not_listen_still_never_becomes_ready() {
 #[actix::test]
 async fn a_load_after_an_unload_during_a_load_loads_again() {
     let world = world([Scripted::Block]);
-    world.model.load(None).await.unwrap();
+    world.model.load(ModelNo::default(), None).await.unwrap();
     world.engine.until_load(1).await;
     let unload = world.model.unload(UnloadReason::Request, None);
-    let (_, loaded) = futures_util::join!(unload, world.model.load_and_wait(None));
+    let (_, loaded) = futures_util::join!(unload, world.model.load_and_wait(ModelNo::default(), None));
     assert_eq!(loaded.unwrap().state(), State::Ready);
 }
 
 #[actix::test]
 async fn a_lease_keeps_the_model_and_its_last_one_lets_it_go() {
     let world = world([]);
-    world.model.load_and_wait(None).await.unwrap();
+    world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
     let lease = world.model.acquire().await.unwrap();
     let status = world.model.unload(UnloadReason::Request, None).await.unwrap();
     assert_eq!(status.state(), State::Unloading);
@@ -71,7 +75,7 @@ async fn a_lease_keeps_the_model_and_its_last_one_lets_it_go() {
 #[actix::test]
 async fn an_idle_model_goes_by_itself() {
     let world = World::start(Setting { idle_timeout: Stay::NOT_AT_ALL, ..Setting::default() });
-    world.model.load(None).await.unwrap();
+    world.model.load(ModelNo::default(), None).await.unwrap();
     world.until_state(State::Unloaded).await;
     let told = world.model_events(4).await;
     assert!(matches!(told[2], ModelEvent::ModelUnloading { reason: UnloadReason::Idle }), "{told:?}");
@@ -80,9 +84,9 @@ async fn an_idle_model_goes_by_itself() {
 #[actix::test]
 async fn too_little_memory_waits_and_free_memory_loads() {
     let world = world([Scripted::OutOfMemory, Scripted::OutOfMemory]);
-    let status = world.model.load_and_wait(None).await.unwrap();
+    let status = world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
     assert_eq!(status.shortage().map(|s| (s.attempts, s.needed_bytes, s.free_bytes)), Some((1, 100, 10)));
-    let status = world.model.load_and_wait(None).await.unwrap();
+    let status = world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
     assert_eq!(status.shortage().map(|s| s.attempts), Some(2), "asking tries at once");
     world.probe.free_bytes.store(100, Ordering::SeqCst);
     world.until_state(State::Ready).await;
@@ -91,14 +95,106 @@ async fn too_little_memory_waits_and_free_memory_loads() {
 #[actix::test]
 async fn a_bad_file_fails_and_asking_again_tries_again() {
     let world = world([Scripted::Broken]);
-    let status = world.model.load_and_wait(None).await.unwrap();
+    let status = world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
     assert_eq!(status.failure().map(|f| f.code), Some("model_corrupt"));
-    assert_eq!(world.model.load_and_wait(None).await.unwrap().state(), State::Ready);
+    assert_eq!(world.model.load_and_wait(ModelNo::default(), None).await.unwrap().state(), State::Ready);
 }
 
 #[actix::test]
 async fn a_panic_in_the_engine_is_a_failed_load_and_the_actor_lives() {
     let world = world([Scripted::Panic]);
-    assert_eq!(world.model.load_and_wait(None).await.unwrap().state(), State::Failed);
-    assert_eq!(world.model.load_and_wait(None).await.unwrap().state(), State::Ready);
+    assert_eq!(world.model.load_and_wait(ModelNo::default(), None).await.unwrap().state(), State::Failed);
+    assert_eq!(world.model.load_and_wait(ModelNo::default(), None).await.unwrap().state(), State::Ready);
+}
+
+fn two_models(loads: impl IntoIterator<Item = Scripted>) -> World {
+    let engine = FakeEngine::default().script_loads(loads);
+    World::start(Setting { engine, models: vec!["large"], ..Setting::default() })
+}
+
+const DEFAULT: ModelNo = ModelNo(0);
+const LARGE: ModelNo = ModelNo(1);
+
+#[actix::test]
+async fn models_are_found_by_their_names_and_the_default_one_by_those_of_the_openai_api() {
+    let world = two_models([]);
+    assert_eq!(world.model.names(), ["fake", "large"]);
+    for (name, number) in [
+        (None, Some(DEFAULT)),
+        (Some("fake"), Some(DEFAULT)),
+        (Some("whisper-1"), Some(DEFAULT)),
+        (Some("large"), Some(LARGE)),
+        (Some("small"), None),
+    ] {
+        assert_eq!(world.model.find(name), number, "{name:?}");
+    }
+}
+
+#[actix::test]
+async fn a_model_asked_for_by_name_takes_the_place_of_the_other_one() {
+    let world = two_models([]);
+    world.model.load_and_wait(DEFAULT, None).await.unwrap();
+    let status = world.model.load_and_wait(LARGE, Some(Stay::For(Duration::from_secs(7)))).await.unwrap();
+    assert_eq!((status.model, status.state()), (LARGE, State::Ready));
+    assert_eq!(status.facts().map(|facts| facts.id.as_str()), Some("large"));
+    assert_eq!((status.state_of(DEFAULT), status.state_of(LARGE)), (State::Unloaded, State::Ready));
+    assert_eq!((world.engine.loads(), world.engine.unloads(), world.engine.overlaps()), (2, 1, 0));
+    let status = world
+        .until_model(|status| status.unloads_at.is_some_and(|at| at < status.since + Duration::from_secs(60)))
+        .await;
+    assert_eq!(status.model, LARGE, "and is kept for as long as was asked");
+    world.notifier.catch_up().await;
+    let told = world.store.events_after(Stream::Model, 0, 100).await.unwrap();
+    let told = told.iter().filter_map(|recorded| match &recorded.event {
+        Event::Model(OfModel { model, event }) => Some(format!("{model} {}", event.name())),
+        Event::Job(..) => None,
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "fake model_loading",
+            "fake model_ready",
+            "fake model_unloading",
+            "fake model_unloaded",
+            "large model_loading",
+            "large model_ready",
+        ]
+    );
+}
+
+#[actix::test]
+async fn work_on_the_model_there_is_ends_before_another_one_comes() {
+    let world = two_models([]);
+    world.model.load_and_wait(DEFAULT, None).await.unwrap();
+    let lease = world.model.acquire().await.unwrap();
+    assert_eq!(lease.number(), DEFAULT);
+    let status = world.model.load(LARGE, None).await.unwrap();
+    assert_eq!((status.model, status.state()), (DEFAULT, State::Unloading));
+    assert_eq!(world.engine.loads(), 1);
+    drop(lease);
+    let status = world.until_state(State::Ready).await;
+    assert_eq!((status.model, world.engine.overlaps()), (LARGE, 0));
+}
+
+#[actix::test]
+async fn a_model_that_cannot_be_loaded_says_so_beside_one_that_can() {
+    let world = two_models([Scripted::Broken]);
+    let status = world.model.load_and_wait(DEFAULT, None).await.unwrap();
+    assert_eq!(status.failure().map(|f| f.code), Some("model_corrupt"));
+    let status = world.model.load_and_wait(LARGE, None).await.unwrap();
+    assert_eq!((status.state(), status.state_of(DEFAULT)), (State::Ready, State::Failed));
+    assert_eq!(status.of(DEFAULT).retry_after(std::time::Instant::now()), 60);
+    let status = world.model.load_and_wait(DEFAULT, None).await.unwrap();
+    assert_eq!((status.model, status.state()), (DEFAULT, State::Ready), "asking again tries again");
+}
+
+#[actix::test]
+async fn a_model_that_waits_for_memory_gives_way_to_one_that_may_fit() {
+    let world = two_models([Scripted::OutOfMemory]);
+    assert_eq!(world.model.load_and_wait(LARGE, None).await.unwrap().state(), State::WaitingForGpu);
+    let status = world.model.load_and_wait(DEFAULT, None).await.unwrap();
+    assert_eq!(
+        (status.model, status.state(), status.state_of(LARGE)),
+        (DEFAULT, State::Ready, State::Unloaded)
+    );
 }

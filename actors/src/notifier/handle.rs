@@ -10,7 +10,7 @@ use super::actor::NotifierActor;
 use super::courier::Courier;
 use super::follow;
 use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish};
-use crate::domain::event::{ModelEvent, Recorded, Stream};
+use crate::domain::event::{OfModel, Recorded, Stream};
 use crate::ports::{EventLog, Store, StoreError, WebhookTransport};
 
 #[derive(Clone)]
@@ -42,7 +42,7 @@ impl NotifierHandle {
     }
 
     /// Records and publishes a model event, and tells the receivers of webhooks.
-    pub fn model(&self, event: ModelEvent) {
+    pub fn model(&self, event: OfModel) {
         self.addr.do_send(ModelNews(event));
     }
 

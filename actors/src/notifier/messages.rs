@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::sync::broadcast;
 
-use crate::domain::event::{ModelEvent, Recorded, Stream};
+use crate::domain::event::{OfModel, Recorded, Stream};
 
 /// Events that are on disk.
 #[derive(Message)]
@@ -15,7 +15,7 @@ pub(super) struct Publish(pub Vec<Recorded>);
 /// Something happened to the model, and is not on disk yet.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct ModelNews(pub ModelEvent);
+pub(super) struct ModelNews(pub OfModel);
 
 /// There may be something new in the outbox.
 #[derive(Message)]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::NotifierHandle;
 use crate::domain::event::{ModelEvent, Stream, UnloadReason};
 use crate::domain::job::{JobId, NewJob};
+use crate::domain::models::ModelNo;
 use crate::ports::{
     Delivery, DeliveryFailure, DeliveryQuery, JobQuery, JobStore, Outbox, Sent, SentState, SubscriberState,
     SubscriberStore, Terms, WebhookTransport,
@@ -75,7 +76,7 @@ async fn a_job_that_was_cancelled_or_failed_is_told_too() {
 async fn a_receiver_that_is_gone_is_forgotten() {
     let world = World::start(Setting { failing_webhooks: (1, 410), ..Setting::default() });
     world.store.subscribe(URL, None).await.unwrap();
-    world.model.load_and_wait(None).await.unwrap();
+    world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
     world.model_events(2).await;
     world.notifier.stop().await;
     assert!(world.store.subscribers().await.unwrap().is_empty());
@@ -160,7 +161,7 @@ async fn a_host_has_two_tries_under_way_and_a_slow_one_holds_up_no_other() {
     let (gate, under_way) = (Arc::new(Semaphore::new(0)), watch::Sender::new(vec![]));
     let transport = Gated { gate: gate.clone(), under_way: under_way.clone() };
     let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), || {});
-    notifier.model(ModelEvent::ModelReady { load_secs: 1.0 });
+    notifier.model(ModelEvent::ModelReady { load_secs: 1.0 }.into());
     let mut watching = under_way.subscribe();
     let mut three = watching.wait_for(|urls| urls.len() == 3).await.unwrap().clone();
     three.sort();

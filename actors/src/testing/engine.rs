@@ -33,9 +33,16 @@ pub enum Scripted {
 }
 
 /// Follows a script for loads and one for chunks; past the script's end everything succeeds.
-#[derive(Default)]
+/// Several are made of one, and share its scripts.
 pub struct FakeEngine {
     shared: Arc<Shared>,
+    model: &'static str,
+}
+
+impl Default for FakeEngine {
+    fn default() -> Self {
+        Self { shared: Arc::default(), model: "fake" }
+    }
 }
 
 #[derive(Default)]
@@ -61,6 +68,7 @@ struct Life {
 }
 
 struct FakeModel {
+    model: &'static str,
     shared: Arc<Shared>,
     life: Arc<Life>,
 }
@@ -70,6 +78,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl FakeEngine {
+    /// The engine of another model on the same device.
+    pub fn another(&self, model: &'static str) -> Self {
+        Self { shared: self.shared.clone(), model }
+    }
+
     pub fn script_loads(self, script: impl IntoIterator<Item = Scripted>) -> Self {
         lock(&self.shared.loads).extend(script);
         self
@@ -195,13 +208,13 @@ fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("scripted"))
 }
 
-fn facts() -> ModelFacts {
+fn facts(model: &str) -> ModelFacts {
     ModelFacts {
-        id: "fake".into(),
-        path: "/fake.bin".into(),
+        id: model.into(),
+        path: format!("/{model}.bin"),
         bytes: Some(1),
         multilingual: Some(true),
-        fingerprint: "fake".into(),
+        fingerprint: model.into(),
         device: Device { backend: "cpu".into(), name: "fake".into() },
         holder: None,
     }
@@ -209,7 +222,7 @@ fn facts() -> ModelFacts {
 
 impl Engine for FakeEngine {
     fn describe(&self) -> ModelFacts {
-        facts()
+        facts(self.model)
     }
 
     fn load(
@@ -232,13 +245,13 @@ impl Engine for FakeEngine {
             Scripted::Panic => panic_quietly(),
             Scripted::Succeed | Scripted::Block | Scripted::Die => {}
         }
-        Ok(Arc::new(FakeModel { shared: shared.clone(), life: shared.begin(on_death) }))
+        Ok(Arc::new(FakeModel { model: self.model, shared: shared.clone(), life: shared.begin(on_death) }))
     }
 }
 
 impl LoadedModel for FakeModel {
     fn facts(&self) -> ModelFacts {
-        facts()
+        facts(self.model)
     }
 
     fn transcribe(
@@ -275,7 +288,10 @@ impl LoadedModel for FakeModel {
             }
             Scripted::Succeed | Scripted::Block => {}
         }
-        Ok(ChunkTranscript { language: "en".parse().ok().or(work.language), segments: vec![segment(work)] })
+        Ok(ChunkTranscript {
+            language: "en".parse().ok().or(work.language),
+            segments: vec![segment(self.model, work)],
+        })
     }
 
     fn unload(&self) {
@@ -285,9 +301,10 @@ impl LoadedModel for FakeModel {
     }
 }
 
-/// Says how long the chunk was.
-fn segment(work: &ChunkWork) -> Segment {
-    let text = format!(" {} samples.", work.samples.len());
+/// Says how long the chunk was and, unless it was the usual model, which one heard it.
+fn segment(model: &str, work: &ChunkWork) -> Segment {
+    let by = if model == "fake" { String::new() } else { format!(" by {model}") };
+    let text = format!(" {} samples{by}.", work.samples.len());
     Segment { id: 0, start: 0.0, end: 1.0, text, words: None, flags: vec![], decoding: Decoding::default() }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::store::{MemoryStore, Tables};
-use crate::domain::event::ModelEvent;
+use crate::domain::event::OfModel;
 use crate::domain::job::{Job, Status};
 use crate::domain::retry::Failures;
 use crate::domain::time::Timestamp;
@@ -75,7 +75,7 @@ impl Tables {
         seen
     }
 
-    pub(super) fn tell_of_model(&mut self, event: &ModelEvent, at: Timestamp) {
+    pub(super) fn tell_of_model(&mut self, event: &OfModel, at: Timestamp) {
         let Some(message) = Message::of_model(event, at) else { return };
         let active = self.receivers.iter().filter(|receiver| receiver.seen.state == SubscriberState::Active);
         let all: Vec<_> = active.map(|receiver| (receiver.seen.id, receiver.seen.url.clone())).collect();

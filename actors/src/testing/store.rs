@@ -10,7 +10,7 @@ use super::outbox::{Letter, Receiver};
 use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::deaths::Deaths;
-use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
+use crate::domain::event::{Event, JobEvent, OfModel, Recorded, RequeueReason, Stream};
 use crate::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Once, Status};
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
@@ -416,7 +416,7 @@ impl JobStore for MemoryStore {
 
 #[async_trait]
 impl EventLog for MemoryStore {
-    async fn append_model_event(&self, event: ModelEvent) -> Result<Recorded, StoreError> {
+    async fn append_model_event(&self, event: OfModel) -> Result<Recorded, StoreError> {
         let mut tables = self.tables();
         tables.tell_of_model(&event, self.now());
         Ok(self.record(&mut tables, Event::Model(event)))

@@ -15,7 +15,7 @@ use crate::domain::stay::Stay;
 use crate::job::{JobHandle, JobParts, JobSettings, OnModelFailed};
 use crate::model::{ModelHandle, ModelParts, ModelStatus, State};
 use crate::notifier::NotifierHandle;
-use crate::ports::JobStore;
+use crate::ports::{Engine, JobStore};
 
 pub(crate) struct World {
     pub engine: Arc<FakeEngine>,
@@ -32,6 +32,8 @@ pub(crate) struct World {
 /// outlasts.
 pub(crate) struct Setting {
     pub engine: FakeEngine,
+    /// Beside the default one.
+    pub models: Vec<&'static str>,
     pub idle_timeout: Stay,
     pub yield_below_free_bytes: Option<u64>,
     pub unload_hold: Duration,
@@ -48,6 +50,7 @@ impl Default for Setting {
     fn default() -> Self {
         Self {
             engine: FakeEngine::default(),
+            models: vec![],
             idle_timeout: Stay::For(Duration::from_secs(3600)),
             yield_below_free_bytes: None,
             unload_hold: Duration::ZERO,
@@ -75,8 +78,10 @@ impl World {
             unload_hold: setting.unload_hold,
             yield_below_free_bytes: setting.yield_below_free_bytes,
         };
+        let others = setting.models.iter().map(|name| Arc::new(engine.another(name)) as Arc<dyn Engine>);
+        let default: Arc<dyn Engine> = engine.clone();
         let parts = ModelParts {
-            engine: engine.clone(),
+            engines: std::iter::once(default).chain(others).collect(),
             memory: probe.clone(),
             policy,
             notifier: notifier.clone(),
@@ -144,7 +149,7 @@ impl World {
 
 fn model_event(event: &Recorded) -> Option<ModelEvent> {
     match &event.event {
-        Event::Model(event) => Some(event.clone()),
+        Event::Model(of) => Some(of.event.clone()),
         Event::Job(..) => None,
     }
 }

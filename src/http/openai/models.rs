@@ -1,34 +1,32 @@
-//! The models that are served: one, and the names that clients know it by.
+//! The models that are served, and the names that clients know them by.
 
 use actix_web::{Responder, web};
+use actors::domain::models::ModelNo;
 use serde_json::{Value, json};
 
 use crate::error::AppError;
 use crate::http::service::Service;
 
-/// What the official clients call their models: each stands for the one that is served.
-const ALIASES: [&str; 3] = ["whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"];
-
 pub(in crate::http) async fn list(service: web::Data<Service>) -> impl Responder {
-    let served = service.model.status().facts.id;
-    web::Json(json!({ "object": "list", "data": [model(&service, &served)] }))
+    let served: Vec<_> = service.model.names().iter().map(|name| model(&service, name)).collect();
+    web::Json(json!({ "object": "list", "data": served }))
 }
 
 pub(in crate::http) async fn show(
     service: web::Data<Service>,
     name: web::Path<String>,
 ) -> Result<impl Responder, AppError> {
-    check(&service, &name)?;
+    service.find_model(Some(&name))?;
     Ok(web::Json(model(&service, &name)))
 }
 
-/// Makes sure that a name is one of the served model's.
+/// Makes sure that a name is one of the default model's: jobs have no other so far.
 pub(in crate::http) fn check(service: &Service, name: &str) -> Result<(), AppError> {
-    let served = service.model.status().facts.id;
-    if name == served || ALIASES.contains(&name) {
-        return Ok(());
+    let message = "must be the default one so far".to_owned();
+    match service.find_model(Some(name))? == ModelNo::default() {
+        true => Ok(()),
+        false => Err(AppError::InvalidOption { name: "model", message }),
     }
-    Err(AppError::UnknownModel { name: name.to_owned(), served })
 }
 
 fn model(service: &Service, name: &str) -> Value {
