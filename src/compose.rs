@@ -83,6 +83,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
 fn decode(settings: &settings::Decode) -> DecodeConfig {
     DecodeConfig {
         entropy_thold: settings.entropy_thold,
+        loop_entropy: settings.loop_entropy,
         logprob_thold: settings.logprob_thold,
         no_speech_thold: settings.no_speech_thold,
         beam_size: settings.beam_size,
@@ -238,6 +239,7 @@ mod tests {
             ("VERBATIM__ENGINE__GPU_DEVICE", "1"),
             ("VERBATIM__ENGINE__FLASH_ATTN", "true"),
             ("VERBATIM__DECODE__BEAM_SIZE", "5"),
+            ("VERBATIM__DECODE__LOOP_ENTROPY", "3.1"),
         ]));
         assert_eq!(
             (config.model_id.as_str(), config.model_path),
@@ -245,7 +247,7 @@ mod tests {
         );
         assert_eq!((config.threads, config.concurrent_chunks), (3, 2));
         assert_eq!((config.use_gpu, config.gpu_device, config.flash_attn), (false, 1, true));
-        assert_eq!(config.decode.beam_size, 5);
+        assert_eq!((config.decode.beam_size, config.decode.loop_entropy), (5, 3.1));
     }
 
     #[test]

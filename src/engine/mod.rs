@@ -8,6 +8,7 @@
 //!
 //! [`model_file`] stands before both: whisper.cpp sees no file that has not passed it.
 
+mod doubts;
 mod estimate;
 mod memory;
 pub mod model_file;
@@ -103,6 +104,9 @@ const MOST_THREADS: usize = 512;
 pub struct DecodeConfig {
     /// Nats. A decoding of more than 32 tokens whose last 32 have less entropy failed: it is a loop.
     pub entropy_thold: f32,
+    /// Nats. A chunk that says the same over and over, and whose last 64 tokens have less entropy, is decoded again,
+    /// and flagged if that does not help. 0: never.
+    pub loop_entropy: f32,
     /// Mean natural logarithm of the tokens' probabilities below which a decoding failed.
     pub logprob_thold: f32,
     /// 0 to 1. Means little for multilingual models: whisper.cpp 1.8.3 compares a stale number.
@@ -121,6 +125,7 @@ impl Default for DecodeConfig {
     fn default() -> Self {
         Self {
             entropy_thold: ENTROPY_THOLD,
+            loop_entropy: 3.5,
             logprob_thold: -1.0,
             no_speech_thold: 0.6,
             beam_size: 1,
@@ -190,7 +195,7 @@ fn fingerprint(header: &ModelHeader, config: &EngineConfig) -> String {
 }
 
 /// Goes up whenever the same chunk may have another transcript than before.
-const ENGINE: &str = "whisper.cpp 1.8.3, 1";
+const ENGINE: &str = "whisper.cpp 1.8.3, 2";
 
 /// Where a load would go by this build and the settings; only a load finds out whether it does.
 fn expected_device(config: &EngineConfig) -> Device {

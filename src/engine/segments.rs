@@ -1,7 +1,9 @@
 //! From whisper.cpp's segments and tokens to transcript segments.
 
 use actors::domain::language::Language;
-use actors::domain::transcript::{Decoding, Segment, Word};
+use actors::domain::transcript::{Decoding, Flag, Segment, Word};
+
+use super::doubts::mean;
 
 /// A segment as whisper.cpp gives it. Times are hundredths of a second in the chunk.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +19,14 @@ pub(super) struct RawSegment {
     pub window_start: i64,
     /// Text tokens only.
     pub tokens: Vec<RawToken>,
+    pub flags: Vec<Flag>,
+}
+
+impl RawSegment {
+    /// Mean natural logarithm of the tokens' probabilities; `None` without tokens.
+    pub(super) fn avg_logprob(&self) -> Option<f32> {
+        mean(&self.tokens.iter().map(|token| token.log_probability).collect::<Vec<_>>())
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -57,8 +67,8 @@ pub(super) fn assemble(raw: Vec<RawSegment>, reading: Reading) -> Vec<Segment> {
             end,
             words: reading.words.then(|| words(&segment.tokens, reading.language, start, end)),
             text,
-            flags: Vec::new(),
             decoding: decoding(&segment),
+            flags: segment.flags,
         });
     }
     segments
@@ -75,11 +85,9 @@ fn is_noise(text: &str) -> bool {
 }
 
 fn decoding(segment: &RawSegment) -> Decoding {
-    let tokens = &segment.tokens;
-    let sum: f32 = tokens.iter().map(|token| token.log_probability).sum();
     Decoding {
-        tokens: tokens.iter().map(|token| token.id).collect(),
-        avg_logprob: if tokens.is_empty() { 0.0 } else { sum / tokens.len() as f32 },
+        tokens: segment.tokens.iter().map(|token| token.id).collect(),
+        avg_logprob: segment.avg_logprob().unwrap_or_default(),
         no_speech_prob: segment.no_speech_prob,
         temperature: segment.temperature,
         window_start: secs(segment.window_start.max(0)),

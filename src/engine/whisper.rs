@@ -2,7 +2,7 @@
 
 mod raw;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use actors::domain::language::Language;
 use actors::domain::options::Task;
@@ -11,6 +11,7 @@ use actors::ports::{ChunkWork, Device, EngineFault, LoadFailure, ModelFacts};
 use tracing::{debug, info, warn};
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
 
+use super::doubts::{Doubts, ladder};
 use super::model_file::ModelHeader;
 use super::request::{self, SAMPLE_RATE, Unfit};
 use super::segments::{RawSegment, RawToken, Reading, assemble};
@@ -35,6 +36,7 @@ pub struct WhisperCore {
 }
 
 /// What changes from one pass of the decoder to the next.
+#[derive(Clone, Copy)]
 struct Pass<'a> {
     language: &'static str,
     task: Task,
@@ -130,7 +132,15 @@ impl WhisperCore {
             words: work.word_timestamps,
             max_tokens: 0,
         };
-        let raw = self.decode(&pass, &samples, abort, progress)?;
+        let most = AtomicU32::new(0);
+        // What is decoded again has been as far before. Floats that are not negative are in the order of their bits.
+        let progress = |fraction: f32| {
+            let before = most.fetch_max(fraction.max(0.0).to_bits(), Ordering::Relaxed);
+            progress(fraction.max(f32::from_bits(before)));
+        };
+        let raw = self.decode(&pass, &samples, abort, &progress)?;
+        let mut raw = self.without_loops(raw, &pass, &samples, abort, &progress)?;
+        self.doubts().flag(&mut raw);
         let reading = Reading {
             duration_secs: work.samples.len() as f64 / SAMPLE_RATE as f64,
             language: Some(language),
@@ -221,6 +231,38 @@ impl WhisperCore {
         };
         let likeliest = (0..self.header.shape.languages()).max_by(|a, b| logit(*a).total_cmp(&logit(*b)));
         language_of(likeliest.unwrap_or(0))
+    }
+
+    /// Decodes text that goes round in circles again, at one temperature after the other above its own, until the
+    /// model is sure of some that does not. Without any the first text stays: maybe it was said like that.
+    fn without_loops(
+        &self,
+        text: Vec<RawSegment>,
+        pass: &Pass<'_>,
+        samples: &[f32],
+        abort: &AtomicBool,
+        progress: &(dyn Fn(f32) + Sync),
+    ) -> Result<Vec<RawSegment>, EngineFault> {
+        let doubts = self.doubts();
+        if !doubts.goes_in_circles(&text) {
+            return Ok(text);
+        }
+        let reached = text.iter().map(|segment| segment.temperature).fold(pass.temperature, f32::max);
+        let hotter =
+            ladder(pass.temperature, self.decode.temperature_inc).into_iter().filter(|t| *t > reached);
+        for temperature in hotter {
+            let pass = Pass { temperature, temperature_inc: 0.0, ..*pass };
+            let other = self.decode(&pass, samples, abort, progress)?;
+            if doubts.may_replace_a_loop(&other) {
+                return Ok(other);
+            }
+        }
+        Ok(text)
+    }
+
+    fn doubts(&self) -> Doubts {
+        let DecodeConfig { loop_entropy, logprob_thold, .. } = self.decode;
+        Doubts { loop_entropy, logprob_thold }
     }
 
     fn decode(

@@ -21,6 +21,8 @@ use super::{EngineConfig, estimate};
 const STACK_BYTES: usize = 4 << 20;
 /// The least time between two messages about the progress of a chunk.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// A chunk that gets no further, because it is decoded again, says that it is alive at least this often.
+const SIGN_OF_LIFE_INTERVAL: Duration = Duration::from_secs(30);
 /// As sysexits.h has them.
 const EXIT_SOFTWARE: i32 = 70;
 const EXIT_PROTOCOL: i32 = 76;
@@ -148,7 +150,10 @@ impl Worker {
         let last: Mutex<Option<(Instant, f32)>> = Mutex::new(None);
         core.transcribe(work, abort, &|fraction| {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = last.is_none_or(|(at, told)| fraction > told && at.elapsed() >= PROGRESS_INTERVAL);
+            let due = last.is_none_or(|(at, told)| {
+                let wait = if fraction > told { PROGRESS_INTERVAL } else { SIGN_OF_LIFE_INTERVAL };
+                at.elapsed() >= wait
+            });
             if due {
                 *last = Some((Instant::now(), fraction));
                 self.reply(&FromWorker::Progress { id, fraction });

@@ -7,6 +7,7 @@ mod auth;
 mod bad_input;
 mod clients;
 mod command_line;
+mod decoding;
 mod doors;
 mod engine;
 mod events;

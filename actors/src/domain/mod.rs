@@ -11,6 +11,7 @@ pub mod load_time;
 pub mod models;
 pub mod options;
 pub mod progress;
+pub mod repetition;
 pub mod retry;
 pub mod stay;
 pub mod time;
