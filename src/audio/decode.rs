@@ -21,10 +21,10 @@ use symphonia::core::units::{Duration, TimeBase};
 use symphonia::default::{register_enabled_codecs, register_enabled_formats};
 use symphonia_adapter_libopus::OpusDecoder;
 
-use super::health::Health;
+use super::health::{FOUND_BY_SYNC, Health};
 use super::mix::{check_limits, mix_down};
 use super::sniff::io_error;
-use super::source::SampleStream;
+use super::source::{Doubt, SampleStream};
 
 /// How much of something else may stand before the recording. Enough for the padding that old
 /// taggers leave; with more, any large file holds a frame header by chance.
@@ -104,16 +104,15 @@ impl AudioStream {
     fn open_with(path: &Path, access: Access) -> Result<Self, AudioError> {
         let file = File::open(path).map_err(io_error)?;
         let bytes = file.metadata().map_err(io_error)?.len();
-        let source: Box<dyn MediaSource> = match access {
-            Access::Seekable => Box::new(file),
-            Access::Forward => Box::new(ReadOnlySource::new(file)),
-        };
-        let source = MediaSourceStream::new(source, Default::default());
-        let reader = PROBE
-            .probe(&Hint::new(), source, FormatOptions::default(), metadata_options())
-            .map_err(|error| not_a_recording(&error))?;
+        let reader = demultiplex(file, access)?;
         let track = select_track(reader.tracks())?;
-        let health = Health::new(bytes, reader.format_info().short_name, declared_secs(&*reader, track.id));
+        let format = reader.format_info().short_name;
+        let declared = if access == Access::Seekable && FOUND_BY_SYNC.contains(&format) {
+            told_length(path)
+        } else {
+            declared_secs(&*reader, track.id)
+        };
+        let health = Health::new(bytes, format, declared);
         let path = path.to_path_buf();
         Ok(Self { path, access, reader, track, planes: Vec::new(), health, rate: None, ended: false })
     }
@@ -226,9 +225,20 @@ impl SampleStream for AudioStream {
         self.health.warnings()
     }
 
-    fn is_doubtful(&self) -> bool {
-        self.health.is_doubtful()
+    fn doubt(&self) -> Option<Doubt> {
+        self.health.doubt()
     }
+}
+
+fn demultiplex(file: File, access: Access) -> Result<Box<dyn FormatReader>, AudioError> {
+    let source: Box<dyn MediaSource> = match access {
+        Access::Seekable => Box::new(file),
+        Access::Forward => Box::new(ReadOnlySource::new(file)),
+    };
+    let source = MediaSourceStream::new(source, Default::default());
+    PROBE
+        .probe(&Hint::new(), source, FormatOptions::default(), metadata_options())
+        .map_err(|error| not_a_recording(&error))
 }
 
 /// Pictures are skipped and tags kept short: nobody reads them, and they may be large.
@@ -264,6 +274,13 @@ fn select_track(tracks: &[Track]) -> Result<SelectedTrack, AudioError> {
 fn declared_secs(reader: &dyn FormatReader, id: u32) -> Option<f64> {
     let track = reader.tracks().iter().find(|track| track.id == id)?;
     Some(track.time_base?.calc_duration_saturating(track.duration?).as_secs_f64())
+}
+
+/// The length that a tag of the recording tells, read as if from a pipe, where none is reckoned from the file's size.
+fn told_length(path: &Path) -> Option<f64> {
+    let reader = demultiplex(File::open(path).ok()?, Access::Forward).ok()?;
+    let track = select_track(reader.tracks()).ok()?;
+    declared_secs(&*reader, track.id)
 }
 
 fn drop_front(samples: &mut Vec<f32>, count: usize) {

@@ -5,8 +5,11 @@ use std::io::ErrorKind;
 use actors::ports::AudioError;
 use symphonia::core::errors::Error;
 
-/// Formats that are found by a frame header of a few bits, which turns up in any data.
-const FOUND_BY_SYNC: [&str; 4] = ["mp1", "mp2", "mp3", "aac"];
+use super::source::Doubt;
+
+/// Formats that are found by a frame header of a few bits, which turns up in any data. Where no tag tells their length,
+/// a demultiplexer that knows the file's size reckons it from that, and may be far off.
+pub const FOUND_BY_SYNC: [&str; 4] = ["mp1", "mp2", "mp3", "aac"];
 
 /// A real elementary stream is nothing but frames. Below this part of the file, what was found are
 /// chance hits in something else (tags and damaged stretches stay well above).
@@ -42,8 +45,7 @@ impl Health {
         Self {
             file_bytes,
             format,
-            // Without a header the length of such a stream is an estimate.
-            declared_secs: declared_secs.filter(|_| !FOUND_BY_SYNC.contains(&format)),
+            declared_secs,
             decoded_secs: 0.0,
             packets: 0,
             packet_bytes: 0,
@@ -128,11 +130,14 @@ impl Health {
         warnings
     }
 
-    /// Whether another decoder may make more of it.
-    pub fn is_doubtful(&self) -> bool {
-        let many_failed = self.failures as f64 > TOLERABLE_PART * self.packets as f64;
+    /// Why another decoder may make more of it, if it may.
+    pub fn doubt(&self) -> Option<Doubt> {
         let is_cut = !self.was_streamed() && self.cut_short.is_some();
-        many_failed || is_cut || shortfall(self.declared_secs, self.decoded_secs).is_some()
+        if is_cut || shortfall(self.declared_secs, self.decoded_secs).is_some() {
+            return Some(Doubt::Short);
+        }
+        let many_failed = self.failures as f64 > TOLERABLE_PART * self.packets as f64;
+        many_failed.then_some(Doubt::Undecodable)
     }
 
     /// Whoever writes a WAVE file into a pipe cannot know its length, and states none.

@@ -4,7 +4,7 @@ use actors::domain::audio::Span;
 use actors::ports::AudioError;
 
 use super::resample::{Resampler, Stretch};
-use super::source::SampleStream;
+use super::source::{Doubt, SampleStream};
 
 /// Decoded and resampled samples, a block at a time. A change of rate on the way (as between the
 /// links of a chained stream) starts a new resampler; times go on.
@@ -75,9 +75,9 @@ impl Pcm {
         self.stream.warnings()
     }
 
-    /// See [`SampleStream::is_doubtful`].
-    pub fn is_doubtful(&self) -> bool {
-        self.stream.is_doubtful()
+    /// See [`SampleStream::doubt`].
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.stream.doubt()
     }
 
     fn advance(&mut self) -> Result<(), AudioError> {

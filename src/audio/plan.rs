@@ -14,7 +14,7 @@ use super::ffmpeg::Ffmpeg;
 use super::guard::guarded;
 use super::planner::plan_chunks;
 use super::sniff::{Kind, look};
-use super::source::open;
+use super::source::{Doubt, open};
 use super::vad::Vad;
 
 /// How much has to be heard before the first chunk is told: more than the longest one. What comes later
@@ -61,19 +61,20 @@ pub fn plan_file(
             first(plan);
         }
     };
-    let Planned { plan, doubtful } =
+    let Planned { plan, doubt } =
         with_fallback(path, settings, |decoder| plan_with(decoder, path, settings, cancel, &mut once))?;
-    if plan.decoder == Decoder::BuiltIn && doubtful && is_installed(settings) {
-        let again = guarded(|| plan_with(Decoder::Ffmpeg, path, settings, cancel, &mut |_| {}));
-        return Ok(better(plan, again.ok().map(|planned| planned.plan)));
+    let Some(doubt) = doubt.filter(|_| is_installed(settings)) else { return Ok(plan) };
+    match guarded(|| plan_with(Decoder::Ffmpeg, path, settings, cancel, &mut |_| {})) {
+        Ok(theirs) => Ok(better(plan, theirs.plan, doubt)),
+        Err(AudioError::Cancelled) => Err(AudioError::Cancelled),
+        Err(_) => Ok(plan),
     }
-    Ok(plan)
 }
 
 struct Planned {
     plan: Plan,
-    /// Another decoder may make more of the recording.
-    doubtful: bool,
+    /// Why another decoder may make more of the recording, if it may.
+    doubt: Option<Doubt>,
 }
 
 fn plan_with(
@@ -103,7 +104,7 @@ fn plan_with(
     let chunks = plan_chunks(&vad.finish(), samples, &settings.plan);
     debug!(audio.secs = secs(samples), audio.chunks = chunks.len(), ?decoder, "recording planned");
     let plan = Plan { samples, chunks, warnings: pcm.warnings(), decoder, ..Plan::default() };
-    Ok(Planned { plan, doubtful: pcm.is_doubtful() })
+    Ok(Planned { plan, doubt: pcm.doubt() })
 }
 
 /// Does `work` with the built-in decoders and, where they do not know the recording, with ffmpeg. What neither
@@ -134,14 +135,17 @@ fn is_installed(settings: &AudioSettings) -> bool {
     settings.ffmpeg.as_ref().map(Ffmpeg::installed).is_some_and(|found| found.is_ok())
 }
 
-/// The plan of the decoder that made more of the recording; ours where they are alike.
-fn better(ours: Plan, theirs: Option<Plan>) -> Plan {
-    let is_better = |theirs: &Plan| {
-        let is_whole = theirs.samples + SAME_LENGTH >= ours.samples;
-        let is_longer = theirs.samples > ours.samples + CLEARLY_LONGER;
-        is_longer || (is_whole && theirs.warnings.len() < ours.warnings.len())
+/// The plan of the decoder that made more of the recording; ours where they are alike, with what it warns of: ffmpeg
+/// says nothing of a recording that is cut short.
+fn better(ours: Plan, theirs: Plan, doubt: Doubt) -> Plan {
+    let is_better = match doubt {
+        Doubt::Short => theirs.samples > ours.samples + CLEARLY_LONGER,
+        Doubt::Undecodable => {
+            let is_whole = theirs.samples + SAME_LENGTH >= ours.samples;
+            is_whole && theirs.warnings.len() < ours.warnings.len()
+        }
     };
-    theirs.filter(is_better).unwrap_or(ours)
+    if is_better { theirs } else { ours }
 }
 
 fn not_ours(name: &str) -> AudioError {
@@ -155,4 +159,35 @@ fn check_length(samples: u64, max_secs: u64) -> Result<(), AudioError> {
         return Ok(());
     }
     Err(AudioError::TooLong { max_secs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(secs: u64, warnings: &[&str], decoder: Decoder) -> Plan {
+        let warnings = warnings.iter().map(|warning| (*warning).to_owned()).collect();
+        Plan { samples: secs * 16_000, warnings, decoder, ..Plan::default() }
+    }
+
+    #[test]
+    fn the_decoder_that_makes_more_of_a_recording_is_taken() {
+        use Decoder::{BuiltIn, Ffmpeg};
+        let taken = |ours, theirs, doubt| better(ours, theirs, doubt).decoder;
+        let cut = || plan(10, &["it stops early"], BuiltIn);
+        assert_eq!(
+            taken(cut(), plan(10, &[], Ffmpeg), Doubt::Short),
+            BuiltIn,
+            "nobody else knows that it is cut"
+        );
+        assert_eq!(taken(cut(), plan(20, &[], Ffmpeg), Doubt::Short), Ffmpeg);
+        let full_of_holes = || plan(10, &["9 of 10 packets could not be decoded"], BuiltIn);
+        assert_eq!(taken(full_of_holes(), plan(10, &[], Ffmpeg), Doubt::Undecodable), Ffmpeg);
+        assert_eq!(taken(full_of_holes(), plan(10, &["some places"], Ffmpeg), Doubt::Undecodable), BuiltIn);
+        assert_eq!(
+            taken(full_of_holes(), plan(5, &[], Ffmpeg), Doubt::Undecodable),
+            BuiltIn,
+            "times would shift"
+        );
+    }
 }

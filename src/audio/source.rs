@@ -18,8 +18,17 @@ pub trait SampleStream: Send {
     /// What was odd so far, one sentence each; complete once the end was reached.
     fn warnings(&self) -> Vec<String>;
 
-    /// Whether another decoder may make more of the recording; known once the end was reached.
-    fn is_doubtful(&self) -> bool;
+    /// Why another decoder may make more of the recording, if it may; known once the end was reached.
+    fn doubt(&self) -> Option<Doubt>;
+}
+
+/// What is wrong with a decoded recording, and perhaps the decoder's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// It ends where it should not.
+    Short,
+    /// Many of its packets could not be decoded.
+    Undecodable,
 }
 
 /// Opens a recording for one decoder.

@@ -33,6 +33,9 @@ pub(super) struct JobView {
     /// Only where there is one: everyone else's jobs keep the shape that clients know.
     #[serde(skip_serializing_if = "Option::is_none")]
     reused_from: Option<String>,
+    /// What was odd about the recording: only where there is something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     error: Option<Value>,
     result: Option<Value>,
 }
@@ -53,6 +56,7 @@ impl JobView {
             queue: None,
             attempts: job.attempts,
             reused_from: job.reused_from.map(|id| id.to_string()),
+            warnings: job.warnings.clone(),
             error: job.error.as_ref().map(|e| json!({ "code": e.code, "message": e.message })),
             result: None,
         }

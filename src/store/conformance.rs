@@ -95,7 +95,13 @@ pub(crate) fn new_job(priority: Priority) -> NewJob {
 /// As many chunks of 30 s, one behind the other.
 pub(crate) fn plan(chunks: u64) -> Plan {
     let span = |n| Span { start: n * 480_000, end: (n + 1) * 480_000 };
-    Plan { samples: chunks * 480_000 + 7, chunks: (0..chunks).map(span).collect(), ..Plan::default() }
+    let warnings = (0..chunks % 3).map(|n| format!("\"{n}\" is odd: größer")).collect();
+    Plan {
+        samples: chunks * 480_000 + 7,
+        chunks: (0..chunks).map(span).collect(),
+        warnings,
+        ..Plan::default()
+    }
 }
 
 pub(crate) fn progress(done: u32, plan: &Plan) -> Progress {
@@ -237,6 +243,7 @@ pub(crate) async fn a_claim_starts_the_job_and_an_empty_queue_gives_none(store: 
 pub(crate) async fn a_plan_is_kept_and_chunks_under_another_one_are_forgotten(store: &dyn Store) {
     let (first, plan) = running(store, 3).await;
     assert_eq!(job(store, first.job.id).await.audio.duration_secs, Some(plan.duration_secs()));
+    assert_eq!(job(store, first.job.id).await.warnings, plan.warnings);
     store.checkpoint(first.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
     store.planned(first.fence, &plan, progress(1, &plan)).await.unwrap();
     assert_eq!(store.segments(first.job.id).await.unwrap().len(), 2, "the same plan changes nothing");
@@ -246,6 +253,8 @@ pub(crate) async fn a_plan_is_kept_and_chunks_under_another_one_are_forgotten(st
     assert_eq!((again.plan, again.chunks_done, again.segments_done), (Some(plan), 1, 2));
     let other = self::plan(2);
     store.planned(again.fence, &other, progress(0, &other)).await.unwrap();
+    assert_eq!(job(store, first.job.id).await.warnings, other.warnings);
+    assert_eq!(other.warnings.len(), 2);
     assert_eq!(store.segments(again.job.id).await.unwrap(), []);
     store.requeue(again.fence, RequeueReason::Shutdown).await.unwrap();
     let last = claim(store).await;

@@ -33,6 +33,7 @@ pub(super) struct JobRow {
     error: Option<String>,
     language: Option<String>,
     reused_from: Option<String>,
+    warnings: Option<String>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -62,6 +63,11 @@ impl TryFrom<JobRow> for Job {
             error: row.error.map(|json| from_json("a job's error", &json)).transpose()?,
             language: row.language.map(|code| language(&code)).transpose()?,
             reused_from: row.reused_from.map(|id| job_id(&id)).transpose()?,
+            warnings: row
+                .warnings
+                .map(|json| from_json("a job's warnings", &json))
+                .transpose()?
+                .unwrap_or_default(),
         })
     }
 }

@@ -4,7 +4,7 @@
 macro_rules! job_columns {
     () => {
         "id, owner, state, created_at, started_at, finished_at, filename, bytes, blob_sha256, blob_key, \
-         duration_samples, params, metadata, webhook_url, progress, attempts, error, language, reused_from"
+         duration_samples, params, metadata, webhook_url, progress, attempts, error, language, reused_from, warnings"
     };
 }
 
@@ -78,8 +78,8 @@ pub(super) const OF_RECORDING: &str = concat!(
 /// 1: id, 2: new state, 3: now, 4: the job that has the result.
 pub(super) const ANSWER: &str = concat!(
     "UPDATE jobs SET state = $2, finished_at = $3, updated_at = $3, reused_from = $4, \
-     (total_chunks, next_chunk, duration_samples, language, progress) = \
-     (SELECT total_chunks, next_chunk, duration_samples, language, progress FROM jobs AS earlier \
+     (total_chunks, next_chunk, duration_samples, language, progress, warnings) = \
+     (SELECT total_chunks, next_chunk, duration_samples, language, progress, warnings FROM jobs AS earlier \
       WHERE earlier.id = $4) \
      WHERE id = $1 AND state = 'queued' RETURNING ",
     job_columns!()
@@ -169,9 +169,9 @@ pub(super) const HELD: &str =
 pub(super) const TOUCH: &str =
     "UPDATE jobs SET updated_at = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
 
-/// 1: id, 2: epoch, 3: now, 4: chunks, 5: samples, 6: progress.
+/// 1: id, 2: epoch, 3: now, 4: chunks, 5: samples, 6: progress, 7: warnings.
 pub(super) const PLANNED: &str = "\
-    UPDATE jobs SET total_chunks = $4, duration_samples = $5, progress = $6, updated_at = $3 \
+    UPDATE jobs SET total_chunks = $4, duration_samples = $5, progress = $6, warnings = $7, updated_at = $3 \
     WHERE id = $1 AND epoch = $2 AND state = 'running'";
 
 pub(super) const PLAN_HASH: &str = "SELECT hash FROM plans WHERE job_id = $1";

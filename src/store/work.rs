@@ -30,6 +30,8 @@ struct Held {
 impl SqliteStore {
     pub(super) async fn keep_plan(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), Fault> {
         let mut change = self.change().await?;
+        let warnings =
+            (!plan.warnings.is_empty()).then(|| to_json("a job's warnings", &plan.warnings)).transpose()?;
         let updated = sqlx::query(sql::PLANNED)
             .bind(fence.id.to_string())
             .bind(fence.epoch)
@@ -37,6 +39,7 @@ impl SqliteStore {
             .bind(i64::try_from(plan.chunks.len()).unwrap_or(i64::MAX))
             .bind(integer(plan.samples))
             .bind(to_json("a job's progress", &progress)?)
+            .bind(warnings)
             .execute(&mut *change)
             .await?;
         fenced(updated)?;

@@ -63,6 +63,8 @@ fn a_truncated_recording_gives_what_it_holds_or_a_reason() {
         assert_eq!(answer.status, 202, "{name}: {answer:?}");
         let job = service.finished(answer.json()["id"].as_str().unwrap());
         assert_eq!(job["status"], "completed", "{name}: {job}");
+        let warnings = job["warnings"].as_array().unwrap_or_else(|| panic!("{name} is cut short: {job}"));
+        assert!(warnings[0].as_str().unwrap().contains("the recording"), "{name}: {warnings:?}");
         let text = job["result"]["text"].as_str().unwrap();
         let begins_well = fixtures::text(name).split(' ').zip(text.split(' ')).take(3).all(|(a, b)| a == b);
         assert!(begins_well && text.len() < fixtures::text(name).len(), "{name}: {text}");

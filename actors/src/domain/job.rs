@@ -197,6 +197,8 @@ pub struct Job {
     pub language: Option<Language>,
     /// The earlier job whose result it was given instead of being transcribed.
     pub reused_from: Option<JobId>,
+    /// What was odd about the recording, one sentence each: known once it was planned.
+    pub warnings: Vec<String>,
 }
 
 #[cfg(test)]

@@ -129,10 +129,12 @@ impl MemoryStore {
             return vec![];
         };
         let (duration, progress, language) = (of.audio.duration_secs, of.progress, of.language);
+        let warnings = of.warnings.clone();
         let (plan, segments, chunks_done) = (plan.clone(), segments.clone(), *chunks_done);
         let Some(row) = tables.jobs.get_mut(&id) else { return vec![] };
         self.move_on(row, Happening::Answered);
         row.job.audio.duration_secs = duration;
+        row.job.warnings = warnings;
         (row.job.progress, row.job.language, row.job.reused_from) = (progress, language, Some(earlier));
         (row.plan, row.segments, row.chunks_done) = (plan, segments.clone(), chunks_done);
         let job = row.job.clone();
@@ -196,6 +198,7 @@ impl JobStore for MemoryStore {
             attempts: 0,
             error: None,
             reused_from: None,
+            warnings: vec![],
         };
         let mut tables = self.tables();
         let row = Row {
@@ -309,6 +312,7 @@ impl JobStore for MemoryStore {
             }
             row.plan = Some(plan.clone());
             row.job.audio.duration_secs = Some(secs(plan.samples));
+            row.job.warnings.clone_from(&plan.warnings);
             row.job.progress = Some(progress);
             None
         })

@@ -13,7 +13,7 @@ use super::log::Log;
 use super::process::Process;
 use crate::audio::health::shortfall;
 use crate::audio::mix::{check_limits, mix_down};
-use crate::audio::source::SampleStream;
+use crate::audio::source::{Doubt, SampleStream};
 
 /// One read of the pipe: what a pipe holds.
 const PIECE: usize = 64 * 1024;
@@ -156,9 +156,9 @@ impl SampleStream for FfmpegStream {
         self.warnings.clone()
     }
 
-    /// There is none after it.
-    fn is_doubtful(&self) -> bool {
-        false
+    /// There is no other after it.
+    fn doubt(&self) -> Option<Doubt> {
+        None
     }
 }
 

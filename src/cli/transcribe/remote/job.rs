@@ -8,6 +8,9 @@ pub(super) struct JobSeen {
     pub(super) id: String,
     pub(super) status: Status,
     pub(super) error: Option<ErrorSeen>,
+    /// What was odd about the recording.
+    #[serde(default)]
+    pub(super) warnings: Vec<String>,
 }
 
 /// The error of a job, or the body of a refused request.

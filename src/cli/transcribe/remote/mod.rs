@@ -83,6 +83,7 @@ impl RemoteJob<'_> {
         // Cancelling an ended job would remove it.
         let id = self.id.take();
         let ended = ended.inspect_err(|_| self.id.set(id)).map_err(of_file)?;
+        ended.warnings.iter().for_each(|warning| self.meter.warn(warning));
         match ended.status {
             Status::Completed => self.fetch(&job.id).await.map_err(of_file),
             Status::Failed | Status::Cancelled | Status::Queued | Status::Running => {
