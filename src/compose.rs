@@ -17,8 +17,9 @@ use crate::auth::Keys;
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
 use crate::http::{Patience, Rates, Streams};
 use crate::memory::{self, Place};
+use crate::outgoing::{AddressRules, BadAllowEntry};
 use crate::settings::{self, AuthMode, Isolation, Settings};
-use crate::webhook::{AddressRules, BadAllowEntry, WebhookConfig};
+use crate::webhook::WebhookConfig;
 
 /// The engines of all models that the settings name, the default one's first, whether or not their files are
 /// there. `memory` is that of the device that they will run on.

@@ -8,12 +8,12 @@ use actix_web::{HttpResponse, ResponseError};
 use actors::clock::Clock;
 use actors::domain::time::Timestamp;
 use actors::model::ModelStatus;
-use actors::ports::{AudioError, StoreError, SubmitError};
+use actors::ports::{AudioError, SourceError, StoreError, SubmitError};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tracing::error;
 
-use crate::webhook::UrlError;
+use crate::outgoing::UrlError;
 use crate::wire_time::{rfc3339, secs};
 
 /// One row of the table in `docs/errors.md`.
@@ -51,6 +51,8 @@ codes! {
     NO_AUDIO "no_audio" 400 REQUEST "The file is empty, or holds no audio samples."
     INVALID_WEBHOOK_URL "invalid_webhook_url" 400 REQUEST "The webhook's URL is not an http or https URL with a host."
     WEBHOOK_TARGET_FORBIDDEN "webhook_target_forbidden" 400 REQUEST "The webhook's URL leads to an address that webhooks must not reach."
+    INVALID_URL "invalid_url" 400 REQUEST "The recording's URL is not an http or https URL with a host."
+    URL_FORBIDDEN "url_forbidden" 400 REQUEST "The recording's URL, or where it redirects to, leads to an address that must not be reached."
     INVALID_WEBHOOK_SECRET "invalid_webhook_secret" 400 REQUEST "The webhook's secret is not `whsec_` and 24 to 64 bytes in base64."
     INVALID_API_KEY "invalid_api_key" 401 AUTH "The service asks for a key, and none that it knows was sent as `Authorization: Bearer KEY`."
     INSUFFICIENT_SCOPE "insufficient_scope" 403 AUTH "The key may not do this; the message names the scope that it lacks."
@@ -63,7 +65,8 @@ codes! {
     JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has no transcript yet; `?partial=true` gives what there is."
     JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
     IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 REQUEST "Another request was sent under this `Idempotency-Key` within the last 24 hours."
-    FILE_TOO_LARGE "file_too_large" 413 REQUEST "The upload is larger than `[server] max_upload_bytes`."
+    FETCH_FAILED "fetch_failed" 422 REQUEST "The recording could not be fetched from its URL; the message says why."
+    FILE_TOO_LARGE "file_too_large" 413 REQUEST "The recording is larger than `[server] max_upload_bytes`."
     UPLOAD_TOO_SLOW "upload_too_slow" 408 REQUEST "The upload came more slowly than `[limits] min_upload_bytes_per_sec` for 30 s."
     UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
     MODEL_NOT_FOUND "model_not_found" 422 REQUEST "There is no model file where the settings say."
@@ -117,12 +120,18 @@ pub enum AppError {
     NoAudio(String),
     #[error("{0}")]
     UnsupportedMedia(String),
-    #[error("the upload is larger than {limit} bytes, which is the most that is taken")]
+    #[error("the recording is larger than {limit} bytes, which is the most that is taken")]
     FileTooLarge { limit: u64 },
     #[error("{message}")]
     InvalidWebhookUrl { param: &'static str, message: String },
     #[error("{message}")]
     WebhookTargetForbidden { param: &'static str, message: String },
+    #[error("url: {0}")]
+    InvalidUrl(String),
+    #[error("the recording's URL is forbidden: {0}")]
+    UrlForbidden(String),
+    #[error("the recording could not be fetched: {0}")]
+    FetchFailed(String),
     #[error("secret must be \"whsec_\" and 24 to 64 bytes in base64")]
     InvalidWebhookSecret,
     #[error("send a valid API key in the header Authorization: Bearer KEY")]
@@ -172,7 +181,7 @@ impl AppError {
 
     /// A webhook's URL that was refused, in the part of the request that `param` names.
     pub fn bad_webhook_url(error: &UrlError, param: &'static str) -> Self {
-        let message = error.to_string();
+        let message = format!("{param}: {error}");
         match error {
             UrlError::Invalid { .. } => Self::InvalidWebhookUrl { param, message },
             UrlError::Forbidden(_) => Self::WebhookTargetForbidden { param, message },
@@ -210,6 +219,9 @@ impl AppError {
             Self::FileTooLarge { .. } => &FILE_TOO_LARGE,
             Self::InvalidWebhookUrl { .. } => &INVALID_WEBHOOK_URL,
             Self::WebhookTargetForbidden { .. } => &WEBHOOK_TARGET_FORBIDDEN,
+            Self::InvalidUrl(_) => &INVALID_URL,
+            Self::UrlForbidden(_) => &URL_FORBIDDEN,
+            Self::FetchFailed(_) => &FETCH_FAILED,
             Self::InvalidWebhookSecret => &INVALID_WEBHOOK_SECRET,
             Self::InvalidApiKey => &INVALID_API_KEY,
             Self::InsufficientScope { .. } => &INSUFFICIENT_SCOPE,
@@ -237,6 +249,7 @@ impl AppError {
             Self::MissingFile { part } => Some(part),
             Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => Some("file"),
             Self::UnknownModel { .. } => Some("model"),
+            Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Some("url"),
             Self::InvalidWebhookSecret => Some("secret"),
             Self::IdempotencyKeyReused => Some("Idempotency-Key"),
             Self::InvalidLanguage(_) => Some("language"),
@@ -289,6 +302,9 @@ impl AppError {
             | Self::FileTooLarge { .. }
             | Self::InvalidWebhookUrl { .. }
             | Self::WebhookTargetForbidden { .. }
+            | Self::InvalidUrl(_)
+            | Self::UrlForbidden(_)
+            | Self::FetchFailed(_)
             | Self::InvalidWebhookSecret
             | Self::IdempotencyKeyReused
             | Self::InvalidApiKey
@@ -369,6 +385,19 @@ impl From<AudioError> for AppError {
             }
             AudioError::EmptyFile | AudioError::NoSamples => Self::NoAudio(error.to_string()),
             AudioError::Io(_) | AudioError::Cancelled => Self::internal(error),
+        }
+    }
+}
+
+impl From<SourceError> for AppError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Invalid(reason) => Self::InvalidUrl(reason),
+            SourceError::Forbidden(reason) => Self::UrlForbidden(reason),
+            SourceError::Answered { .. }
+            | SourceError::NoEnd
+            | SourceError::TooManyRedirects
+            | SourceError::Unreachable(_) => Self::FetchFailed(format!("its server {error}")),
         }
     }
 }

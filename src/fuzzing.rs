@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::audio::{AudioSettings, chunks_of_file, plan_file, probe_file};
+use crate::outgoing::{AddressRules, TargetUrl};
 use crate::settings::{self, Sources};
-use crate::webhook::{AddressRules, WebhookUrl};
 
 /// Longer recordings are refused: a few bytes may stand for days of silence.
 const LONGEST_SECS: u64 = 60;
@@ -55,8 +55,8 @@ pub fn request(bytes: &[u8]) {
 /// A webhook's URL. One that is taken and whose host is an address is a public one, by the standard library's lights.
 pub fn webhook_url(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(url) = WebhookUrl::parse(text, &AddressRules::default()) else { return };
-    let again = WebhookUrl::parse(url.as_str(), &AddressRules::default());
+    let Ok(url) = TargetUrl::parse(text, &AddressRules::default()) else { return };
+    let again = TargetUrl::parse(url.as_str(), &AddressRules::default());
     assert_eq!(again.as_ref(), Ok(&url), "what is stored is taken again");
     let Ok(read) = url::Url::parse(url.as_str()) else { return };
     let host = read.host_str().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.');

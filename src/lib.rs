@@ -16,6 +16,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod memory;
 pub mod models;
+pub mod outgoing;
 pub mod raw_pcm;
 pub mod settings;
 pub mod store;

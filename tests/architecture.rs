@@ -12,21 +12,22 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audio", &[]),
     ("auth", &[]),
     ("engine", &[]),
-    ("error", &["webhook", "wire_time"]),
+    ("error", &["outgoing", "wire_time"]),
     ("failpoint", &[]),
-    ("fuzzing", &["audio", "http", "settings", "webhook"]),
+    ("fuzzing", &["audio", "http", "outgoing", "settings"]),
     ("memory", &[]),
     ("models", &[]),
+    ("outgoing", &[]),
     ("raw_pcm", &[]),
     ("store", &["failpoint"]),
     ("telemetry", &[]),
     ("transcript", &[]),
-    ("webhook", &["failpoint"]),
+    ("webhook", &["failpoint", "outgoing"]),
     ("wire_time", &[]),
     ("settings", &["auth", "telemetry"]),
-    ("http", &["auth", "error", "failpoint", "raw_pcm", "transcript", "webhook", "wire_time"]),
-    ("compose", &["audio", "auth", "engine", "http", "memory", "settings", "webhook"]),
-    ("app", &["audio", "compose", "engine", "failpoint", "http", "settings", "store", "webhook"]),
+    ("http", &["auth", "error", "failpoint", "outgoing", "raw_pcm", "transcript", "webhook", "wire_time"]),
+    ("compose", &["audio", "auth", "engine", "http", "memory", "outgoing", "settings", "webhook"]),
+    ("app", &["audio", "compose", "engine", "failpoint", "http", "outgoing", "settings", "store", "webhook"]),
     (
         "cli",
         &[
@@ -35,17 +36,18 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
             "engine",
             "models",
+            "outgoing",
             "settings",
             "store",
             "telemetry",
             "transcript",
-            "webhook",
         ],
     ),
 ];
 
 /// Rooms that are adapters of ports: of `actors` they know the ports and the domain.
-const ADAPTERS: [&str; 7] = ["audio", "engine", "memory", "models", "store", "transcript", "webhook"];
+const ADAPTERS: [&str; 8] =
+    ["audio", "engine", "memory", "models", "outgoing", "store", "transcript", "webhook"];
 
 /// All that the actors are built with. None of it opens a file or a socket by itself.
 const ACTORS_DEPENDENCIES: [&str; 12] = [
@@ -181,14 +183,16 @@ fn handlers_touch_no_address_of_an_actor_no_file_and_no_database() {
 #[test]
 fn handlers_use_handles_ports_and_domain_of_the_actors_and_the_guards_of_webhooks() {
     let of_actors = ["clock", "domain", "job", "model", "notifier", "ports"];
-    let of_webhook = ["AddressRules", "UrlError", "WebhookUrl", "check_secret", "new_secret"];
+    let of_webhook = ["check_secret", "new_secret"];
+    let of_outgoing = ["AddressRules", "TargetUrl"];
     for file in sources("src/http") {
         for path in file.paths() {
             let parts: Vec<_> = path.split("::").collect();
             let known = match parts[..] {
                 ["actors", part, ..] => of_actors.contains(&part),
                 ["crate", "webhook", item, ..] => of_webhook.contains(&item),
-                ["crate", "webhook"] => false,
+                ["crate", "outgoing", item, ..] => of_outgoing.contains(&item),
+                ["crate", "webhook" | "outgoing"] => false,
                 _ => true,
             };
             assert!(known, "{file} uses {path}");

@@ -1,12 +1,14 @@
 //! What the actors need of the world, named by role. Adapters live in the root package, fakes in
 //! [`crate::testing`].
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::LocalBoxStream;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
@@ -245,6 +247,45 @@ pub enum AudioError {
     Cancelled,
 }
 
+// ---- recordings elsewhere ------------------------------------------------------------------------
+
+/// Recordings on other servers.
+#[async_trait(?Send)]
+pub trait Sources: Send + Sync + 'static {
+    /// Begins to fetch what is at a URL: it and wherever it leads are judged before anything is connected to. There is no
+    /// time limit but that of connecting, and none of size.
+    async fn open(&self, url: &str) -> Result<Download, SourceError>;
+}
+
+/// A recording that is being fetched.
+pub struct Download {
+    /// What it is called where it comes from.
+    pub name: Option<String>,
+    /// How long it is said to be.
+    pub bytes: Option<u64>,
+    /// Ends with an error where it was cut short.
+    pub body: LocalBoxStream<'static, io::Result<Bytes>>,
+}
+
+/// Why nothing can be fetched. Messages are for who named the URL.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SourceError {
+    /// Not a usable URL.
+    #[error("{0}")]
+    Invalid(String),
+    /// It leads to an address that must not be connected to.
+    #[error("{0}")]
+    Forbidden(String),
+    #[error("answered with status {status}")]
+    Answered { status: u16 },
+    #[error("says neither how long the recording is nor where it ends, as a live stream does")]
+    NoEnd,
+    #[error("leads from one redirect to the next")]
+    TooManyRedirects,
+    #[error("could not be reached: {0}")]
+    Unreachable(String),
+}
+
 // ---- blobs --------------------------------------------------------------------------------------
 
 /// Uploaded files, as they came.
@@ -399,6 +440,14 @@ pub struct Terms {
     pub reuse: Option<String>,
 }
 
+/// A request that was taken in under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    pub id: JobId,
+    /// Equal for equal requests.
+    pub fingerprint: String,
+}
+
 /// Jobs, their segments and their events. Every method that changes something is one transaction,
 /// durable when it returns, and gives back the events it wrote.
 #[async_trait]
@@ -408,8 +457,8 @@ pub trait JobStore: Send + Sync + 'static {
     /// is taken in.
     async fn submit(&self, job: NewJob, terms: Terms) -> Result<(Job, Vec<Recorded>), SubmitError>;
 
-    /// Whether a job was sent under that key lately.
-    async fn knows_key(&self, owner: &str, key: &str) -> Result<bool, StoreError>;
+    /// What was sent under that key lately.
+    async fn sent_under(&self, owner: &str, key: &str) -> Result<Option<Earlier>, StoreError>;
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
     async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, StoreError>;

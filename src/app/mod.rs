@@ -28,6 +28,7 @@ pub use start_error::StartError;
 use crate::audio::AudioFiles;
 use crate::compose;
 use crate::http::{self, Limits, Service};
+use crate::outgoing::HttpSources;
 use crate::settings::{Effective, Settings};
 use crate::store::{FileBlobs, SqliteStore};
 use crate::webhook::{HttpWebhooks, WebhookConfig};
@@ -119,9 +120,11 @@ async fn start_actors(
         settings: compose::job_settings(settings),
         on_flatline: flatline,
     });
+    let sources = Arc::new(HttpSources::new(webhook_rules.clone()));
     let limits = Limits {
         max_upload_bytes: settings.server.max_upload_bytes,
         min_upload_bytes_per_sec: settings.limits.min_upload_bytes_per_sec,
+        fetch_timeout: Duration::from_secs(settings.fetch.timeout_secs),
         unload_hold: Duration::from_secs(settings.model.unload_hold_secs),
         webhook_rules,
     };
@@ -131,6 +134,7 @@ async fn start_actors(
         notifier,
         blobs,
         recordings,
+        sources,
         memory,
         clock,
         keys: compose::keys(settings),

@@ -6,8 +6,9 @@ use actors::ports::StoreError;
 use thiserror::Error;
 
 use crate::audio::NoFfmpeg;
+use crate::outgoing::BadAllowEntry;
 use crate::store::{OpenBlobsError, StoreOpenError};
-use crate::webhook::{BadAllowEntry, BadSecret};
+use crate::webhook::BadSecret;
 
 #[derive(Debug, Error)]
 pub enum StartError {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use crate::engine::ModelHeader;
 use crate::models::{self, Catalog, Listed, PullBar, PullConfig, Pulled};
-use crate::webhook::tls;
+use crate::outgoing::tls;
 
 use super::failure::Failure;
 use super::{SettingsArgs, serve, stdout};

@@ -3,7 +3,7 @@
 use actix_multipart::{Field, MultipartError};
 use actors::ports::{BlobStore, BlobWriter};
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{Stream, TryStreamExt};
 
 use super::upload_pace::too_slow;
 use crate::error::AppError;
@@ -56,13 +56,23 @@ impl Recording {
 /// Streams a part into a new blob, which is left unfinished; when this fails, nothing is left of it.
 pub(super) async fn write_file(
     blobs: &dyn BlobStore,
-    mut part: Field,
+    part: Field,
     recording: &Recording,
     limit: u64,
 ) -> Result<Box<dyn BlobWriter>, AppError> {
+    write(blobs, recording.head.clone(), part.map_err(bad_form), limit).await
+}
+
+/// Streams `bytes`, of which at most `limit` may come, into a new blob behind a `head`; it is left unfinished.
+pub(super) async fn write(
+    blobs: &dyn BlobStore,
+    head: Bytes,
+    mut bytes: impl Stream<Item = Result<Bytes, AppError>> + Unpin,
+    limit: u64,
+) -> Result<Box<dyn BlobWriter>, AppError> {
     let mut writer = blobs.create().await?;
-    writer.write(recording.head.clone()).await?;
-    match copy(&mut part, writer.as_mut(), limit).await {
+    writer.write(head).await?;
+    match copy(&mut bytes, writer.as_mut(), limit).await {
         Ok(()) => Ok(writer),
         Err(error) => {
             writer.abort().await;
@@ -71,9 +81,13 @@ pub(super) async fn write_file(
     }
 }
 
-async fn copy(part: &mut Field, writer: &mut dyn BlobWriter, limit: u64) -> Result<(), AppError> {
+async fn copy(
+    bytes: &mut (impl Stream<Item = Result<Bytes, AppError>> + Unpin),
+    writer: &mut dyn BlobWriter,
+    limit: u64,
+) -> Result<(), AppError> {
     let mut received: u64 = 0;
-    while let Some(more) = part.try_next().await.map_err(bad_form)? {
+    while let Some(more) = bytes.try_next().await? {
         received += more.len() as u64;
         if received > limit {
             return Err(AppError::FileTooLarge { limit });

@@ -15,7 +15,7 @@ use super::query::{Loading, Query, Unloading, idempotency_key, last_event_id};
 use super::service::Limits;
 use super::submission::receive;
 use crate::error::AppError;
-use crate::webhook::AddressRules;
+use crate::outgoing::AddressRules;
 
 /// The most that a file in a form may hold here.
 const LARGEST_FILE: u64 = 4096;
@@ -29,6 +29,7 @@ pub async fn form(blobs: &dyn BlobStore, content_type: &[u8], body: &[u8]) -> Re
     let limits = Limits {
         max_upload_bytes: LARGEST_FILE,
         min_upload_bytes_per_sec: 0,
+        fetch_timeout: Duration::ZERO,
         unload_hold: Duration::ZERO,
         webhook_rules: AddressRules::default(),
     };

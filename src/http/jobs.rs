@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::{Instrument, warn};
 
+use super::by_url;
 use super::job_view::{JobView, transcript_of};
 use super::query::{Query, flag, idempotency_key, job_id};
 use super::service::Service;
@@ -40,30 +41,40 @@ pub(super) async fn submit(
 ) -> Result<HttpResponse, AppError> {
     let key = idempotency_key(&request)?;
     // Who asks again for what was taken in gets the same answer, whatever the model does by now.
-    let known = match key.as_deref() {
-        Some(key) => service.jobs.store().knows_key(&caller.owner, key).await?,
-        None => false,
+    let earlier = match key.as_deref() {
+        Some(key) => service.jobs.store().sent_under(&caller.owner, key).await?,
+        None => None,
     };
-    if !known {
+    if earlier.is_none() {
         admit(&service, query.queue || prefers_async(&request))?;
     }
     check_room(&service, &request)?;
-    let upload = receive(service.blobs.as_ref(), &service.limits, request.headers(), body).await?;
-    // A client that goes away now does not stop half of it: the job is taken in with its recording, or
-    // neither stays.
     let taking = service.clone();
-    let job = actix_web::rt::spawn(
-        async move { upload.take_in(&taking, caller.owner, key).await }.in_current_span(),
-    );
-    let job = job.await.map_err(AppError::internal)??;
+    let job = if by_url::is_meant(&request) {
+        let remote = by_url::receive(&service.limits, body).await?;
+        undisturbed(async move { remote.take_in(&taking, caller.owner, key, earlier).await }).await?
+    } else {
+        let upload = receive(service.blobs.as_ref(), &service.limits, request.headers(), body).await?;
+        undisturbed(async move { upload.take_in(&taking, caller.owner, key).await }).await?
+    };
     failpoint::hit("answer", "before").map_err(AppError::internal)?;
     let view = JobView::whole(&service, &job).await?;
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
 }
 
+/// A client that goes away now does not stop half of it: the job is taken in with its recording, or neither stays.
+async fn undisturbed(taking: impl Future<Output = Result<Job, AppError>> + 'static) -> Result<Job, AppError> {
+    actix_web::rt::spawn(taking.in_current_span()).await.map_err(AppError::internal)?
+}
+
 /// Whether there is room on the disk for what is sent.
 pub(super) fn check_room(service: &Service, request: &HttpRequest) -> Result<(), AppError> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    check_length(service, length)
+}
+
+/// Whether there is room on the disk for a recording of that length, if it is known.
+pub(super) fn check_length(service: &Service, length: Option<u64>) -> Result<(), AppError> {
     match service.blobs.has_room(RESERVE_BYTES.saturating_add(length.unwrap_or(0))) {
         true => Ok(()),
         false => Err(AppError::DiskFull),

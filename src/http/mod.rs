@@ -3,6 +3,7 @@
 mod asr;
 mod awaited;
 mod body;
+mod by_url;
 mod calls;
 mod client_socket;
 mod deliveries;

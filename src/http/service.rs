@@ -9,14 +9,14 @@ use actors::domain::models::ModelNo;
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
-use actors::ports::{BlobStore, MemoryProbe, Recordings};
+use actors::ports::{BlobStore, MemoryProbe, Recordings, Sources};
 
 use super::calls::Patience;
 use super::rate::Rates;
 use super::streams::Streams;
 use crate::auth::Keys;
 use crate::error::AppError;
-use crate::webhook::AddressRules;
+use crate::outgoing::AddressRules;
 
 /// Handles in front of the actors, and the few stores that a request reads or writes itself.
 pub struct Service {
@@ -25,6 +25,7 @@ pub struct Service {
     pub notifier: NotifierHandle,
     pub blobs: Arc<dyn BlobStore>,
     pub recordings: Arc<dyn Recordings>,
+    pub sources: Arc<dyn Sources>,
     pub memory: Arc<dyn MemoryProbe>,
     pub clock: Clock,
     /// Who may call; `None`: everyone.
@@ -44,6 +45,8 @@ pub struct Limits {
     pub max_upload_bytes: u64,
     /// An upload that comes more slowly is given up.
     pub min_upload_bytes_per_sec: u64,
+    /// For a recording that is fetched, from finding the address to the last byte.
+    pub fetch_timeout: Duration,
     pub unload_hold: Duration,
     pub webhook_rules: AddressRules,
 }

@@ -10,6 +10,7 @@ use actors::domain::stay::{NotAStay, Stay};
 use actors::ports::{BlobStore, BlobWriter, StoredBlob};
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tracing::warn;
@@ -18,7 +19,7 @@ use super::body::{Recording, bad_form, file_name, text_of, write_file};
 use super::service::{Limits, Service};
 use super::upload_pace::paced;
 use crate::error::AppError;
-use crate::webhook::WebhookUrl;
+use crate::outgoing::TargetUrl;
 
 /// The part that holds the recording.
 const FILE: &str = "file";
@@ -39,15 +40,18 @@ const OPTIONS: [&str; 9] = [
 /// The engine's prompt is 224 tokens at most; longer ones would only be cut.
 pub(super) const LONGEST_PROMPT: usize = 1024;
 
-/// A form that was read to its end. Its recording is gone with it, unless it is [taken in](Self::take_in).
+/// A request that was read to its end. Its recording is gone with it, unless it is [taken in](Self::take_in).
 pub(super) struct Upload {
     recording: Box<dyn BlobWriter>,
     filename: Option<String>,
     form: Form,
+    /// What tells the request from others, where that is not what was sent.
+    fingerprint: Option<String>,
 }
 
+/// What a client asks for.
 #[derive(Default)]
-struct Form {
+pub(super) struct Form {
     file: Option<(Box<dyn BlobWriter>, Option<String>)>,
     options: Options,
     metadata: Option<String>,
@@ -70,13 +74,23 @@ where
         form.take(blobs, limits, part).await?;
     }
     let (recording, filename) = form.file.take().ok_or(AppError::MissingFile { part: FILE })?;
-    Ok(Upload { recording, filename, form })
+    Ok(Upload { recording, filename, form, fingerprint: None })
 }
 
 impl Upload {
     /// Without metadata, and without a webhook.
     pub(super) fn new(recording: Box<dyn BlobWriter>, filename: Option<String>, options: Options) -> Self {
-        Self { recording, filename, form: Form { options, ..Form::default() } }
+        Self { recording, filename, form: Form { options, ..Form::default() }, fingerprint: None }
+    }
+
+    /// Of a recording that was fetched; the request is told from others by the `fingerprint`.
+    pub(super) fn fetched(
+        recording: Box<dyn BlobWriter>,
+        filename: Option<String>,
+        form: Form,
+        fingerprint: String,
+    ) -> Self {
+        Self { recording, filename, form, fingerprint: Some(fingerprint) }
     }
 
     /// Makes a job of it. When this returns, job and recording are on disk, and the recording has at
@@ -91,10 +105,13 @@ impl Upload {
         owner: String,
         key: Option<String>,
     ) -> Result<Job, AppError> {
-        let Self { recording, filename, form } = self;
+        let Self { recording, filename, form, fingerprint } = self;
         let blob = recording.finish().await?;
         let (id, uploaded) = (JobId::new(), blob.key.clone());
-        let taken = submit(service, id, owner, key, blob, filename, form).await;
+        let fingerprint =
+            fingerprint.unwrap_or_else(|| form.fingerprint(&[Some(&blob.sha256), filename.as_ref()]));
+        let once = key.map(|key| Once { key, fingerprint });
+        let taken = submit(service, id, owner, once, blob, filename, form).await;
         let is_needed = match &taken {
             Ok(job) => job.audio.blob == uploaded,
             // A store that fails may have kept the job all the same.
@@ -111,14 +128,12 @@ async fn submit(
     service: &Service,
     id: JobId,
     owner: String,
-    key: Option<String>,
+    once: Option<Once>,
     blob: StoredBlob,
     filename: Option<String>,
     form: Form,
 ) -> Result<Job, AppError> {
     probe(service, &blob.key).await?;
-    let fingerprint = form.fingerprint(&blob, filename.as_deref());
-    let once = key.map(|key| Once { key, fingerprint });
     let StoredBlob { key, bytes, sha256 } = blob;
     let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
     let Form { options, metadata, webhook_url, .. } = form;
@@ -127,9 +142,10 @@ async fn submit(
 }
 
 impl Form {
-    /// Equal for equal requests: what was sent, all of it.
-    fn fingerprint(&self, blob: &StoredBlob, filename: Option<&str>) -> String {
-        let sent = json!([blob.sha256, filename, self.options, self.metadata, self.webhook_url]);
+    /// Equal for equal requests: the recording, and all that was sent with it.
+    pub(super) fn fingerprint(&self, recording: &[Option<&String>; 2]) -> String {
+        let [recording, name] = recording;
+        let sent = json!([recording, name, self.options, self.metadata, self.webhook_url]);
         Sha256::digest(sent.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -139,11 +155,30 @@ impl Form {
             return self.take_file(blobs, limits, part).await;
         }
         if !OPTIONS.contains(&name.as_str()) {
-            return Err(AppError::UnknownOption { name, known: format!("file, {}", OPTIONS.join(", ")) });
+            return Err(unknown(FILE, &name));
         }
         let text = text_of(part, &name).await?;
         // An empty value is what forms send for a field that was left alone.
         if text.is_empty() { Ok(()) } else { self.set(&name, text, limits) }
+    }
+
+    /// Sets what a JSON object has beside the recording's place, which is at `place`. Numbers, truth values and objects
+    /// are as good as their texts.
+    pub(super) fn set_json(
+        &mut self,
+        place: &str,
+        name: &str,
+        value: &RawValue,
+        limits: &Limits,
+    ) -> Result<(), AppError> {
+        if !OPTIONS.contains(&name) {
+            return Err(unknown(place, name));
+        }
+        match serde_json::from_str(value.get()) {
+            Ok(Value::Null) => Ok(()),
+            Ok(Value::String(text)) => self.set(name, text, limits),
+            _ => self.set(name, value.get().to_owned(), limits),
+        }
     }
 
     async fn take_file(
@@ -183,6 +218,10 @@ impl Form {
         }
         Ok(())
     }
+}
+
+fn unknown(place: &str, name: &str) -> AppError {
+    AppError::UnknownOption { name: name.to_owned(), known: format!("{place}, {}", OPTIONS.join(", ")) }
 }
 
 /// Decodes the beginning, away from the thread that serves requests.
@@ -247,6 +286,6 @@ fn metadata(text: String) -> Result<String, AppError> {
 }
 
 fn webhook_url(text: &str, limits: &Limits) -> Result<String, AppError> {
-    let url = WebhookUrl::parse(text, &limits.webhook_rules);
+    let url = TargetUrl::parse(text, &limits.webhook_rules);
     Ok(url.map_err(|error| AppError::bad_webhook_url(&error, "webhook_url"))?.to_string())
 }

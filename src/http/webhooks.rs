@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::service::Service;
 use crate::error::AppError;
-use crate::webhook::{WebhookUrl, check_secret, new_secret};
+use crate::outgoing::TargetUrl;
+use crate::webhook::{check_secret, new_secret};
 use crate::wire_time::rfc3339;
 
 pub(super) async fn list(service: web::Data<Service>) -> Result<impl Responder, AppError> {
@@ -29,7 +30,7 @@ pub(super) async fn add(
     service: web::Data<Service>,
     new: web::Json<NewSubscriber>,
 ) -> Result<HttpResponse, AppError> {
-    let url = WebhookUrl::parse(&new.url, &service.limits.webhook_rules)
+    let url = TargetUrl::parse(&new.url, &service.limits.webhook_rules)
         .map_err(|error| AppError::bad_webhook_url(&error, "url"))?;
     let secret = new.secret.as_deref().map(check_secret).transpose();
     let secret = secret.map_err(|_| AppError::InvalidWebhookSecret)?;

@@ -7,7 +7,7 @@ use super::layers::Table;
 use super::models;
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 30] = [
+pub const BOUNDS: [(&str, f64, f64); 31] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -37,6 +37,7 @@ pub const BOUNDS: [(&str, f64, f64); 30] = [
     ("decode.best_of", 1.0, 8.0),
     ("decode.temperature_inc", 0.0, 1.0),
     ("webhooks.timeout_secs", 1.0, 300.0),
+    ("fetch.timeout_secs", 1.0, 86_400.0),
     ("openai.wait_secs", 1.0, 86_400.0),
     ("wyoming.port", 0.0, 65_535.0),
 ];

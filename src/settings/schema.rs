@@ -27,6 +27,7 @@ pub struct Settings {
     pub decode: Decode,
     pub auth: Auth,
     pub webhooks: Webhooks,
+    pub fetch: Fetch,
     pub openai: OpenAi,
     pub wyoming: Wyoming,
     pub log: Log,
@@ -178,6 +179,12 @@ pub struct Webhooks {
     pub secret: SecretString,
     pub allow_private: bool,
     pub allow: Vec<String>,
+    pub timeout_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fetch {
     pub timeout_secs: u64,
 }
 

@@ -9,8 +9,8 @@ use actors::domain::options::Priority;
 use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
 use actors::ports::{
-    Cancelled, Checkpoint, Claim, Ending, Fence, JobCounts, JobQuery, JobStore, QueuePlace, StoreError,
-    SubmitError, Terms, Waiting,
+    Cancelled, Checkpoint, Claim, Earlier, Ending, Fence, JobCounts, JobQuery, JobStore, QueuePlace,
+    StoreError, SubmitError, Terms, Waiting,
 };
 use async_trait::async_trait;
 
@@ -31,8 +31,8 @@ impl JobStore for SqliteStore {
         }
     }
 
-    async fn knows_key(&self, owner: &str, key: &str) -> Result<bool, StoreError> {
-        Ok(self.has_key(owner, key).await?)
+    async fn sent_under(&self, owner: &str, key: &str) -> Result<Option<Earlier>, StoreError> {
+        Ok(self.earlier_request(owner, key).await?)
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {

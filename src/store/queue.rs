@@ -9,7 +9,7 @@ use actors::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, NewJob
 use actors::domain::language::Language;
 use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
-use actors::ports::{Cancelled, Claim, Fence, Terms};
+use actors::ports::{Cancelled, Claim, Earlier, Fence, Terms};
 use sqlx::SqliteConnection;
 
 use super::events::{append_to_job, name};
@@ -97,9 +97,10 @@ impl SqliteStore {
         Ok(Admission::Taken(Box::new(job), events))
     }
 
-    pub(super) async fn has_key(&self, owner: &str, key: &str) -> Result<bool, Fault> {
+    pub(super) async fn earlier_request(&self, owner: &str, key: &str) -> Result<Option<Earlier>, Fault> {
         let mut reader = self.readers.acquire().await?;
-        Ok(sent_under(&mut reader, self.now(), owner, key).await?.is_some())
+        let sent = sent_under(&mut reader, self.now(), owner, key).await?;
+        sent.map(|(id, fingerprint)| Ok(Earlier { id: rows::job_id(&id)?, fingerprint })).transpose()
     }
 
     pub(super) async fn take_next(&self, turn: Priority) -> Result<Option<(Claim, Recorded)>, Fault> {

@@ -1,32 +1,25 @@
 //! One try of one delivery over HTTP.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actors::domain::webhook::{Secret, SigningKey};
 use actors::ports::{Delivery, DeliveryFailure, WebhookTransport};
 use async_trait::async_trait;
-use awc::error::{ConnectError, SendRequestError};
+use awc::error::SendRequestError;
 use awc::http::StatusCode;
 use awc::http::header::{HeaderValue, HttpDate, RETRY_AFTER};
-use awc::{Client, ClientRequest, Connector};
+use awc::{Client, ClientRequest};
 use futures_util::StreamExt;
-use rustls::ClientConfig;
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 use tokio::time::timeout;
 
-use super::connector::GuardedConnect;
-use super::guard::AddressRules;
 use super::secret::{BadSecret, signer};
-use super::tls;
-use super::url::{ForbiddenHost, UrlError, WebhookUrl};
 use crate::failpoint;
+use crate::outgoing::{AddressRules, Closed, TargetUrl, UrlError, client, forbidden, tls};
 
-/// How long finding the address and connecting may take, and the TLS handshake after it.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How much of an answer is read before the connection is closed.
 const ANSWER_LIMIT: usize = 16 * 1024;
-const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
+
 /// What the `[webhooks]` settings say.
 #[derive(Clone)]
 pub struct WebhookConfig {
@@ -68,7 +61,12 @@ impl HttpWebhooks {
     pub fn new(settings: WebhookConfig) -> Result<Self, BadSecret> {
         let WebhookConfig { secret, rules, timeout } = settings;
         let signer = secret.as_ref().map(signer).transpose()?;
-        Ok(Self { client: client(rules.clone(), tls::client_config()), signer, rules, timeout })
+        Ok(Self {
+            client: client(rules.clone(), tls::client_config(), Closed::default()),
+            signer,
+            rules,
+            timeout,
+        })
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Result<u16, DeliveryFailure> {
@@ -88,7 +86,7 @@ impl HttpWebhooks {
     }
 
     fn request(&self, delivery: &Delivery) -> Result<ClientRequest, DeliveryFailure> {
-        let url = WebhookUrl::parse(&delivery.url, &self.rules).map_err(refusal)?;
+        let url = TargetUrl::parse(&delivery.url, &self.rules).map_err(refusal)?;
         let timestamp = unix_seconds();
         let mut request = self
             .client
@@ -133,22 +131,6 @@ impl WebhookTransport for HttpWebhooks {
     }
 }
 
-fn client(rules: AddressRules, tls: Arc<ClientConfig>) -> Client {
-    let connector = Connector::new()
-        .connector(GuardedConnect::new(rules))
-        .timeout(CONNECT_LIMIT)
-        .handshake_timeout(CONNECT_LIMIT)
-        // Last: other setters would build the TLS configuration anew.
-        .rustls_0_23(tls);
-    Client::builder()
-        .connector(connector)
-        .disable_redirects()
-        .disable_timeout()
-        .no_default_headers()
-        .add_default_header(("user-agent", USER_AGENT))
-        .finish()
-}
-
 fn judge(status: StatusCode, retry_after: Option<Duration>) -> Result<u16, DeliveryFailure> {
     let code = status.as_u16();
     if status.is_success() { Ok(code) } else { Err(DeliveryFailure::Status { status: code, retry_after }) }
@@ -177,12 +159,10 @@ fn unsigned(error: impl std::fmt::Display) -> DeliveryFailure {
 }
 
 fn failure(error: SendRequestError) -> DeliveryFailure {
-    if let SendRequestError::Connect(ConnectError::Resolver(cause)) = &error
-        && let Some(forbidden) = cause.downcast_ref::<ForbiddenHost>()
-    {
-        return DeliveryFailure::Forbidden(forbidden.to_string());
+    match forbidden(&error) {
+        Some(host) => DeliveryFailure::Forbidden(host.to_string()),
+        None => DeliveryFailure::Unreachable(error.to_string()),
     }
-    DeliveryFailure::Unreachable(error.to_string())
 }
 
 fn unix_seconds() -> i64 {

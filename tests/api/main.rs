@@ -5,6 +5,7 @@
 
 mod auth;
 mod bad_input;
+mod by_url;
 mod clients;
 mod command_line;
 mod decoding;

@@ -128,6 +128,13 @@ impl Service {
         read(request.send(body.to_string()).unwrap())
     }
 
+    /// The same with headers.
+    pub fn post_json_with(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let request = self.agent.post(self.url(path)).header("content-type", "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        read(request.send(body.to_string()).unwrap())
+    }
+
     pub fn delete(&self, path: &str) -> Answer {
         read(self.agent.delete(self.url(path)).call().unwrap())
     }

@@ -17,8 +17,8 @@ use crate::domain::progress::Progress;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::Segment;
 use crate::ports::{
-    Cancelled, Checkpoint, Claim, Ending, EventLog, Fence, JobCounts, JobQuery, JobStore, QueuePlace,
-    StoreError, SubmitError, Terms, Waiting,
+    Cancelled, Checkpoint, Claim, Earlier, Ending, EventLog, Fence, JobCounts, JobQuery, JobStore,
+    QueuePlace, StoreError, SubmitError, Terms, Waiting,
 };
 
 pub struct MemoryStore {
@@ -115,7 +115,7 @@ impl MemoryStore {
         Ok(events.into_iter().map(|e| self.record(&mut tables, Event::Job(fence.id, e))).collect())
     }
 
-    fn sent_under<'a>(&self, tables: &'a Tables, owner: &str, key: &str) -> Option<&'a Row> {
+    fn row_under<'a>(&self, tables: &'a Tables, owner: &str, key: &str) -> Option<&'a Row> {
         let since = self.now().0 - KEPT_ONCE_SECS * 1000;
         tables.jobs.values().find(|row| {
             let has_key = row.once.as_ref().is_some_and(|once| once.key == key);
@@ -171,7 +171,7 @@ impl JobStore for MemoryStore {
     async fn submit(&self, new: NewJob, terms: Terms) -> Result<(Job, Vec<Recorded>), SubmitError> {
         if let Some(once) = &new.once {
             let tables = self.tables();
-            if let Some(row) = self.sent_under(&tables, &new.owner, &once.key) {
+            if let Some(row) = self.row_under(&tables, &new.owner, &once.key) {
                 return match row.once.as_ref() == Some(once) {
                     true => Ok((row.job.clone(), vec![])),
                     false => Err(SubmitError::KeyReused),
@@ -223,8 +223,13 @@ impl JobStore for MemoryStore {
         Ok((job, events))
     }
 
-    async fn knows_key(&self, owner: &str, key: &str) -> Result<bool, StoreError> {
-        Ok(self.sent_under(&self.tables(), owner, key).is_some())
+    async fn sent_under(&self, owner: &str, key: &str) -> Result<Option<Earlier>, StoreError> {
+        let tables = self.tables();
+        let row = self.row_under(&tables, owner, key);
+        Ok(row.and_then(|row| {
+            let fingerprint = row.once.as_ref()?.fingerprint.clone();
+            Some(Earlier { id: row.job.id, fingerprint })
+        }))
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {

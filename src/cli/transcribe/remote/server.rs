@@ -21,7 +21,7 @@ use url::Url;
 use super::job::{ErrorSeen, JobSeen};
 use super::multipart::Upload;
 use crate::cli::failure::Failure;
-use crate::webhook::tls;
+use crate::outgoing::tls;
 
 const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);

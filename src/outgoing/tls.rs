@@ -17,7 +17,7 @@ pub fn client_config() -> Arc<ClientConfig> {
 }
 
 #[allow(clippy::expect_used, reason = "ring supports both versions: this cannot fail at run time")]
-pub(super) fn with_roots(roots: RootCertStore) -> Arc<ClientConfig> {
+pub fn with_roots(roots: RootCertStore) -> Arc<ClientConfig> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring supports TLS 1.2 and 1.3")

@@ -1,4 +1,4 @@
-//! A webhook's URL as it may be registered.
+//! URLs that clients name, as they may be called.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,19 +11,19 @@ use super::guard::{AddressKind, AddressRules, Forbidden};
 /// The longest URL that is taken, in bytes.
 const MAX_BYTES: usize = 2048;
 
-/// A URL that a webhook may be sent to as far as its text tells: http or https, with a host, without
-/// credentials, and not an address that is forbidden. Where a name leads is judged at each delivery.
+/// A URL that may be called as far as its text tells: http or https, with a host, without credentials, and not an
+/// address that is forbidden. Where a name leads is judged at each connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebhookUrl(Url);
+pub struct TargetUrl(Url);
 
-/// Why a URL is not taken. The two kinds have error codes of their own.
+/// Why a URL is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UrlError {
-    /// Not a usable URL at all: `invalid_webhook_url`.
-    #[error("invalid webhook URL: {reason}")]
+    /// Not a usable URL at all.
+    #[error("invalid URL: {reason}")]
     Invalid { reason: String },
-    /// Well written, but leads where webhooks must not go: `webhook_target_forbidden`.
-    #[error("the webhook target is forbidden: {0}")]
+    /// Well written, but leads where nobody may be sent.
+    #[error("the target is forbidden: {0}")]
     Forbidden(#[from] ForbiddenHost),
 }
 
@@ -35,7 +35,7 @@ pub struct ForbiddenHost {
     pub kind: AddressKind,
 }
 
-impl WebhookUrl {
+impl TargetUrl {
     /// Hosts that are addresses are judged as they are normalised: `2130706433`, `0x7f.1` and
     /// `0177.0.0.1` are all 127.0.0.1.
     pub fn parse(text: &str, rules: &AddressRules) -> Result<Self, UrlError> {
@@ -43,9 +43,26 @@ impl WebhookUrl {
             return Err(invalid(format!("it is longer than {MAX_BYTES} bytes")));
         }
         let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
+        Self::judged(url, rules)
+    }
+
+    /// Where a redirect from here leads to.
+    pub fn join(&self, reference: &str, rules: &AddressRules) -> Result<Self, UrlError> {
+        let url = self.0.join(reference).map_err(|error| invalid(error.to_string()))?;
+        Self::judged(url, rules)
+    }
+
+    fn judged(url: Url, rules: &AddressRules) -> Result<Self, UrlError> {
         check_form(&url)?;
         judge_host(&url, rules)?;
         Ok(Self(url))
+    }
+
+    /// What a file at the end of its path would be called.
+    pub fn file_name(&self) -> Option<String> {
+        let last = self.0.path_segments()?.next_back()?;
+        let name: String = percent_decoded(last).chars().filter(|c| !c.is_control()).take(255).collect();
+        (!name.is_empty()).then_some(name)
     }
 
     /// The normalised form: what is stored and delivered to.
@@ -54,7 +71,7 @@ impl WebhookUrl {
     }
 }
 
-impl fmt::Display for WebhookUrl {
+impl fmt::Display for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -97,6 +114,14 @@ fn judge_host(url: &Url, rules: &AddressRules) -> Result<(), UrlError> {
         .map_err(|Forbidden { kind, .. }| UrlError::Forbidden(ForbiddenHost { host: host.to_owned(), kind }))
 }
 
+/// Bytes that are no UTF-8 once decoded are shown as such.
+fn percent_decoded(text: &str) -> String {
+    // A plus is a space in queries only.
+    let query = format!("a={}", text.replace('+', "%2B").replace('&', "%26"));
+    let decoded = url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned());
+    decoded.unwrap_or_default()
+}
+
 /// Names that are loopback by definition (RFC 6761), whatever a resolver says.
 fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.');
@@ -112,7 +137,7 @@ mod tests {
     }
 
     fn forbidden(text: &str, rules: &AddressRules) -> bool {
-        matches!(WebhookUrl::parse(text, rules), Err(UrlError::Forbidden(_)))
+        matches!(TargetUrl::parse(text, rules), Err(UrlError::Forbidden(_)))
     }
 
     #[rustfmt::skip]
@@ -135,7 +160,7 @@ mod tests {
     #[test]
     fn every_way_to_write_a_forbidden_address_is_seen_through() {
         for text in FORBIDDEN {
-            assert!(forbidden(text, &strict()), "{text}: {:?}", WebhookUrl::parse(text, &strict()));
+            assert!(forbidden(text, &strict()), "{text}: {:?}", TargetUrl::parse(text, &strict()));
         }
     }
 
@@ -143,7 +168,7 @@ mod tests {
     fn with_private_targets_allowed_loopback_passes_and_metadata_does_not() {
         let open = &AddressRules::new(true, &[]).unwrap();
         for text in ["http://127.0.0.1:1/", "http://localhost/", "http://[::1]/", "http://10.1.1.1/"] {
-            assert!(WebhookUrl::parse(text, open).is_ok(), "{text}");
+            assert!(TargetUrl::parse(text, open).is_ok(), "{text}");
         }
         for text in ["http://169.254.169.254/", "http://[fe80::1]/", "http://[fd00:ec2::254]/", "http://0/"] {
             assert!(forbidden(text, open), "{text}");
@@ -172,26 +197,47 @@ mod tests {
             &long,
         ];
         for text in texts {
-            let error = WebhookUrl::parse(text, &strict()).unwrap_err();
+            let error = TargetUrl::parse(text, &strict()).unwrap_err();
             assert!(matches!(error, UrlError::Invalid { .. }), "{text}: {error}");
         }
     }
 
     #[test]
     fn a_public_name_passes_and_is_normalised() {
-        let url = WebhookUrl::parse("HTTPS://Bücher.Example:443/a b?x={|}", &strict()).unwrap();
+        let url = TargetUrl::parse("HTTPS://Bücher.Example:443/a b?x={|}", &strict()).unwrap();
         assert_eq!(url.as_str(), "https://xn--bcher-kva.example/a%20b?x={|}");
         for text in ["http://1.1.1.1/", "https://example.com:8443/h?x=1#f", "http://[2606:4700::1111]/"] {
-            assert!(WebhookUrl::parse(text, &strict()).is_ok(), "{text}");
+            assert!(TargetUrl::parse(text, &strict()).is_ok(), "{text}");
         }
     }
 
     #[test]
+    fn a_redirect_is_judged_as_the_first_url_was() {
+        let url = TargetUrl::parse("https://example.com/a/b.mp3?x=1", &strict()).unwrap();
+        assert_eq!(url.join("../c d.mp3", &strict()).unwrap().as_str(), "https://example.com/c%20d.mp3");
+        assert_eq!(url.join("//other.example/", &strict()).unwrap().as_str(), "https://other.example/");
+        for inside in ["http://127.0.0.1/", "//169.254.169.254/latest", "http://[::1]:80/"] {
+            assert!(matches!(url.join(inside, &strict()), Err(UrlError::Forbidden(_))), "{inside}");
+        }
+        for odd in ["file:///etc/passwd", "ftp://example.com/", "https://user:pw@example.com/"] {
+            assert!(matches!(url.join(odd, &strict()), Err(UrlError::Invalid { .. })), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_called_by_the_end_of_its_path() {
+        let name = |text: &str| TargetUrl::parse(text, &strict()).unwrap().file_name();
+        assert_eq!(name("https://example.com/a/talk%20%26+1.mp3?token=x#t").as_deref(), Some("talk &+1.mp3"));
+        assert_eq!(name("https://example.com/"), None);
+        assert_eq!(name("https://example.com/%00%0a"), None);
+    }
+
+    #[test]
     fn the_message_names_host_reason_and_remedy() {
-        let error = WebhookUrl::parse("http://0x7f.1/", &strict()).unwrap_err();
+        let error = TargetUrl::parse("http://0x7f.1/", &strict()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the webhook target is forbidden: 127.0.0.1 leads to a loopback address (allowed only with \
+            "the target is forbidden: 127.0.0.1 leads to a loopback address (allowed only with \
              webhooks.allow_private = true, or by webhooks.allow)"
         );
     }

@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use thiserror::Error;
 use url::Host;
 
-/// Decides which addresses a webhook may be sent to.
+/// Decides which addresses webhooks may be sent to, and recordings fetched from.
 ///
 /// Only global unicast is allowed. `allow_private` adds loopback, private and shared ranges, and so
 /// does the list of networks and hosts for those in it: never link-local ones, nor the addresses where

@@ -1,0 +1,120 @@
+//! A job whose recording is on another server: it is fetched before the job is taken in, so that a job that was taken in
+//! has its recording here.
+
+use std::collections::BTreeMap;
+
+use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::rt::time::timeout;
+use actix_web::{HttpRequest, web};
+use actors::domain::job::Job;
+use actors::ports::{Download, Earlier};
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
+use serde_json::value::RawValue;
+
+use super::body::write;
+use super::jobs::check_length;
+use super::service::{Limits, Service};
+use super::submission::{Form, Upload};
+use super::upload_pace::{TooSlow, paced, too_slow};
+use crate::error::AppError;
+
+/// The most that a body may hold: a prompt, metadata, two URLs.
+const LARGEST_BODY: usize = 256 * 1024;
+
+const URL: &str = "url";
+
+/// Whether the body says where a recording is instead of bringing it.
+pub(super) fn is_meant(request: &HttpRequest) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// A request for a recording elsewhere.
+pub(super) struct Remote {
+    url: String,
+    form: Form,
+    fingerprint: String,
+}
+
+/// Reads `{"url": …}` with the options of a form beside it.
+pub(super) async fn receive(limits: &Limits, body: web::Payload) -> Result<Remote, AppError> {
+    let invalid = |what: &str| AppError::InvalidBody(format!("send a JSON object with \"url\": {what}"));
+    let mut body = Box::pin(paced(body, limits.min_upload_bytes_per_sec));
+    let mut read = BytesMut::new();
+    while let Some(more) = body.try_next().await.map_err(cut_short)? {
+        if read.len() + more.len() > LARGEST_BODY {
+            return Err(invalid(&format!("this one is longer than {LARGEST_BODY} bytes")));
+        }
+        read.extend_from_slice(&more);
+    }
+    let mut fields: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_slice(&read).map_err(|error| invalid(&error.to_string()))?;
+    let url = fields.remove(URL).ok_or(AppError::MissingFile { part: URL })?;
+    let url: String = serde_json::from_str(url.get())
+        .map_err(|_| AppError::InvalidUrl("url must be a text with the recording's URL".into()))?;
+    let mut form = Form::default();
+    for (name, value) in &fields {
+        form.set_json(URL, name, value, limits)?;
+    }
+    let fingerprint = form.fingerprint(&[Some(&url), None]);
+    Ok(Remote { url, form, fingerprint })
+}
+
+impl Remote {
+    /// Makes a job of it, once the recording is here. What was sent under its key before is not fetched again.
+    ///
+    /// # Cancel safety
+    /// None: run it where nobody can drop it.
+    pub(super) async fn take_in(
+        self,
+        service: &Service,
+        owner: String,
+        key: Option<String>,
+        earlier: Option<Earlier>,
+    ) -> Result<Job, AppError> {
+        if let Some(earlier) = earlier {
+            let is_same = earlier.fingerprint == self.fingerprint;
+            let job = service.jobs.store().job(earlier.id).await?.filter(|_| is_same);
+            return job.ok_or(AppError::IdempotencyKeyReused);
+        }
+        let limit = service.limits.fetch_timeout;
+        let fetched = timeout(limit, self.fetch(service)).await;
+        let upload = fetched.unwrap_or_else(|_| {
+            let message = format!("it took longer than {} s, which is [fetch] timeout_secs", limit.as_secs());
+            Err(AppError::FetchFailed(message))
+        });
+        upload?.take_in(service, owner, key).await
+    }
+
+    async fn fetch(self, service: &Service) -> Result<Upload, AppError> {
+        let Self { url, form, fingerprint } = self;
+        let Download { name, bytes, body } = service.sources.open(&url).await?;
+        let limit = service.limits.max_upload_bytes;
+        if bytes.is_some_and(|bytes| bytes > limit) {
+            return Err(AppError::FileTooLarge { limit });
+        }
+        check_length(service, bytes)?;
+        let body = paced(body.map_err(PayloadError::Io), service.limits.min_upload_bytes_per_sec);
+        let body = Box::pin(body.map_err(|error| not_all_came(&error)));
+        let recording = write(service.blobs.as_ref(), Bytes::new(), body, limit).await?;
+        Ok(Upload::fetched(recording, name, form, fingerprint))
+    }
+}
+
+fn not_all_came(error: &PayloadError) -> AppError {
+    AppError::FetchFailed(match too_slow(error) {
+        Some(TooSlow { bytes_per_sec }) => {
+            format!("its server sent less than {bytes_per_sec} bytes in a second, for 30 s")
+        }
+        None => format!("it was cut short: {error}"),
+    })
+}
+
+fn cut_short(error: PayloadError) -> AppError {
+    match too_slow(&error) {
+        Some(slow) => AppError::UploadTooSlow(slow.to_string()),
+        None => AppError::InvalidBody(format!("the body was cut short: {error}")),
+    }
+}
