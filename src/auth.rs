@@ -44,6 +44,11 @@ impl Caller {
         Self { owner: String::new(), scopes: Scope::ALL.map(|(scope, _)| scope).to_vec() }
     }
 
+    /// Whoever comes in where no key can be sent, in the name of an owner of keys.
+    pub fn acting_for(owner: String) -> Self {
+        Self { owner, ..Self::anyone() }
+    }
+
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }

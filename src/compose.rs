@@ -13,13 +13,14 @@ use actors::ports::{Engine, MemoryProbe};
 use secrecy::ExposeSecret;
 
 use crate::audio::{AudioSettings, Ffmpeg, NoFfmpeg, PlanSettings};
-use crate::auth::Keys;
+use crate::auth::{Caller, Keys};
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
 use crate::http::{Patience, Rates, Streams};
 use crate::memory::{self, Place};
 use crate::outgoing::{AddressRules, BadAllowEntry};
 use crate::settings::{self, AuthMode, Isolation, Settings};
 use crate::webhook::WebhookConfig;
+use crate::wyoming;
 
 /// The engines of all models that the settings name, the default one's first, whether or not their files are
 /// there. `memory` is that of the device that they will run on.
@@ -153,6 +154,19 @@ pub fn patience(settings: &Settings) -> Patience {
         wait: Duration::from_secs(openai.wait_secs),
         keep: openai.on_disconnect == settings::OnDisconnect::Keep,
     }
+}
+
+/// How Wyoming clients are let in; `None`: not at all.
+pub fn wyoming(settings: &Settings) -> Option<wyoming::Door> {
+    let wyoming = &settings.wyoming;
+    (wyoming.port != 0).then(|| wyoming::Door {
+        caller: match settings.auth.mode {
+            AuthMode::None => Caller::anyone(),
+            AuthMode::Keys => Caller::acting_for(wyoming.owner.trim().to_owned()),
+        },
+        max_connections: count(wyoming.max_connections),
+        patience: Duration::from_secs(settings.limits.stalled_client_secs),
+    })
 }
 
 /// How much callers may ask; `None`: as much as they like.

@@ -24,3 +24,4 @@ pub mod telemetry;
 pub mod transcript;
 pub mod webhook;
 pub mod wire_time;
+pub mod wyoming;

@@ -24,10 +24,25 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("transcript", &[]),
     ("webhook", &["failpoint", "outgoing"]),
     ("wire_time", &[]),
+    ("wyoming", &["auth", "error", "http", "raw_pcm"]),
     ("settings", &["auth", "telemetry"]),
     ("http", &["auth", "error", "failpoint", "outgoing", "raw_pcm", "transcript", "webhook", "wire_time"]),
-    ("compose", &["audio", "auth", "engine", "http", "memory", "outgoing", "settings", "webhook"]),
-    ("app", &["audio", "compose", "engine", "failpoint", "http", "outgoing", "settings", "store", "webhook"]),
+    ("compose", &["audio", "auth", "engine", "http", "memory", "outgoing", "settings", "webhook", "wyoming"]),
+    (
+        "app",
+        &[
+            "audio",
+            "compose",
+            "engine",
+            "failpoint",
+            "http",
+            "outgoing",
+            "settings",
+            "store",
+            "webhook",
+            "wyoming",
+        ],
+    ),
     (
         "cli",
         &[

@@ -32,6 +32,7 @@ use crate::outgoing::HttpSources;
 use crate::settings::{Effective, Settings};
 use crate::store::{FileBlobs, SqliteStore};
 use crate::webhook::{HttpWebhooks, WebhookConfig};
+use crate::wyoming;
 
 /// Threads that serve requests. They only forward messages and stream bytes.
 const HTTP_THREADS: usize = 2;
@@ -54,7 +55,11 @@ pub fn serve(effective: Effective) -> Result<(), StartError> {
 
 async fn run(settings: Settings) -> Result<(), StartError> {
     // First what may refuse the start: nothing is running yet.
-    let listener = listen(&settings)?;
+    let listener = listen(&settings, settings.server.port)?;
+    let wyoming = match compose::wyoming(&settings) {
+        Some(door) => Some((listen(&settings, settings.wyoming.port)?, door)),
+        None => None,
+    };
     let webhooks = compose::webhooks(&settings)?;
     webhooks.check()?;
     let audio = compose::audio(&settings)?;
@@ -70,6 +75,9 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     }
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
+    if let Some((listener, door)) = wyoming {
+        wyoming::serve(service.clone(), listener, door).map_err(StartError::Server)?;
+    }
     announce(address);
     signals::asked_to_stop().await;
     stop(&service, &handle, Duration::from_secs(settings.server.shutdown_secs)).await;
@@ -81,8 +89,8 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
-    let (host, port) = (settings.server.host.as_str(), settings.server.port);
+fn listen(settings: &Settings, port: u16) -> Result<TcpListener, StartError> {
+    let host = settings.server.host.as_str();
     let refused = |source| StartError::Listen { host: host.to_owned(), port, source };
     let listener = TcpListener::bind((host, port)).map_err(refused)?;
     Ok(listener)

@@ -15,7 +15,7 @@ use crate::http::service::Service;
 
 /// A job that somebody waits for. Dropped before its end, because its client went away or waited long enough, it is
 /// cancelled, unless the settings say that such jobs go on.
-pub(super) struct Awaited {
+pub struct Awaited {
     service: web::Data<Service>,
     id: JobId,
     model: watch::Receiver<ModelStatus>,
@@ -32,7 +32,7 @@ impl Awaited {
     }
 
     /// The completed job; `heard` is told what happens meanwhile.
-    pub(super) async fn until_over(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
+    pub async fn until_over(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
         let service = self.service.clone();
         let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
         let mut too_long = pin!(actix_web::rt::time::sleep(service.patience.wait));

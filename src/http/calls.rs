@@ -41,7 +41,7 @@ pub(super) fn admit(service: &Service, request: &HttpRequest) -> Result<Option<S
 }
 
 /// Makes a job of what was sent. It is waited for from now on.
-pub(super) async fn begin(
+pub async fn begin(
     service: &web::Data<Service>,
     caller: Caller,
     key: Option<String>,

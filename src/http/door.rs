@@ -44,16 +44,13 @@ fn caller(request: &ServiceRequest) -> Result<Caller, AppError> {
     }
 }
 
-/// Callers without a key are told apart by their addresses.
 fn counted(request: &ServiceRequest, caller: Caller) -> Result<Caller, AppError> {
-    let service = request.app_data::<web::Data<Service>>();
-    let Some(rates) = service.and_then(|service| service.rates.as_ref()) else { return Ok(caller) };
+    let Some(service) = request.app_data::<web::Data<Service>>() else { return Ok(caller) };
     if is_below("/health", request.path()) {
         return Ok(caller);
     }
-    let address = || request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
-    let known_as = if caller.owner.is_empty() { address() } else { format!("key {}", caller.owner) };
-    rates.count(&known_as).map(|()| caller)
+    let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    service.count(&caller, &address).map(|()| caller)
 }
 
 fn is_below(root: &str, path: &str) -> bool {

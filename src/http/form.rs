@@ -69,7 +69,7 @@ pub(super) fn language(text: &str) -> Result<Option<Language>, AppError> {
 }
 
 /// The end of a long prompt is what counts: the model has room for no more.
-pub(super) fn prompt(text: &str) -> String {
+pub fn prompt(text: &str) -> String {
     let text = text.replace('\0', "");
     let mut start = text.len().saturating_sub(LONGEST_PROMPT);
     while !text.is_char_boundary(start) {

@@ -74,7 +74,7 @@ pub(super) fn check_room(service: &Service, request: &HttpRequest) -> Result<(),
 }
 
 /// Whether there is room on the disk for a recording of that length, if it is known.
-pub(super) fn check_length(service: &Service, length: Option<u64>) -> Result<(), AppError> {
+pub fn check_length(service: &Service, length: Option<u64>) -> Result<(), AppError> {
     match service.blobs.has_room(RESERVE_BYTES.saturating_add(length.unwrap_or(0))) {
         true => Ok(()),
         false => Err(AppError::DiskFull),

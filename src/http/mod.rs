@@ -34,14 +34,19 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
-pub use calls::Patience;
+pub use awaited::Awaited;
+pub use calls::{Patience, begin};
 pub use client_socket::keep_socket;
 pub use door::let_in;
+pub use form::prompt;
+pub use jobs::check_length;
+pub use openai::check_model;
 pub use rate::Rates;
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;
 pub use service::{Limits, Service};
 pub use streams::Streams;
+pub use submission::Upload;
 
 use crate::error::AppError;
 

@@ -14,7 +14,7 @@ use actors::ports::{BlobStore, MemoryProbe, Recordings, Sources};
 use super::calls::Patience;
 use super::rate::Rates;
 use super::streams::Streams;
-use crate::auth::Keys;
+use crate::auth::{Caller, Keys};
 use crate::error::AppError;
 use crate::outgoing::AddressRules;
 
@@ -55,6 +55,18 @@ impl Service {
     /// From now on no new work is taken.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Counts a request. Callers without a key are told apart by their addresses.
+    ///
+    /// # Errors
+    /// The caller has had their share.
+    pub fn count(&self, caller: &Caller, address: &str) -> Result<(), AppError> {
+        let Some(rates) = &self.rates else { return Ok(()) };
+        match caller.owner.as_str() {
+            "" => rates.count(address),
+            owner => rates.count(&format!("key {owner}")),
+        }
     }
 
     /// The model of that name; without one, the default one.

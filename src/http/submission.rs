@@ -41,7 +41,7 @@ const OPTIONS: [&str; 9] = [
 pub(super) const LONGEST_PROMPT: usize = 1024;
 
 /// A request that was read to its end. Its recording is gone with it, unless it is [taken in](Self::take_in).
-pub(super) struct Upload {
+pub struct Upload {
     recording: Box<dyn BlobWriter>,
     filename: Option<String>,
     form: Form,
@@ -79,7 +79,7 @@ where
 
 impl Upload {
     /// Without metadata, and without a webhook.
-    pub(super) fn new(recording: Box<dyn BlobWriter>, filename: Option<String>, options: Options) -> Self {
+    pub fn new(recording: Box<dyn BlobWriter>, filename: Option<String>, options: Options) -> Self {
         Self { recording, filename, form: Form { options, ..Form::default() }, fingerprint: None }
     }
 

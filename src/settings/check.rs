@@ -7,7 +7,7 @@ use super::layers::Table;
 use super::models;
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 31] = [
+pub const BOUNDS: [(&str, f64, f64); 32] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -40,6 +40,7 @@ pub const BOUNDS: [(&str, f64, f64); 31] = [
     ("fetch.timeout_secs", 1.0, 86_400.0),
     ("openai.wait_secs", 1.0, 86_400.0),
     ("wyoming.port", 0.0, 65_535.0),
+    ("wyoming.max_connections", 1.0, 1_000.0),
 ];
 /// 2^53: every whole number up to here is exact in JSON, too.
 const BYTES: f64 = 9_007_199_254_740_992.0;

@@ -21,7 +21,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
     let faults =
         faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
-    let faults = faults.chain([open_door(settings, merged)]);
+    let faults = faults.chain([open_door(settings, merged), keyless_door(settings)]);
     let mut problems: Vec<Problem> = faults
         .flatten()
         .map(|(path, message)| {
@@ -87,6 +87,16 @@ fn open_door(settings: &Settings, merged: &Table) -> Fault {
         !is_loopback && !said,
         "server.host",
         "opens the service to others than this machine: set auth.mode to \"keys\" and list auth.keys, or write auth.mode = \"none\" to let everyone in",
+    )
+}
+
+/// A port without keys beside one with keys is opened by who says whose it is.
+fn keyless_door(settings: &Settings) -> Fault {
+    let wyoming = &settings.wyoming;
+    fault_if(
+        wyoming.port != 0 && settings.auth.mode == AuthMode::Keys && wyoming.owner.trim().is_empty(),
+        "wyoming.owner",
+        "must name an owner of keys when auth.mode is \"keys\": the Wyoming protocol has none, and everyone who reaches wyoming.port acts in that name; or set wyoming.port = 0",
     )
 }
 

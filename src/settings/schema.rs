@@ -207,6 +207,9 @@ pub enum OnDisconnect {
 pub struct Wyoming {
     /// 0: off.
     pub port: u16,
+    /// Empty: nobody was named.
+    pub owner: String,
+    pub max_connections: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -28,3 +28,4 @@ mod sink;
 mod start;
 mod torture;
 mod webhooks;
+mod wyoming;

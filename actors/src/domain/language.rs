@@ -18,6 +18,11 @@ pub struct Language(u8);
 pub struct UnknownLanguage(pub String);
 
 impl Language {
+    /// All of them, in the models' own numbering: English first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0u8..).zip(LANGUAGES).map(|(index, _)| Language(index))
+    }
+
     /// The code, mostly ISO 639-1 ("en"); a few languages have three letters ("haw", "yue").
     pub fn code(self) -> &'static str {
         LANGUAGES[usize::from(self.0)].0

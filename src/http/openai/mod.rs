@@ -10,7 +10,8 @@ use actors::domain::job::Job;
 use actors::domain::options::Task;
 use serde_json::json;
 
-pub(super) use models::{check as check_model, list, show};
+pub use models::check as check_model;
+pub(super) use models::{list, show};
 
 use super::calls;
 use super::service::Service;

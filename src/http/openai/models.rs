@@ -21,7 +21,7 @@ pub(in crate::http) async fn show(
 }
 
 /// Makes sure that a name is one of the default model's: jobs have no other so far.
-pub(in crate::http) fn check(service: &Service, name: &str) -> Result<(), AppError> {
+pub fn check(service: &Service, name: &str) -> Result<(), AppError> {
     let message = "must be the default one so far".to_owned();
     match service.find_model(Some(name))? == ModelNo::default() {
         true => Ok(()),
