@@ -19,7 +19,7 @@ use super::submission::receive;
 use crate::auth::Caller;
 use crate::error::AppError;
 use crate::failpoint;
-use crate::transcript::{Format, render};
+use crate::transcript::{Format, Shape, render_shaped};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -182,6 +182,34 @@ pub(super) struct Wanted {
     format: Option<String>,
     #[serde(default, deserialize_with = "flag")]
     partial: bool,
+    max_line_chars: Option<u32>,
+    max_lines: Option<u32>,
+    max_cps: Option<f64>,
+}
+
+impl Wanted {
+    fn format(&self) -> Result<Format, AppError> {
+        let named = self.format.as_deref().map(str::parse);
+        named.unwrap_or(Ok(Format::Json)).map_err(|error| AppError::invalid_query("format", error))
+    }
+
+    /// Of subtitles: nothing else has one.
+    fn shape(&self, format: Format) -> Result<Option<Shape>, AppError> {
+        let shape = Shape::new(self.max_line_chars, self.max_lines, self.max_cps);
+        let shape = shape.map_err(|bad| AppError::invalid_query(bad.limit, &bad))?;
+        let given = [
+            ("max_line_chars", self.max_line_chars.is_some()),
+            ("max_lines", self.max_lines.is_some()),
+            ("max_cps", self.max_cps.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given && !format.is_subtitles()) {
+            Some((name, _)) => {
+                let message = format!("{name} shapes subtitles: ask for format=srt or format=vtt with it");
+                Err(AppError::invalid_query(name, message))
+            }
+            None => Ok(shape),
+        }
+    }
 }
 
 pub(super) async fn transcript(
@@ -190,10 +218,8 @@ pub(super) async fn transcript(
     id: web::Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse, AppError> {
-    let format: Format = match &wanted.format {
-        None => Format::Json,
-        Some(name) => name.parse().map_err(|error| AppError::invalid_query("format", error))?,
-    };
+    let format = wanted.format()?;
+    let shape = wanted.shape(format)?;
     let job = find(&service, &caller, &id).await?;
     let status = job.status.name();
     match job.status {
@@ -203,7 +229,7 @@ pub(super) async fn transcript(
         Status::Failed | Status::Cancelled => return Err(AppError::JobEndedWithoutResult { status }),
     }
     let segments = service.jobs.store().segments(job.id).await?;
-    let text = render(&transcript_of(&job, &segments), format);
+    let text = render_shaped(&transcript_of(&job, &segments), format, shape.as_ref());
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.content_type())).body(text))
 }
 

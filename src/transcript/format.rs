@@ -47,6 +47,14 @@ impl Format {
         }
     }
 
+    /// Whether it shows text for a while and then the next one.
+    pub fn is_subtitles(self) -> bool {
+        match self {
+            Format::Srt | Format::Vtt => true,
+            Format::Json | Format::VerboseJson | Format::Text | Format::Tsv => false,
+        }
+    }
+
     /// What a file with it is called at its end, without the dot.
     pub fn extension(self) -> &'static str {
         match self {

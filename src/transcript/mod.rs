@@ -6,6 +6,7 @@
 mod format;
 mod json;
 mod rows;
+mod shape;
 mod subtitles;
 mod verbose;
 mod whisper;
@@ -16,6 +17,7 @@ use actors::domain::transcript::{Segment, text};
 
 pub use format::{Format, UnknownFormat};
 pub use json::{result_json, segment_json};
+pub use shape::{BadShape, Shape};
 pub use verbose::{Granularity, UnknownGranularity, usage_json, verbose_json};
 pub use whisper::{lines, whisper_cpp_json, whisper_json};
 
@@ -32,12 +34,21 @@ pub struct Transcript<'a> {
 
 /// The whole document. `text` ends without a line break, so that it equals the job's own `text`.
 pub fn render(transcript: &Transcript<'_>, format: Format) -> String {
+    render_shaped(transcript, format, None)
+}
+
+/// The whole document, subtitles in shape. The other formats have none.
+pub fn render_shaped(transcript: &Transcript<'_>, format: Format, shape: Option<&Shape>) -> String {
+    let cues = || match shape {
+        None => subtitles::cues(transcript.segments),
+        Some(shape) => shape.cues(transcript),
+    };
     let segments = transcript.segments;
     match format {
         Format::Json => result_json(transcript).to_string(),
         Format::Text => text(segments),
-        Format::Srt => subtitles::srt(segments),
-        Format::Vtt => subtitles::vtt(segments),
+        Format::Srt => subtitles::srt(&cues()),
+        Format::Vtt => subtitles::vtt(&cues()),
         Format::VerboseJson => verbose_json(transcript, &verbose::all_there_is(segments)).to_string(),
         Format::Tsv => rows::tsv(segments),
     }

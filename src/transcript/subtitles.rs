@@ -9,46 +9,55 @@ use actors::domain::transcript::Segment;
 
 use super::{millis, one_line};
 
-/// A segment that has something to show.
-struct Cue {
-    start_ms: u64,
-    end_ms: u64,
-    /// One line, not empty.
-    text: String,
+/// What is shown at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cue {
+    pub start_ms: u64,
+    pub end_ms: u64,
+    /// At least one, none of them empty: a blank line would end the cue.
+    pub lines: Vec<String>,
 }
 
-/// Cues without gaps in their numbers. Each has one line of text, for a blank line would end it.
-pub(super) fn srt(segments: &[Segment]) -> String {
+/// Cues without gaps in their numbers.
+pub(super) fn srt(cues: &[Cue]) -> String {
     let mut document = String::new();
-    for (number, cue) in (1..).zip(cues(segments)) {
+    for (number, cue) in (1..).zip(cues) {
         let (start, end) = (clock(cue.start_ms, ','), clock(cue.end_ms, ','));
         let gap = if number == 1 { "" } else { "\n" };
         // Writing to a string cannot fail.
-        let _ = write!(document, "{gap}{number}\n{start} --> {end}\n{}\n", without_arrow(cue.text));
+        let _ = write!(document, "{gap}{number}\n{start} --> {end}\n{}\n", cue.lines_with(plain));
     }
     document
 }
 
 /// Cues with `&`, `<` and `>` escaped, so that no text is taken for markup or for a cue's times.
-pub(super) fn vtt(segments: &[Segment]) -> String {
+pub(super) fn vtt(cues: &[Cue]) -> String {
     let mut document = String::from("WEBVTT\n");
-    for cue in cues(segments) {
+    for cue in cues {
         let (start, end) = (clock(cue.start_ms, '.'), clock(cue.end_ms, '.'));
         // Writing to a string cannot fail.
-        let _ = write!(document, "\n{start} --> {end}\n{}\n", escaped(&cue.text));
+        let _ = write!(document, "\n{start} --> {end}\n{}\n", cue.lines_with(escaped));
     }
     document
 }
 
-fn cues(segments: &[Segment]) -> impl Iterator<Item = Cue> {
-    segments.iter().map(cue).filter(|cue| !cue.text.is_empty())
+/// A cue of one line for each segment that has something to show.
+pub(super) fn cues(segments: &[Segment]) -> Vec<Cue> {
+    let lines = segments.iter().map(|segment| (segment, one_line(&segment.text)));
+    let shown = lines.filter(|(_, line)| !line.is_empty());
+    shown.map(|(segment, line)| Cue::new(segment.start, segment.end, vec![line])).collect()
 }
 
-fn cue(segment: &Segment) -> Cue {
-    let start_ms = millis(segment.start);
-    // A cue must end after its start.
-    let end_ms = millis(segment.end).max(start_ms.saturating_add(1));
-    Cue { start_ms, end_ms, text: one_line(&segment.text) }
+impl Cue {
+    /// From seconds. It ends after its start, whatever they say.
+    pub(super) fn new(start: f64, end: f64, lines: Vec<String>) -> Self {
+        let start_ms = millis(start);
+        Self { start_ms, end_ms: millis(end).max(start_ms.saturating_add(1)), lines }
+    }
+
+    fn lines_with(&self, written: impl Fn(&str) -> String) -> String {
+        self.lines.iter().map(|line| written(line)).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// Hours, minutes, seconds and milliseconds: 01:02:03,004. Hours have as many digits as they need.
@@ -57,13 +66,28 @@ fn clock(ms: u64, mark: char) -> String {
     format!("{:02}:{:02}:{:02}{mark}{:03}", secs / 3600, secs / 60 % 60, secs % 60, ms % 1000)
 }
 
-/// SubRip has no escapes, and players look for the arrow everywhere.
-fn without_arrow(mut text: String) -> String {
+/// SubRip has no escapes. Players look for the arrow everywhere, and leave out what they take for a tag or for an
+/// instruction: the sign that it begins with is put into one that looks like it.
+fn plain(line: &str) -> String {
+    let mut text = line.replace("{\\", "(\\");
     // Shortening "--->" makes another arrow.
     while text.contains("-->") {
         text = text.replace("-->", "->");
     }
-    text
+    let parts = text.split('<').enumerate();
+    let signed = parts.map(|(number, after)| match (number, begins_tag(after)) {
+        (0, _) => after.to_owned(),
+        (_, true) => format!("‹{after}"),
+        (_, false) => format!("<{after}"),
+    });
+    signed.collect()
+}
+
+/// As tolerant players see it: a letter, or a slash and a letter, spaces between or not.
+fn begins_tag(after_bracket: &str) -> bool {
+    let name = after_bracket.trim_start();
+    let name = name.strip_prefix('/').unwrap_or(name).trim_start();
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 fn escaped(text: &str) -> String {

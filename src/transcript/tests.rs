@@ -77,8 +77,11 @@ fn vtt_looks_as_browsers_expect_it() {
 #[test]
 fn another_reader_finds_every_hostile_text_in_its_own_srt_cue() {
     let read = SubRip::parse(&rendered(&hostile(), Format::Srt)).unwrap().subtitles;
-    let shortened = |text: String| text.replace("---->", "->").replace("-->", "->");
-    let expected: Vec<String> = expected_texts().into_iter().map(shortened).collect();
+    // What a reader takes for an arrow or for a tag is written otherwise.
+    let plain = |text: String| {
+        text.replace("---->", "->").replace("-->", "->").replace("<b>", "‹b>").replace("</b>", "‹/b>")
+    };
+    let expected: Vec<String> = expected_texts().into_iter().map(plain).collect();
     assert_eq!(read.iter().map(|cue| cue.text.join("|")).collect::<Vec<_>>(), expected);
     assert_eq!(read.iter().map(|cue| cue.sequence).collect::<Vec<_>>(), (1..=13).collect::<Vec<_>>());
     let second: std::time::Duration = read[1].start.into();

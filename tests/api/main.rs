@@ -26,6 +26,7 @@ mod restart;
 mod service;
 mod sink;
 mod start;
+mod subtitles;
 mod torture;
 mod webhooks;
 mod wyoming;

@@ -1,5 +1,7 @@
 //! A call's form, as the official clients send it.
 
+use std::str::FromStr;
+
 use actix_web::{HttpRequest, web};
 use actors::domain::options::{Options, Priority, Task};
 
@@ -9,7 +11,7 @@ use crate::http::body::Recording;
 use crate::http::form::{self, Sent};
 use crate::http::service::Service;
 use crate::http::submission::{Upload, flag, temperature};
-use crate::transcript::{Format, Granularity};
+use crate::transcript::{Format, Granularity, Shape};
 
 pub(super) struct Call {
     pub upload: Upload,
@@ -22,17 +24,41 @@ pub(super) struct Call {
 pub(super) struct Reply {
     pub format: Format,
     pub granularities: Vec<Granularity>,
+    /// Of subtitles.
+    pub shape: Option<Shape>,
 }
 
 struct Form {
     model: Option<String>,
     options: Options,
-    reply: Reply,
+    keywords: Vec<String>,
+    format: Format,
+    granularities: Vec<Granularity>,
+    subtitles: Subtitles,
     stream: bool,
 }
 
-const FIELDS: [&str; 7] =
-    ["model", "language", "prompt", "temperature", "response_format", "stream", "timestamp_granularities"];
+/// What the API has no fields for: clients send them in an extra body.
+#[derive(Default)]
+struct Subtitles {
+    max_line_chars: Option<u32>,
+    max_lines: Option<u32>,
+    max_cps: Option<f64>,
+}
+
+const FIELDS: [&str; 11] = [
+    "model",
+    "language",
+    "prompt",
+    "keywords",
+    "temperature",
+    "response_format",
+    "stream",
+    "timestamp_granularities",
+    "max_line_chars",
+    "max_lines",
+    "max_cps",
+];
 
 /// Reads the whole form, in bounded memory.
 pub(super) async fn receive(
@@ -42,8 +68,15 @@ pub(super) async fn receive(
     task: Task,
 ) -> Result<Call, AppError> {
     let options = Options { task, priority: Priority::Interactive, ..Options::default() };
-    let reply = Reply { format: Format::Json, granularities: vec![] };
-    let mut form = Form { model: None, options, reply, stream: false };
+    let mut form = Form {
+        model: None,
+        options,
+        keywords: vec![],
+        format: Format::Json,
+        granularities: vec![],
+        subtitles: Subtitles::default(),
+        stream: false,
+    };
     let recording = Recording::file("file");
     let set = |name: &str, text: &str| form.set(name, text);
     let sent = form::read(service, request, body, recording, &FIELDS, set).await?;
@@ -61,17 +94,21 @@ impl Form {
                 self.options.language = Some(language);
             }
             "prompt" => self.options.prompt = Some(form::prompt(text)),
+            "keywords" => self.keywords.push(text.to_owned()),
             // 0 is what clients send who leave it alone: start there and climb.
             "temperature" => self.options.temperature = Some(temperature(text)?).filter(|t| *t > 0.0),
-            "response_format" => self.reply.format = format(text)?,
+            "response_format" => self.format = format(text)?,
             "stream" => self.stream = flag("stream", text)?,
             "timestamp_granularities" => {
                 let wanted = text.parse().map_err(|error| AppError::InvalidOption {
                     name: "timestamp_granularities",
                     message: format!("{error}"),
                 })?;
-                self.reply.granularities.push(wanted);
+                self.granularities.push(wanted);
             }
+            "max_line_chars" => self.subtitles.max_line_chars = Some(number("max_line_chars", text)?),
+            "max_lines" => self.subtitles.max_lines = Some(number("max_lines", text)?),
+            "max_cps" => self.subtitles.max_cps = Some(number("max_cps", text)?),
             _ => {}
         }
         Ok(())
@@ -81,15 +118,27 @@ impl Form {
         let invalid = |name, message: &str| AppError::InvalidOption { name, message: message.into() };
         let model = self.model.ok_or_else(|| invalid("model", "is required: name the model"))?;
         models::check(service, &model)?;
-        let words = self.reply.granularities.contains(&Granularity::Word);
-        if words && self.reply.format != Format::VerboseJson {
+        let words = self.granularities.contains(&Granularity::Word);
+        if words && self.format != Format::VerboseJson {
             let message = "word times are in verbose_json only: set response_format to it";
             return Err(invalid("timestamp_granularities", message));
         }
         self.options.word_timestamps = words;
+        if !self.keywords.is_empty() {
+            let prompt = self.options.prompt.unwrap_or_default();
+            self.options.prompt = Some(form::prompt(&format!("{}. {prompt}", self.keywords.join(", "))));
+        }
+        let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
+        let shape = Shape::new(max_line_chars, max_lines, max_cps);
+        let shape = shape.map_err(|bad| invalid(bad.limit, &format!("must be {}", bad.range)))?;
+        let reply = Reply { format: self.format, granularities: self.granularities, shape };
         let stream = self.stream && self.options.task == Task::Transcribe;
-        Ok(Call { upload: Upload::new(recording, filename, self.options), reply: self.reply, stream })
+        Ok(Call { upload: Upload::new(recording, filename, self.options), reply, stream })
     }
+}
+
+fn number<T: FromStr>(name: &'static str, text: &str) -> Result<T, AppError> {
+    text.parse().map_err(|_| AppError::InvalidOption { name, message: format!("{text:?} is no such number") })
 }
 
 fn format(text: &str) -> Result<Format, AppError> {

@@ -8,7 +8,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::job::Job;
 use actors::domain::options::Task;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use models::check as check_model;
 pub(super) use models::{list, show};
@@ -17,7 +17,7 @@ use super::calls;
 use super::service::Service;
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::transcript::{Format, Transcript, render, usage_json, verbose_json};
+use crate::transcript::{Format, Transcript, render, render_shaped, usage_json, verbose_json};
 use call::{Call, Reply};
 
 pub(super) async fn transcriptions(
@@ -61,12 +61,18 @@ fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse 
         Format::Json => {
             let duration_secs = job.audio.duration_secs.unwrap_or_default();
             let text = render(transcript, Format::Text);
-            response.json(json!({ "text": text, "usage": usage_json(duration_secs) }))
+            let usage = usage_json(duration_secs);
+            response.json(json!({ "text": text, "languages": languages(transcript), "usage": usage }))
         }
         Format::VerboseJson => response.json(verbose_json(transcript, &reply.granularities)),
         Format::Text | Format::Srt | Format::Vtt | Format::Tsv => {
             let kind = (CONTENT_TYPE, reply.format.content_type());
-            response.insert_header(kind).body(render(transcript, reply.format))
+            response.insert_header(kind).body(render_shaped(transcript, reply.format, reply.shape.as_ref()))
         }
     }
+}
+
+/// What was spoken; none where nobody did.
+fn languages(transcript: &Transcript<'_>) -> Value {
+    transcript.language.iter().map(|language| json!({ "code": language.code() })).collect()
 }

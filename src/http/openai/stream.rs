@@ -59,7 +59,12 @@ async fn tell(awaited: Awaited, sender: mpsc::UnboundedSender<sse::Event>) {
     match ended {
         Ok(job) => {
             let usage = so_far.usage(job.audio.duration_secs.unwrap_or_default());
-            say(json!({ "type": "transcript.text.done", "text": so_far.text, "usage": usage }));
+            let languages: Value =
+                job.language.iter().map(|language| json!({ "code": language.code() })).collect();
+            let text = &so_far.text;
+            say(
+                json!({ "type": "transcript.text.done", "text": text, "languages": languages, "usage": usage }),
+            );
         }
         Err(error) => say(error.body()),
     }
