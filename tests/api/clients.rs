@@ -16,6 +16,14 @@ pub fn python(script: &str) -> Command {
     command
 }
 
+/// Node with the packages of `tests/clients/package.json`, about to run a script of that folder.
+pub fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", installed("node/node_modules"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script));
+    command
+}
+
 /// What a program printed. It must have ended well.
 pub fn output(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::clients::{output, python};
+use super::clients::{node, output, python};
 use super::fixtures;
 use super::service::{Answer, HANG_GUARD, Service, form};
 
@@ -292,5 +292,25 @@ fn a_job_whose_client_went_away_is_cancelled_or_kept_as_the_settings_say() {
 fn the_official_clients_understand_what_they_are_told() {
     let service = Service::start();
     let (recording, text) = (fixtures::audio("en_phrases.wav"), fixtures::text("en_phrases.wav"));
-    output(python("openai_client.py").arg(&service.base).arg(recording).arg(text));
+    let german = fixtures::audio("de_phrases.wav");
+    for mut client in [python("openai_client.py"), node("openai_client.mjs")] {
+        output(client.arg(&service.base).args([recording.as_os_str(), text.as_ref(), german.as_os_str()]));
+    }
+}
+
+#[test]
+fn the_official_client_has_a_class_for_every_refusal() {
+    let refused = |env: &[(&str, &str)], told: [&str; 3]| {
+        let service = Service::start_with(env);
+        let recording = fixtures::audio("en_short.wav");
+        output(python("openai_refused.py").arg(&service.base).arg(recording).args(told));
+    };
+    let keys = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", "a-key-of-sixteen-letters")];
+    refused(&keys, ["AuthenticationError", "401", "invalid_api_key"]);
+    let limit = [("VERBATIM__SERVER__MAX_UPLOAD_BYTES", "1024")];
+    refused(&limit, ["APIStatusError", "413", "file_too_large"]);
+    let missing = [("VERBATIM__MODEL__PATH", "/nonexistent.bin")];
+    refused(&missing, ["UnprocessableEntityError", "422", "model_not_found"]);
+    let short = [("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000"), ("VERBATIM__OPENAI__WAIT_SECS", "1")];
+    refused(&short, ["InternalServerError", "503", "model_not_ready"]);
 }
