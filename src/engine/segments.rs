@@ -85,8 +85,12 @@ fn is_noise(text: &str) -> bool {
 }
 
 fn decoding(segment: &RawSegment) -> Decoding {
+    let tokens = &segment.tokens;
+    let whole = std::str::from_utf8(&segment.text).is_ok();
     Decoding {
-        tokens: segment.tokens.iter().map(|token| token.id).collect(),
+        tokens: tokens.iter().map(|token| token.id).collect(),
+        logprobs: tokens.iter().map(|token| token.log_probability).collect(),
+        token_bytes: tokens.iter().filter(|_| whole).map(|token| token.bytes.len() as u16).collect(),
         avg_logprob: segment.avg_logprob().unwrap_or_default(),
         no_speech_prob: segment.no_speech_prob,
         temperature: segment.temperature,

@@ -119,6 +119,8 @@ fn segment(id: u32) -> Segment {
         flags: vec![Flag::LowConfidence],
         decoding: Decoding {
             tokens: vec![1, 50_257],
+            logprobs: vec![-0.333_333_34, 0.0],
+            token_bytes: vec![2, 300],
             avg_logprob: -0.333_333_34,
             no_speech_prob: 1e-9,
             temperature: 0.2,

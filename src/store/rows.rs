@@ -111,7 +111,8 @@ pub(super) fn finite(mut segment: Segment) -> Segment {
     for time in [start, end, &mut decoding.window_start] {
         *time = or_zero(*time);
     }
-    for number in [&mut decoding.avg_logprob, &mut decoding.no_speech_prob, &mut decoding.temperature] {
+    let numbers = [&mut decoding.avg_logprob, &mut decoding.no_speech_prob, &mut decoding.temperature];
+    for number in numbers.into_iter().chain(&mut decoding.logprobs) {
         *number = or_zero(f64::from(*number)) as f32;
     }
     for word in words.iter_mut().flatten() {

@@ -5,6 +5,7 @@
 
 mod format;
 mod json;
+mod logprobs;
 mod rows;
 mod shape;
 mod subtitles;
@@ -17,6 +18,7 @@ use actors::domain::transcript::{Segment, text};
 
 pub use format::{Format, UnknownFormat};
 pub use json::{result_json, segment_json};
+pub use logprobs::logprobs_json;
 pub use shape::{BadShape, Shape};
 pub use verbose::{Granularity, UnknownGranularity, usage_json, verbose_json};
 pub use whisper::{lines, whisper_cpp_json, whisper_json};

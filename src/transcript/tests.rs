@@ -25,6 +25,8 @@ const HOSTILE: [&str; 13] = [
 fn segment(id: u32, start: f64, end: f64, text: &str) -> Segment {
     let decoding = Decoding {
         tokens: vec![1, 2],
+        logprobs: vec![-0.25, -0.25],
+        token_bytes: vec![],
         avg_logprob: -0.25,
         no_speech_prob: 0.1,
         temperature: 0.4,
@@ -243,6 +245,8 @@ fn numbers_that_json_has_not_are_still_numbers_for_clients() {
     let mut odd = segment(0, f64::NAN, f64::INFINITY, "a");
     odd.decoding = Decoding {
         tokens: vec![],
+        logprobs: vec![],
+        token_bytes: vec![],
         avg_logprob: f32::NEG_INFINITY,
         no_speech_prob: f32::NAN,
         temperature: f32::INFINITY,

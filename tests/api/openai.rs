@@ -45,7 +45,14 @@ fn every_format_of_the_api_is_answered_from_an_unloaded_model_on() {
     let short = transcribed(&service, "en_phrases.wav", &[]).json();
     check("CreateTranscriptionResponseJson", &short);
     assert_eq!(short["text"], truth["text"]);
-    assert_eq!(short["usage"]["type"], "duration");
+    assert_eq!(
+        (&short["usage"]["type"], &short["languages"]),
+        (&json!("duration"), &json!([{ "code": "en" }]))
+    );
+    let sure = transcribed(&service, "en_phrases.wav", &[("include[]", "logprobs")]).json();
+    check("CreateTranscriptionResponseJson", &sure);
+    let tokens = sure["logprobs"].as_array().unwrap().iter().map(|token| token["token"].as_str().unwrap());
+    assert_eq!(json!(tokens.collect::<String>().trim()), truth["text"]);
 
     let verbose = transcribed(&service, "en_phrases.wav", &[("response_format", "verbose_json")]).json();
     check("CreateTranscriptionResponseVerboseJson", &verbose);
@@ -178,7 +185,8 @@ fn a_translation_is_english() {
 #[test]
 fn a_stream_tells_the_text_as_it_is_heard() {
     let service = Service::start();
-    let answer = transcribed(&service, "long.ogg", &[("stream", "true"), ("language", "en")]);
+    let fields = [("stream", "true"), ("language", "en"), ("include", "logprobs")];
+    let answer = transcribed(&service, "long.ogg", &fields);
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
     let data = answer.text.lines().filter_map(|line| line.strip_prefix("data: "));
     let events: Vec<Value> = data.map(|data| serde_json::from_str(data).unwrap()).collect();
@@ -207,6 +215,9 @@ fn the_served_model_has_a_name_and_those_that_clients_know() {
     let unknown = service.get("/v1/models/gpt-7");
     assert_eq!((unknown.status, unknown.error().as_str()), (404, "unknown_model"));
     check("ErrorResponse", &unknown.json());
+    let kept = service.delete(&format!("/v1/models/{id}"));
+    assert_eq!(kept.status, 405, "files are the operator's");
+    check("ErrorResponse", &kept.json());
 }
 
 #[test]
@@ -229,6 +240,7 @@ fn a_bad_call_is_told_what_to_change() {
         ("temperature", "hot"),
         ("language", "xx"),
         ("stream", "maybe"),
+        ("include[]", "everything"),
         ("timestamp_granularities[]", "word"),
         ("timestamp_granularities[]", "letter"),
     ] {
@@ -259,9 +271,10 @@ fn a_model_that_cannot_be_loaded_is_told_at_once_and_one_that_does_not_come_afte
     assert_eq!(job["status"], "cancelled", "who was turned away sends it again");
 }
 
-/// Sends a call and hangs up before it is answered; the job that became of it, once it is over.
-fn hung_up(service: &Service) -> Value {
-    let (kind, body) = form(Some(("long.ogg", &bytes("long.ogg"))), &[("model", "whisper-1")]);
+/// Sends a call and hangs up before it is answered to its end; the job that became of it, once it is over.
+fn hung_up(service: &Service, stream: &str) -> Value {
+    let fields = [("model", "whisper-1"), ("stream", stream)];
+    let (kind, body) = form(Some(("long.ogg", &bytes("long.ogg"))), &fields);
     let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
     let length = body.len();
     let head = format!(
@@ -283,9 +296,12 @@ fn hung_up(service: &Service) -> Value {
 
 #[test]
 fn a_job_whose_client_went_away_is_cancelled_or_kept_as_the_settings_say() {
-    assert_eq!(hung_up(&Service::start())["status"], "cancelled");
+    let cancels = Service::start();
     let keeps = Service::start_with(&[("VERBATIM__OPENAI__ON_DISCONNECT", "keep")]);
-    assert_eq!(hung_up(&keeps)["status"], "completed");
+    for stream in ["false", "true"] {
+        assert_eq!(hung_up(&cancels, stream)["status"], "cancelled");
+        assert_eq!(hung_up(&keeps, stream)["status"], "completed");
+    }
 }
 
 #[test]
@@ -305,6 +321,10 @@ fn the_official_client_has_a_class_for_every_refusal() {
         let recording = fixtures::audio("en_short.wav");
         output(python("openai_refused.py").arg(&service.base).arg(recording).args(told));
     };
+    let limited = Service::start_with(&[("VERBATIM__LIMITS__REQUESTS_PER_MINUTE", "1")]);
+    assert_eq!(limited.get("/v1/models").status, 200);
+    let told = ["RateLimitError", "429", "rate_limited"];
+    output(python("openai_refused.py").arg(&limited.base).arg(fixtures::audio("en_short.wav")).args(told));
     let keys = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", "a-key-of-sixteen-letters")];
     refused(&keys, ["AuthenticationError", "401", "invalid_api_key"]);
     let limit = [("VERBATIM__SERVER__MAX_UPLOAD_BYTES", "1024")];

@@ -19,6 +19,9 @@ async function checkFormats() {
   assert.equal(answers.json.text, text);
   assert.equal(answers.json.usage.type, "duration");
   assert.equal(answers.text.trim(), text);
+  const { logprobs } = await transcribe({ include: ["logprobs"] });
+  assert.equal(logprobs.map((token) => token.token).join("").trim(), text);
+  assert.ok(logprobs.every((token) => token.logprob <= 0 && token.bytes.length > 0));
   assert.match(answers.srt, /^1\n00:00:\d\d,\d{3} --> /);
   assert.match(answers.vtt, /^WEBVTT\n\n00:00:\d\d\.\d{3} --> /);
   assert.equal(answers.verbose_json.language, "english");

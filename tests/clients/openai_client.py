@@ -33,6 +33,10 @@ def refused(kind, status, param, call):
 def check_formats():
     answers = {name: transcribe(response_format=name) for name in FORMATS}
     assert answers["json"].text == text and answers["json"].usage.type == "duration", answers["json"]
+    assert answers["json"].logprobs is None
+    sure = transcribe(include=["logprobs"]).logprobs
+    assert "".join(token.token for token in sure).strip() == text and all(token.logprob <= 0 for token in sure), sure
+    assert b"".join(bytes(map(int, token.bytes)) for token in sure).decode().strip() == text
     assert answers["text"].strip() == text, answers["text"]
     assert answers["srt"].startswith("1\n00:00:") and " --> " in answers["srt"], answers["srt"]
     assert answers["vtt"].startswith("WEBVTT\n\n00:00:"), answers["vtt"]
@@ -71,6 +75,10 @@ def check_stream():
     assert {event.type for event in deltas} == {"transcript.text.delta"} and deltas, events
     assert done.type == "transcript.text.done" and done.text == text, done
     assert "".join(event.delta for event in deltas) == text, deltas
+    *deltas, done = transcribe(stream=True, include=["logprobs"])
+    heard = [token.to_dict() for delta in deltas for token in delta.logprobs]
+    assert heard == [token.to_dict() for token in done.logprobs], done
+    assert "".join(token.token for token in done.logprobs).strip() == text, done
     assert done.usage.input_tokens + done.usage.output_tokens == done.usage.total_tokens > 0, done
     with client.audio.transcriptions.with_streaming_response.create(
         model="whisper-1", file=Path(recording), stream=True

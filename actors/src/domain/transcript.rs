@@ -43,6 +43,13 @@ pub enum Flag {
 pub struct Decoding {
     /// Text token ids, no timestamps.
     pub tokens: Vec<i32>,
+    /// Of each token: the natural logarithm of its probability.
+    #[serde(default)]
+    pub logprobs: Vec<f32>,
+    /// Of each token: how many bytes of the segment's text are its. A token can be part of a character. Empty where the
+    /// text is not what the tokens say, because they made no whole characters.
+    #[serde(default)]
+    pub token_bytes: Vec<u16>,
     /// Mean natural logarithm of the tokens' probabilities.
     pub avg_logprob: f32,
     /// That its window holds no speech, as the model judges it before it writes.

@@ -24,8 +24,17 @@ pub(super) struct Call {
 pub(super) struct Reply {
     pub format: Format,
     pub granularities: Vec<Granularity>,
+    /// Whether to say of each token how sure the model was, where there is a place for it.
+    pub logprobs: Logprobs,
     /// Of subtitles.
     pub shape: Option<Shape>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Logprobs {
+    Included,
+    #[default]
+    Left,
 }
 
 struct Form {
@@ -34,6 +43,7 @@ struct Form {
     keywords: Vec<String>,
     format: Format,
     granularities: Vec<Granularity>,
+    logprobs: Logprobs,
     subtitles: Subtitles,
     stream: bool,
 }
@@ -46,7 +56,7 @@ struct Subtitles {
     max_cps: Option<f64>,
 }
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "model",
     "language",
     "prompt",
@@ -55,6 +65,7 @@ const FIELDS: [&str; 11] = [
     "response_format",
     "stream",
     "timestamp_granularities",
+    "include",
     "max_line_chars",
     "max_lines",
     "max_cps",
@@ -74,6 +85,7 @@ pub(super) async fn receive(
         keywords: vec![],
         format: Format::Json,
         granularities: vec![],
+        logprobs: Logprobs::Left,
         subtitles: Subtitles::default(),
         stream: false,
     };
@@ -106,6 +118,11 @@ impl Form {
                 })?;
                 self.granularities.push(wanted);
             }
+            "include" if text == "logprobs" => self.logprobs = Logprobs::Included,
+            "include" => {
+                let message = format!("cannot include {text:?}: logprobs is all there is");
+                return Err(AppError::InvalidOption { name: "include", message });
+            }
             "max_line_chars" => self.subtitles.max_line_chars = Some(number("max_line_chars", text)?),
             "max_lines" => self.subtitles.max_lines = Some(number("max_lines", text)?),
             "max_cps" => self.subtitles.max_cps = Some(number("max_cps", text)?),
@@ -131,9 +148,10 @@ impl Form {
         let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
         let shape = Shape::new(max_line_chars, max_lines, max_cps);
         let shape = shape.map_err(|bad| invalid(bad.limit, &format!("must be {}", bad.range)))?;
-        let reply = Reply { format: self.format, granularities: self.granularities, shape };
-        let stream = self.stream && self.options.task == Task::Transcribe;
-        Ok(Call { upload: Upload::new(recording, filename, self.options), reply, stream })
+        let Self { format, granularities, logprobs, options, .. } = self;
+        let stream = self.stream && options.task == Task::Transcribe;
+        let reply = Reply { format, granularities, logprobs, shape };
+        Ok(Call { upload: Upload::new(recording, filename, options), reply, stream })
     }
 }
 

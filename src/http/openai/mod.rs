@@ -7,6 +7,7 @@ mod stream;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::job::Job;
+use actors::domain::language::Language;
 use actors::domain::options::Task;
 use serde_json::{Value, json};
 
@@ -17,8 +18,8 @@ use super::calls;
 use super::service::Service;
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::transcript::{Format, Transcript, render, render_shaped, usage_json, verbose_json};
-use call::{Call, Reply};
+use crate::transcript::{Format, Transcript, logprobs_json, render, render_shaped, usage_json, verbose_json};
+use call::{Call, Logprobs, Reply};
 
 pub(super) async fn transcriptions(
     service: web::Data<Service>,
@@ -50,7 +51,7 @@ async fn answer(
     let awaited = calls::begin(&service, caller, key, upload).await?;
     if stream {
         let id = awaited.id();
-        return Ok(calls::with_id(stream::respond(&request, awaited), id));
+        return Ok(calls::with_id(stream::respond(&request, awaited, reply.logprobs), id));
     }
     Ok(calls::answer(&service, &request, awaited, |job, heard| whole(job, heard, &reply)).await)
 }
@@ -62,7 +63,12 @@ fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse 
             let duration_secs = job.audio.duration_secs.unwrap_or_default();
             let text = render(transcript, Format::Text);
             let usage = usage_json(duration_secs);
-            response.json(json!({ "text": text, "languages": languages(transcript), "usage": usage }))
+            let languages = languages(transcript.language);
+            let mut answer = json!({ "text": text, "languages": languages, "usage": usage });
+            if reply.logprobs == Logprobs::Included {
+                answer["logprobs"] = logprobs_json(transcript.segments);
+            }
+            response.json(answer)
         }
         Format::VerboseJson => response.json(verbose_json(transcript, &reply.granularities)),
         Format::Text | Format::Srt | Format::Vtt | Format::Tsv => {
@@ -73,6 +79,6 @@ fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse 
 }
 
 /// What was spoken; none where nobody did.
-fn languages(transcript: &Transcript<'_>) -> Value {
-    transcript.language.iter().map(|language| json!({ "code": language.code() })).collect()
+fn languages(language: Option<Language>) -> Value {
+    language.iter().map(|language| json!({ "code": language.code() })).collect()
 }

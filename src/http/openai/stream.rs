@@ -10,19 +10,22 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::call::Logprobs;
+use super::languages;
 use crate::error::AppError;
 use crate::http::awaited::Awaited;
 use crate::http::client_socket::forget_socket;
 use crate::http::events::unbuffered;
+use crate::transcript::logprobs_json;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Deltas, one for each segment, then the whole text, which the deltas make up. Progress is in comments. When the job
 /// fails the error is the last message.
-pub(super) fn respond(request: &HttpRequest, awaited: Awaited) -> HttpResponse {
+pub(super) fn respond(request: &HttpRequest, awaited: Awaited, logprobs: Logprobs) -> HttpResponse {
     forget_socket(request);
     let (sender, receiver) = mpsc::unbounded_channel();
-    actix_web::rt::spawn(tell(awaited, sender));
+    actix_web::rt::spawn(tell(awaited, logprobs, sender));
     let events = stream::unfold(receiver, |mut receiver| async move {
         let event: sse::Event = receiver.recv().await?;
         Some((Ok::<_, Infallible>(event), receiver))
@@ -31,15 +34,22 @@ pub(super) fn respond(request: &HttpRequest, awaited: Awaited) -> HttpResponse {
     unbuffered(body.respond_to(request).map_into_boxed_body())
 }
 
-async fn tell(awaited: Awaited, sender: mpsc::UnboundedSender<sse::Event>) {
+async fn tell(awaited: Awaited, logprobs: Logprobs, sender: mpsc::UnboundedSender<sse::Event>) {
     let mut so_far = SoFar::default();
+    let mut sure = Vec::new();
     // A receiver that is gone is noticed below.
     let say = |data: Value| drop(sender.send(sse::Event::Data(sse::Data::new(data.to_string()))));
     let ended = awaited.until_over(|event| match event {
         JobEvent::Segment { segment, .. } => {
             so_far.tokens += segment.decoding.tokens.len();
+            let mut message = json!({ "type": "transcript.text.delta" });
+            if let (Logprobs::Included, Value::Array(tokens)) = (logprobs, logprobs_json([segment])) {
+                sure.extend(tokens.iter().cloned());
+                message["logprobs"] = tokens.into();
+            }
             if let Some(delta) = so_far.add(&segment.text) {
-                say(json!({ "type": "transcript.text.delta", "delta": delta }));
+                message["delta"] = delta.into();
+                say(message);
             }
         }
         JobEvent::Progress { percent, .. } => {
@@ -59,12 +69,13 @@ async fn tell(awaited: Awaited, sender: mpsc::UnboundedSender<sse::Event>) {
     match ended {
         Ok(job) => {
             let usage = so_far.usage(job.audio.duration_secs.unwrap_or_default());
-            let languages: Value =
-                job.language.iter().map(|language| json!({ "code": language.code() })).collect();
-            let text = &so_far.text;
-            say(
-                json!({ "type": "transcript.text.done", "text": text, "languages": languages, "usage": usage }),
-            );
+            let mut message = json!({ "type": "transcript.text.done", "text": so_far.text });
+            message["languages"] = languages(job.language);
+            message["usage"] = usage;
+            if logprobs == Logprobs::Included {
+                message["logprobs"] = sure.into();
+            }
+            say(message);
         }
         Err(error) => say(error.body()),
     }

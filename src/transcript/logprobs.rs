@@ -1,0 +1,63 @@
+//! How sure the model was of each token, as the OpenAI audio API has it.
+
+use actors::domain::transcript::Segment;
+use serde_json::{Value, json};
+
+use super::json::decimal;
+
+/// The tokens of some segments, in order. Where it is known which bytes are whose, the tokens' texts join to the
+/// segments' own, space at the ends included.
+pub fn logprobs_json<'a>(segments: impl IntoIterator<Item = &'a Segment>) -> Value {
+    segments.into_iter().flat_map(tokens).collect()
+}
+
+fn tokens(segment: &Segment) -> Vec<Value> {
+    let decoding = &segment.decoding;
+    let text = segment.text.as_bytes();
+    let lengths = decoding.token_bytes.iter().map(|length| usize::from(*length));
+    let known =
+        decoding.token_bytes.len() == decoding.logprobs.len() && lengths.clone().sum::<usize>() == text.len();
+    let Some(lengths) = known.then_some(lengths) else {
+        return decoding.logprobs.iter().map(|logprob| json!({ "logprob": decimal(*logprob) })).collect();
+    };
+    let mut rest = text;
+    let mut tokens = Vec::new();
+    for (length, logprob) in lengths.zip(&decoding.logprobs) {
+        let (bytes, after) = rest.split_at(length.min(rest.len()));
+        rest = after;
+        tokens.push(json!({
+            "token": String::from_utf8_lossy(bytes),
+            "logprob": decimal(*logprob),
+            "bytes": bytes,
+        }));
+    }
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use actors::domain::transcript::Decoding;
+
+    use super::*;
+
+    fn segment(text: &str, token_bytes: &[u16]) -> Segment {
+        let decoding =
+            Decoding { logprobs: vec![-0.5; 3], token_bytes: token_bytes.to_vec(), ..Decoding::default() };
+        Segment { id: 0, start: 0.0, end: 1.0, text: text.into(), words: None, flags: vec![], decoding }
+    }
+
+    #[test]
+    fn a_token_has_its_own_bytes_even_if_they_are_no_character() {
+        let found = logprobs_json(&[segment(" tschüss", &[6, 1, 2])]);
+        assert_eq!(found[0], json!({ "token": " tsch\u{fffd}", "logprob": -0.5, "bytes": b" tsch\xc3" }));
+        assert_eq!((&found[1]["bytes"], &found[2]["token"]), (&json!([0xbc]), &json!("ss")));
+    }
+
+    #[test]
+    fn tokens_that_do_not_make_the_text_have_none() {
+        for lengths in [&[][..], &[1, 1], &[9, 9, 9]] {
+            let found = logprobs_json(&[segment(" abc", lengths)]);
+            assert_eq!(found, json!([{ "logprob": -0.5 }, { "logprob": -0.5 }, { "logprob": -0.5 }]));
+        }
+    }
+}
