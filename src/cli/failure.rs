@@ -14,6 +14,7 @@ use crate::models::PullError;
 use crate::settings::SettingsError;
 use crate::store::BackupError;
 use crate::telemetry::TelemetryError;
+use crate::transcript::BadShape;
 
 /// Each message is for the person at the terminal, and names what to change.
 #[derive(Debug, Error)]
@@ -28,6 +29,10 @@ pub(super) enum Failure {
     OverRecording { path: PathBuf },
     #[error("several transcripts as {format} would run into each other on stdout: choose a folder with -o")]
     NeedsFolder { format: &'static str },
+    #[error(transparent)]
+    BadShape(#[from] BadShape),
+    #[error("lines and cues are those of subtitles, {format} has none: choose --format srt or vtt with them")]
+    NoSubtitles { format: &'static str },
     #[error("the API key in VERBATIM_API_KEY holds characters that no key has: set it again")]
     BadKey,
 
@@ -94,6 +99,8 @@ impl Failure {
             | Self::SameTarget { .. }
             | Self::OverRecording { .. }
             | Self::NeedsFolder { .. }
+            | Self::BadShape(_)
+            | Self::NoSubtitles { .. }
             | Self::BadKey => Kind::Usage,
             Self::Start(_)
             | Self::NoProgram(_)

@@ -48,6 +48,30 @@ fn a_file_is_transcribed_by_a_server() {
 }
 
 #[test]
+fn subtitles_have_the_shape_that_is_asked_for_here_and_on_a_server() {
+    let service = Service::start();
+    let run = |args: &[&str]| {
+        let mut command = command(service.dir.path());
+        command.args(["transcribe", "--word-timestamps"]).args(args).arg(fixtures::audio("en_short.wav"));
+        command.output().unwrap()
+    };
+    let narrow = ["--format", "srt", "--max-line-chars", "8", "--max-lines", "1"];
+    let here = run(&narrow);
+    assert!(text(&here).contains("\nOne two\n\n2\n"), "{here:?}");
+    let there = run(&[&["--server", &service.base][..], &narrow[..]].concat());
+    assert_eq!(text(&there), text(&here), "{there:?}");
+
+    for (args, named) in [
+        (&["--format", "vtt", "--max-cps", "0"][..], "max_cps must be a number from 1 to 100"),
+        (&["--max-lines", "2"], "--format srt or vtt"),
+    ] {
+        let refused = run(args);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(named), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_model_file_is_inspected() {
     let dir = tempfile::tempdir().unwrap();
     let output = command(dir.path()).args(["models", "inspect"]).arg(fixtures::model()).output().unwrap();

@@ -9,7 +9,8 @@ use clap::{Args, ValueEnum};
 
 use super::remote::ServerUrl;
 use crate::cli::SettingsArgs;
-use crate::transcript::Format;
+use crate::cli::failure::Failure;
+use crate::transcript::{Format, Shape};
 
 #[derive(Debug, Args)]
 #[command(
@@ -53,6 +54,46 @@ pub(super) struct Wanted {
     /// Find out when each word was said (shown in the formats json and verbose_json)
     #[arg(long)]
     pub(super) word_timestamps: bool,
+    #[command(flatten)]
+    pub(super) subtitles: Subtitles,
+}
+
+/// How subtitles are to look.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Subtitles {
+    /// The most characters in a line of srt or vtt, 8 to 500
+    #[arg(long, value_name = "N")]
+    max_line_chars: Option<u32>,
+    /// The most lines in a cue of srt or vtt, 1 to 10
+    #[arg(long, value_name = "N")]
+    max_lines: Option<u32>,
+    /// The most characters a second to read in srt or vtt, 1 to 100: cues stay on into pauses
+    #[arg(long, value_name = "N")]
+    max_cps: Option<f64>,
+}
+
+impl Wanted {
+    /// # Errors
+    /// A limit out of range, or one for what are no subtitles.
+    pub(super) fn shape(&self) -> Result<Option<Shape>, Failure> {
+        let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
+        let shape = Shape::new(max_line_chars, max_lines, max_cps)?;
+        if shape.is_some() && !self.format.is_subtitles() {
+            return Err(Failure::NoSubtitles { format: self.format.name() });
+        }
+        Ok(shape)
+    }
+
+    /// The query for the transcript of a job.
+    pub(super) fn query(&self) -> String {
+        let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
+        let limits = [
+            max_line_chars.map(|chars| format!("&max_line_chars={chars}")),
+            max_lines.map(|lines| format!("&max_lines={lines}")),
+            max_cps.map(|cps| format!("&max_cps={cps}")),
+        ];
+        format!("format={}{}", self.format, limits.into_iter().flatten().collect::<String>())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -19,7 +19,7 @@ use crate::audio::{AudioSettings, chunks_of_file, plan_file};
 use crate::cli::failure::Failure;
 use crate::cli::{SettingsArgs, serve};
 use crate::compose;
-use crate::transcript::{Transcript, render};
+use crate::transcript::{Transcript, render_shaped};
 
 /// Loads the model when it is first needed and keeps it for all recordings. An engine's process ends
 /// with this one, however that ends.
@@ -106,7 +106,7 @@ impl Transcriber for Local {
             task: self.wanted.task,
             segments: &heard.segments,
         };
-        Ok(render(&transcript, self.wanted.format))
+        Ok(render_shaped(&transcript, self.wanted.format, self.wanted.shape()?.as_ref()))
     }
 }
 

@@ -40,6 +40,7 @@ impl<E: Into<Failure>> From<E> for Stop {
 /// All recordings are tried, whatever becomes of the ones before; each failure is told when it
 /// happens.
 pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
+    args.wanted.shape()?;
     let output = Output::new(args)?;
     let mut transcriber: Box<dyn Transcriber> = match &args.server {
         Some(server) => Box::new(remote::Remote::new(server.clone(), &args.wanted)?),

@@ -111,7 +111,7 @@ impl RemoteJob<'_> {
     }
 
     async fn fetch(&self, id: &str) -> Result<String, Fault> {
-        self.server.text(&format!("/jobs/{id}/transcript?format={}", self.wanted.format)).await
+        self.server.text(&format!("/jobs/{id}/transcript?{}", self.wanted.query())).await
     }
 
     /// Tells the server that nobody waits for the job any longer.

@@ -148,6 +148,7 @@ mod tests {
             task: Task::Transcribe,
             prompt: None,
             word_timestamps: false,
+            subtitles: Default::default(),
         }
     }
 

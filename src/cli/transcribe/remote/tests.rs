@@ -103,6 +103,7 @@ fn wanted() -> Wanted {
         task: Task::Transcribe,
         prompt: None,
         word_timestamps: false,
+        subtitles: Default::default(),
     }
 }
 
