@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-gpu failpoints fuzz soak torture run ci bench bench-crowds setup setup-tests lint deny
+.PHONY: demo test test-shell test-gpu failpoints fuzz soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -45,6 +45,11 @@ soak: setup
 CYCLES ?= 1000
 torture: setup
 	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test --locked --test api -- torture --nocapture
+
+# Two hours of speech twice over, about half an hour: every word once, at its time.
+SECS ?= 7200
+fidelity: setup setup-tests
+	VERBATIM_FIDELITY_SECS=$(SECS) cargo test --locked --test api -- fidelity --nocapture
 
 # Settings: config/default.toml; a model: `target/release/verbatim models pull base.en`.
 run: setup

@@ -10,6 +10,7 @@
 
 mod doubts;
 mod estimate;
+mod loudness;
 mod memory;
 pub mod model_file;
 mod process;
@@ -18,8 +19,10 @@ mod request;
 mod segments;
 mod starts;
 mod thread;
+mod unheard;
 mod whisper;
 mod windows;
+mod words;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -195,7 +198,7 @@ fn fingerprint(header: &ModelHeader, config: &EngineConfig) -> String {
 }
 
 /// Goes up whenever the same chunk may have another transcript than before.
-const ENGINE: &str = "whisper.cpp 1.8.3, 2";
+const ENGINE: &str = "whisper.cpp 1.8.3, 3";
 
 /// Where a load would go by this build and the settings; only a load finds out whether it does.
 fn expected_device(config: &EngineConfig) -> Device {

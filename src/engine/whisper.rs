@@ -1,5 +1,6 @@
 //! Whisper in this process: the core of both adapters.
 
+mod hear_again;
 mod raw;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -12,6 +13,7 @@ use tracing::{debug, info, warn};
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
 
 use super::doubts::{Doubts, ladder};
+use super::loudness::Loudness;
 use super::model_file::ModelHeader;
 use super::request::{self, SAMPLE_RATE, Unfit};
 use super::segments::{RawSegment, RawToken, Reading, assemble};
@@ -43,10 +45,17 @@ struct Pass<'a> {
     prompt: &'a [i32],
     temperature: f32,
     temperature_inc: f32,
-    words: bool,
+    /// Where the chunk ends, in hundredths of a second, for what is still worth a window of its own. 0: where
+    /// its samples do.
+    until: usize,
     /// 0: no limit.
     max_tokens: i32,
 }
+
+/// Silence that is kept behind the last sound of a chunk, in hundredths of a second: as much as
+/// whisper.cpp gives no window of its own. In such a window, of what is left when a phrase was over early, it
+/// makes up words.
+const KEPT_SILENCE: usize = 10;
 
 impl WhisperCore {
     /// Loads the file that `header` was read from and transcribes a second of noise; a GPU with less than
@@ -122,6 +131,7 @@ impl WhisperCore {
         let temperature = request::temperature(work)?;
         let prompt = self.prompt_tokens(work)?;
         let language = self.language(work.language, &samples, abort)?;
+        let loudness = Loudness::of(&samples);
         let pass = Pass {
             language: language.code(),
             // An English-only model has no token for it.
@@ -129,7 +139,7 @@ impl WhisperCore {
             prompt: &prompt,
             temperature,
             temperature_inc: self.decode.temperature_inc,
-            words: work.word_timestamps,
+            until: loudness.end_of_sound() + KEPT_SILENCE,
             max_tokens: 0,
         };
         let most = AtomicU32::new(0);
@@ -140,13 +150,14 @@ impl WhisperCore {
         };
         let raw = self.decode(&pass, &samples, abort, &progress)?;
         let mut raw = self.without_loops(raw, &pass, &samples, abort, &progress)?;
+        self.hear_again(&mut raw, &pass, &samples, &loudness, abort)?;
         self.doubts().flag(&mut raw);
         let reading = Reading {
             duration_secs: work.samples.len() as f64 / SAMPLE_RATE as f64,
             language: Some(language),
-            words: work.word_timestamps,
+            words: work.word_timestamps.then_some(&loudness),
         };
-        Ok(ChunkTranscript { language: Some(language), segments: assemble(raw, reading) })
+        Ok(ChunkTranscript { language: Some(language), segments: assemble(raw, &reading) })
     }
 
     /// Runs encoder and decoder once, so that the first chunk finds everything set up.
@@ -164,7 +175,7 @@ impl WhisperCore {
             prompt: &[],
             temperature: 0.0,
             temperature_inc: 0.0,
-            words: false,
+            until: 0,
             max_tokens: 8,
         };
         match self.decode(&pass, &noise, abort, &|_| {}) {
@@ -277,7 +288,11 @@ impl WhisperCore {
         let hundredths = (samples.len() * 100 / SAMPLE_RATE) as i64;
         let silence = self.silence();
         let watcher = raw::Watcher::new(abort, progress, self.marks, silence, hundredths);
-        match raw::full(&mut state, self.params(pass), samples, &watcher) {
+        let mut params = self.params(pass);
+        if (1..hundredths).contains(&(pass.until as i64)) {
+            params.set_duration_ms(pass.until as i32 * 10);
+        }
+        match raw::full(&mut state, params, samples, &watcher) {
             Ok(()) => {}
             Err(-7) => {
                 // whisper.cpp has freed the state already: dropping it would free it again.
@@ -330,7 +345,6 @@ impl WhisperCore {
         params.set_no_speech_thold(decode.no_speech_thold);
         params.set_suppress_blank(true);
         params.set_suppress_nst(decode.suppress_non_speech);
-        params.set_token_timestamps(pass.words);
         params.set_max_tokens(pass.max_tokens);
         params.set_no_context(true);
         // With no room for context a second window of the same chunk does not see the first one's
@@ -361,8 +375,6 @@ impl WhisperCore {
                             bytes: self.context.token_to_bytes(token.id).unwrap_or_default().to_vec(),
                             probability: token.p,
                             log_probability: token.plog,
-                            start: token.t0,
-                            end: token.t1,
                         })
                         .collect(),
                     ..RawSegment::default()

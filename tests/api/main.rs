@@ -14,6 +14,7 @@ mod engine;
 mod events;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod fidelity;
 mod fixtures;
 mod formats;
 mod jobs;
@@ -25,6 +26,7 @@ mod openai;
 mod restart;
 mod service;
 mod sink;
+mod speech;
 mod start;
 mod subtitles;
 mod torture;
