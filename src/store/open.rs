@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -16,6 +16,9 @@ use super::sqlite::{Clock, SqliteStore, system_clock};
 
 const DATABASE: &str = "verbatim.db";
 const LOCK: &str = "lock";
+/// How long a folder that is in use is tried again.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// Reads are short, so two connections, a thread each, are enough.
 const READERS: u32 = 2;
@@ -59,7 +62,7 @@ impl SqliteStore {
     /// [`SqliteStore::open`] with another clock.
     pub async fn open_with(dir: &Path, clock: Clock) -> Result<Self, StoreOpenError> {
         create_durably(dir).map_err(|error| not_writable(dir, &error))?;
-        let lock = lock(dir)?;
+        let lock = lock(dir).await?;
         let path = dir.join(DATABASE);
         let writer = open_writer(&path).await.map_err(|error| explain(&path, &error))?;
         check_journal(&writer, &path).await?;
@@ -69,7 +72,9 @@ impl SqliteStore {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, StoreOpenError> {
+/// A service that was killed while it started its engine leaves a child that has the lock as well until it has become
+/// the engine: whoever starts the service again right then is not turned away.
+async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
     let path = dir.join(LOCK);
     let file = File::options()
         .create(true)
@@ -77,10 +82,16 @@ fn lock(dir: &Path) -> Result<File, StoreOpenError> {
         .write(true)
         .open(&path)
         .map_err(|error| not_writable(&path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreOpenError::InUse { dir: dir.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(not_writable(&path, &error)),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                tokio::time::sleep(LOCK_POLL).await;
+            }
+            Err(TryLockError::WouldBlock) => return Err(StoreOpenError::InUse { dir: dir.to_owned() }),
+            Err(TryLockError::Error(error)) => return Err(not_writable(&path, &error)),
+        }
     }
 }
 

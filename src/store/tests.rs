@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use actors::clock::Clock;
 use actors::domain::event::Stream;
+use actors::domain::job::{NewJob, Once};
 use actors::domain::options::Priority;
 use actors::ports::{EventLog, JobStore, StoreError, SubmitError};
 use sqlx::SqlitePool;
@@ -105,6 +109,40 @@ async fn a_store_opened_again_goes_on_where_it_was() {
     assert_eq!((again.job.id, again.chunks_done, again.segments_done), (job.id, 1, 2));
     assert_eq!(events[0].seq, 6);
     assert!(store.blob_keys().await.unwrap().contains(&job.audio.blob.0));
+}
+
+/// As a child of a killed service does, until it has become another program.
+#[tokio::test]
+async fn a_lock_that_is_held_a_moment_longer_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = fs::File::create(dir.path().join("lock")).unwrap();
+    held.lock().unwrap();
+    let mut opening = std::pin::pin!(SqliteStore::open(dir.path()));
+    let first = futures_util::poll!(opening.as_mut());
+    assert!(first.is_pending(), "opened, or refused at once");
+    held.unlock().unwrap();
+    opening.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_is_known_for_24_hours() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::standing();
+    let of_store = clock.clone();
+    let store = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
+    let send = async || {
+        let once = Some(Once { key: "k".into(), fingerprint: "f".into() });
+        store.submit(NewJob { once, ..new_job(Priority::Batch) }, NO_LIMIT).await.unwrap().0.id
+    };
+    let first = send().await;
+    clock.step(Duration::from_secs(24 * 3600 - 1));
+    assert_eq!(send().await, first);
+    clock.step(Duration::from_secs(1));
+    assert!(!store.knows_key("", "k").await.unwrap());
+    let second = send().await;
+    assert_ne!(second, first);
+    assert_eq!(send().await, second, "a day of its own");
+    assert_eq!(store.counts().await.unwrap().queued, 2);
 }
 
 #[tokio::test]
