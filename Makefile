@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-gpu failpoints fuzz soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
+.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -10,6 +10,7 @@ test: setup setup-tests
 	cargo test --workspace --locked
 	$(MAKE) failpoints
 	$(MAKE) test-shell
+	$(MAKE) test-postgres
 
 # The same from outside, over HTTP: with BASE_URL they test any server.
 test-shell: setup
@@ -17,6 +18,10 @@ test-shell: setup
 	./tests/test_all.sh
 	./tests/test_model_lifecycle.sh
 	./tests/test_idle_timeout.sh
+
+# The store's statements are written for SQLite and PostgreSQL alike: the latter reads them, where it is installed.
+test-postgres:
+	./scripts/postgres-check.sh
 
 # On a machine with an NVIDIA GPU and the CUDA toolkit; elsewhere it says that it is skipped.
 test-gpu:

@@ -1,4 +1,5 @@
-//! Every statement, in one place. Placeholders are `$1`, and nothing here is known to one engine only.
+//! Every statement, in one place. Placeholders are `$1`, and nothing here is known to one engine only:
+//! `make test-postgres` has PostgreSQL read them all.
 
 /// The columns of [`super::rows::JobRow`].
 macro_rules! job_columns {
@@ -57,8 +58,9 @@ pub(super) const SERVED: &str = "\
     ON CONFLICT (owner, priority) DO UPDATE SET served = excluded.served";
 
 /// 1: priority.
-pub(super) const IS_WAITING: &str =
-    "SELECT CAST(EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND priority = $1) AS BIGINT)";
+pub(super) const IS_WAITING: &str = "\
+    SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND priority = $1) THEN 1 ELSE 0 END \
+    AS BIGINT)";
 
 /// 1: id, 2: new state, 3: now.
 pub(super) const CLAIM: &str = concat!(
