@@ -64,7 +64,18 @@ before=$(count model_unloading "$work/events")
 for job in "${jobs[@]}"; do follow_to_the_end "$job"; done
 equal "work that takes longer is not interrupted" "$before" "$(count model_unloading "$work/events")"
 equal "and all of it is done" completed "$(names "$work/job-events" | tail -1)"
+call GET "/jobs/${jobs[0]}"
+began=$(field started_at)
+call GET "/jobs/${jobs[3]}"
+ended=$(field finished_at)
+worked=$(idle_time "$began" "$ended")
+if between "$timeout" "$worked" 3600; then ok "it took longer: $worked s"
+else skip "it took longer" "this server did it in $worked s"; fi
 holds "after it the model goes again" within "$((timeout + 10))" state_is unloaded
+call GET /model/status
+gone_since=$(field since)
+if between "$((timeout - 1))" "$(idle_time "$ended" "$gone_since")" "$((timeout + 1))"; then ok "$timeout s after its end"
+else bad "$timeout s after its end" "ended at $ended, gone at $gone_since"; fi
 
 submit en_short.wav "/jobs?queue=true"
 follow_to_the_end "$job"

@@ -1,5 +1,9 @@
 //! Event streams.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::service::{Event, Service};
@@ -56,4 +60,18 @@ fn the_model_s_stream_begins_with_its_status_and_replays_what_was_missed() {
     assert_eq!(names, ["model_status", "model_ready", "model_unloading", "model_unloaded"]);
     assert_eq!(replayed[0].id, replayed[3].id, "the status carries the id of the last event");
     assert_eq!(replayed[2].data["reason"], "request");
+}
+
+/// A stream says something every 15 s; slow machines get a little longer.
+const LONGEST_SILENCE: Duration = Duration::from_secs(18);
+
+#[test]
+fn a_stream_on_which_nothing_happens_says_every_15_seconds_that_it_is_there() {
+    let service = Service::start();
+    let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    socket.set_read_timeout(Some(LONGEST_SILENCE)).unwrap();
+    socket.write_all(b"GET /model/events HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let lines = BufReader::new(socket).lines().map(|line| line.expect("silence, or the end"));
+    // The first may come at once, the second one does not.
+    assert_eq!(lines.filter(|line| line.starts_with(':')).take(2).count(), 2);
 }

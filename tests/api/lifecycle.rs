@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use super::fixtures;
-use super::service::{Service, signal};
+use super::service::{ENDLESS, Service, signal};
 
 const NOBODY: [u32; 0] = [];
 
@@ -282,4 +282,55 @@ fn an_idle_engine_that_is_killed_leaves_an_unloaded_model() {
     assert_eq!(unloaded.unwrap().data["reason"], "engine_died");
     let id = service.queue("en_short.wav", &[]);
     assert_eq!(service.finished(&id)["status"], "completed");
+}
+
+/// Signals as crashes of native code send them. One that only looks like a bad access to memory is survived.
+const CRASHES: [&str; 3] = ["ABRT", "FPE", "ILL"];
+
+#[test]
+fn a_chunk_that_crashes_the_engine_three_times_in_a_row_fails_its_job_and_no_other() {
+    let service = Service::start_with(&ENDLESS);
+    let poison = service.queue("en_dense.wav", &[]);
+    let next = service.queue("en_short.wav", &[]);
+    let mut events = service.events(&format!("/jobs/{poison}/events"), None);
+    for crash in CRASHES {
+        assert!(
+            events.any(|event| event.name == "progress" && event.data["chunk"] == 1),
+            "never begun again"
+        );
+        signal(crash, service.children()[0]);
+        let told = events.find(|event| event.name != "progress").unwrap();
+        let is_last = crash == CRASHES[2];
+        assert_eq!(told.name, if is_last { "failed" } else { "requeued" }, "{told:?}");
+        let why = if is_last { &told.data["error"]["code"] } else { &told.data["reason"] };
+        assert_eq!(why, if is_last { "engine_crashed" } else { "engine_died" });
+    }
+    assert!(events.next().is_none(), "the stream ends with the job");
+    let failed = service.job(&poison);
+    assert_eq!((&failed["status"], &failed["attempts"]), (&json!("failed"), &json!(3)));
+    assert_eq!(service.finished(&next)["status"], "completed");
+}
+
+#[test]
+fn while_the_model_loads_a_job_is_told_how_long_that_has_taken_and_takes() {
+    let service = Service::start();
+    // A load may be over before it is looked at: then there is another.
+    let refused = loop {
+        service.post("/model/load");
+        let engine = service.until_child();
+        signal("STOP", engine);
+        let refused = service.post_form("/jobs", Some(("a.wav", b"never read")), &[]);
+        signal("CONT", engine);
+        if refused.status == 503 {
+            break refused;
+        }
+        service.post("/model/unload?wait=true&hold_secs=0");
+    };
+    assert_eq!(refused.error(), "model_not_ready");
+    assert!((1..=60).contains(&refused.header("retry-after").unwrap().parse::<u64>().unwrap()));
+    let model = refused.json()["model"].clone();
+    assert_eq!((&model["state"], &model["waiting"]), (&json!("loading"), &Value::Null));
+    assert!(model["load_elapsed_secs"].as_f64().unwrap() >= 0.0, "{model}");
+    assert!(model["load_expected_secs"].as_f64().unwrap() > 0.0, "{model}");
+    service.until_model("ready");
 }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use super::fixtures;
-use super::service::{Service, command, form};
+use super::service::{ENDLESS, Service, command, form};
 
 #[test]
 fn a_client_that_hangs_up_leaves_a_whole_job_or_none() {
@@ -70,6 +70,23 @@ fn a_stop_finishes_the_chunk_and_puts_the_job_back() {
     let job = service.finished(&id);
     assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(2)));
     assert_eq!(job["result"]["text"], fixtures::truth("long.ogg")["text"]);
+}
+
+#[test]
+fn a_stop_whose_time_is_up_gives_the_chunk_up_and_puts_the_job_back() {
+    let service = Service::start_with(&[ENDLESS[0], ENDLESS[1], ("VERBATIM__SERVER__SHUTDOWN_SECS", "0")]);
+    let id = service.queue("en_dense.wav", &[]);
+    let mut events = service.events(&format!("/jobs/{id}/events"), None);
+    assert!(events.by_ref().any(|event| event.name == "progress"));
+    let (status, dir) = service.stop();
+    assert!(status.success(), "{status}");
+    let told: Vec<_> = events.collect();
+    assert!(told.iter().all(|event| event.name != "segment"), "{told:?}");
+    assert_eq!(told.last().unwrap().data["reason"], "shutdown");
+
+    let service = Service::start_in(dir, &[]);
+    let job = service.finished(&id);
+    assert_eq!(job["result"]["text"], fixtures::truth("en_dense.wav")["text"]);
 }
 
 #[test]
