@@ -261,6 +261,8 @@ impl Lifecycle {
             {
                 self.failures.remove(&model);
             }
+            // Where a model is there, a job that was taken in is about to have it, or its turn is later.
+            Input::Demanded(Demand::NewJob, _) if matches!(self.phase, Phase::Ready { .. }) => {}
             Input::Demanded(Demand::NewJob | Demand::TurnedAway, _) => self.expected = Expected::Client,
             Input::Acquire => self.expected = Expected::Nobody,
             Input::KeepAlive(stay) => self.keep_alive = Some(stay),

@@ -312,11 +312,25 @@ fn a_client_that_was_turned_away_finds_the_model_however_short_the_idle_time() {
     let t = Instant::now();
     let at_once = Policy { idle_timeout: Stay::NOT_AT_ALL, ..policy() };
     let mut life = Lifecycle::new(at_once, t);
-    life.step(Input::Demanded(Demand::NewJob, A), t);
+    life.step(Input::Demanded(Demand::TurnedAway, A), t);
     life.step(Input::Loaded, t);
     assert_eq!(life.step(Input::Tick { free_bytes: None }, t + 9 * SEC), []);
     assert_eq!(life.step(Input::Acquire, t + 9 * SEC), [Effect::Grant]);
     assert!(life.step(Input::Released, t + 10 * SEC).contains(&Effect::Free), "then it goes at once");
+}
+
+#[test]
+fn jobs_that_come_while_others_run_add_nothing_to_the_idle_time() {
+    let t = Instant::now();
+    let short = Policy { idle_timeout: Stay::For(5 * SEC), ..policy() };
+    let mut life = Lifecycle::new(short, t);
+    life.step(Input::Demanded(Demand::NewJob, A), t);
+    life.step(Input::Loaded, t);
+    life.step(Input::Acquire, t);
+    // Its turn comes under the lease of the job before it.
+    life.step(Input::Demanded(Demand::NewJob, A), t + SEC);
+    life.step(Input::Released, t + 9 * SEC);
+    assert_eq!(life.unloads_at(), Some(t + 14 * SEC));
 }
 
 #[test]
