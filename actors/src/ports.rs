@@ -495,6 +495,11 @@ pub trait JobStore: Send + Sync + 'static {
     /// gives the recordings that nobody needs any more.
     async fn remove_ended(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, StoreError>;
 
+    /// Renews the leases of these claims, by the store's own clock, and then requeues whatever else is running and has
+    /// had no lease renewed for [`LEASE_SECS`](crate::domain::job::LEASE_SECS): word of its claim was lost on the way. However far the clock was
+    /// set ahead, what is in `held` stays claimed.
+    async fn renew(&self, held: &[Fence]) -> Result<Vec<Recorded>, StoreError>;
+
     /// Requeues what a process that is gone left running. Called once, before any claim.
     async fn recover(&self) -> Result<Vec<Recorded>, StoreError>;
 }

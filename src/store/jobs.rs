@@ -94,6 +94,10 @@ impl JobStore for SqliteStore {
         Ok(self.remove_older(keep, limit).await?)
     }
 
+    async fn renew(&self, held: &[Fence]) -> Result<Vec<Recorded>, StoreError> {
+        Ok(self.renew_leases(held).await?)
+    }
+
     async fn recover(&self) -> Result<Vec<Recorded>, StoreError> {
         Ok(self.requeue_all_running().await?)
     }

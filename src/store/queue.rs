@@ -5,7 +5,7 @@ use std::time::Duration;
 use actors::domain::audio::Plan;
 use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
-use actors::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Status};
+use actors::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Status};
 use actors::domain::language::Language;
 use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
@@ -112,6 +112,7 @@ impl SqliteStore {
             .bind(&id)
             .bind(running.name())
             .bind(now.0)
+            .bind(new_lease(now))
             .fetch_one(&mut *change)
             .await?;
         let claim = claim(&mut change, row).await?;
@@ -168,19 +169,44 @@ impl SqliteStore {
 
     pub(super) async fn requeue_all_running(&self) -> Result<Vec<Recorded>, Fault> {
         let mut change = self.change().await?;
-        let running: Vec<(String, String)> =
-            sqlx::query_as(sql::RUNNING_JOBS).fetch_all(&mut *change).await?;
-        let now = self.now();
-        let mut events = Vec::with_capacity(running.len());
-        for (id, state) in running {
-            let queued = rows::status(&state)?.after(Happening::Requeued)?;
-            sqlx::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).execute(&mut *change).await?;
-            let requeued = JobEvent::Requeued { reason: RequeueReason::Restart };
-            events.push(append_to_job(&mut change, now, rows::job_id(&id)?, requeued).await?);
-        }
+        let running = sqlx::query_as(sql::RUNNING_JOBS).fetch_all(&mut *change).await?;
+        let events = requeue(&mut change, self.now(), running).await?;
         self.commit(change, "recover").await?;
         Ok(events)
     }
+
+    pub(super) async fn renew_leases(&self, held: &[Fence]) -> Result<Vec<Recorded>, Fault> {
+        let mut change = self.change().await?;
+        let now = self.now();
+        for Fence { id, epoch } in held {
+            let renewed = sqlx::query(sql::RENEW).bind(id.to_string()).bind(epoch).bind(new_lease(now));
+            renewed.execute(&mut *change).await?;
+        }
+        let abandoned = sqlx::query_as(sql::ABANDONED).bind(now.0).fetch_all(&mut *change).await?;
+        let events = requeue(&mut change, now, abandoned).await?;
+        self.commit(change, "renew").await?;
+        Ok(events)
+    }
+}
+
+fn new_lease(now: Timestamp) -> i64 {
+    now.0.saturating_add(LEASE_SECS * 1000)
+}
+
+/// Puts running jobs back that nobody works on; each with its state.
+async fn requeue(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    running: Vec<(String, String)>,
+) -> Result<Vec<Recorded>, Fault> {
+    let mut events = Vec::with_capacity(running.len());
+    for (id, state) in running {
+        let queued = rows::status(&state)?.after(Happening::Requeued)?;
+        sqlx::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).execute(&mut *change).await?;
+        let requeued = JobEvent::Requeued { reason: RequeueReason::Restart };
+        events.push(append_to_job(change, now, rows::job_id(&id)?, requeued).await?);
+    }
+    Ok(events)
 }
 
 /// The job that was sent under that key, and the fingerprint of the request.

@@ -40,6 +40,8 @@ enum Step {
     /// Of the jobs ever taken in, counted round.
     Cancel(usize),
     Recover,
+    /// So many of the fences ever held, from the latest on.
+    Renew(usize),
     Pass(Duration),
     RemoveEnded(Duration),
 }
@@ -67,6 +69,7 @@ fn step() -> BoxedStrategy<Step> {
         2 => (fence(), reason).prop_map(|(fence, reason)| Step::Requeue(fence, reason)),
         2 => (0..30_usize).prop_map(Step::Cancel),
         1 => Just(Step::Recover),
+        2 => (0..3_usize).prop_map(Step::Renew),
         1 => hours().prop_map(Step::Pass),
         1 => hours().prop_map(Step::RemoveEnded),
     ]
@@ -127,6 +130,11 @@ enum Said<T> {
     QueueFull,
     KeyReused,
     Refused,
+}
+
+fn sorted(mut events: Vec<Recorded>) -> Vec<Recorded> {
+    events.sort_by_key(|recorded| format!("{:?}", recorded.stream()));
+    events
 }
 
 fn said<T>(answer: Result<T, StoreError>) -> Said<T> {
@@ -216,11 +224,12 @@ async fn take(walk: &mut Walk, step: Step) {
             let answer = outcome(walk.store.cancel(id).await.unwrap());
             assert_eq!(answer, outcome(walk.model.cancel(id).await.unwrap()));
         }
+        Step::Renew(latest) => {
+            let held = &walk.fences[walk.fences.len().saturating_sub(latest)..];
+            let answer = sorted(walk.store.renew(held).await.unwrap());
+            assert_eq!(answer, sorted(walk.model.renew(held).await.unwrap()));
+        }
         Step::Recover => {
-            let sorted = |mut events: Vec<Recorded>| {
-                events.sort_by_key(|recorded| format!("{:?}", recorded.stream()));
-                events
-            };
             let answer = sorted(walk.store.recover().await.unwrap());
             assert_eq!(answer, sorted(walk.model.recover().await.unwrap()));
         }

@@ -62,10 +62,10 @@ pub(super) const IS_WAITING: &str = "\
     SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND priority = $1) THEN 1 ELSE 0 END \
     AS BIGINT)";
 
-/// 1: id, 2: new state, 3: now.
+/// 1: id, 2: new state, 3: now, 4: until when the claim is believed in.
 pub(super) const CLAIM: &str = concat!(
     "UPDATE jobs SET state = $2, epoch = epoch + 1, attempts = attempts + 1, \
-     started_at = COALESCE(started_at, $3), updated_at = $3 \
+     started_at = COALESCE(started_at, $3), lease_until = $4, updated_at = $3 \
      WHERE id = $1 AND state = 'queued' RETURNING epoch, next_chunk, crash_streak, kill_streak, ",
     job_columns!()
 );
@@ -139,6 +139,14 @@ pub(super) const AHEAD_OF_ANOTHER: &str = concat!(
 );
 
 pub(super) const RUNNING_JOBS: &str = "SELECT id, state FROM jobs WHERE state = 'running' ORDER BY id";
+
+/// 1: id, 2: epoch, 3: until when the claim is believed in.
+pub(super) const RENEW: &str =
+    "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
+
+/// Jobs whose claim is believed in no more; those of an earlier version have none. 1: now.
+pub(super) const ABANDONED: &str = "\
+    SELECT id, state FROM jobs WHERE state = 'running' AND COALESCE(lease_until, 0) < $1 ORDER BY id";
 
 /// 1: id, 2: new state, 3: now.
 pub(super) const RECOVER: &str = "\

@@ -9,7 +9,7 @@ use actors::clock::Clock;
 use actors::domain::event::Stream;
 use actors::domain::job::{NewJob, Once};
 use actors::domain::options::Priority;
-use actors::ports::{EventLog, JobStore, StoreError, SubmitError};
+use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
 
@@ -65,6 +65,7 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
         super::sql::JOBS_IN_STATE,
         super::sql::COUNT_RUNNING,
         super::sql::RUNNING_JOBS,
+        super::sql::ABANDONED,
         super::sql::IS_WAITING,
         super::sql::EVENTS_AFTER,
         super::sql::LAST_SEQ,
@@ -122,6 +123,29 @@ async fn a_lock_that_is_held_a_moment_longer_is_waited_for() {
     assert!(first.is_pending(), "opened, or refused at once");
     held.unlock().unwrap();
     opening.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_that_is_not_renewed_is_believed_in_for_a_minute() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::standing();
+    let of_store = clock.clone();
+    let store = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
+    conformance::submit(&store, Priority::Batch).await;
+    conformance::submit(&store, Priority::Batch).await;
+    let claim = async || store.claim(Priority::Interactive).await.unwrap().unwrap().0;
+    let (held, lost) = (claim().await, claim().await);
+    clock.step(Duration::from_secs(60));
+    assert_eq!(store.renew(&[held.fence]).await.unwrap(), []);
+    clock.step(Duration::from_secs(1));
+    let requeued = store.renew(&[held.fence]).await.unwrap();
+    assert_eq!(requeued.iter().map(|event| event.stream()).collect::<Vec<_>>(), [Stream::Job(lost.job.id)]);
+    assert_eq!(claim().await.job.id, lost.job.id, "it is there to be claimed again");
+    assert!(matches!(store.end(lost.fence, Ending::Completed).await, Err(StoreError::LeaseLost)));
+    // A clock that was set ahead takes nothing from who is still there.
+    clock.step(Duration::from_secs(3600));
+    assert_eq!(store.renew(&[held.fence]).await.unwrap().len(), 1);
+    store.end(held.fence, Ending::Completed).await.unwrap();
 }
 
 #[tokio::test]

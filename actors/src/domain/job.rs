@@ -174,6 +174,9 @@ pub struct Once {
 /// How long a key of [`Once`] is kept.
 pub const KEPT_ONCE_SECS: i64 = 86_400;
 
+/// How long a claim is believed in without being renewed.
+pub const LEASE_SECS: i64 = 60;
+
 /// A job as it stands in the store, without its segments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::watch;
-use tracing::{Instrument, error, info};
+use tracing::{Instrument, error, info, warn};
 
 use super::control::{Control, Service};
 use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
 use super::persist::persist;
 use super::run::{Deps, Run, RunOutcome};
 use crate::domain::event::RequeueReason;
-use crate::domain::job::{Job, JobError, JobId, NewJob};
+use crate::domain::job::{Job, JobError, JobId, LEASE_SECS, NewJob};
 use crate::domain::lifecycle::Demand;
 use crate::domain::models::ModelNo;
 use crate::domain::options::Priority;
@@ -43,11 +43,14 @@ pub struct JobSettings {
 /// How soon work is looked for again when the store was not well.
 const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 
+/// How often the leases of what runs are renewed: several times before one is over.
+const HEARTBEAT: Duration = Duration::from_secs(LEASE_SECS as u64 / 4);
+
 /// The queue is the store's; here is only what runs this moment.
 pub(super) struct JobActor {
     deps: Deps,
     settings: JobSettings,
-    running: HashMap<JobId, CancelToken>,
+    running: HashMap<JobId, Running>,
     search: Search,
     service: watch::Sender<Service>,
     turns: Turns,
@@ -55,6 +58,11 @@ pub(super) struct JobActor {
     urgent: watch::Sender<bool>,
     pace: watch::Sender<Option<Pace>>,
     _vital: Vital,
+}
+
+struct Running {
+    fence: Fence,
+    cancel: CancelToken,
 }
 
 /// At most one search for work is under way.
@@ -137,6 +145,22 @@ impl JobActor {
         );
     }
 
+    /// Tells the store what is still worked on, and takes up again what it knows of that nobody works on.
+    fn renew(&self, ctx: &mut Context<Self>) {
+        let held: Vec<_> = self.running.values().map(|running| running.fence).collect();
+        let deps = self.deps.clone();
+        let renewed = async move { deps.store.renew(&held).await };
+        ctx.spawn(renewed.into_actor(self).map(|renewed, this, ctx| match renewed {
+            Ok(events) if events.is_empty() => {}
+            Ok(events) => {
+                warn!(jobs = events.len(), "jobs that nobody worked on go back to the queue");
+                this.deps.notifier.publish(events);
+                this.look(None, ctx);
+            }
+            Err(error) => error!(%error, "cannot renew the leases of running jobs"),
+        }));
+    }
+
     fn all_are_busy(&self) -> bool {
         self.running.len() >= self.settings.workers
     }
@@ -177,7 +201,7 @@ impl JobActor {
             service: self.service.subscribe(),
             urgent: self.urgent.clone(),
         };
-        self.running.insert(id, control.cancel.clone());
+        self.running.insert(id, Running { fence: claim.fence, cancel: control.cancel.clone() });
         let interrupted =
             Interrupted { deps: self.deps.clone(), fence: claim.fence, control: control.clone() };
         let run = Run::new(self.deps.clone(), claim, lease, control);
@@ -305,6 +329,7 @@ impl Actor for JobActor {
             status.changed().await.ok().map(|()| (LookForWork, status))
         });
         ctx.add_message_stream(changes);
+        ctx.run_interval(HEARTBEAT, |this, ctx| this.renew(ctx));
         self.look(None, ctx);
     }
 }
@@ -344,8 +369,8 @@ impl Handler<Cancel> for JobActor {
             let cancelled =
                 cancelled.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string())));
             // The store has taken the job from its run: now the engine may drop the chunk.
-            if let (Ok(Cancelled::Now { .. }), Some(token)) = (&cancelled, this.running.get(&id)) {
-                token.cancel();
+            if let (Ok(Cancelled::Now { .. }), Some(running)) = (&cancelled, this.running.get(&id)) {
+                running.cancel.cancel();
             }
             cancelled
         }))
@@ -370,7 +395,7 @@ impl Handler<Stop> for JobActor {
     fn handle(&mut self, msg: Stop, _: &mut Self::Context) -> Self::Result {
         self.service.send_replace(Service::Stopping);
         let runs_over = self.service.clone();
-        let tokens: Vec<_> = self.running.values().cloned().collect();
+        let tokens: Vec<_> = self.running.values().map(|running| running.cancel.clone()).collect();
         // Each run holds a receiver of `service` until it is over.
         let stopped = async move {
             if actix::clock::timeout(msg.patience, runs_over.closed()).await.is_err() {

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{Event, JobEvent, OfModel, Recorded, RequeueReason, Stream};
-use crate::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, NewJob, Once, Status};
+use crate::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Once, Status};
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
 use crate::domain::time::Timestamp;
@@ -39,6 +39,8 @@ pub(super) struct Tables {
 struct Row {
     job: Job,
     epoch: i64,
+    /// Means something while it runs.
+    lease_until: Timestamp,
     plan: Option<Plan>,
     /// Each with the number of its chunk, from 1.
     segments: Vec<(u32, Segment)>,
@@ -144,6 +146,22 @@ impl MemoryStore {
         told.map(|event| self.record(tables, event)).collect()
     }
 
+    fn new_lease(&self) -> Timestamp {
+        Timestamp(self.now().0 + LEASE_SECS * 1000)
+    }
+
+    fn requeue_running(&self, tables: &mut Tables, which: impl Fn(&Row) -> bool) -> Vec<Recorded> {
+        let mut left = vec![];
+        for row in tables.jobs.values_mut().filter(|row| row.job.status == Status::Running && which(row)) {
+            self.move_on(row, Happening::Requeued);
+            row.epoch += 1;
+            left.push(row.job.id);
+        }
+        let reason = RequeueReason::Restart;
+        let requeued = |id| self.record(tables, Event::Job(id, JobEvent::Requeued { reason }));
+        left.into_iter().map(requeued).collect()
+    }
+
     fn move_on(&self, row: &mut Row, happening: Happening) {
         if let Ok(status) = row.job.status.after(happening) {
             row.job.status = status;
@@ -204,6 +222,7 @@ impl JobStore for MemoryStore {
         let row = Row {
             job: job.clone(),
             epoch: 0,
+            lease_until: Timestamp(0),
             plan: None,
             segments: vec![],
             chunks_done: 0,
@@ -294,6 +313,7 @@ impl JobStore for MemoryStore {
         let Some(row) = tables.jobs.get_mut(&id) else { return Ok(None) };
         self.move_on(row, Happening::Claimed);
         row.epoch += 1;
+        row.lease_until = self.new_lease();
         row.job.attempts += 1;
         row.job.started_at.get_or_insert(self.clock.wall_now());
         let claim = Claim {
@@ -409,17 +429,19 @@ impl JobStore for MemoryStore {
         Ok(old.into_iter().map(|(_, blob)| blob).collect())
     }
 
-    async fn recover(&self) -> Result<Vec<Recorded>, StoreError> {
+    async fn renew(&self, held: &[Fence]) -> Result<Vec<Recorded>, StoreError> {
         let mut tables = self.tables();
-        let mut left = vec![];
-        for row in tables.jobs.values_mut().filter(|row| row.job.status == Status::Running) {
-            self.move_on(row, Happening::Requeued);
-            row.epoch += 1;
-            left.push(row.job.id);
+        for Fence { id, epoch } in held {
+            if let Some(row) = tables.jobs.get_mut(id).filter(|row| row.epoch == *epoch) {
+                row.lease_until = self.new_lease();
+            }
         }
-        let reason = RequeueReason::Restart;
-        let requeued = |id| self.record(&mut tables, Event::Job(id, JobEvent::Requeued { reason }));
-        Ok(left.into_iter().map(requeued).collect())
+        let now = self.now();
+        Ok(self.requeue_running(&mut tables, |row| row.lease_until.0 < now.0))
+    }
+
+    async fn recover(&self) -> Result<Vec<Recorded>, StoreError> {
+        Ok(self.requeue_running(&mut self.tables(), |_| true))
     }
 }
 
