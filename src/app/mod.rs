@@ -150,6 +150,7 @@ async fn start_actors(
         patience: compose::patience(settings),
         rates: compose::rates(settings),
         streams: compose::streams(settings),
+        answers: http::Answers::default(),
         started: Instant::now(),
         draining: AtomicBool::new(false),
     }))
@@ -183,6 +184,7 @@ fn start_server(
             .configure(http::extractors)
             .configure(http::routes)
             .wrap(from_fn(http::let_in))
+            .wrap(from_fn(http::count_answers))
             .wrap(http::security_headers())
             .wrap(from_fn(http::give_request_id))
             .wrap(TracingLogger::<http::RequestSpan>::new())

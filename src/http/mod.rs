@@ -16,6 +16,7 @@ mod health;
 mod inference;
 mod job_view;
 mod jobs;
+mod metrics;
 mod model;
 mod model_view;
 mod openai;
@@ -40,6 +41,7 @@ pub use client_socket::keep_socket;
 pub use door::let_in;
 pub use form::prompt;
 pub use jobs::check_length;
+pub use metrics::{Answers, count_answers};
 pub use openai::check_model;
 pub use rate::Rates;
 pub use request_id::give_request_id;
@@ -129,6 +131,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/health").route(read().to(health::health)).default_service(only("GET, HEAD")))
         .service(resource("/health/live").route(read().to(health::live)).default_service(only("GET, HEAD")))
         .service(resource("/health/ready").route(read().to(health::ready)).default_service(only("GET, HEAD")))
+        .service(resource("/metrics").route(read().to(metrics::metrics)).default_service(only("GET, HEAD")))
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }
 

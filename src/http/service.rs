@@ -12,6 +12,7 @@ use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, MemoryProbe, Recordings, Sources};
 
 use super::calls::Patience;
+use super::metrics::Answers;
 use super::rate::Rates;
 use super::streams::Streams;
 use crate::auth::{Caller, Keys};
@@ -35,6 +36,7 @@ pub struct Service {
     /// `None`: everyone may send as much as they like.
     pub rates: Option<Rates>,
     pub streams: Streams,
+    pub answers: Answers,
     pub started: Instant,
     pub draining: AtomicBool,
 }

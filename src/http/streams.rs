@@ -47,6 +47,11 @@ impl Streams {
         Ok(OpenStream { streams: self.clone(), caller: caller.to_owned() })
     }
 
+    /// How many are open.
+    pub(super) fn count(&self) -> u64 {
+        self.lock().all
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

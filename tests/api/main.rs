@@ -21,6 +21,7 @@ mod jobs;
 mod lifecycle;
 mod limits;
 mod memory;
+mod metrics;
 mod models;
 mod openai;
 mod restart;

@@ -19,6 +19,15 @@ pub enum State {
 }
 
 impl State {
+    pub const ALL: [State; 6] = [
+        State::Unloaded,
+        State::Loading,
+        State::Ready,
+        State::Unloading,
+        State::WaitingForGpu,
+        State::Failed,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             State::Unloaded => "unloaded",

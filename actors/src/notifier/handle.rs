@@ -10,6 +10,7 @@ use super::actor::NotifierActor;
 use super::courier::Courier;
 use super::follow;
 use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish};
+use super::tally::Tally;
 use crate::domain::event::{OfModel, Recorded, Stream};
 use crate::ports::{EventLog, Store, StoreError, WebhookTransport};
 
@@ -17,6 +18,7 @@ use crate::ports::{EventLog, Store, StoreError, WebhookTransport};
 pub struct NotifierHandle {
     addr: Addr<NotifierActor>,
     log: Arc<dyn EventLog>,
+    tally: Arc<Tally>,
 }
 
 impl NotifierHandle {
@@ -31,14 +33,20 @@ impl NotifierHandle {
         let addr = NotifierActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
             NotifierActor::new(store.clone(), Courier::new(transport(), store), on_flatline)
         });
-        Self { addr, log }
+        Self { addr, log, tally: Arc::default() }
     }
 
     /// Publishes job events that are on disk. With a job's last one its webhook goes out.
     pub fn publish(&self, events: Vec<Recorded>) {
+        self.tally.count(&events);
         if !events.is_empty() {
             self.addr.do_send(Publish(events));
         }
+    }
+
+    /// How many jobs have come to their end.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Records and publishes a model event, and tells the receivers of webhooks.

@@ -5,8 +5,10 @@ mod courier;
 mod follow;
 mod handle;
 mod messages;
+mod tally;
 
 pub use handle::NotifierHandle;
+pub use tally::Tally;
 
 #[cfg(test)]
 mod tests;
