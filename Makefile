@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
+.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz knocks soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -41,6 +41,11 @@ fuzz: setup
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$door fuzz/corpus/$$door fuzz/seeds/$$door -- \
 	    -runs=$(RUNS) -max_len=20000 -timeout=30 -print_final_stats=1 || exit 1; \
 	done
+
+# The same doors without coverage to guide it, and without another build: so many times what `make test` brings.
+TIMES ?= 50
+knocks:
+	VERBATIM_KNOCKS=$(TIMES) cargo test --locked --lib -- fuzzing --nocapture
 
 # What takes minutes: two hundred loads and unloads.
 soak: setup
