@@ -76,7 +76,7 @@ codes! {
     RATE_LIMITED "rate_limited" 429 RATE "More requests came than `[limits] requests_per_minute` allows a caller; try again after `Retry-After` seconds."
     INTERNAL "internal_error" 500 SERVER "Something went wrong inside; the log has it under the request's id."
     MODEL_NOT_READY "model_not_ready" 503 OVERLOAD "The model is not loaded; the load was triggered. Try again after `Retry-After` seconds."
-    OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model at present. For routes that wait for the model; there are none yet."
+    OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model, and a call that waits for it has waited as long as it may. Try again after `Retry-After` seconds."
     TOO_MANY_STREAMS "too_many_streams" 503 OVERLOAD "As many event streams are open as `[limits]` allows; try again after `Retry-After` seconds."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
     DISK_FULL "disk_full" 507 SERVER "There is no space left on the service's disk."

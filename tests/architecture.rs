@@ -263,6 +263,17 @@ fn the_manual_shows_every_route_and_no_other() {
 }
 
 #[test]
+fn the_interface_is_described_for_programs_route_by_route() {
+    let document: serde_json::Value = serde_json::from_str(&read("docs/openapi.json")).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let described = paths.iter().flat_map(|(path, methods)| {
+        methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    assert_eq!(described.collect::<BTreeSet<_>>(), routes());
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
 fn every_setting_has_a_comment() {
     let settings = settings();
     assert!(settings.len() > 40);

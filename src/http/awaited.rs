@@ -5,6 +5,7 @@ use std::pin::pin;
 use actix_web::web;
 use actors::domain::event::{Event, JobEvent, Stream};
 use actors::domain::job::{Job, JobId, Status};
+use actors::domain::lifecycle::Shortage;
 use actors::model::{ModelStatus, State};
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -77,6 +78,11 @@ impl Awaited {
 
     async fn waited_too_long(&self) -> Result<AppError, AppError> {
         let status = self.service.model.status();
+        if let Some(shortage) = status.shortage() {
+            let retry_after = status.retry_after(self.service.clock.now());
+            let Shortage { needed_bytes, free_bytes, .. } = *shortage;
+            return Ok(AppError::OutOfMemory { needed_bytes, free_bytes, retry_after });
+        }
         if status.state() != State::Ready {
             return Ok(AppError::not_ready(status, &self.service.clock));
         }

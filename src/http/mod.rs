@@ -20,6 +20,7 @@ mod metrics;
 mod model;
 mod model_view;
 mod openai;
+mod openapi;
 mod query;
 mod rate;
 mod request_id;
@@ -131,6 +132,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/health").route(read().to(health::health)).default_service(only("GET, HEAD")))
         .service(resource("/health/live").route(read().to(health::live)).default_service(only("GET, HEAD")))
         .service(resource("/health/ready").route(read().to(health::ready)).default_service(only("GET, HEAD")))
+        .service(
+            resource("/openapi.json").route(read().to(openapi::document)).default_service(only("GET, HEAD")),
+        )
         .service(resource("/metrics").route(read().to(metrics::metrics)).default_service(only("GET, HEAD")))
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }

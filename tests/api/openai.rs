@@ -265,7 +265,7 @@ fn a_model_that_cannot_be_loaded_is_told_at_once_and_one_that_does_not_come_afte
     let env = [("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000"), ("VERBATIM__OPENAI__WAIT_SECS", "1")];
     let service = Service::start_with(&env);
     let answer = call(&service, "transcriptions", "en_short.wav", &[]);
-    assert_eq!((answer.status, answer.error().as_str()), (503, "model_not_ready"), "{answer:?}");
+    assert_eq!((answer.status, answer.error().as_str()), (503, "out_of_memory"), "{answer:?}");
     assert!(answer.header("retry-after").is_some());
     let job = service.finished(answer.header("x-job-id").unwrap());
     assert_eq!(job["status"], "cancelled", "who was turned away sends it again");

@@ -1,0 +1,57 @@
+//! What is answered is what the description for programs says of it.
+
+use serde_json::{Value, json};
+
+use super::service::Service;
+use super::sink::{Sink, status};
+
+/// Holds answers to schemas of the description, and to the fields that it names.
+struct Description(Value);
+
+impl Description {
+    fn of(service: &Service) -> Self {
+        let answer = service.get("/openapi.json");
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        Self(answer.json())
+    }
+
+    fn holds(&self, schema: &str, answer: &Value) {
+        let mut whole = self.0.clone();
+        assert!(whole["components"]["schemas"][schema].is_object(), "no schema {schema}");
+        whole["$ref"] = json!(format!("#/components/schemas/{schema}"));
+        let validator = jsonschema::validator_for(&whole).unwrap();
+        let problems: Vec<_> = validator.iter_errors(answer).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{schema}: {problems:?} in {answer}");
+    }
+}
+
+#[test]
+fn answers_are_what_the_description_says() {
+    let sink = Sink::start(|_, _| status(200));
+    let service = Service::start_with(&[("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true")]);
+    let description = Description::of(&service);
+    let holds = |schema: &str, answer: Value| description.holds(schema, &answer);
+
+    holds("ModelStatus", service.get("/model/status").json());
+    holds("Health", service.get("/health").json());
+    let refused = service.post_form("/jobs", Some(("a.wav", b"never read")), &[]);
+    holds("NotReady", refused.json());
+    holds("Error", refused.json());
+    holds("Error", service.get("/nowhere").json());
+    let id = service.queue("en_phrases.wav", &[("word_timestamps", "true"), ("metadata", "{}")]);
+    holds("Job", service.job(&id));
+    holds("Job", service.finished(&id));
+    holds("Jobs", service.get("/jobs").json());
+    holds("Transcript", service.get(&format!("/jobs/{id}/transcript")).json());
+    holds("ModelStatus", service.post("/model/load").json());
+    holds("Model", service.get("/v1/models").json()["data"][0].clone());
+
+    let added = service.post_json("/webhooks", &json!({ "url": sink.url("/hook") }));
+    assert_eq!(added.status, 201);
+    holds("Subscriber", added.json());
+    let path = format!("/webhooks/{}", added.json()["id"].as_str().unwrap());
+    holds("Delivery", service.post(&format!("{path}/test")).json());
+    holds("Deliveries", service.get(&format!("{path}/deliveries")).json());
+    holds("Subscribers", service.get("/webhooks").json());
+    holds("Subscriber", service.post(&format!("{path}/secret")).json());
+}
