@@ -149,7 +149,10 @@ impl JobActor {
     fn renew(&self, ctx: &mut Context<Self>) {
         let held: Vec<_> = self.running.values().map(|running| running.fence).collect();
         let deps = self.deps.clone();
-        let renewed = async move { deps.store.renew(&held).await };
+        let renewed = async move {
+            let renewed = caught(deps.store.renew(&held)).await;
+            renewed.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string())))
+        };
         ctx.spawn(renewed.into_actor(self).map(|renewed, this, ctx| match renewed {
             Ok(events) if events.is_empty() => {}
             Ok(events) => {
