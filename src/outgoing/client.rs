@@ -1,4 +1,4 @@
-//! The HTTP client behind the guard.
+//! The HTTP client behind the guard, for messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +10,17 @@ use rustls::ClientConfig;
 use super::connector::GuardedConnect;
 use super::guard::AddressRules;
 use super::url::ForbiddenHost;
-use super::watched::Closed;
 
 /// How long finding the address and connecting may take, and the TLS handshake after it.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// The name that servers are told.
+pub(super) const OURSELVES: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
 
 /// Connects to addresses that the rules allow and no others. Follows no redirect by itself, keeps no cookies, and has no
 /// time limit but that of connecting. Stays on the thread it was made on, which must run an actix system.
-///
-/// `closed` is told when the other side closes a connection.
-pub fn client(rules: AddressRules, tls: Arc<ClientConfig>, closed: Closed) -> Client {
+pub fn client(rules: AddressRules, tls: Arc<ClientConfig>) -> Client {
     let connector = Connector::new()
-        .connector(GuardedConnect::new(rules, closed))
+        .connector(GuardedConnect::new(rules))
         .timeout(CONNECT_LIMIT)
         .handshake_timeout(CONNECT_LIMIT)
         // Last: other setters would build the TLS configuration anew.
@@ -32,7 +30,7 @@ pub fn client(rules: AddressRules, tls: Arc<ClientConfig>, closed: Closed) -> Cl
         .disable_redirects()
         .disable_timeout()
         .no_default_headers()
-        .add_default_header(("user-agent", USER_AGENT))
+        .add_default_header(("user-agent", OURSELVES))
         .finish()
 }
 

@@ -9,10 +9,10 @@ use actix_tls::connect::{ConnectError, ConnectInfo, Connection, ResolverService}
 use awc::http::Uri;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use tokio::net::TcpStream;
 
 use super::guard::{AddressRules, Forbidden};
 use super::url::ForbiddenHost;
-use super::watched::{Closed, Watched};
 
 /// Resolves a host, judges every address it has, and connects to exactly those.
 ///
@@ -23,18 +23,16 @@ use super::watched::{Closed, Watched};
 pub(super) struct GuardedConnect {
     rules: Rc<AddressRules>,
     resolver: ResolverService,
-    closed: Closed,
 }
 
 impl GuardedConnect {
-    /// `closed` is told when the other side closes a connection.
-    pub(super) fn new(rules: AddressRules, closed: Closed) -> Self {
-        Self { rules: Rc::new(rules), resolver: ResolverService::default(), closed }
+    pub(super) fn new(rules: AddressRules) -> Self {
+        Self { rules: Rc::new(rules), resolver: ResolverService::default() }
     }
 }
 
 impl Service<ConnectInfo<Uri>> for GuardedConnect {
-    type Response = Connection<Uri, Watched>;
+    type Response = Connection<Uri, TcpStream>;
     /// A refusal is [`ConnectError::Resolver`] with a [`ForbiddenHost`] in it.
     type Error = ConnectError;
     type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
@@ -44,14 +42,12 @@ impl Service<ConnectInfo<Uri>> for GuardedConnect {
     }
 
     fn call(&self, target: ConnectInfo<Uri>) -> Self::Future {
-        let (rules, closed) = (self.rules.clone(), self.closed.clone());
+        let rules = self.rules.clone();
         let resolving = self.resolver.call(target);
         async move {
             let resolved = resolving.await?;
             judge_all(&resolved, &rules).map_err(|forbidden| ConnectError::Resolver(Box::new(forbidden)))?;
-            let connection = TcpConnectorService::default().call(resolved).await?;
-            let (stream, target) = connection.into_parts();
-            Ok(Connection::new(target, Watched::new(stream, closed)))
+            TcpConnectorService::default().call(resolved).await
         }
         .boxed_local()
     }
@@ -96,7 +92,7 @@ mod tests {
         rules: AddressRules,
         resolver: ResolverService,
     ) -> Result<SocketAddr, Option<AddressKind>> {
-        let connect = GuardedConnect { rules: Rc::new(rules), resolver, closed: Closed::default() };
+        let connect = GuardedConnect { rules: Rc::new(rules), resolver };
         match connect.call(ConnectInfo::new(url.parse().unwrap())).await {
             Ok(connection) => Ok(connection.peer_addr().unwrap()),
             Err(ConnectError::Resolver(error)) => Err(error.downcast_ref::<ForbiddenHost>().map(|f| f.kind)),

@@ -6,13 +6,12 @@
 mod client;
 mod connector;
 mod download;
+mod exchange;
 mod guard;
 pub mod tls;
 mod url;
-mod watched;
 
 pub use client::{client, forbidden};
 pub use download::HttpSources;
 pub use guard::{AddressKind, AddressRules, BadAllowEntry, Forbidden};
 pub use url::{ForbiddenHost, TargetUrl, UrlError};
-pub use watched::Closed;

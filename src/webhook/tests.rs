@@ -206,7 +206,7 @@ async fn inner_targets_are_refused_however_they_are_written() {
 #[actix_rt::test]
 async fn a_refusal_inside_the_connector_reaches_the_caller_as_one() {
     // Past the check of the text, to the connector's own.
-    let client = client(AddressRules::default(), tls::client_config(), Closed::default());
+    let client = client(AddressRules::default(), tls::client_config());
     for url in ["http://localhost:9/", "https://localhost:9/", "http://[::ffff:127.0.0.1]:9/"] {
         let error = client.post(url).send().await.map(|_| ()).unwrap_err();
         assert!(matches!(failure(error), DeliveryFailure::Forbidden(_)), "{url}");
@@ -258,10 +258,7 @@ async fn https_is_spoken_as_http_1_with_receivers_whose_certificate_is_trusted()
     let (address, thread) = tls_receiver(&key);
     let mut roots = RootCertStore::empty();
     roots.add(key.cert.der().clone()).unwrap();
-    let trusting = HttpWebhooks {
-        client: client(open().rules, tls::with_roots(roots), Closed::default()),
-        ..webhooks(open())
-    };
+    let trusting = HttpWebhooks { client: client(open().rules, tls::with_roots(roots)), ..webhooks(open()) };
     let url = format!("https://localhost:{}/", address.port());
     assert_eq!(trusting.deliver(&delivery(url)).await, Ok(200));
     assert_eq!(thread.join().unwrap(), Some(b"http/1.1".to_vec()));

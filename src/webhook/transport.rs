@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::secret::{BadSecret, signer};
 use crate::failpoint;
-use crate::outgoing::{AddressRules, Closed, TargetUrl, UrlError, client, forbidden, tls};
+use crate::outgoing::{AddressRules, TargetUrl, UrlError, client, forbidden, tls};
 
 /// How much of an answer is read before the connection is closed.
 const ANSWER_LIMIT: usize = 16 * 1024;
@@ -61,12 +61,7 @@ impl HttpWebhooks {
     pub fn new(settings: WebhookConfig) -> Result<Self, BadSecret> {
         let WebhookConfig { secret, rules, timeout } = settings;
         let signer = secret.as_ref().map(signer).transpose()?;
-        Ok(Self {
-            client: client(rules.clone(), tls::client_config(), Closed::default()),
-            signer,
-            rules,
-            timeout,
-        })
+        Ok(Self { client: client(rules.clone(), tls::client_config()), signer, rules, timeout })
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Result<u16, DeliveryFailure> {
