@@ -84,6 +84,7 @@ fn every_format_of_the_api_is_answered_from_an_unloaded_model_on() {
         ("timestamp_granularities", "segment"),
     ];
     let both = transcribed(&service, "en_phrases.wav", &both).json();
+    check("CreateTranscriptionResponseVerboseJson", &both);
     assert!(both["segments"].is_array() && both["words"].is_array());
 
     for (format, kind, begins) in
@@ -109,7 +110,7 @@ fn segments_say_how_they_were_decoded() {
     let service = Service::start();
     let verbose = transcribed(&service, "long.ogg", &[("response_format", "verbose_json")]).json();
     let (starts, seeks) = (numbers(&verbose, "start"), numbers(&verbose, "seek"));
-    assert!(seeks.is_sorted() && seeks[0] < seeks[seeks.len() - 1], "{seeks:?}");
+    assert!(seeks.iter().any(|seek| *seek > seeks[0]), "one window for all: {seeks:?}");
     for (start, seek) in starts.iter().zip(&seeks) {
         let into_window = start - seek / 100.0;
         assert!((-0.011..30.0).contains(&into_window), "{start} s is not in a window from {seek}");
@@ -164,10 +165,40 @@ fn what_clients_send_beside_is_passed_over() {
         (&options["language"], &options["prompt"], &options["temperature"]),
         (&json!(null), &json!(null), &json!(null))
     );
-    let german = [("language", "de"), ("temperature", "0.2"), ("prompt", "Zahlen.")];
+    let german = [
+        ("language", "de"),
+        ("temperature", "0.2"),
+        ("prompt", "Zahlen."),
+        ("keywords[]", "eins"),
+        ("keywords[]", "zwei"),
+    ];
     let answer = transcribed(&service, "de_phrases.wav", &german);
     let options = service.job(answer.header("x-job-id").unwrap())["options"].clone();
-    assert_eq!((&options["language"], &options["prompt"]), (&json!("de"), &json!("Zahlen.")));
+    assert_eq!((&options["language"], &options["prompt"]), (&json!("de"), &json!("eins, zwei. Zahlen.")));
+}
+
+#[test]
+fn silence_is_no_error_but_an_empty_text() {
+    let service = Service::start();
+    let answered = |fields: &[(&str, &str)]| transcribed(&service, "silence.wav", fields);
+    let short = answered(&[]).json();
+    check("CreateTranscriptionResponseJson", &short);
+    assert_eq!((&short["text"], &short["languages"]), (&json!(""), &json!([])));
+    let verbose = answered(&[
+        ("response_format", "verbose_json"),
+        ("timestamp_granularities[]", "word"),
+        ("timestamp_granularities[]", "segment"),
+    ]);
+    check("CreateTranscriptionResponseVerboseJson", &verbose.json());
+    assert_eq!((&verbose.json()["segments"], &verbose.json()["words"]), (&json!([]), &json!([])));
+    let stream = answered(&[("stream", "true")]).text;
+    let data: Vec<_> = stream.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    let done: Value = serde_json::from_str(data[0]).unwrap();
+    check("TranscriptTextDoneEvent", &done);
+    assert_eq!((data.len(), &done["text"]), (1, &json!("")));
+    for (format, empty) in [("text", ""), ("srt", ""), ("vtt", "WEBVTT\n")] {
+        assert_eq!(answered(&[("response_format", format)]).text, empty);
+    }
 }
 
 #[test]
@@ -209,7 +240,7 @@ fn the_served_model_has_a_name_and_those_that_clients_know() {
     let list = service.get("/v1/models").json();
     check("ListModelsResponse", &list);
     let id = list["data"][0]["id"].as_str().unwrap().to_owned();
-    for name in [id.as_str(), "whisper-1", "gpt-4o-mini-transcribe"] {
+    for name in [id.as_str(), "whisper-1", "gpt-transcribe", "gpt-4o-mini-transcribe"] {
         check("Model", &service.get(&format!("/v1/models/{name}")).json());
     }
     let unknown = service.get("/v1/models/gpt-7");
