@@ -265,7 +265,6 @@ fn plan() -> actors::domain::audio::Plan {
 
 fn chunks_of(name: &str) -> Vec<Arc<[f32]>> {
     chunks_of_file(&fixtures::audio(name), &AudioSettings::default(), &plan(), 0)
-        .unwrap()
         .map(Result::unwrap)
         .collect()
 }

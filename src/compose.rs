@@ -12,7 +12,7 @@ use actors::job::{JobSettings, OnModelFailed};
 use actors::ports::{Engine, MemoryProbe};
 use secrecy::ExposeSecret;
 
-use crate::audio::{AudioSettings, Ffmpeg, NoFfmpeg, PlanSettings};
+use crate::audio::{AudioSettings, Channels, Ffmpeg, NoFfmpeg, PlanSettings};
 use crate::auth::{Caller, Keys};
 use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
 use crate::http::{Patience, Rates, Streams};
@@ -104,6 +104,10 @@ fn decode(settings: &settings::Decode) -> DecodeConfig {
 /// Where ffmpeg is required, until it was tried.
 pub fn audio(settings: &Settings) -> Result<AudioSettings, NoFfmpeg> {
     let max_secs = settings.audio.max_secs;
+    let channels = match settings.audio.channels {
+        settings::Channels::Mix => Channels::Mix,
+        settings::Channels::Split => Channels::Split,
+    };
     let ffmpeg = match settings.audio.ffmpeg {
         settings::Ffmpeg::Off => None,
         settings::Ffmpeg::Auto | settings::Ffmpeg::Required => Some(Ffmpeg::look(max_secs)),
@@ -111,7 +115,7 @@ pub fn audio(settings: &Settings) -> Result<AudioSettings, NoFfmpeg> {
     if let (settings::Ffmpeg::Required, Some(ffmpeg)) = (settings.audio.ffmpeg, &ffmpeg) {
         ffmpeg.installed().map_err(Clone::clone)?;
     }
-    Ok(AudioSettings { max_secs, plan: PlanSettings::default(), ffmpeg })
+    Ok(AudioSettings { max_secs, plan: PlanSettings::default(), channels, ffmpeg })
 }
 
 pub fn policy(settings: &Settings) -> Policy {

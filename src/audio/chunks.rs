@@ -1,37 +1,44 @@
 //! Serves the samples of a plan's chunks, one chunk in memory at a time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::domain::audio::{Plan, Span};
 use actors::ports::AudioError;
 
 use super::guard::guarded;
+use super::mix::Take;
 use super::pcm::Pcm;
+
+/// Opens the recording at its beginning, decoded as it was for the plan.
+pub type Open = Box<dyn Fn(Take) -> Result<Pcm, AudioError> + Send>;
 
 /// The samples of the chunks from one index on, in order. After an error nothing more comes.
 ///
-/// A chunk's samples are the same bits whichever chunk was the first.
+/// A chunk's samples are the same bits whichever chunk was the first. Where channels are transcribed each by itself, the
+/// recording is read once for each.
 pub struct PlannedChunks {
-    pcm: Option<Pcm>,
-    spans: std::vec::IntoIter<Span>,
+    open: Open,
+    /// By channel; one of no channel where they are mixed.
+    readers: BTreeMap<Option<u8>, Pcm>,
+    chunks: std::vec::IntoIter<(Span, Option<u8>)>,
+    failed: bool,
 }
 
 impl PlannedChunks {
-    /// `open` gives the recording from its beginning, decoded as it was for the plan.
-    pub fn new(
-        plan: &Plan,
-        first: usize,
-        open: impl FnOnce() -> Result<Pcm, AudioError>,
-    ) -> Result<Self, AudioError> {
-        let spans = plan.chunks.get(first..).unwrap_or_default().to_vec();
-        // Without chunks left nothing needs to be read, not even the file.
-        let pcm = if spans.is_empty() { None } else { Some(open()?) };
-        Ok(Self { pcm, spans: spans.into_iter() })
+    pub fn new(plan: &Plan, first: usize, open: Open) -> Self {
+        let all = plan.chunks.iter().enumerate().map(|(n, span)| (*span, plan.channel(n)));
+        let chunks: Vec<_> = all.skip(first).collect();
+        Self { open, readers: BTreeMap::new(), chunks: chunks.into_iter(), failed: false }
     }
 
-    fn read(&mut self, span: Span) -> Result<Arc<[f32]>, AudioError> {
-        let Some(pcm) = &mut self.pcm else { return Err(no_longer_fits()) };
-        let samples = guarded(|| pcm.read(span))?;
+    fn read(&mut self, span: Span, channel: Option<u8>) -> Result<Arc<[f32]>, AudioError> {
+        let reader = match self.readers.remove(&channel) {
+            Some(reader) => reader,
+            None => guarded(|| (self.open)(channel.map_or(Take::Mean, Take::Channel)))?,
+        };
+        let reader = self.readers.entry(channel).or_insert(reader);
+        let samples = guarded(|| reader.read(span))?;
         // The engine counts on the plan's times: a file that has changed since is no longer its own.
         if samples.len() as u64 != span.samples() { Err(no_longer_fits()) } else { Ok(samples.into()) }
     }
@@ -41,12 +48,9 @@ impl Iterator for PlannedChunks {
     type Item = Result<Arc<[f32]>, AudioError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.pcm.as_ref()?;
-        let span = self.spans.next()?;
-        let samples = self.read(span);
-        if samples.is_err() {
-            self.pcm = None;
-        }
+        let (span, channel) = self.chunks.next().filter(|_| !self.failed)?;
+        let samples = self.read(span, channel);
+        self.failed = samples.is_err();
         Some(samples)
     }
 }

@@ -22,7 +22,7 @@ use symphonia::default::{register_enabled_codecs, register_enabled_formats};
 use symphonia_adapter_libopus::OpusDecoder;
 
 use super::health::{FOUND_BY_SYNC, Health};
-use super::mix::{check_limits, mix_down};
+use super::mix::{Take, check_limits, mix_down};
 use super::sniff::io_error;
 use super::source::{Doubt, SampleStream};
 
@@ -61,12 +61,15 @@ static PROBE: LazyLock<Probe> = LazyLock::new(|| {
 pub struct AudioStream {
     path: PathBuf,
     access: Access,
+    take: Take,
     reader: Box<dyn FormatReader>,
     track: SelectedTrack,
     planes: Vec<Vec<f32>>,
     health: Health,
     /// The rate of what was decoded last.
     rate: Option<u32>,
+    /// The most that it had so far.
+    channels: usize,
     ended: bool,
 }
 
@@ -92,16 +95,16 @@ impl AudioStream {
     ///
     /// # Blocking
     /// Reads the beginning, and the end where a container keeps its index there.
-    pub fn open(path: &Path) -> Result<Self, AudioError> {
-        match Self::open_with(path, Access::Seekable) {
+    pub fn open(path: &Path, take: Take) -> Result<Self, AudioError> {
+        match Self::open_with(path, take, Access::Seekable) {
             Err(error @ AudioError::Unsupported(_)) => {
-                Self::open_with(path, Access::Forward).map_err(|_| error)
+                Self::open_with(path, take, Access::Forward).map_err(|_| error)
             }
             opened => opened,
         }
     }
 
-    fn open_with(path: &Path, access: Access) -> Result<Self, AudioError> {
+    fn open_with(path: &Path, take: Take, access: Access) -> Result<Self, AudioError> {
         let file = File::open(path).map_err(io_error)?;
         let bytes = file.metadata().map_err(io_error)?.len();
         let reader = demultiplex(file, access)?;
@@ -114,7 +117,18 @@ impl AudioStream {
         };
         let health = Health::new(bytes, format, declared);
         let path = path.to_path_buf();
-        Ok(Self { path, access, reader, track, planes: Vec::new(), health, rate: None, ended: false })
+        Ok(Self {
+            path,
+            access,
+            take,
+            reader,
+            track,
+            planes: Vec::new(),
+            health,
+            rate: None,
+            channels: 0,
+            ended: false,
+        })
     }
 
     /// A truncated file of which nothing came is read once more from the beginning, forward only.
@@ -122,7 +136,7 @@ impl AudioStream {
         if self.access == Access::Forward || !self.health.nothing_yet() {
             return Err(error);
         }
-        let Ok(again) = Self::open_with(&self.path, Access::Forward) else { return Err(error) };
+        let Ok(again) = Self::open_with(&self.path, self.take, Access::Forward) else { return Err(error) };
         *self = again;
         self.next_block(mono).map_err(|_| error)
     }
@@ -134,8 +148,9 @@ impl AudioStream {
             Ok(samples) => {
                 let rate = samples.spec().rate();
                 check_limits(samples.num_planes(), rate)?;
+                self.channels = self.channels.max(samples.num_planes());
                 samples.copy_to_vecs_planar(&mut self.planes);
-                mix_down(&self.planes, mono);
+                mix_down(&self.planes, self.take, mono);
                 self.health.decoded(packet.data.len(), mono.len(), rate);
                 drop_front(mono, lead);
                 self.rate = Some(rate);
@@ -223,6 +238,10 @@ impl SampleStream for AudioStream {
 
     fn warnings(&self) -> Vec<String> {
         self.health.warnings()
+    }
+
+    fn channels(&self) -> usize {
+        self.channels
     }
 
     fn doubt(&self) -> Option<Doubt> {

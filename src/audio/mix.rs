@@ -1,4 +1,4 @@
-//! From the channels of a recording to one.
+//! From the channels of a recording to the one that is heard.
 
 use actors::ports::AudioError;
 
@@ -22,10 +22,33 @@ pub fn check_limits(channels: usize, rate: u32) -> Result<(), AudioError> {
     Ok(())
 }
 
-/// Replaces `mono` by the mean of all channels, finite and within [-1, 1].
-pub fn mix_down(planes: &[Vec<f32>], mono: &mut Vec<f32>) {
+/// What is heard of a recording with several channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The mean of all.
+    Mean,
+    /// One of them, from 0: silence where the recording has fewer for a while.
+    Channel(u8),
+}
+
+/// Replaces `mono` by what is taken of the channels, finite and within [-1, 1].
+pub fn mix_down(planes: &[Vec<f32>], take: Take, mono: &mut Vec<f32>) {
     mono.clear();
-    let scale = 1.0 / planes.len().max(1) as f32;
+    match take {
+        Take::Mean => sum(planes, mono),
+        Take::Channel(channel) => match planes.get(usize::from(channel)) {
+            Some(plane) => mono.extend_from_slice(plane),
+            None => mono.resize(planes.first().map_or(0, Vec::len), 0.0),
+        },
+    }
+    let scale = if take == Take::Mean { 1.0 / planes.len().max(1) as f32 } else { 1.0 };
+    for sample in mono {
+        let value = *sample * scale;
+        *sample = if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 };
+    }
+}
+
+fn sum(planes: &[Vec<f32>], mono: &mut Vec<f32>) {
     let mut planes = planes.iter();
     if let Some(first) = planes.next() {
         mono.extend_from_slice(first);
@@ -34,9 +57,5 @@ pub fn mix_down(planes: &[Vec<f32>], mono: &mut Vec<f32>) {
         for (sum, sample) in mono.iter_mut().zip(plane) {
             *sum += sample;
         }
-    }
-    for sample in mono {
-        let value = *sample * scale;
-        *sample = if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 };
     }
 }

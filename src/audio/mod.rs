@@ -1,7 +1,7 @@
 //! Recordings: decoded, resampled to what the engine hears, and cut into chunks.
 //!
 //! ```text
-//! file → decode (symphonia or ffmpeg, mono) → resample (16 kHz) ┬→ voice activity → planner → plan
+//! file → decode (symphonia or ffmpeg, one channel) → resample (16 kHz) ┬→ voice activity → planner → plan
 //!                                                               └→ the samples of a planned chunk
 //! ```
 //!
@@ -33,13 +33,12 @@ use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::PlannedChunks;
 pub use ffmpeg::{Ffmpeg, NoFfmpeg};
-use guard::guarded;
 pub use plan::{plan_file, probe_file};
 pub use planner::{PlanSettings, plan_chunks};
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// What the adapter takes in, and how it cuts.
 #[derive(Debug, Clone)]
@@ -47,13 +46,23 @@ pub struct AudioSettings {
     /// Recordings that last longer, once decoded, are refused. A small file may hold days of silence.
     pub max_secs: u64,
     pub plan: PlanSettings,
+    pub channels: Channels,
     /// For what the built-in decoders do not know; `None`: they are all there is.
     pub ffmpeg: Option<Ffmpeg>,
 }
 
+/// What is done with several channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channels {
+    /// Into one.
+    Mix,
+    /// Each is transcribed by itself.
+    Split,
+}
+
 impl Default for AudioSettings {
     fn default() -> Self {
-        Self { max_secs: 12 * 3600, plan: PlanSettings::default(), ffmpeg: None }
+        Self { max_secs: 12 * 3600, plan: PlanSettings::default(), channels: Channels::Mix, ffmpeg: None }
     }
 }
 
@@ -78,7 +87,8 @@ impl Recordings for AudioFiles {
     fn version(&self) -> String {
         let ffmpeg = self.settings.ffmpeg.as_ref().and_then(|ffmpeg| ffmpeg.installed().ok());
         let ffmpeg = ffmpeg.map_or("off", |installed| installed.version());
-        format!("audio {VERSION} {:?} ffmpeg {ffmpeg}", self.settings.plan)
+        let AudioSettings { plan, channels, .. } = &self.settings;
+        format!("audio {VERSION} {plan:?} {channels:?} ffmpeg {ffmpeg}")
     }
 
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError> {
@@ -95,20 +105,16 @@ impl Recordings for AudioFiles {
     }
 
     fn chunks(&self, blob: &BlobKey, plan: &Plan, first: usize) -> Result<ChunkSamples, AudioError> {
-        chunks_of_file(&self.path(blob), &self.settings, plan, first)
+        Ok(chunks_of_file(&self.path(blob), &self.settings, plan, first))
     }
 }
 
 /// The samples of the plan's chunks from index `first` on, in order, each when it is asked for.
 ///
 /// # Blocking
-/// Reads the file's beginning; every call of `next` decodes up to the end of one chunk.
-pub fn chunks_of_file(
-    path: &Path,
-    settings: &AudioSettings,
-    plan: &Plan,
-    first: usize,
-) -> Result<ChunkSamples, AudioError> {
-    let open = || source::open(path, plan.decoder, settings.ffmpeg.as_ref(), &CancelToken::default());
-    Ok(Box::new(guarded(|| PlannedChunks::new(plan, first, open))?))
+/// Every call of `next` decodes up to the end of one chunk.
+pub fn chunks_of_file(path: &Path, settings: &AudioSettings, plan: &Plan, first: usize) -> ChunkSamples {
+    let (path, ffmpeg, decoder) = (path.to_owned(), settings.ffmpeg.clone(), plan.decoder);
+    let open = move |take| source::open(&path, decoder, take, ffmpeg.as_ref(), &CancelToken::default());
+    Box::new(PlannedChunks::new(plan, first, Box::new(open)))
 }

@@ -75,6 +75,11 @@ impl Pcm {
         self.stream.warnings()
     }
 
+    /// See [`SampleStream::channels`].
+    pub fn channels(&self) -> usize {
+        self.stream.channels()
+    }
+
     /// See [`SampleStream::doubt`].
     pub fn doubt(&self) -> Option<Doubt> {
         self.stream.doubt()

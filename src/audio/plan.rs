@@ -9,13 +9,15 @@ use actors::domain::audio::{Decoder, Plan, SAMPLE_RATE, secs};
 use actors::ports::{AudioError, CancelToken};
 use tracing::debug;
 
-use super::AudioSettings;
 use super::ffmpeg::Ffmpeg;
 use super::guard::guarded;
+use super::mix::Take;
+use super::pcm::Pcm;
 use super::planner::plan_chunks;
 use super::sniff::{Kind, look};
 use super::source::{Doubt, open};
 use super::vad::Vad;
+use super::{AudioSettings, Channels};
 
 /// How much has to be heard before the first chunk is told: more than the longest one. What comes later
 /// hardly ever changes where it ends.
@@ -33,7 +35,7 @@ const CLEARLY_LONGER: u64 = 16_000;
 /// Reads and decodes the beginning.
 pub fn probe_file(path: &Path, settings: &AudioSettings) -> Result<(), AudioError> {
     with_fallback(path, settings, |decoder| {
-        let mut pcm = open(path, decoder, settings.ffmpeg.as_ref(), &CancelToken::default())?;
+        let mut pcm = open(path, decoder, Take::Mean, settings.ffmpeg.as_ref(), &CancelToken::default())?;
         while pcm.next_block()?.is_some() {
             if pcm.position() > 0 {
                 break;
@@ -84,7 +86,34 @@ fn plan_with(
     cancel: &CancelToken,
     first: &mut dyn FnMut(Plan),
 ) -> Result<Planned, AudioError> {
-    let mut pcm = open(path, decoder, settings.ffmpeg.as_ref(), cancel)?;
+    let hear = |take, first: &mut dyn FnMut(Plan)| {
+        let pcm = open(path, decoder, take, settings.ffmpeg.as_ref(), cancel)?;
+        hear(pcm, settings, cancel, &mut |plan| first(Plan { decoder, ..plan }))
+    };
+    let mut planned = match settings.channels {
+        Channels::Mix => hear(Take::Mean, first)?.0,
+        Channels::Split => {
+            let (one, channels) = hear(Take::Channel(0), &mut |_| {})?;
+            let mut all = vec![one];
+            for channel in 1..u8::try_from(channels).unwrap_or(u8::MAX) {
+                all.push(hear(Take::Channel(channel), &mut |_| {})?.0);
+            }
+            side_by_side(all)
+        }
+    };
+    planned.plan.decoder = decoder;
+    let Plan { samples, chunks, .. } = &planned.plan;
+    debug!(audio.secs = secs(*samples), audio.chunks = chunks.len(), ?decoder, "recording planned");
+    Ok(planned)
+}
+
+/// The plan of one channel, or of all mixed, and how many there are.
+fn hear(
+    mut pcm: Pcm,
+    settings: &AudioSettings,
+    cancel: &CancelToken,
+    first: &mut dyn FnMut(Plan),
+) -> Result<(Planned, usize), AudioError> {
     let mut vad = Vad::new();
     let mut first = Some(first);
     while let Some(block) = pcm.next_block()? {
@@ -97,14 +126,31 @@ fn plan_with(
             && let Some(tell) = first.take()
             && let [chunk, _, ..] = plan_chunks(vad.so_far(), pcm.position(), &settings.plan)[..]
         {
-            tell(Plan { samples: chunk.end, chunks: vec![chunk], decoder, ..Plan::default() });
+            tell(Plan { samples: chunk.end, chunks: vec![chunk], ..Plan::default() });
         }
     }
     let samples = pcm.position_or_none()?;
     let chunks = plan_chunks(&vad.finish(), samples, &settings.plan);
-    debug!(audio.secs = secs(samples), audio.chunks = chunks.len(), ?decoder, "recording planned");
-    let plan = Plan { samples, chunks, warnings: pcm.warnings(), decoder, ..Plan::default() };
-    Ok(Planned { plan, doubt: pcm.doubt() })
+    let plan = Plan { samples, chunks, warnings: pcm.warnings(), ..Plan::default() };
+    Ok((Planned { plan, doubt: pcm.doubt() }, pcm.channels()))
+}
+
+/// The plans of a recording's channels as one: their chunks in the order in which they end, of equals the lower channel
+/// first, so that what comes before a finished chunk is finished in all channels but for chunks that go on behind it.
+fn side_by_side(channels: Vec<Planned>) -> Planned {
+    let mut chunks: Vec<_> = (0u8..)
+        .zip(&channels)
+        .flat_map(|(channel, planned)| planned.plan.chunks.iter().map(move |span| (*span, channel)))
+        .collect();
+    chunks.sort_by_key(|(span, channel)| (span.end, *channel));
+    let samples = channels.iter().map(|planned| planned.plan.samples).max().unwrap_or(0);
+    // What is odd about a recording is so in all of its channels.
+    let (warnings, doubt) = match channels.into_iter().next() {
+        Some(first) => (first.plan.warnings, first.doubt),
+        None => (Vec::new(), None),
+    };
+    let (chunks, channels) = chunks.into_iter().unzip();
+    Planned { plan: Plan { samples, chunks, channels, warnings, ..Plan::default() }, doubt }
 }
 
 /// Does `work` with the built-in decoders and, where they do not know the recording, with ffmpeg. What neither

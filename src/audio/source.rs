@@ -7,6 +7,7 @@ use actors::ports::{AudioError, CancelToken};
 
 use super::decode::AudioStream;
 use super::ffmpeg::Ffmpeg;
+use super::mix::Take;
 use super::pcm::Pcm;
 
 /// A recording's samples, in order, with memory that does not grow with its length.
@@ -17,6 +18,9 @@ pub trait SampleStream: Send {
 
     /// What was odd so far, one sentence each; complete once the end was reached.
     fn warnings(&self) -> Vec<String>;
+
+    /// The most channels that it had so far.
+    fn channels(&self) -> usize;
 
     /// Why another decoder may make more of the recording, if it may; known once the end was reached.
     fn doubt(&self) -> Option<Doubt>;
@@ -38,16 +42,17 @@ pub enum Doubt {
 pub fn open(
     path: &Path,
     decoder: Decoder,
+    take: Take,
     ffmpeg: Option<&Ffmpeg>,
     cancel: &CancelToken,
 ) -> Result<Pcm, AudioError> {
     let stream: Box<dyn SampleStream> = match decoder {
-        Decoder::BuiltIn => Box::new(AudioStream::open(path)?),
+        Decoder::BuiltIn => Box::new(AudioStream::open(path, take)?),
         Decoder::Ffmpeg => {
             let Some(Ok(ffmpeg)) = ffmpeg.map(Ffmpeg::installed) else {
                 return Err(AudioError::Io("ffmpeg is no longer there".into()));
             };
-            Box::new(ffmpeg.open(path, cancel)?)
+            Box::new(ffmpeg.open(path, take, cancel)?)
         }
     };
     Ok(Pcm::new(stream))

@@ -36,10 +36,7 @@ fn plan_bytes(bytes: &[u8]) -> Result<Plan, AudioError> {
 }
 
 fn all_chunks(path: &Path, plan: &Plan, first: usize) -> Vec<std::sync::Arc<[f32]>> {
-    chunks_of_file(path, &AudioSettings::default(), plan, first)
-        .unwrap()
-        .map(|chunk| chunk.unwrap())
-        .collect()
+    chunks_of_file(path, &AudioSettings::default(), plan, first).map(|chunk| chunk.unwrap()).collect()
 }
 
 /// A wave file of 16 bits with the given samples, interleaved.
@@ -246,7 +243,7 @@ fn a_file_that_shrank_since_it_was_planned_is_told() {
     let path = fixture("en_short.wav");
     let mut plan = plan(&path).unwrap();
     plan.chunks[0].end = plan.samples + 1;
-    let mut chunks = chunks_of_file(&path, &AudioSettings::default(), &plan, 0).unwrap();
+    let mut chunks = chunks_of_file(&path, &AudioSettings::default(), &plan, 0);
     assert!(matches!(chunks.next(), Some(Err(AudioError::Corrupt(_)))));
     assert!(chunks.next().is_none());
 }
@@ -295,9 +292,59 @@ fn a_recording_at_full_scale_stays_within_it() {
     wav.extend(16_000_u32.to_le_bytes());
     wav.extend(square);
     std::fs::write(&path, wav).unwrap();
-    let mut pcm = super::source::open(&path, Default::default(), None, &CancelToken::default()).unwrap();
+    let mut pcm =
+        super::source::open(&path, Default::default(), super::mix::Take::Mean, None, &CancelToken::default())
+            .unwrap();
     let samples = pcm.read(actors::domain::audio::Span { start: 0, end: 16_000 }).unwrap();
     assert_eq!(samples.len(), 16_000);
     assert!(samples.iter().all(|sample| sample.abs() <= 1.0));
     assert!(samples.contains(&1.0), "it is at full scale");
+}
+
+#[test]
+fn channels_are_planned_and_read_each_by_itself() {
+    let settings = AudioSettings { channels: Channels::Split, ..AudioSettings::default() };
+    let samples = |name: &str| -> Vec<i16> {
+        let bytes = fs::read(fixture(name)).unwrap();
+        bytes[44..].chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect()
+    };
+    // A long one on the left, silence in the middle, a short one that begins later on the right.
+    let (left, short) = (samples("en_dense.wav"), samples("en_short.wav"));
+    let right: Vec<i16> = vec![0; 80_000].into_iter().chain(short).collect();
+    let woven =
+        (0..left.len()).flat_map(|n| [left[n], 0, right.get(n).copied().unwrap_or(0)]).collect::<Vec<_>>();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), wave(16_000, 3, &woven)).unwrap();
+    let plan = plan_file(file.path(), &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    assert_eq!((plan.samples, plan.passes()), (left.len() as u64, 2), "{plan:?}");
+    assert_eq!(plan.channels.len(), plan.chunks.len());
+    assert!(plan.channels.contains(&0) && !plan.channels.contains(&1) && plan.channels.contains(&2));
+    assert!(plan.chunks.is_sorted_by_key(|chunk| chunk.end));
+    for first in 0..plan.chunks.len() {
+        let read = chunks_of_file(file.path(), &settings, &plan, first);
+        for (n, chunk) in (first..).zip(read) {
+            let (span, of) = (plan.chunks[n], if plan.channel(n) == Some(0) { &left } else { &right });
+            let wanted = (span.start..span.end).map(|at| of.get(at as usize).copied().unwrap_or(0));
+            assert_eq!(&chunk.unwrap()[..], wanted.map(|s| f32::from(s) / 32_768.0).collect::<Vec<_>>());
+        }
+    }
+    let mono = plan_file(&fixture("en_short.wav"), &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    assert_eq!(mono.channels, [0], "the only channel is the first");
+}
+
+#[test]
+fn another_way_to_decode_is_another_version() {
+    let with = |change: &dyn Fn(&mut AudioSettings)| {
+        let mut settings = AudioSettings::default();
+        change(&mut settings);
+        AudioFiles::new(PathBuf::new(), settings).version()
+    };
+    let versions = [
+        with(&|_| {}),
+        with(&|settings| settings.channels = Channels::Split),
+        with(&|settings| settings.plan.most = 20.0),
+        with(&|settings| settings.ffmpeg = Some(Ffmpeg::look(3600))),
+    ];
+    let different: std::collections::BTreeSet<_> = versions.iter().collect();
+    assert_eq!(different.len(), versions.len(), "{versions:?}");
 }

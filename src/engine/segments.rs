@@ -73,6 +73,7 @@ pub(super) fn assemble(raw: Vec<RawSegment>, reading: &Reading<'_>) -> Vec<Segme
             text,
             decoding: decoding(&segment),
             flags: segment.flags,
+            channel: None,
         });
     }
     segments

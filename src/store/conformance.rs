@@ -117,6 +117,7 @@ fn segment(id: u32) -> Segment {
         text: format!(" \"{id}\" größer\n"),
         words: Some(vec![Word { word: " a".into(), start: 0.1, end: 0.3, probability: 0.123_456_79 }]),
         flags: vec![Flag::LowConfidence],
+        channel: None,
         decoding: Decoding {
             tokens: vec![1, 50_257],
             logprobs: vec![-0.333_333_34, 0.0],

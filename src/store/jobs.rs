@@ -7,7 +7,7 @@ use actors::domain::event::{JobEvent, Recorded, RequeueReason};
 use actors::domain::job::{BlobKey, Job, JobId, NewJob};
 use actors::domain::options::Priority;
 use actors::domain::progress::Progress;
-use actors::domain::transcript::Segment;
+use actors::domain::transcript::{Segment, in_order};
 use actors::ports::{
     Cancelled, Checkpoint, Claim, Earlier, Ending, Fence, JobCounts, JobQuery, JobStore, QueuePlace,
     StoreError, SubmitError, Terms, Waiting,
@@ -128,7 +128,8 @@ impl SqliteStore {
     async fn read_segments(&self, id: JobId) -> Result<Vec<Segment>, Fault> {
         let bodies: Vec<String> =
             sqlx::query_scalar(sql::SEGMENTS).bind(id.to_string()).fetch_all(&self.readers).await?;
-        bodies.iter().map(|body| from_json("a segment", body)).collect()
+        let heard: Result<_, _> = bodies.iter().map(|body| from_json("a segment", body)).collect();
+        Ok(in_order(heard?))
     }
 
     async fn is_waiting(&self, priority: Priority) -> Result<bool, Fault> {

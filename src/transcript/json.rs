@@ -15,17 +15,22 @@ pub fn result_json(transcript: &Transcript<'_>) -> Value {
     })
 }
 
-/// A segment as jobs and events show it: times in seconds, rounded to milliseconds.
+/// A segment as jobs and events show it: times in seconds, rounded to milliseconds; its channel only where channels
+/// are transcribed each by itself.
 pub fn segment_json(segment: &Segment) -> Value {
     let words = segment.words.as_ref().map(|words| words.iter().map(word_json).collect::<Vec<_>>());
-    json!({
+    let mut shown = json!({
         "id": segment.id,
         "start": rounded(segment.start),
         "end": rounded(segment.end),
         "text": segment.text,
         "words": words,
         "flags": segment.flags,
-    })
+    });
+    if let Some(channel) = segment.channel {
+        shown["channel"] = channel.into();
+    }
+    shown
 }
 
 pub(super) fn word_json(word: &Word) -> Value {

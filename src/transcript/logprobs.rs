@@ -43,7 +43,16 @@ mod tests {
     fn segment(text: &str, token_bytes: &[u16]) -> Segment {
         let decoding =
             Decoding { logprobs: vec![-0.5; 3], token_bytes: token_bytes.to_vec(), ..Decoding::default() };
-        Segment { id: 0, start: 0.0, end: 1.0, text: text.into(), words: None, flags: vec![], decoding }
+        Segment {
+            id: 0,
+            start: 0.0,
+            end: 1.0,
+            text: text.into(),
+            words: None,
+            flags: vec![],
+            channel: None,
+            decoding,
+        }
     }
 
     #[test]

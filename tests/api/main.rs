@@ -6,6 +6,7 @@
 mod auth;
 mod bad_input;
 mod by_url;
+mod channels;
 mod clients;
 mod command_line;
 mod decoding;

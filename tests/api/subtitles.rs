@@ -78,7 +78,8 @@ fn samples() -> Vec<Sample> {
             at = end;
             let (start, end) = (start as f64 / 1000.0, end as f64 / 1000.0);
             let decoding = Decoding::default();
-            let segment = Segment { id, start, end, text, words: None, flags: vec![], decoding };
+            let segment =
+                Segment { id, start, end, text, words: None, flags: vec![], channel: None, decoding };
             let times = words.iter().filter(|word| word.contains("00:00:")).count();
             Sample { segment, line: words.join(" "), times }
         })

@@ -44,13 +44,16 @@ pub enum Decoder {
 
 /// How a recording is cut: the same recording and settings give the same plan.
 ///
-/// Chunks are in order, do not overlap, and last at most 30 s each. Stretches without speech are in
-/// no chunk, so a silent recording has none.
+/// Chunks are in the order of their ends and last at most 30 s each; those of one channel do not overlap. Stretches
+/// without speech are in no chunk, so a silent recording has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Length of the whole recording, in samples.
     pub samples: u64,
     pub chunks: Vec<Span>,
+    /// Where channels are transcribed each by itself, whose each chunk is, from 0; empty where they are mixed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<u8>,
     /// What was odd about the recording, one sentence each ("ends in the middle of a frame").
     pub warnings: Vec<String>,
     /// What the chunks' samples come from: two decoders do not give the same bits.
@@ -64,5 +67,18 @@ pub struct Plan {
 impl Plan {
     pub fn duration_secs(&self) -> f64 {
         secs(self.samples)
+    }
+
+    /// Whose a chunk is, where channels are transcribed each by itself.
+    pub fn channel(&self, chunk: usize) -> Option<u8> {
+        self.channels.get(chunk).copied()
+    }
+
+    /// How many times the recording is gone through: once for each channel with speech, and once where they are mixed.
+    pub fn passes(&self) -> u32 {
+        let mut channels = self.channels.clone();
+        channels.sort_unstable();
+        channels.dedup();
+        u32::try_from(channels.len()).unwrap_or(u32::MAX).max(1)
     }
 }

@@ -16,6 +16,9 @@ pub struct Segment {
     /// `None` unless word times were asked for.
     pub words: Option<Vec<Word>>,
     pub flags: Vec<Flag>,
+    /// Whose it is, from 0, where channels are transcribed each by itself.
+    #[serde(default)]
+    pub channel: Option<u8>,
     pub decoding: Decoding,
 }
 
@@ -92,6 +95,15 @@ impl ChunkTranscript {
     }
 }
 
+/// Segments of several channels in the order in which they begin, of equals the lower channel first; what is of no
+/// channel stays as it is. Ids stay: they tell in which order the segments were heard.
+pub fn in_order(mut segments: Vec<Segment>) -> Vec<Segment> {
+    if segments.iter().any(|segment| segment.channel.is_some()) {
+        segments.sort_by(|a, b| a.start.total_cmp(&b.start).then(a.channel.cmp(&b.channel)));
+    }
+    segments
+}
+
 /// A whole transcript's text: the segments' own, joined, with no space at the ends.
 pub fn text(segments: &[Segment]) -> String {
     let joined: String = segments.iter().map(|s| s.text.as_str()).collect();
@@ -110,6 +122,7 @@ mod tests {
             text: text.into(),
             words: None,
             flags: vec![],
+            channel: None,
             decoding: Decoding::default(),
         }
     }
@@ -126,6 +139,15 @@ mod tests {
             [(7, 30.0, 31.0), (8, 31.0, 33.0)]
         );
         assert_eq!(placed[1].decoding.window_start, 30.0);
+    }
+
+    #[test]
+    fn segments_of_several_channels_are_put_in_the_order_in_which_they_begin() {
+        let of = |channel, id, start| Segment { id, channel, ..segment(start, start + 1.0, " a") };
+        let heard = vec![of(Some(1), 0, 2.0), of(Some(0), 1, 0.0), of(Some(0), 2, 2.0), of(Some(1), 3, 1.0)];
+        assert_eq!(in_order(heard).iter().map(|s| s.id).collect::<Vec<_>>(), [1, 3, 2, 0]);
+        let mixed = vec![of(None, 0, 2.0), of(None, 1, 0.0)];
+        assert_eq!(in_order(mixed.clone()), mixed);
     }
 
     #[test]

@@ -318,8 +318,10 @@ impl Run {
 
     async fn checkpoint(&mut self, plan: &Plan, chunk: u32, heard: ChunkTranscript) -> Result<(), Stop> {
         let (start, end) = chunk_span(plan, chunk).unwrap_or_default();
-        self.audio_secs += end - start;
-        let segments = heard.into_segments(start, end, self.segments_done);
+        self.audio_secs += (end - start) / f64::from(plan.passes());
+        let mut segments = heard.into_segments(start, end, self.segments_done);
+        let channel = plan.channel(usize::try_from(chunk).unwrap_or(usize::MAX));
+        segments.iter_mut().for_each(|segment| segment.channel = channel);
         self.segments_done += chunk_number(segments.len());
         let done =
             Checkpoint { chunk, segments, language: self.language, progress: self.progress(plan, chunk + 1) };

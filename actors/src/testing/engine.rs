@@ -305,7 +305,16 @@ impl LoadedModel for FakeModel {
 fn segment(model: &str, work: &ChunkWork) -> Segment {
     let by = if model == "fake" { String::new() } else { format!(" by {model}") };
     let text = format!(" {} samples{by}.", work.samples.len());
-    Segment { id: 0, start: 0.0, end: 1.0, text, words: None, flags: vec![], decoding: Decoding::default() }
+    Segment {
+        id: 0,
+        start: 0.0,
+        end: 1.0,
+        text,
+        words: None,
+        flags: vec![],
+        channel: None,
+        decoding: Decoding::default(),
+    }
 }
 
 /// A device with as much free memory as a test says.

@@ -15,7 +15,7 @@ use crate::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, LEASE_S
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::Segment;
+use crate::domain::transcript::{Segment, in_order};
 use crate::ports::{
     Cancelled, Checkpoint, Claim, Earlier, Ending, EventLog, Fence, JobCounts, JobQuery, JobStore,
     QueuePlace, StoreError, SubmitError, Terms, Waiting,
@@ -268,7 +268,7 @@ impl JobStore for MemoryStore {
     async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError> {
         let tables = self.tables();
         let heard = tables.jobs.get(&id).into_iter().flat_map(|row| &row.segments);
-        Ok(heard.map(|(_, segment)| segment.clone()).collect())
+        Ok(in_order(heard.map(|(_, segment)| segment.clone()).collect()))
     }
 
     async fn counts(&self) -> Result<JobCounts, StoreError> {

@@ -24,6 +24,8 @@ use tracing::{info, warn};
 use command::{Limits, Sandbox};
 use stream::FfmpegStream;
 
+use super::mix::Take;
+
 /// Searched where the environment names no path, as shells do.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -130,9 +132,15 @@ impl Installed {
     ///
     /// # Blocking
     /// Starts a process.
-    pub fn open(&self, recording: &Path, cancel: &CancelToken) -> Result<FfmpegStream, AudioError> {
+    pub fn open(
+        &self,
+        recording: &Path,
+        take: Take,
+        cancel: &CancelToken,
+    ) -> Result<FfmpegStream, AudioError> {
         let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording);
-        let started = command.and_then(|command| FfmpegStream::start(command, self.patience, cancel.clone()));
+        let started =
+            command.and_then(|command| FfmpegStream::start(command, take, self.patience, cancel.clone()));
         started.map_err(|error| AudioError::Io(format!("ffmpeg cannot be started: {error}")))
     }
 }

@@ -12,7 +12,7 @@ use super::au::{self, Header};
 use super::log::Log;
 use super::process::Process;
 use crate::audio::health::shortfall;
-use crate::audio::mix::{check_limits, mix_down};
+use crate::audio::mix::{Take, check_limits, mix_down};
 use crate::audio::source::{Doubt, SampleStream};
 
 /// One read of the pipe: what a pipe holds.
@@ -28,6 +28,7 @@ const SIGKILL: i32 = 9;
 /// that is ahead waits.
 pub struct FfmpegStream {
     process: Process,
+    take: Take,
     pieces: Receiver<Vec<u8>>,
     said: Option<JoinHandle<Log>>,
     cancel: CancelToken,
@@ -44,13 +45,14 @@ pub struct FfmpegStream {
 impl FfmpegStream {
     /// # Blocking
     /// Starts a process.
-    pub fn start(command: Command, patience: Duration, cancel: CancelToken) -> io::Result<Self> {
+    pub fn start(command: Command, take: Take, patience: Duration, cancel: CancelToken) -> io::Result<Self> {
         let (process, stdout, stderr) = Process::start(command)?;
         let said = Some(Log::listen(stderr)?);
         let (sender, pieces) = sync_channel(AHEAD);
         thread::Builder::new().name("ffmpeg-stdout".into()).spawn(move || pump(stdout, &sender))?;
         Ok(Self {
             process,
+            take,
             pieces,
             said,
             cancel,
@@ -98,7 +100,7 @@ impl FfmpegStream {
         };
         let used = au::split(&self.rest, header.channels, &mut self.planes);
         self.rest.drain(..used);
-        mix_down(&self.planes, mono);
+        mix_down(&self.planes, self.take, mono);
         self.frames += mono.len() as u64;
         Ok((!mono.is_empty()).then_some(header.rate))
     }
@@ -154,6 +156,10 @@ impl SampleStream for FfmpegStream {
 
     fn warnings(&self) -> Vec<String> {
         self.warnings.clone()
+    }
+
+    fn channels(&self) -> usize {
+        self.header.map_or(0, |header| header.channels)
     }
 
     /// There is no other after it.

@@ -1,16 +1,16 @@
 //! Transcribes here, with the engine of the service and without one running.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, mpsc};
 use std::time::Instant;
 use std::{io, thread};
 
 use actors::domain::audio::{Plan, Span};
 use actors::domain::language::Language;
 use actors::domain::progress::{Pace, Progress};
-use actors::domain::transcript::Segment;
-use actors::ports::{AudioError, CancelToken, ChunkSamples, ChunkWork, Engine, EngineFault, LoadedModel};
+use actors::domain::transcript::{Segment, in_order};
+use actors::ports::{AudioError, CancelToken, ChunkWork, Engine, EngineFault, LoadedModel};
 
 use super::args::Wanted;
 use super::meter::{Meter, Step};
@@ -55,7 +55,7 @@ impl Local {
         let model = self.model(meter)?;
         let samples = decode_ahead(file, &self.audio, plan).map_err(|error| Stop::File(error.to_string()))?;
         let mut track = Track::new(plan);
-        for &span in &plan.chunks {
+        for (number, &span) in plan.chunks.iter().enumerate() {
             meter.step(&track.step(0.0, span));
             let samples = samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?;
             let work = self.work(samples, heard.language);
@@ -65,9 +65,12 @@ impl Local {
                 .map_err(|fault| self.of_engine(fault))?;
             heard.language = heard.language.or(chunk.language);
             let first_id = u32::try_from(heard.segments.len()).unwrap_or(u32::MAX);
-            heard.segments.extend(chunk.into_segments(span.start_secs(), span.end_secs(), first_id));
+            let placed = chunk.into_segments(span.start_secs(), span.end_secs(), first_id).into_iter();
+            let channel = plan.channel(number);
+            heard.segments.extend(placed.map(|segment| Segment { channel, ..segment }));
             track.finish(span);
         }
+        heard.segments = in_order(heard.segments);
         Ok(heard)
     }
 
@@ -141,7 +144,7 @@ impl<'a> Track<'a> {
 
     fn finish(&mut self, span: Span) {
         self.done += 1;
-        self.audio_secs += span.end_secs() - span.start_secs();
+        self.audio_secs += (span.end_secs() - span.start_secs()) / f64::from(self.plan.passes());
         self.processed_secs = span.end_secs();
         let wall_secs = self.started.elapsed().as_secs_f64();
         self.pace = Some(Pace { audio_secs: self.audio_secs, wall_secs });
@@ -167,21 +170,14 @@ fn decode_ahead(file: &Path, audio: &AudioSettings, plan: &Plan) -> io::Result<S
     let (sender, receiver) = sync_channel(0);
     let (file, audio, plan): (PathBuf, AudioSettings, Plan) = (file.to_owned(), audio.clone(), plan.clone());
     thread::Builder::new().name("decode".into()).spawn(move || {
-        match chunks_of_file(&file, &audio, &plan, 0) {
-            Ok(chunks) => send_all(chunks, &sender),
-            // A receiver that is gone wants no more.
-            Err(error) => drop(sender.send(Err(error))),
+        // A receiver that is gone wants no more.
+        for chunk in chunks_of_file(&file, &audio, &plan, 0) {
+            if sender.send(chunk).is_err() {
+                return;
+            }
         }
     })?;
     Ok(receiver)
-}
-
-fn send_all(chunks: ChunkSamples, sender: &mpsc::SyncSender<Result<Arc<[f32]>, AudioError>>) {
-    for chunk in chunks {
-        if sender.send(chunk).is_err() {
-            return;
-        }
-    }
 }
 
 fn of_audio(error: AudioError) -> Stop {

@@ -7,7 +7,7 @@ use crate::transcript::{millis, one_line};
 
 fn segment(start: f64, end: f64, text: &str) -> Segment {
     let decoding = Decoding::default();
-    Segment { id: 0, start, end, text: text.into(), words: None, flags: vec![], decoding }
+    Segment { id: 0, start, end, text: text.into(), words: None, flags: vec![], channel: None, decoding }
 }
 
 /// With word times, the words one after the other, each as long as told.
