@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz knocks soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
+.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -46,6 +46,11 @@ fuzz: setup
 TIMES ?= 50
 knocks:
 	VERBATIM_KNOCKS=$(TIMES) cargo test --locked --lib -- fuzzing --nocapture
+
+# A thousand damaged recordings of each of 16 kinds through the real door, some hours; `make mutants MUTANTS=100` is quicker.
+MUTANTS ?= 1000
+mutants: setup setup-tests
+	VERBATIM_MUTANTS=$(MUTANTS) cargo test --locked --test api -- mutants --nocapture
 
 # What takes minutes: two hundred loads and unloads.
 soak: setup

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use actors::ports::AudioError;
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::common::Limit;
@@ -39,6 +39,10 @@ const MAX_EMPTY_LINKS: u32 = 64;
 /// Longest silence put in the place of a packet that cannot be decoded: a length that is itself
 /// corrupt must not become hours.
 const MAX_CONCEALED_SECS: f64 = 1.0;
+
+/// The first frame of AAC is the half of a transform without its other half: every encoder puts at least as much
+/// before the recording, and the demultiplexers read no edit list that would tell of it.
+const AAC_LEAD: usize = 1024;
 
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut codecs = CodecRegistry::new();
@@ -88,6 +92,8 @@ struct SelectedTrack {
     decoder: Box<dyn AudioDecoder>,
     time_base: Option<TimeBase>,
     trims_itself: bool,
+    /// Samples of its lead that no container tells of, as far as they are still to come.
+    silent_lead: usize,
 }
 
 impl AudioStream {
@@ -152,7 +158,9 @@ impl AudioStream {
                 samples.copy_to_vecs_planar(&mut self.planes);
                 mix_down(&self.planes, self.take, mono);
                 self.health.decoded(packet.data.len(), mono.len(), rate);
-                drop_front(mono, lead);
+                let silent_lead = self.track.silent_lead.min(mono.len());
+                self.track.silent_lead -= silent_lead;
+                drop_front(mono, lead.max(silent_lead));
                 self.rate = Some(rate);
                 return Ok((!mono.is_empty()).then_some(rate));
             }
@@ -276,7 +284,9 @@ fn select_track(tracks: &[Track]) -> Result<SelectedTrack, AudioError> {
         match CODECS.make_audio_decoder(params, &options) {
             Ok(decoder) => {
                 let trims_itself = params.codec == CODEC_ID_OPUS;
-                return Ok(SelectedTrack { id: track.id, decoder, time_base: track.time_base, trims_itself });
+                let silent_lead = if params.codec == CODEC_ID_AAC { AAC_LEAD } else { 0 };
+                let time_base = track.time_base;
+                return Ok(SelectedTrack { id: track.id, decoder, time_base, trims_itself, silent_lead });
             }
             Err(error) => refusal = Some(error),
         }
@@ -310,6 +320,10 @@ fn drop_front(samples: &mut Vec<f32>, count: usize) {
 
 fn not_a_recording(error: &Error) -> AudioError {
     match error {
+        // It was told to go where no file goes.
+        Error::IoError(io) if io.kind() == ErrorKind::InvalidInput => {
+            AudioError::Unsupported("not a recording that can be decoded: its index is corrupt".into())
+        }
         Error::IoError(io) if io.kind() != ErrorKind::UnexpectedEof => AudioError::Io(io.to_string()),
         Error::IoError(_) => AudioError::Unsupported(
             "not a recording that can be decoded: the file ends before any audio begins".into(),

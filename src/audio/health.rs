@@ -25,7 +25,8 @@ const MISSING_PART: f64 = 0.02;
 /// With more of its packets undecodable, a recording may be of a kind that another decoder knows.
 const TOLERABLE_PART: f64 = 0.05;
 
-const WAVE: &str = "wave";
+/// Containers that are written into pipes, by programs that cannot know how long the recording will be.
+const STREAMED: [&str; 2] = ["wave", "matroska"];
 
 /// What happened to one recording so far.
 pub struct Health {
@@ -140,9 +141,9 @@ impl Health {
         many_failed.then_some(Doubt::Undecodable)
     }
 
-    /// Whoever writes a WAVE file into a pipe cannot know its length, and states none.
+    /// Where no length is stated, the end of the file is the recording's.
     fn was_streamed(&self) -> bool {
-        self.format == WAVE && self.declared_secs.is_none()
+        STREAMED.contains(&self.format) && self.declared_secs.is_none()
     }
 
     fn is_chance_hit(&self) -> bool {

@@ -25,6 +25,7 @@ mod manual;
 mod memory;
 mod metrics;
 mod models;
+mod mutants;
 mod openai;
 mod openapi;
 mod restart;

@@ -19,6 +19,9 @@ use crate::audio::source::{Doubt, SampleStream};
 const PIECE: usize = 64 * 1024;
 /// Pieces that wait to be taken.
 const AHEAD: usize = 2;
+/// Errors in each second of what was decoded. With more, so much is left out that no time is true any more: measured
+/// on AMR with its pauses left out, which its decoder does not know.
+const TOLERABLE_ERRORS: f64 = 5.0;
 /// How often a cancellation is looked for while nothing comes.
 const POLL: Duration = Duration::from_millis(50);
 /// A process that used up its time is ended by this signal, and so may be one that used too much memory.
@@ -120,6 +123,9 @@ impl FfmpegStream {
             });
         }
         let secs = self.frames as f64 / self.header.map_or(1.0, |header| f64::from(header.rate));
+        if log.errors as f64 > secs * TOLERABLE_ERRORS {
+            return Err(gave_up("too much of it cannot be decoded"));
+        }
         if status.success() {
             self.warnings.extend(shortfall(log.declared_secs(), secs));
         } else {
