@@ -34,7 +34,7 @@ failpoints: setup
 # A million strange inputs at each door, about half an hour: `cargo install cargo-fuzz --locked` first. It wants a
 # nightly compiler only for flags that RUSTC_BOOTSTRAP lets the stable one take.
 RUNS ?= 1000000
-DOORS ?= audio form request webhook_url settings
+DOORS ?= audio form request by_url wyoming webhook_url settings
 fuzz: setup
 	for door in $(DOORS); do \
 	  mkdir -p fuzz/corpus/$$door; \

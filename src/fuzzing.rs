@@ -52,6 +52,16 @@ pub fn request(bytes: &[u8]) {
     run(crate::http::fuzzing::request(header, &String::from_utf8_lossy(query)));
 }
 
+/// A body that says where a recording is.
+pub fn by_url(bytes: &[u8]) {
+    crate::http::fuzzing::by_url(bytes);
+}
+
+/// What a Wyoming client sends.
+pub fn wyoming(bytes: &[u8]) {
+    run(crate::wyoming::fuzzing::events(bytes));
+}
+
 /// A webhook's URL. One that is taken and whose host is an address is a public one, by the standard library's lights.
 pub fn webhook_url(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -209,6 +219,16 @@ mod tests {
     #[test]
     fn no_header_and_no_query_is_too_odd() {
         knock("request", super::request, 1000);
+    }
+
+    #[test]
+    fn no_place_of_a_recording_is_too_odd() {
+        knock("by_url", super::by_url, 1000);
+    }
+
+    #[test]
+    fn no_event_of_a_wyoming_client_is_too_odd() {
+        knock("wyoming", super::wyoming, 1000);
     }
 
     #[test]

@@ -14,7 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("error", &["outgoing", "wire_time"]),
     ("failpoint", &[]),
-    ("fuzzing", &["audio", "http", "outgoing", "settings"]),
+    ("fuzzing", &["audio", "http", "outgoing", "settings", "wyoming"]),
     ("memory", &[]),
     ("models", &[]),
     ("outgoing", &[]),

@@ -40,26 +40,32 @@ pub(super) struct Remote {
 
 /// Reads `{"url": …}` with the options of a form beside it.
 pub(super) async fn receive(limits: &Limits, body: web::Payload) -> Result<Remote, AppError> {
-    let invalid = |what: &str| AppError::InvalidBody(format!("send a JSON object with \"url\": {what}"));
     let mut body = Box::pin(paced(body, limits.min_upload_bytes_per_sec));
     let mut read = BytesMut::new();
     while let Some(more) = body.try_next().await.map_err(cut_short)? {
         if read.len() + more.len() > LARGEST_BODY {
-            return Err(invalid(&format!("this one is longer than {LARGEST_BODY} bytes")));
+            return Err(invalid(format!("this one is longer than {LARGEST_BODY} bytes")));
         }
         read.extend_from_slice(&more);
     }
-    let mut fields: BTreeMap<String, Box<RawValue>> =
-        serde_json::from_slice(&read).map_err(|error| invalid(&error.to_string()))?;
+    parse(limits, &read)
+}
+
+pub(super) fn parse(limits: &Limits, body: &[u8]) -> Result<Remote, AppError> {
+    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).map_err(invalid)?;
     let url = fields.remove(URL).ok_or(AppError::MissingFile { part: URL })?;
     let url: String = serde_json::from_str(url.get())
-        .map_err(|_| AppError::InvalidUrl("url must be a text with the recording's URL".into()))?;
+        .map_err(|_| AppError::InvalidUrl("it must be a text with the recording's URL".into()))?;
     let mut form = Form::default();
     for (name, value) in &fields {
         form.set_json(URL, name, value, limits)?;
     }
     let fingerprint = form.fingerprint(&[Some(&url), None]);
     Ok(Remote { url, form, fingerprint })
+}
+
+fn invalid(what: impl ToString) -> AppError {
+    AppError::InvalidBody(format!("send a JSON object with \"url\": {}", what.to_string()))
 }
 
 impl Remote {

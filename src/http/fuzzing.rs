@@ -11,6 +11,7 @@ use actors::ports::BlobStore;
 use bytes::Bytes;
 use futures_util::stream;
 
+use super::by_url;
 use super::query::{Loading, Query, Unloading, idempotency_key, last_event_id};
 use super::service::Limits;
 use super::submission::receive;
@@ -26,16 +27,25 @@ pub async fn form(blobs: &dyn BlobStore, content_type: &[u8], body: &[u8]) -> Re
     if let Ok(value) = HeaderValue::from_bytes(content_type) {
         headers.insert(CONTENT_TYPE, value);
     }
-    let limits = Limits {
+    let limits = limits();
+    let (first, second) = body.split_at(body.len() / 2);
+    let pieces = [first, second].map(|piece| Ok::<_, PayloadError>(Bytes::copy_from_slice(piece)));
+    receive(blobs, &limits, &headers, stream::iter(pieces)).await.map(drop)
+}
+
+/// Reads a body that says where a recording is.
+pub fn by_url(body: &[u8]) {
+    let _ = by_url::parse(&limits(), body);
+}
+
+fn limits() -> Limits {
+    Limits {
         max_upload_bytes: LARGEST_FILE,
         min_upload_bytes_per_sec: 0,
         fetch_timeout: Duration::ZERO,
         unload_hold: Duration::ZERO,
         webhook_rules: AddressRules::default(),
-    };
-    let (first, second) = body.split_at(body.len() / 2);
-    let pieces = [first, second].map(|piece| Ok::<_, PayloadError>(Bytes::copy_from_slice(piece)));
-    receive(blobs, &limits, &headers, stream::iter(pieces)).await.map(drop)
+    }
 }
 
 /// Reads a value of the headers that mean something, and a query.

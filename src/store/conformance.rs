@@ -16,7 +16,8 @@ use actors::domain::options::{Options, Priority, Task};
 use actors::domain::progress::Progress;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use actors::ports::{
-    Cancelled, Checkpoint, Claim, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError, Terms, Waiting,
+    Cancelled, Checkpoint, Claim, Earlier, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError,
+    Terms, Waiting,
 };
 use uuid::Uuid;
 
@@ -561,7 +562,9 @@ pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn St
     assert_eq!(store.sent_under("me", "k").await.unwrap(), None);
     let (job, events) = store.submit(sent("me", "same"), NO_LIMIT).await.unwrap();
     assert_eq!(events.len(), 1);
-    assert!(store.sent_under("me", "k").await.unwrap().is_some());
+    let earlier = Earlier { id: job.id, fingerprint: "same".into() };
+    assert_eq!(store.sent_under("me", "k").await.unwrap(), Some(earlier));
+    assert_eq!(store.sent_under("you", "k").await.unwrap(), None);
     // A full queue is no reason to refuse what is in it.
     let (again, events) = store.submit(sent("me", "same"), at_most(1)).await.unwrap();
     assert_eq!((again, events.len()), (job.clone(), 0));

@@ -3,6 +3,8 @@
 //!
 //! The protocol knows no keys: whoever reaches the port is served. The settings see to it that nobody opens it unawares.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod info;
 mod request;
 mod server;

@@ -1,10 +1,14 @@
 //! The routes of whisper-asr-webservice and of whisper.cpp's server, as their clients use them.
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use super::clients::{output, python};
 use super::fixtures;
-use super::service::{Answer, Service};
+use super::service::{Answer, HANG_GUARD, Service, form_with};
 
 fn bytes(recording: &str) -> Vec<u8> {
     std::fs::read(fixtures::audio(recording)).unwrap()
@@ -172,6 +176,29 @@ fn a_bad_call_of_inference_is_told_what_to_change() {
         assert_eq!(refused(Some(&wav), &[(name, value)]), (400, "invalid_option".into()), "{name}={value}");
     }
     assert_eq!(refused(Some(&wav), &[("language", "xx")]), (400, "invalid_language".into()));
+}
+
+#[test]
+fn callers_that_go_away_take_their_jobs_with_them() {
+    let service = Service::start();
+    for (path, part) in [("/asr", "audio_file"), ("/inference", "file")] {
+        let (kind, body) = form_with(part, Some(("long.ogg", &bytes("long.ogg"))), &[]);
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+        socket.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        let give_up = Instant::now() + HANG_GUARD;
+        let id = loop {
+            assert!(Instant::now() < give_up, "no job came of {path}");
+            if let Some(id) = service.get("/jobs?status=running").json()["jobs"][0]["id"].as_str() {
+                break id.to_owned();
+            }
+        };
+        drop(socket);
+        assert_eq!(service.finished(&id)["status"], "cancelled", "{path}");
+    }
 }
 
 #[test]

@@ -380,7 +380,7 @@ pub fn form(file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> (String, Ve
 }
 
 /// With the file as the part of that name.
-fn form_with(part: &str, file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> (String, Vec<u8>) {
+pub fn form_with(part: &str, file: Option<(&str, &[u8])>, fields: &[(&str, &str)]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, value) in fields {
         let head =
