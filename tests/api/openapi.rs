@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::fixtures;
 use super::service::Service;
 use super::sink::{Sink, status};
 
@@ -43,7 +44,16 @@ fn answers_are_what_the_description_says() {
     holds("Job", service.finished(&id));
     holds("Jobs", service.get("/jobs").json());
     holds("Transcript", service.get(&format!("/jobs/{id}/transcript")).json());
+    holds("VerboseTranscription", service.get(&format!("/jobs/{id}/transcript?format=verbose_json")).json());
     holds("ModelStatus", service.post("/model/load").json());
+    let wav = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let call = |fields: &[(&str, &str)]| {
+        let fields: Vec<_> = [("model", "whisper-1")].iter().chain(fields).copied().collect();
+        service.post_form("/v1/audio/transcriptions", Some(("a.wav", &wav)), &fields).json()
+    };
+    holds("Transcription", call(&[("include[]", "logprobs")]));
+    let words = [("response_format", "verbose_json"), ("timestamp_granularities[]", "word")];
+    holds("VerboseTranscription", call(&words));
     holds("Model", service.get("/v1/models").json()["data"][0].clone());
 
     let added = service.post_json("/webhooks", &json!({ "url": sink.url("/hook") }));
