@@ -82,7 +82,11 @@ impl Shape {
         let needs: Vec<f64> = texts.iter().map(|lines| self.reading_secs(lines)).collect();
         times::lengthen(&mut times, &needs, transcript.duration_secs);
         let shown = times.into_iter().zip(texts);
-        shown.map(|(Times { start, end }, lines)| Cue::new(start, end, lines)).collect()
+        let mut cues: Vec<_> =
+            shown.map(|(Times { start, end }, lines)| Cue::new(start, end, lines)).collect();
+        // Where two people speak at a time, cues of one come between those of the other.
+        cues.sort_by_key(|cue| cue.start_ms);
+        cues
     }
 
     /// A segment's cues, with when they are shown: at most until `next`, when something else is.

@@ -103,6 +103,14 @@ fn a_cue_stays_for_as_long_as_reading_takes_but_not_into_the_next_one() {
 }
 
 #[test]
+fn cues_of_two_who_speak_at_a_time_come_in_order() {
+    let segments = [segment(0.0, 6.0, " One two three. Four five six."), segment(1.0, 2.0, " No.")];
+    let found = cues(&shape(15, 1), &segments, 9.0);
+    assert_eq!(lines(&found), [["One two three."], ["No."], ["Four five six."]]);
+    assert!(found.is_sorted_by_key(|cue| cue.start_ms), "{found:?}");
+}
+
+#[test]
 fn text_without_spaces_is_cut_between_its_characters() {
     let text = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。";
     let found = cues(&shape(13, 2), &[segment(0.0, 9.0, text)], 9.0);
