@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::domain::language::Language;
 use actors::domain::lifecycle::Policy;
 use actors::domain::webhook::Secret;
 use actors::job::{JobSettings, OnModelFailed};
@@ -189,6 +190,12 @@ pub fn retention(settings: &Settings) -> Option<Duration> {
     (days > 0).then(|| Duration::from_secs(days * 86_400))
 }
 
+/// The languages that a recording may be in, where nobody says; empty: any.
+pub fn languages(settings: &Settings) -> Vec<Language> {
+    // The checks have let through nothing else.
+    settings.decode.languages.iter().filter_map(|code| code.parse().ok()).collect()
+}
+
 pub fn job_settings(settings: &Settings) -> JobSettings {
     JobSettings {
         workers: count(settings.engine.workers),
@@ -198,6 +205,8 @@ pub fn job_settings(settings: &Settings) -> JobSettings {
             settings::OnModelFailed::Wait => OnModelFailed::Wait,
             settings::OnModelFailed::Fail => OnModelFailed::Fail,
         },
+        languages: languages(settings),
+        condition_on_previous: settings.decode.condition_on_previous,
     }
 }
 
@@ -270,12 +279,23 @@ mod tests {
     }
 
     #[test]
+    fn chunks_are_decoded_as_the_settings_say() {
+        let jobs = job_settings(&with(&[
+            ("VERBATIM__DECODE__LANGUAGES", "de,fr"),
+            ("VERBATIM__DECODE__CONDITION_ON_PREVIOUS", "true"),
+        ]));
+        assert_eq!(jobs.languages.iter().map(|language| language.code()).collect::<Vec<_>>(), ["de", "fr"]);
+        assert!(jobs.condition_on_previous);
+    }
+
+    #[test]
     fn the_queue_is_as_long_and_as_patient_as_the_settings_say() {
         let jobs = job_settings(&with(&[
             ("VERBATIM__JOBS__MAX_QUEUED", "7"),
             ("VERBATIM__JOBS__ON_MODEL_FAILED", "fail"),
         ]));
         assert_eq!((jobs.max_queued, jobs.workers), (7, 1));
+        assert_eq!((jobs.languages.len(), jobs.condition_on_previous), (0, false));
         assert_eq!(jobs.on_model_failed, OnModelFailed::Fail);
     }
 }

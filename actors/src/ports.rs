@@ -120,6 +120,8 @@ pub struct ChunkWork {
     pub samples: Arc<[f32]>,
     /// `None`: find it out.
     pub language: Option<Language>,
+    /// Where it is to be found out, it is one of these; empty: any.
+    pub languages: Vec<Language>,
     pub task: Task,
     pub prompt: Option<String>,
     pub temperature: Option<f32>,

@@ -13,7 +13,7 @@ use super::ffmpeg::Ffmpeg;
 use super::guard::guarded;
 use super::mix::Take;
 use super::pcm::Pcm;
-use super::planner::plan_chunks;
+use super::planner::{find_voices, plan_chunks};
 use super::sniff::{Kind, look};
 use super::source::{Doubt, open};
 use super::vad::Vad;
@@ -130,8 +130,10 @@ fn hear(
         }
     }
     let samples = pcm.position_or_none()?;
-    let chunks = plan_chunks(&vad.finish(), samples, &settings.plan);
-    let plan = Plan { samples, chunks, warnings: pcm.warnings(), ..Plan::default() };
+    let activity = vad.finish();
+    let chunks = plan_chunks(&activity, samples, &settings.plan);
+    let speech = find_voices(&activity, samples, &settings.plan);
+    let plan = Plan { samples, chunks, speech, warnings: pcm.warnings(), ..Plan::default() };
     Ok((Planned { plan, doubt: pcm.doubt() }, pcm.channels()))
 }
 

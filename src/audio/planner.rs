@@ -81,6 +81,12 @@ pub fn plan_chunks(activity: &[u8], samples: u64, settings: &PlanSettings) -> Ve
     cutter.chunks(speech).into_iter().filter_map(|chunk| span(chunk, samples)).collect()
 }
 
+/// Where somebody speaks in such a recording, clicks and noise left out.
+pub fn find_voices(activity: &[u8], samples: u64, settings: &PlanSettings) -> Vec<Span> {
+    let speech = find_speech(activity, &Limits::new(settings));
+    speech.into_iter().filter_map(|stretch| span(stretch, samples)).collect()
+}
+
 /// The settings in frames.
 struct Limits {
     begins: u8,

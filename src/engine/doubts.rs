@@ -12,6 +12,8 @@ pub(super) struct Doubts {
     pub loop_entropy: f32,
     /// Mean natural logarithm of the tokens' probabilities.
     pub logprob_thold: f32,
+    /// Probability of silence, 0 to 1.
+    pub no_speech_thold: f32,
 }
 
 impl Doubts {
@@ -29,7 +31,8 @@ impl Doubts {
     }
 
     /// Puts on each segment what it is doubted for: [`Flag::Repetition`] where half of it or more is said
-    /// again, [`Flag::LowConfidence`] where the model was less sure than it has to be.
+    /// again, [`Flag::LowConfidence`] where the model was less sure than it has to be, and [`Flag::NoSpeech`] beside that where
+    /// it held the window for silent.
     pub(super) fn flag(self, segments: &mut [RawSegment]) {
         let again = self.said_again(segments);
         let mut again = again.as_slice();
@@ -42,6 +45,9 @@ impl Doubts {
             }
             if segment.avg_logprob().is_some_and(|mean| mean < self.logprob_thold) {
                 segment.flags.push(Flag::LowConfidence);
+                if segment.no_speech_prob > self.no_speech_thold {
+                    segment.flags.push(Flag::NoSpeech);
+                }
             }
         }
     }
@@ -69,7 +75,7 @@ mod tests {
     use super::*;
     use crate::engine::segments::RawToken;
 
-    const DOUBTS: Doubts = Doubts { loop_entropy: 3.5, logprob_thold: -1.0 };
+    const DOUBTS: Doubts = Doubts { loop_entropy: 3.5, logprob_thold: -1.0, no_speech_thold: 0.6 };
 
     fn segment(ids: &[i32], log_probability: f32) -> RawSegment {
         let tokens = ids.iter().map(|&id| RawToken { id, log_probability, ..RawToken::default() }).collect();
@@ -96,6 +102,15 @@ mod tests {
         let mut segments = [segment(&[1, 2], -1.5), segment(&[3, 4], -0.9), segment(&[], 0.0)];
         DOUBTS.flag(&mut segments);
         assert_eq!(flags(&segments), [vec![Flag::LowConfidence], vec![], vec![]]);
+    }
+
+    #[test]
+    fn what_the_model_is_not_sure_of_and_holds_for_silence_is_flagged_as_both() {
+        let unsure = RawSegment { no_speech_prob: 0.7, ..segment(&[1], -1.5) };
+        let sure = RawSegment { no_speech_prob: 0.7, ..segment(&[1], -0.5) };
+        let mut segments = [unsure, sure];
+        DOUBTS.flag(&mut segments);
+        assert_eq!(flags(&segments), [vec![Flag::LowConfidence, Flag::NoSpeech], vec![]]);
     }
 
     #[test]

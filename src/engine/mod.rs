@@ -84,6 +84,11 @@ impl EngineConfig {
         }
     }
 
+    /// With decoding settings that the engine can use; a warning is logged for each one that it cannot.
+    fn usable(self) -> Self {
+        Self { decode: self.decode.usable(), ..self }
+    }
+
     /// The GPU backend that a load will use if it finds a GPU: "cuda", "hip", "metal" or "vulkan".
     pub fn gpu_backend(&self) -> Option<&'static str> {
         compiled_gpu_backend().filter(|_| self.use_gpu)
@@ -112,7 +117,8 @@ pub struct DecodeConfig {
     pub loop_entropy: f32,
     /// Mean natural logarithm of the tokens' probabilities below which a decoding failed.
     pub logprob_thold: f32,
-    /// 0 to 1. Means little for multilingual models: whisper.cpp 1.8.3 compares a stale number.
+    /// 0 to 1. A segment is doubted whose window is silent with more than this probability and that the model is not
+    /// sure of. English-only models without a prompt leave such a window out themselves.
     pub no_speech_thold: f32,
     /// Above 1: beam search at temperature 0. At most 8.
     pub beam_size: u32,
@@ -141,7 +147,7 @@ impl Default for DecodeConfig {
 
 const ENTROPY_THOLD: f32 = 2.4;
 /// The entropy of 32 tokens is ln 32 = 3.466 at the very most, so a threshold near it fails every
-/// decoding, and all six temperatures run for nothing.
+/// decoding of more: all six temperatures run, and the last one's text is taken unseen.
 const HIGHEST_ENTROPY_THOLD: f32 = 3.465_736 - 0.1;
 /// whisper.cpp's limit.
 const MOST_DECODERS: u32 = 8;
@@ -154,7 +160,8 @@ impl DecodeConfig {
             warn!(
                 entropy_thold = self.entropy_thold,
                 used = ENTROPY_THOLD,
-                "an entropy threshold this high fails every decoding, using the default"
+                "decode.entropy_thold is too high, using the default: 32 tokens have ln 32 = 3.47 nats at most, so a \
+                 threshold near that fails every decoding; loops of long phrases are what decode.loop_entropy is for"
             );
             usable.entropy_thold = ENTROPY_THOLD;
         }
@@ -198,7 +205,7 @@ fn fingerprint(header: &ModelHeader, config: &EngineConfig) -> String {
 }
 
 /// Goes up whenever the same chunk may have another transcript than before.
-const ENGINE: &str = "whisper.cpp 1.8.3, 3";
+const ENGINE: &str = "whisper.cpp 1.8.3, 4";
 
 /// Where a load would go by this build and the settings; only a load finds out whether it does.
 fn expected_device(config: &EngineConfig) -> Device {
@@ -260,6 +267,8 @@ mod tests {
         let with =
             |entropy_thold| DecodeConfig { entropy_thold, ..DecodeConfig::default() }.usable().entropy_thold;
         assert_eq!((with(3.5), with(f32::NAN), with(2.8)), (2.4, 2.4, 2.8));
+        // Up to ln 32 - 0.1 = 3.3657 there are decodings that pass.
+        assert_eq!((with(3.365), with(3.366)), (3.365, 2.4));
     }
 
     #[test]

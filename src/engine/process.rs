@@ -34,6 +34,7 @@ impl ProcessEngine {
 
     /// An engine whose process is `program engine-worker`.
     pub fn with_program(config: EngineConfig, probe: Arc<dyn MemoryProbe>, program: PathBuf) -> Self {
+        let config = config.usable();
         let ledger = Arc::new(Ledger::new(probe, config.clone()));
         Self { config, program, verified: VerifiedFiles::default(), ledger }
     }

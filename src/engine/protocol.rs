@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::EngineConfig;
 
 /// Goes up with every change of this file.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// The hidden command that makes this program an engine process.
 pub(super) const COMMAND: &str = "engine-worker";
@@ -64,6 +64,7 @@ pub(super) struct Work {
     #[serde(with = "serde_bytes")]
     samples: Vec<u8>,
     language: Option<Language>,
+    languages: Vec<Language>,
     task: Task,
     prompt: Option<String>,
     temperature: Option<f32>,
@@ -75,6 +76,7 @@ impl From<&ChunkWork> for Work {
         Self {
             samples: work.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
             language: work.language,
+            languages: work.languages.clone(),
             task: work.task,
             prompt: work.prompt.clone(),
             temperature: work.temperature,
@@ -89,6 +91,7 @@ impl From<Work> for ChunkWork {
         Self {
             samples: samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
             language: work.language,
+            languages: work.languages,
             task: work.task,
             prompt: work.prompt,
             temperature: work.temperature,
@@ -211,6 +214,7 @@ mod tests {
         let work = ChunkWork {
             samples: vec![0.25, -1.0, f32::MIN_POSITIVE].into(),
             language: "fr".parse().ok(),
+            languages: "de".parse().into_iter().collect(),
             task: Task::Translate,
             prompt: Some("Größe".into()),
             temperature: Some(0.4),

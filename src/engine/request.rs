@@ -88,6 +88,7 @@ mod tests {
         ChunkWork {
             samples: Vec::new().into(),
             language: None,
+            languages: Vec::new(),
             task: Default::default(),
             prompt: Some(prompt.into()),
             temperature: None,

@@ -32,6 +32,7 @@ pub struct ThreadEngine {
 impl ThreadEngine {
     /// `probe` reads the memory of the model's device.
     pub fn new(config: EngineConfig, probe: Arc<dyn MemoryProbe>) -> Self {
+        let config = config.usable();
         let ledger = Arc::new(Ledger::new(probe, config.clone()));
         Self { config, verified: VerifiedFiles::default(), ledger }
     }

@@ -37,6 +37,9 @@ pub struct WhisperCore {
     failed: AtomicBool,
 }
 
+/// More than any probability.
+const NEVER_SILENT: f32 = 2.0;
+
 /// What changes from one pass of the decoder to the next.
 #[derive(Clone, Copy)]
 struct Pass<'a> {
@@ -86,7 +89,7 @@ impl WhisperCore {
         let marks = Marks { end_of_text: context.token_eot(), first_timestamp: context.token_beg() };
         let core = Self {
             context,
-            decode: config.decode.usable(),
+            decode: config.decode,
             device,
             marks,
             threads: i32::try_from(config.thread_count()).unwrap_or(1),
@@ -130,7 +133,7 @@ impl WhisperCore {
         let samples = request::audible(&work.samples)?;
         let temperature = request::temperature(work)?;
         let prompt = self.prompt_tokens(work)?;
-        let language = self.language(work.language, &samples, abort)?;
+        let language = self.language(work, &samples, abort)?;
         let loudness = Loudness::of(&samples);
         let pass = Pass {
             language: language.code(),
@@ -204,27 +207,44 @@ impl WhisperCore {
     /// The language to decode in. English for a model that knows no other.
     fn language(
         &self,
-        given: Option<Language>,
+        work: &ChunkWork,
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Language, EngineFault> {
         if !self.header.multilingual() {
             return language_of(0);
         }
-        let Some(language) = given else {
-            return self.detect(samples, abort);
-        };
-        match whisper_rs::get_lang_id(language.code()) {
-            Some(id) if id < self.header.shape.languages() => Ok(language),
-            Some(_) | None => Err(EngineFault::Refused {
-                message: format!("the model {} does not know the language {language}", self.config.model_id),
-            }),
+        match (work.language, &work.languages[..]) {
+            (Some(language), _) | (None, &[language]) => {
+                self.known(language).map(|_| language).ok_or_else(|| self.knows_no(&[language]))
+            }
+            (None, []) => self.detect((0..self.header.shape.languages()).collect(), samples, abort),
+            (None, allowed) => {
+                let known: Vec<i32> = allowed.iter().filter_map(|language| self.known(*language)).collect();
+                if known.is_empty() {
+                    Err(self.knows_no(allowed))
+                } else {
+                    self.detect(known, samples, abort)
+                }
+            }
         }
     }
 
-    /// The likeliest of the languages that this model knows. whisper.cpp's own detection asks for all
+    /// The model's number of a language that it knows.
+    fn known(&self, language: Language) -> Option<i32> {
+        whisper_rs::get_lang_id(language.code()).filter(|id| *id < self.header.shape.languages())
+    }
+
+    fn knows_no(&self, languages: &[Language]) -> EngineFault {
+        let names: Vec<&str> = languages.iter().map(|language| language.code()).collect();
+        let message =
+            format!("the model {} does not know the language {}", self.config.model_id, names.join(", "));
+        EngineFault::Refused { message }
+    }
+
+    /// The likeliest of some languages that this model knows. whisper.cpp's own detection asks for all
     /// that any model knows, and takes another token for the hundredth language of older ones.
-    fn detect(&self, samples: &[f32], abort: &AtomicBool) -> Result<Language, EngineFault> {
+    fn detect(&self, among: Vec<i32>, samples: &[f32], abort: &AtomicBool) -> Result<Language, EngineFault> {
         let threads = usize::try_from(self.threads).unwrap_or(1);
         let failed = |error| self.fail(format!("language detection failed: {error}"));
         let mut state = self.state()?;
@@ -240,7 +260,7 @@ impl WhisperCore {
                 .and_then(|token| logits.get(token).copied())
                 .unwrap_or(f32::NEG_INFINITY)
         };
-        let likeliest = (0..self.header.shape.languages()).max_by(|a, b| logit(*a).total_cmp(&logit(*b)));
+        let likeliest = among.into_iter().max_by(|a, b| logit(*a).total_cmp(&logit(*b)));
         language_of(likeliest.unwrap_or(0))
     }
 
@@ -272,8 +292,8 @@ impl WhisperCore {
     }
 
     fn doubts(&self) -> Doubts {
-        let DecodeConfig { loop_entropy, logprob_thold, .. } = self.decode;
-        Doubts { loop_entropy, logprob_thold }
+        let DecodeConfig { loop_entropy, logprob_thold, no_speech_thold, .. } = self.decode;
+        Doubts { loop_entropy, logprob_thold, no_speech_thold }
     }
 
     fn decode(
@@ -342,7 +362,7 @@ impl WhisperCore {
         params.set_temperature_inc(pass.temperature_inc);
         params.set_entropy_thold(decode.entropy_thold);
         params.set_logprob_thold(decode.logprob_thold);
-        params.set_no_speech_thold(decode.no_speech_thold);
+        params.set_no_speech_thold(self.no_speech_thold(pass));
         params.set_suppress_blank(true);
         params.set_suppress_nst(decode.suppress_non_speech);
         params.set_max_tokens(pass.max_tokens);
@@ -354,6 +374,14 @@ impl WhisperCore {
             params.set_tokens(pass.prompt);
         }
         params
+    }
+
+    /// whisper.cpp 1.8.3 reads the probability of silence off the first token it decodes, which has it only where the
+    /// start token stands alone: in English-only models without a prompt. Anywhere else it is a left-over number, and
+    /// no window counts as silent by it.
+    fn no_speech_thold(&self, pass: &Pass<'_>) -> f32 {
+        let starts_alone = !self.header.multilingual() && pass.prompt.is_empty();
+        if starts_alone { self.decode.no_speech_thold } else { NEVER_SILENT }
     }
 
     /// Segments with their text tokens, and each one's token ids with the timestamps among them.

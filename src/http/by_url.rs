@@ -60,6 +60,7 @@ pub(super) fn parse(limits: &Limits, body: &[u8]) -> Result<Remote, AppError> {
     for (name, value) in &fields {
         form.set_json(URL, name, value, limits)?;
     }
+    form.check()?;
     let fingerprint = form.fingerprint(&[Some(&url), None]);
     Ok(Remote { url, form, fingerprint })
 }

@@ -107,7 +107,10 @@ fn options(job: &Job) -> Value {
         "keep_alive": options.keep_alive,
         "priority": options.priority,
     });
-    // Only where it is told from other jobs.
+    // Only where they are told from other jobs.
+    if !options.languages.is_empty() {
+        view["languages"] = json!(options.languages);
+    }
     if options.extent != Extent::Whole {
         view["extent"] = json!(options.extent);
     }

@@ -5,6 +5,7 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
 use actors::domain::job::{Audio, BlobKey, Job, JobId, NewJob, Once};
+use actors::domain::language::Language;
 use actors::domain::options::{Options, Priority, Task};
 use actors::domain::stay::{NotAStay, Stay};
 use actors::ports::{BlobStore, BlobWriter, StoredBlob};
@@ -25,8 +26,9 @@ use crate::outgoing::TargetUrl;
 const FILE: &str = "file";
 
 /// What a form may hold beside it.
-const OPTIONS: [&str; 9] = [
+const OPTIONS: [&str; 10] = [
     "language",
+    "languages",
     "task",
     "prompt",
     "temperature",
@@ -73,6 +75,7 @@ where
     while let Some(part) = parts.try_next().await.map_err(bad_form)? {
         form.take(blobs, limits, part).await?;
     }
+    form.check()?;
     let (recording, filename) = form.file.take().ok_or(AppError::MissingFile { part: FILE })?;
     Ok(Upload { recording, filename, form, fingerprint: None })
 }
@@ -149,6 +152,17 @@ impl Form {
         Sha256::digest(sent.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// What no part says by itself.
+    pub(super) fn check(&self) -> Result<(), AppError> {
+        let Options { language, languages, .. } = &self.options;
+        match language {
+            Some(language) if !languages.is_empty() && !languages.contains(language) => {
+                Err(invalid("languages", "must hold the language asked for, or be left out beside it"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     async fn take(&mut self, blobs: &dyn BlobStore, limits: &Limits, part: Field) -> Result<(), AppError> {
         let name = part.name().unwrap_or_default().to_owned();
         if name == FILE {
@@ -205,6 +219,7 @@ impl Form {
                 let language = text.trim().parse();
                 options.language = Some(language.map_err(|e| AppError::InvalidLanguage(format!("{e}")))?);
             }
+            "languages" => options.languages.extend(languages(&text)?),
             "task" => options.task = task(&text)?,
             "prompt" => options.prompt = Some(prompt(text)?),
             "temperature" => options.temperature = Some(temperature(&text)?),
@@ -241,6 +256,12 @@ pub(super) fn task(text: &str) -> Result<Task, AppError> {
         "translate" => Ok(Task::Translate),
         _ => Err(invalid("task", "must be transcribe or translate")),
     }
+}
+
+/// Codes with commas between them.
+fn languages(text: &str) -> Result<Vec<Language>, AppError> {
+    let read = text.split(',').map(|code| code.trim().parse::<Language>()).collect::<Result<Vec<_>, _>>();
+    read.map_err(|error| invalid("languages", &format!("must be codes with commas between them: {error}")))
 }
 
 fn priority(text: &str) -> Result<Priority, AppError> {

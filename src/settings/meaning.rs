@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use actors::domain::language::Language;
 use secrecy::ExposeSecret;
 
 use super::check;
@@ -21,6 +22,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
     let faults =
         faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
+    let faults = faults.chain([languages(settings)]);
     let faults = faults.chain([open_door(settings, merged), keyless_door(settings)]);
     let mut problems: Vec<Problem> = faults
         .flatten()
@@ -110,6 +112,12 @@ fn secret(settings: &Settings) -> Fault {
         .strip_prefix("whsec_")
         .is_some_and(|rest| rest.chars().all(base64) && SECRET_CHARS.contains(&rest.len()));
     fault_if(!right, "webhooks.secret", "must be whsec_ and 24 to 64 bytes in base64")
+}
+
+fn languages(settings: &Settings) -> Fault {
+    let unknown = |code: &String| code.parse::<Language>().err();
+    let error = settings.decode.languages.iter().find_map(unknown)?;
+    Some(("decode.languages", format!("must be a list of languages: {error}")))
 }
 
 fn allow(settings: &Settings) -> Fault {

@@ -156,6 +156,8 @@ pub struct Decode {
     pub best_of: u32,
     pub temperature_inc: f32,
     pub condition_on_previous: bool,
+    /// Empty: any.
+    pub languages: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

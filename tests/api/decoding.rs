@@ -1,16 +1,20 @@
 //! How chunks are decoded on the bundled model: what is doubted, and what is decoded again.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use actors::domain::options::Task;
 use actors::domain::repetition::said_again;
 use actors::domain::transcript::{ChunkTranscript, Flag, text};
 use actors::ports::{CancelToken, ChunkWork, Engine, LoadedModel};
+use serde_json::{Value, json};
 use verbatim::engine::{DecodeConfig, EngineConfig, ThreadEngine};
 use verbatim::memory::SystemMemory;
 
 use super::fixtures;
+use super::service::{Service, command, signal};
 
 const SECOND: usize = 16_000;
 
@@ -44,6 +48,7 @@ fn hear(model: &dyn LoadedModel, samples: Vec<f32>, language: Option<&str>) -> C
     let work = ChunkWork {
         samples: samples.into(),
         language: language.map(|code| code.parse().unwrap()),
+        languages: vec![],
         task: Task::Transcribe,
         prompt: None,
         temperature: None,
@@ -103,4 +108,137 @@ fn a_loop_of_the_models_own_is_decoded_again_until_it_is_none() {
     assert!(!goes_in_circles(&guarded), "{guarded:?}");
     assert!(!guarded.segments.is_empty() && guarded.segments.iter().all(|s| s.decoding.temperature > 0.0));
     assert_eq!(guarded, hear(&*model, stutter(), Some("en")), "the same chunk, the same text");
+}
+
+/// Samples as a WAV file.
+fn wav(samples: &[f32]) -> Vec<u8> {
+    let mut wav = fixtures::silent_wav(samples.len() as u32);
+    let bytes = samples.iter().flat_map(|sample| ((sample * 32767.0) as i16).to_le_bytes());
+    wav.splice(44.., bytes);
+    wav
+}
+
+/// A job of a recording, to its end.
+fn job_of(service: &Service, bytes: &[u8], fields: &[(&str, &str)]) -> Value {
+    let answer = service.post_form("/jobs?queue=true", Some(("a.wav", bytes)), fields);
+    assert_eq!(answer.status, 202, "{answer:?}");
+    service.finished(answer.json()["id"].as_str().unwrap())
+}
+
+/// Hisses that come and go: the model takes them for words, the detector does not take them for speech.
+fn hisses(secs: usize) -> impl Iterator<Item = f32> {
+    let mut state = 7u32;
+    (0..secs * SECOND).map(move |at| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let loudness = (at as f32 / SECOND as f32 * 3.0 * std::f32::consts::TAU).sin().abs();
+        (state as f32 / u32::MAX as f32 - 0.5) * 0.5 * loudness
+    })
+}
+
+#[test]
+fn text_where_nobody_speaks_is_flagged() {
+    let service = Service::start();
+    let phrases = recording("en_short.wav");
+    let mut samples = phrases.clone();
+    samples.extend(hisses(6));
+    samples.extend(&phrases);
+    let job = job_of(&service, &wav(&samples), &[("language", "en")]);
+    let segments = job["result"]["segments"].as_array().unwrap();
+    let (silent, spoken): (Vec<_>, Vec<_>) =
+        segments.iter().partition(|s| s["start"].as_f64() > Some(2.4) && s["end"].as_f64() < Some(7.5));
+    let has = |segment: &Value| segment["flags"].as_array().unwrap().contains(&json!("no_speech"));
+    assert!(!silent.is_empty() && silent.iter().all(|segment| has(segment)), "{job}");
+    assert!(!spoken.iter().any(|segment| has(segment)), "{job}");
+}
+
+#[test]
+fn a_threshold_that_fails_everything_is_told_in_the_log_and_replaced() {
+    let hear = |threshold: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let heard = command(dir.path())
+            .args(["transcribe", "--format", "verbose_json", "--language", "en"])
+            .arg(fixtures::audio("en_dense.wav"))
+            .env("VERBATIM__DECODE__ENTROPY_THOLD", threshold)
+            .output()
+            .unwrap();
+        assert!(heard.status.success(), "{heard:?}");
+        String::from_utf8(heard.stdout).unwrap()
+    };
+    assert_eq!(hear("3.5"), hear("2.4"), "the same words, times, temperatures and probabilities");
+
+    let log = |threshold: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut serve = command(dir.path());
+        serve.arg("serve").env("VERBATIM__DECODE__ENTROPY_THOLD", threshold);
+        let mut service = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(service.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("listening on"), "{line}");
+        signal("TERM", service.id());
+        String::from_utf8(service.wait_with_output().unwrap().stderr).unwrap()
+    };
+    let said = log("3.5");
+    for part in ["decode.entropy_thold", "ln 32 = 3.47", "decode.loop_entropy", "used=2.4"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!log("3.3").contains("entropy_thold"));
+}
+
+#[test]
+fn the_language_is_found_among_those_that_are_allowed() {
+    let service = Service::start_with(&[("VERBATIM__DECODE__LANGUAGES", "es,fr")]);
+    for name in ["de_phrases.wav", "es_phrases.wav", "fr_phrases.wav"] {
+        let bytes = fs::read(fixtures::audio(name)).unwrap();
+        let truth = fixtures::truth(name);
+        let heard = |fields: &[(&str, &str)]| job_of(&service, &bytes, fields);
+        let among_all = heard(&[("languages", "fr, EN,de,es")]);
+        assert_eq!(among_all["options"]["languages"], json!(["fr", "en", "de", "es"]));
+        assert_eq!(among_all["result"]["language"], truth["language"], "{name}");
+        assert_eq!(among_all["result"]["text"], truth["text"], "{name}");
+        // The one that is spoken is left out, so that it has to be another.
+        let others = ["de", "es", "fr"].into_iter().filter(|code| truth["language"] != *code);
+        let others = others.collect::<Vec<_>>();
+        let language = heard(&[("languages", &others.join(","))])["result"]["language"].clone();
+        assert!(others.iter().any(|code| language == *code), "{name}: {language} of {others:?}");
+        let only = heard(&[("languages", "en")]);
+        assert_eq!(only["result"]["language"], "en", "{name}");
+        // Those of the settings, where the job names none; the one that it names, where it does.
+        let language = heard(&[])["result"]["language"].clone();
+        assert!(["es", "fr"].iter().any(|code| language == *code), "{name}: {language}");
+        let given = heard(&[("language", "de")]);
+        assert_eq!((&given["result"]["language"], &given["options"].get("languages")), (&json!("de"), &None));
+    }
+    let bytes = fs::read(fixtures::audio("en_short.wav")).unwrap();
+    for fields in [
+        &[("languages", "en,klingon")][..],
+        &[("languages", "en,,de")],
+        &[("languages", ",")],
+        &[("languages", "en,de"), ("language", "fr")],
+    ] {
+        let answer = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), fields);
+        assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_option"), "{fields:?}");
+        assert_eq!(answer.json()["error"]["param"], "languages");
+    }
+    // No Whisper model of 99 languages knows the hundredth.
+    assert_eq!(job_of(&service, &bytes, &[("languages", "yue")])["error"]["code"], "engine_refused");
+}
+
+#[test]
+fn chunks_that_are_told_of_the_text_before_them_are_heard_alike_after_a_restart() {
+    let env = [("VERBATIM__DECODE__CONDITION_ON_PREVIOUS", "true"), ("VERBATIM__DECODE__BEST_OF", "1")];
+    let mut service = Service::start_with(&env);
+    let result = |service: &Service, id: &str| service.finished(id)["result"].to_string();
+    let undisturbed = result(&service, &service.queue("long.ogg", &[("language", "en")]));
+
+    let id = service.queue("long.ogg", &[("language", "en")]);
+    let mut events = service.events(&format!("/jobs/{id}/events"), None);
+    assert!(events.any(|event| event.name == "progress" && event.data["chunk"] == 4));
+    service.kill_and_restart();
+    assert_eq!(result(&service, &id), undisturbed);
+    let job = service.job(&id);
+    assert_eq!(job["attempts"], 2);
+
+    // Without it the same recording is another transcript, and a job that comes back to it begins anew.
+    let plain = Service::start();
+    assert_ne!(result(&plain, &plain.queue("long.ogg", &[("language", "en")])), undisturbed);
 }

@@ -65,6 +65,7 @@ fn work(name: &str) -> ChunkWork {
     ChunkWork {
         samples: recording(name),
         language: None,
+        languages: vec![],
         task: Task::Transcribe,
         prompt: None,
         temperature: None,

@@ -54,6 +54,9 @@ pub struct Plan {
     /// Where channels are transcribed each by itself, whose each chunk is, from 0; empty where they are mixed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<u8>,
+    /// Where somebody was heard to speak. Empty in plans that did not look, and in silence.
+    #[serde(default)]
+    pub speech: Vec<Span>,
     /// What was odd about the recording, one sentence each ("ends in the middle of a frame").
     pub warnings: Vec<String>,
     /// What the chunks' samples come from: two decoders do not give the same bits.

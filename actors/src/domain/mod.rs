@@ -2,6 +2,7 @@
 //! time is a parameter.
 
 pub mod audio;
+pub mod context;
 pub mod deaths;
 pub mod event;
 pub mod job;

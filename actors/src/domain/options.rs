@@ -38,6 +38,9 @@ pub enum Extent {
 pub struct Options {
     /// `None`: the engine finds it out from the first chunk with speech.
     pub language: Option<Language>,
+    /// Where it is found out, it is one of these; empty: any.
+    #[serde(default)]
+    pub languages: Vec<Language>,
     pub task: Task,
     pub prompt: Option<String>,
     /// 0 to 1; `None`: start at 0 and climb when a chunk does not decode well.
@@ -51,11 +54,20 @@ pub struct Options {
 }
 
 impl Options {
+    /// With the languages that are allowed to jobs which name none.
+    pub fn or_languages(mut self, allowed: &[Language]) -> Self {
+        if self.language.is_none() && self.languages.is_empty() {
+            self.languages = allowed.to_vec();
+        }
+        self
+    }
+
     /// Whether the same recording has the same transcript with both.
     pub fn same_transcript(&self, other: &Self) -> bool {
         let made_by = |options: &Self| {
             let Self {
                 language,
+                languages,
                 task,
                 prompt,
                 temperature,
@@ -64,7 +76,7 @@ impl Options {
                 priority: _,
                 keep_alive: _,
             } = options.clone();
-            (language, task, prompt, temperature, word_timestamps, extent)
+            (language, languages, task, prompt, temperature, word_timestamps, extent)
         };
         made_by(self) == made_by(other)
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audio::Span;
 use super::language::Language;
 
 /// A stretch of speech with its text. Times are seconds in the original recording.
@@ -104,6 +105,23 @@ pub fn in_order(mut segments: Vec<Segment>) -> Vec<Segment> {
     segments
 }
 
+/// By how much what is heard of speech may miss its true beginning and end, in seconds.
+const SPEECH_MARGIN: f64 = 0.5;
+
+/// Puts [`Flag::NoSpeech`] on segments in whose time nobody was heard to speak. Without any `speech` nobody listened.
+pub fn flag_silence(segments: &mut [Segment], speech: &[Span]) {
+    if speech.is_empty() {
+        return;
+    }
+    for segment in segments {
+        let next = speech.partition_point(|span| span.end_secs() + SPEECH_MARGIN <= segment.start);
+        let is_heard = speech.get(next).is_some_and(|span| span.start_secs() - SPEECH_MARGIN < segment.end);
+        if !is_heard && !segment.flags.contains(&Flag::NoSpeech) {
+            segment.flags.push(Flag::NoSpeech);
+        }
+    }
+}
+
 /// A whole transcript's text: the segments' own, joined, with no space at the ends.
 pub fn text(segments: &[Segment]) -> String {
     let joined: String = segments.iter().map(|s| s.text.as_str()).collect();
@@ -148,6 +166,31 @@ mod tests {
         assert_eq!(in_order(heard).iter().map(|s| s.id).collect::<Vec<_>>(), [1, 3, 2, 0]);
         let mixed = vec![of(None, 0, 2.0), of(None, 1, 0.0)];
         assert_eq!(in_order(mixed.clone()), mixed);
+    }
+
+    #[test]
+    fn what_is_written_where_nobody_speaks_is_flagged() {
+        let second = u64::from(crate::domain::audio::SAMPLE_RATE);
+        let speech = [(1, 3), (10, 12)].map(|(start, end)| Span { start: start * second, end: end * second });
+        let table = [
+            (0.0, 0.4, true),
+            (0.4, 0.6, false),
+            (1.0, 3.0, false),
+            (3.2, 5.0, false),
+            (3.6, 9.4, true),
+            (3.6, 9.6, false),
+            (0.0, 20.0, false),
+            (12.4, 14.0, false),
+            (12.6, 14.0, true),
+        ];
+        for (start, end, is_silent) in table {
+            let mut segments = [segment(start, end, " a")];
+            flag_silence(&mut segments, &speech);
+            assert_eq!(segments[0].flags == [Flag::NoSpeech], is_silent, "{start} to {end}");
+            segments[0].flags.clear();
+            flag_silence(&mut segments, &[]);
+            assert_eq!(segments[0].flags, []);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::persist::persist;
 use super::run::{Deps, Run, RunOutcome};
 use crate::domain::event::RequeueReason;
 use crate::domain::job::{Job, JobError, JobId, LEASE_SECS, NewJob};
+use crate::domain::language::Language;
 use crate::domain::lifecycle::Demand;
 use crate::domain::models::ModelNo;
 use crate::domain::options::Priority;
@@ -30,7 +31,7 @@ pub enum OnModelFailed {
     Fail,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct JobSettings {
     /// Jobs that run at the same time.
     pub workers: usize,
@@ -38,6 +39,10 @@ pub struct JobSettings {
     /// Give a job the result of an earlier one like it.
     pub reuse_results: bool,
     pub on_model_failed: OnModelFailed,
+    /// For jobs that name none; empty: any.
+    pub languages: Vec<Language>,
+    /// Tell each chunk of the text before it.
+    pub condition_on_previous: bool,
 }
 
 /// How soon work is looked for again when the store was not well.
@@ -348,7 +353,8 @@ impl Handler<LookForWork> for JobActor {
 impl Handler<Submit> for JobActor {
     type Result = ResponseActFuture<Self, Result<Job, SubmitError>>;
 
-    fn handle(&mut self, Submit { job, span }: Submit, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Submit { mut job, span }: Submit, _: &mut Self::Context) -> Self::Result {
+        job.options = job.options.or_languages(&self.settings.languages);
         let JobSettings { max_queued, reuse_results, .. } = self.settings;
         let made_with = || {
             let status = self.deps.model.status().of(ModelNo::default());

@@ -42,7 +42,8 @@ impl JobHandle {
     pub fn start(parts: JobParts) -> Self {
         let JobParts { store, recordings, model, notifier, settings, on_flatline } = parts;
         let workers = WorkerActor::start(settings.workers);
-        let deps = Deps { store: store.clone(), recordings, workers, model, notifier };
+        let condition_on_previous = settings.condition_on_previous;
+        let deps = Deps { store: store.clone(), recordings, workers, model, notifier, condition_on_previous };
         let (sender, pace) = watch::channel(None);
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
             JobActor::new(deps, settings, sender, Vital(on_flatline))

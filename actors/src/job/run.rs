@@ -12,13 +12,14 @@ use tracing::{error, info, warn};
 use super::control::{Control, Order};
 use super::persist::persist;
 use crate::domain::audio::Plan;
+use crate::domain::context::Context;
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, Recorded, RequeueReason};
 use crate::domain::job::{JobError, Status};
 use crate::domain::language::Language;
 use crate::domain::options::Extent;
 use crate::domain::progress::{Pace, Progress};
-use crate::domain::transcript::ChunkTranscript;
+use crate::domain::transcript::{ChunkTranscript, Segment, flag_silence};
 use crate::model::{Lease, ModelHandle};
 use crate::notifier::NotifierHandle;
 use crate::ports::{
@@ -38,12 +39,15 @@ pub(super) struct Deps {
     pub workers: Addr<WorkerActor>,
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
+    /// Whether chunks are told of the text before them.
+    pub condition_on_previous: bool,
 }
 
 impl Deps {
     /// Everything that chunks and their transcripts follow from, the job itself left out.
     pub(super) fn made_with(&self, model: &ModelFacts) -> String {
-        format!("{} {}", self.recordings.version(), model.fingerprint)
+        let told = if self.condition_on_previous { ", told of the text before" } else { "" };
+        format!("{} {}{told}", self.recordings.version(), model.fingerprint)
     }
 }
 
@@ -87,6 +91,8 @@ pub(super) struct Run {
     audio_secs: f64,
     segments_done: u32,
     language: Option<Language>,
+    /// Of the chunks finished by now; empty unless chunks are told of it.
+    context: Context,
     engine: EngineHealth,
 }
 
@@ -106,6 +112,7 @@ impl Run {
             audio_secs: 0.0,
             segments_done,
             language,
+            context: Context::default(),
             engine: EngineHealth::Well,
         }
     }
@@ -151,6 +158,7 @@ impl Run {
         if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
             return Err(Stop::GiveBack(reason));
         }
+        self.remember(&plan).await?;
         let mut samples = self.samples(&plan, first + u32::from(ahead.is_some()));
         let mut answer = match ahead.take() {
             Some(started) => started,
@@ -163,13 +171,14 @@ impl Run {
                 Err(fault) => return Err(self.judge(fault)),
             };
             self.language = self.language.or(heard.language);
+            let segments = self.place(&plan, chunk, heard);
             // The engine goes on with the next chunk while this one is written down.
             let order = self.order_at_boundary(chunk + 1 == total);
             let next = match order {
                 Order::GoOn if chunk + 1 < total => Some(self.start_chunk(&mut samples).await),
                 Order::GoOn | Order::GiveBack(_) => None,
             };
-            self.checkpoint(&plan, chunk, heard).await?;
+            self.checkpoint(&plan, chunk, segments).await?;
             match (order, next) {
                 (Order::GoOn, Some(started)) => answer = started?,
                 (Order::GoOn, None) => return Ok(()),
@@ -273,8 +282,9 @@ impl Run {
         let work = ChunkWork {
             samples,
             language: self.language,
+            languages: options.languages.clone(),
             task: options.task,
-            prompt: options.prompt.clone(),
+            prompt: self.context.prompt(options.prompt.as_deref()),
             temperature: options.temperature,
             word_timestamps: options.word_timestamps,
         };
@@ -316,13 +326,38 @@ impl Run {
         Ok(())
     }
 
-    async fn checkpoint(&mut self, plan: &Plan, chunk: u32, heard: ChunkTranscript) -> Result<(), Stop> {
+    /// What was said before, for a job that comes back: from what is stored, so that it goes on as if it had never
+    /// been away.
+    async fn remember(&mut self, plan: &Plan) -> Result<(), Stop> {
+        if self.tells_of_text_before(plan) && self.claim.chunks_done > 0 {
+            let (store, id) = (&self.deps.store, self.claim.job.id);
+            let said = persist(&self.control, || store.segments(id)).await?;
+            self.context.hear(&said);
+        }
+        Ok(())
+    }
+
+    /// Not where channels are transcribed each by itself: what comes before is someone else's.
+    fn tells_of_text_before(&self, plan: &Plan) -> bool {
+        self.deps.condition_on_previous && plan.channels.is_empty()
+    }
+
+    /// A chunk's segments at their place in the recording.
+    fn place(&mut self, plan: &Plan, chunk: u32, heard: ChunkTranscript) -> Vec<Segment> {
         let (start, end) = chunk_span(plan, chunk).unwrap_or_default();
         self.audio_secs += (end - start) / f64::from(plan.passes());
         let mut segments = heard.into_segments(start, end, self.segments_done);
         let channel = plan.channel(usize::try_from(chunk).unwrap_or(usize::MAX));
         segments.iter_mut().for_each(|segment| segment.channel = channel);
+        flag_silence(&mut segments, &plan.speech);
         self.segments_done += chunk_number(segments.len());
+        if self.tells_of_text_before(plan) {
+            self.context.hear(&segments);
+        }
+        segments
+    }
+
+    async fn checkpoint(&mut self, plan: &Plan, chunk: u32, segments: Vec<Segment>) -> Result<(), Stop> {
         let done =
             Checkpoint { chunk, segments, language: self.language, progress: self.progress(plan, chunk + 1) };
         let (store, fence) = (&self.deps.store, self.fence());

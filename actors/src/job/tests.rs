@@ -85,6 +85,54 @@ async fn an_unload_gives_the_job_back_at_its_last_finished_chunk() {
 }
 
 #[actix::test]
+async fn chunks_are_told_of_the_text_before_them_where_the_settings_say_so() {
+    let world = World::start(Setting::default());
+    world.to_the_end(world.submit().await.id).await;
+    assert_eq!(world.engine.prompts(), [None, None, None]);
+
+    let world = World::start(Setting { condition_on_previous: true, ..Setting::default() });
+    let mut prompted = new_job();
+    prompted.options.prompt = Some("Ada.".into());
+    let job = world.jobs.submit(prompted).await.unwrap();
+    world.to_the_end(job.id).await;
+    let told = ["Ada.", "Ada. 16000 samples.", "Ada. 16000 samples. 16000 samples."];
+    assert_eq!(world.engine.prompts(), told.map(|prompt| Some(prompt.to_owned())));
+}
+
+#[actix::test]
+async fn a_job_that_comes_back_is_told_what_it_would_have_been_told() {
+    let world = World::start(Setting {
+        unload_hold: Duration::from_secs(3600),
+        condition_on_previous: true,
+        ..with_chunks([Scripted::Succeed, Scripted::Block])
+    });
+    let job = world.submit().await;
+    world.until_event(job.id, |event| is_chunk_start(event, 2)).await;
+    world.model.unload(UnloadReason::Request, Some(Duration::from_secs(3600))).await.unwrap();
+    world.engine.open();
+    world.until_state(State::Unloaded).await;
+    world.model.load(ModelNo::default(), None).await.unwrap();
+    let events = world.to_the_end(job.id).await;
+    assert!(events.contains(&JobEvent::Requeued { reason: RequeueReason::ModelUnloading }));
+    let told = [None, Some("16000 samples."), Some("16000 samples. 16000 samples.")];
+    assert_eq!(world.engine.prompts(), told.map(|prompt| prompt.map(str::to_owned)));
+}
+
+#[actix::test]
+async fn jobs_that_name_no_language_may_be_in_those_of_the_settings() {
+    let [de, fr] = ["de", "fr"].map(|code| code.parse().unwrap());
+    let world = World::start(Setting { languages: vec![de, fr], ..Setting::default() });
+    let taken_in = async |language, languages: &[_]| {
+        let mut job = new_job();
+        (job.options.language, job.options.languages) = (language, languages.to_vec());
+        world.jobs.submit(job).await.unwrap().options.languages
+    };
+    assert_eq!(taken_in(None, &[]).await, [de, fr]);
+    assert_eq!(taken_in(None, &[fr]).await, [fr]);
+    assert_eq!(taken_in(Some(de), &[]).await, []);
+}
+
+#[actix::test]
 async fn a_cancelled_job_is_cancelled_at_once_and_keeps_what_it_has() {
     let world = World::start(with_chunks([Scripted::Succeed, Scripted::Block]));
     let job = world.submit().await;

@@ -51,6 +51,7 @@ struct Shared {
     chunks: Mutex<VecDeque<Scripted>>,
     begun_loads: watch::Sender<usize>,
     begun_chunks: watch::Sender<usize>,
+    prompts: Mutex<Vec<Option<String>>>,
     unloads: AtomicUsize,
     /// How many blocked steps may go on.
     gate: AtomicU64,
@@ -150,6 +151,11 @@ impl FakeEngine {
 
     pub fn chunks(&self) -> usize {
         *self.shared.begun_chunks.borrow()
+    }
+
+    /// What each chunk was told of the text before it.
+    pub fn prompts(&self) -> Vec<Option<String>> {
+        lock(&self.shared.prompts).clone()
     }
 
     pub fn unloads(&self) -> usize {
@@ -270,6 +276,7 @@ impl LoadedModel for FakeModel {
             return died();
         }
         let step = lock(&shared.chunks).pop_front().unwrap_or(Scripted::Succeed);
+        lock(&shared.prompts).push(work.prompt.clone());
         shared.begun_chunks.send_modify(|n| *n += 1);
         progress(0.5);
         match step {

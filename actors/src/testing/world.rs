@@ -9,6 +9,7 @@ use super::{FakeEngine, FakeProbe, FakeRecordings, MemoryStore, SentWebhooks, Tr
 use crate::clock::Clock;
 use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
 use crate::domain::job::{Audio, BlobKey, Job, JobId, NewJob};
+use crate::domain::language::Language;
 use crate::domain::lifecycle::Policy;
 use crate::domain::options::Options;
 use crate::domain::stay::Stay;
@@ -42,6 +43,8 @@ pub(crate) struct Setting {
     pub max_queued: u64,
     pub reuse_results: bool,
     pub on_model_failed: OnModelFailed,
+    pub languages: Vec<Language>,
+    pub condition_on_previous: bool,
     pub failing_webhooks: (usize, u16),
     pub store: MemoryStore,
 }
@@ -59,6 +62,8 @@ impl Default for Setting {
             max_queued: 100,
             reuse_results: false,
             on_model_failed: OnModelFailed::Wait,
+            languages: vec![],
+            condition_on_previous: false,
             failing_webhooks: (0, 500),
             store: MemoryStore::default(),
         }
@@ -98,6 +103,8 @@ impl World {
                 max_queued: setting.max_queued,
                 reuse_results: setting.reuse_results,
                 on_model_failed: setting.on_model_failed,
+                languages: setting.languages,
+                condition_on_previous: setting.condition_on_previous,
             },
             on_flatline: || {},
         });

@@ -45,6 +45,9 @@ pub(super) struct Wanted {
     /// Language spoken, such as "en" [default: found out from the recording]
     #[arg(short, long, value_name = "CODE")]
     pub(super) language: Option<Language>,
+    /// Languages that may be spoken, such as "en,de" [default: as the settings say]
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    pub(super) languages: Vec<Language>,
     /// Write what was said, or its translation into English
     #[arg(long, value_parser = task_parser(), default_value = "transcribe")]
     pub(super) task: Task,

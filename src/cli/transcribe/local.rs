@@ -7,9 +7,10 @@ use std::time::Instant;
 use std::{io, thread};
 
 use actors::domain::audio::{Plan, Span};
+use actors::domain::context::Context;
 use actors::domain::language::Language;
 use actors::domain::progress::{Pace, Progress};
-use actors::domain::transcript::{Segment, in_order};
+use actors::domain::transcript::{Segment, flag_silence, in_order};
 use actors::ports::{AudioError, CancelToken, ChunkWork, Engine, EngineFault, LoadedModel};
 
 use super::args::Wanted;
@@ -27,6 +28,7 @@ pub(super) struct Local {
     engine: Arc<dyn Engine>,
     audio: AudioSettings,
     wanted: Wanted,
+    condition_on_previous: bool,
     model: Option<Arc<dyn LoadedModel>>,
 }
 
@@ -34,7 +36,12 @@ impl Local {
     pub(super) fn new(args: &SettingsArgs, wanted: &Wanted) -> Result<Self, Failure> {
         let settings = serve::load_quietly(args)?.settings;
         let engine = compose::engine(&settings, compose::memory(&settings)).map_err(Failure::NoProgram)?;
-        Ok(Self { engine, audio: compose::audio(&settings)?, wanted: wanted.clone(), model: None })
+        let mut wanted = wanted.clone();
+        if wanted.languages.is_empty() {
+            wanted.languages = compose::languages(&settings);
+        }
+        let condition_on_previous = settings.decode.condition_on_previous;
+        Ok(Self { engine, audio: compose::audio(&settings)?, wanted, condition_on_previous, model: None })
     }
 
     fn model(&mut self, meter: &Meter) -> Result<Arc<dyn LoadedModel>, Failure> {
@@ -55,31 +62,38 @@ impl Local {
         let model = self.model(meter)?;
         let samples = decode_ahead(file, &self.audio, plan).map_err(|error| Stop::File(error.to_string()))?;
         let mut track = Track::new(plan);
+        let mut context = Context::default();
         for (number, &span) in plan.chunks.iter().enumerate() {
             meter.step(&track.step(0.0, span));
             let samples = samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?;
-            let work = self.work(samples, heard.language);
+            let work = self.work(samples, heard.language, &context);
             let mut progress = |fraction: f32| meter.step(&track.step(f64::from(fraction), span));
             let chunk = model
                 .transcribe(&work, &CancelToken::default(), &mut progress)
                 .map_err(|fault| self.of_engine(fault))?;
             heard.language = heard.language.or(chunk.language);
             let first_id = u32::try_from(heard.segments.len()).unwrap_or(u32::MAX);
-            let placed = chunk.into_segments(span.start_secs(), span.end_secs(), first_id).into_iter();
+            let mut segments = chunk.into_segments(span.start_secs(), span.end_secs(), first_id);
             let channel = plan.channel(number);
-            heard.segments.extend(placed.map(|segment| Segment { channel, ..segment }));
+            segments.iter_mut().for_each(|segment| segment.channel = channel);
+            flag_silence(&mut segments, &plan.speech);
+            if self.condition_on_previous && plan.channels.is_empty() {
+                context.hear(&segments);
+            }
+            heard.segments.extend(segments);
             track.finish(span);
         }
         heard.segments = in_order(heard.segments);
         Ok(heard)
     }
 
-    fn work(&self, samples: Arc<[f32]>, language: Option<Language>) -> ChunkWork {
+    fn work(&self, samples: Arc<[f32]>, language: Option<Language>, context: &Context) -> ChunkWork {
         ChunkWork {
             samples,
             language,
+            languages: self.wanted.languages.clone(),
             task: self.wanted.task,
-            prompt: self.wanted.prompt.clone(),
+            prompt: context.prompt(self.wanted.prompt.as_deref()),
             temperature: None,
             word_timestamps: self.wanted.word_timestamps,
         }

@@ -97,8 +97,10 @@ fn fields(wanted: &Wanted) -> Vec<(&'static str, String)> {
         Task::Transcribe => None,
         Task::Translate => Some("translate".to_owned()),
     };
+    let languages: Vec<&str> = wanted.languages.iter().map(|language| language.code()).collect();
     let fields = [
         ("language", wanted.language.map(|language| language.to_string())),
+        ("languages", (!languages.is_empty()).then(|| languages.join(","))),
         ("task", task),
         ("prompt", wanted.prompt.clone()),
         ("word_timestamps", wanted.word_timestamps.then(|| "true".to_owned())),
@@ -145,6 +147,7 @@ mod tests {
         Wanted {
             format: Format::Text,
             language: None,
+            languages: vec![],
             task: Task::Transcribe,
             prompt: None,
             word_timestamps: false,
@@ -188,6 +191,7 @@ mod tests {
         let (_dir, path) = file("a.wav", b"audio");
         let given = Wanted {
             language: "de".parse().ok(),
+            languages: vec!["de".parse().unwrap(), "fr".parse().unwrap()],
             task: Task::Translate,
             prompt: Some("Grüße".into()),
             word_timestamps: true,
@@ -198,6 +202,7 @@ mod tests {
         let file = body.find("name=\"file\"").unwrap();
         for part in [
             "name=\"language\"\r\n\r\nde\r\n",
+            "name=\"languages\"\r\n\r\nde,fr\r\n",
             "name=\"task\"\r\n\r\ntranslate\r\n",
             "name=\"prompt\"\r\n\r\nGrüße\r\n",
             "name=\"word_timestamps\"\r\n\r\ntrue\r\n",

@@ -100,6 +100,7 @@ fn wanted() -> Wanted {
     Wanted {
         format: Format::Srt,
         language: None,
+        languages: vec![],
         task: Task::Transcribe,
         prompt: None,
         word_timestamps: false,
