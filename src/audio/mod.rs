@@ -14,6 +14,7 @@ mod ffmpeg;
 mod guard;
 mod health;
 mod mix;
+mod music;
 mod pcm;
 mod plan;
 mod planner;

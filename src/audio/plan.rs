@@ -124,7 +124,7 @@ fn hear(
         check_length(pcm.position(), settings.max_secs)?;
         if pcm.position() >= HEARD_FIRST_SECS * u64::from(SAMPLE_RATE)
             && let Some(tell) = first.take()
-            && let [chunk, _, ..] = plan_chunks(vad.so_far(), pcm.position(), &settings.plan)[..]
+            && let [chunk, _, ..] = plan_chunks(&vad.so_far(), pcm.position(), &settings.plan)[..]
         {
             tell(Plan { samples: chunk.end, chunks: vec![chunk], ..Plan::default() });
         }

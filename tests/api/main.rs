@@ -26,6 +26,7 @@ mod memory;
 mod metrics;
 mod models;
 mod mutants;
+mod no_speech;
 mod openai;
 mod openapi;
 mod restart;
