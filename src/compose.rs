@@ -10,12 +10,13 @@ use actors::domain::language::Language;
 use actors::domain::lifecycle::Policy;
 use actors::domain::webhook::Secret;
 use actors::job::{JobSettings, OnModelFailed};
-use actors::ports::{Engine, MemoryProbe};
+use actors::ports::{Engine, MemoryProbe, VoiceDetector};
 use secrecy::ExposeSecret;
+use thiserror::Error;
 
 use crate::audio::{AudioSettings, Channels, Ffmpeg, NoFfmpeg, PlanSettings};
 use crate::auth::{Caller, Keys};
-use crate::engine::{DecodeConfig, EngineConfig, ProcessEngine, ThreadEngine};
+use crate::engine::{BadVadModel, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine};
 use crate::http::{Patience, Rates, Streams};
 use crate::memory::{self, Place};
 use crate::outgoing::{AddressRules, BadAllowEntry};
@@ -99,11 +100,11 @@ fn decode(settings: &settings::Decode) -> DecodeConfig {
 /// How recordings are decoded and cut.
 ///
 /// # Errors
-/// ffmpeg is required and not there.
+/// ffmpeg is required and not there, or the detector's model is none.
 ///
 /// # Blocking
-/// Where ffmpeg is required, until it was tried.
-pub fn audio(settings: &Settings) -> Result<AudioSettings, NoFfmpeg> {
+/// Where ffmpeg is required or a model named, until they were tried.
+pub fn audio(settings: &Settings) -> Result<AudioSettings, BadAudioSettings> {
     let max_secs = settings.audio.max_secs;
     let channels = match settings.audio.channels {
         settings::Channels::Mix => Channels::Mix,
@@ -116,7 +117,22 @@ pub fn audio(settings: &Settings) -> Result<AudioSettings, NoFfmpeg> {
     if let (settings::Ffmpeg::Required, Some(ffmpeg)) = (settings.audio.ffmpeg, &ffmpeg) {
         ffmpeg.installed().map_err(Clone::clone)?;
     }
-    Ok(AudioSettings { max_secs, plan: PlanSettings::default(), channels, ffmpeg })
+    let vad_model = &settings.audio.vad_model;
+    let voices: Option<Arc<dyn VoiceDetector>> = if vad_model.as_os_str().is_empty() {
+        None
+    } else {
+        Some(Arc::new(Silero::open(vad_model.clone())?))
+    };
+    Ok(AudioSettings { max_secs, plan: PlanSettings::default(), channels, ffmpeg, voices })
+}
+
+/// Why recordings cannot be taken in as the settings want it.
+#[derive(Debug, Error)]
+pub enum BadAudioSettings {
+    #[error(transparent)]
+    Ffmpeg(#[from] NoFfmpeg),
+    #[error(transparent)]
+    VadModel(#[from] BadVadModel),
 }
 
 pub fn policy(settings: &Settings) -> Policy {

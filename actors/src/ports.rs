@@ -1,6 +1,7 @@
 //! What the actors need of the world, named by role. Adapters live in the root package, fakes in
 //! [`crate::testing`].
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -228,6 +229,24 @@ pub trait Recordings: Send + Sync + 'static {
 
 /// Chunks of samples, one after the other.
 pub type ChunkSamples = Box<dyn Iterator<Item = Result<Arc<[f32]>, AudioError>> + Send>;
+
+/// Finds voices in recordings, in place of the detector that is built into the reading of them.
+pub trait VoiceDetector: fmt::Debug + Send + Sync + 'static {
+    /// Changes whenever it may hear otherwise than before.
+    fn version(&self) -> String;
+
+    /// Begins with a recording.
+    fn listen(&self) -> Result<Box<dyn VoiceListener>, AudioError>;
+}
+
+/// Hears one recording from its beginning to its end.
+pub trait VoiceListener {
+    /// Takes the next samples: 16 kHz mono, within [-1, 1].
+    fn push(&mut self, samples: &[f32]) -> Result<(), AudioError>;
+
+    /// The probability of speech in every 256 samples, 0 to 255; the last ones may be fewer.
+    fn finish(self: Box<Self>) -> Result<Vec<u8>, AudioError>;
+}
 
 /// What is wrong with a recording. Messages are for its owner.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -5,7 +5,7 @@ use std::io;
 use actors::ports::StoreError;
 use thiserror::Error;
 
-use crate::audio::NoFfmpeg;
+use crate::compose::BadAudioSettings;
 use crate::outgoing::BadAllowEntry;
 use crate::store::{OpenBlobsError, StoreOpenError};
 use crate::webhook::BadSecret;
@@ -17,7 +17,7 @@ pub enum StartError {
     )]
     Listen { host: String, port: u16, source: io::Error },
     #[error(transparent)]
-    Ffmpeg(#[from] NoFfmpeg),
+    Audio(#[from] BadAudioSettings),
     #[error(transparent)]
     Store(#[from] StoreOpenError),
     #[error(transparent)]

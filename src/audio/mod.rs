@@ -13,6 +13,7 @@ mod decode;
 mod ffmpeg;
 mod guard;
 mod health;
+mod hearing;
 mod mix;
 mod music;
 mod pcm;
@@ -27,10 +28,11 @@ mod vad;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use actors::domain::audio::Plan;
 use actors::domain::job::BlobKey;
-use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
+use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings, VoiceDetector};
 
 use chunks::PlannedChunks;
 pub use ffmpeg::{Ffmpeg, NoFfmpeg};
@@ -39,7 +41,7 @@ pub use planner::{PlanSettings, plan_chunks};
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// What the adapter takes in, and how it cuts.
 #[derive(Debug, Clone)]
@@ -50,6 +52,8 @@ pub struct AudioSettings {
     pub channels: Channels,
     /// For what the built-in decoders do not know; `None`: they are all there is.
     pub ffmpeg: Option<Ffmpeg>,
+    /// Who finds the voices; `None`: the built-in detector.
+    pub voices: Option<Arc<dyn VoiceDetector>>,
 }
 
 /// What is done with several channels.
@@ -63,7 +67,13 @@ pub enum Channels {
 
 impl Default for AudioSettings {
     fn default() -> Self {
-        Self { max_secs: 12 * 3600, plan: PlanSettings::default(), channels: Channels::Mix, ffmpeg: None }
+        Self {
+            max_secs: 12 * 3600,
+            plan: PlanSettings::default(),
+            channels: Channels::Mix,
+            ffmpeg: None,
+            voices: None,
+        }
     }
 }
 
@@ -88,8 +98,9 @@ impl Recordings for AudioFiles {
     fn version(&self) -> String {
         let ffmpeg = self.settings.ffmpeg.as_ref().and_then(|ffmpeg| ffmpeg.installed().ok());
         let ffmpeg = ffmpeg.map_or("off", |installed| installed.version());
+        let voices = self.settings.voices.as_ref().map_or("built in".into(), |detector| detector.version());
         let AudioSettings { plan, channels, .. } = &self.settings;
-        format!("audio {VERSION} {plan:?} {channels:?} ffmpeg {ffmpeg}")
+        format!("audio {VERSION} {plan:?} {channels:?} ffmpeg {ffmpeg} voices {voices}")
     }
 
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError> {

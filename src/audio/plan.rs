@@ -11,12 +11,12 @@ use tracing::debug;
 
 use super::ffmpeg::Ffmpeg;
 use super::guard::guarded;
+use super::hearing::Hearing;
 use super::mix::Take;
 use super::pcm::Pcm;
 use super::planner::{find_voices, plan_chunks};
 use super::sniff::{Kind, look};
 use super::source::{Doubt, open};
-use super::vad::Vad;
 use super::{AudioSettings, Channels};
 
 /// How much has to be heard before the first chunk is told: more than the longest one. What comes later
@@ -114,23 +114,24 @@ fn hear(
     cancel: &CancelToken,
     first: &mut dyn FnMut(Plan),
 ) -> Result<(Planned, usize), AudioError> {
-    let mut vad = Vad::new();
+    let mut hearing = Hearing::begin(settings)?;
     let mut first = Some(first);
     while let Some(block) = pcm.next_block()? {
-        vad.push(block);
+        hearing.push(block)?;
         if cancel.is_cancelled() {
             return Err(AudioError::Cancelled);
         }
         check_length(pcm.position(), settings.max_secs)?;
         if pcm.position() >= HEARD_FIRST_SECS * u64::from(SAMPLE_RATE)
             && let Some(tell) = first.take()
-            && let [chunk, _, ..] = plan_chunks(&vad.so_far(), pcm.position(), &settings.plan)[..]
+            && let Some(heard) = hearing.so_far()
+            && let [chunk, _, ..] = plan_chunks(&heard, pcm.position(), &settings.plan)[..]
         {
             tell(Plan { samples: chunk.end, chunks: vec![chunk], ..Plan::default() });
         }
     }
     let samples = pcm.position_or_none()?;
-    let activity = vad.finish();
+    let activity = hearing.finish()?;
     let chunks = plan_chunks(&activity, samples, &settings.plan);
     let speech = find_voices(&activity, samples, &settings.plan);
     let plan = Plan { samples, chunks, speech, warnings: pcm.warnings(), ..Plan::default() };

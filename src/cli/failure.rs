@@ -8,7 +8,7 @@ use actors::ports::LoadFailure;
 use thiserror::Error;
 
 use crate::app::StartError;
-use crate::audio::NoFfmpeg;
+use crate::compose::BadAudioSettings;
 use crate::engine::ModelFileError;
 use crate::models::PullError;
 use crate::settings::SettingsError;
@@ -41,7 +41,7 @@ pub(super) enum Failure {
     #[error("this program's own file cannot be found, which the engine's process is started from: {0}")]
     NoProgram(io::Error),
     #[error(transparent)]
-    NoFfmpeg(#[from] NoFfmpeg),
+    Audio(#[from] BadAudioSettings),
     #[error(transparent)]
     Load(#[from] LoadFailure),
     #[error(transparent)]
@@ -104,7 +104,7 @@ impl Failure {
             | Self::BadKey => Kind::Usage,
             Self::Start(_)
             | Self::NoProgram(_)
-            | Self::NoFfmpeg(_)
+            | Self::Audio(_)
             | Self::Load(_)
             | Self::ModelFile(_)
             | Self::Pull(_)

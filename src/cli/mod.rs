@@ -58,6 +58,9 @@ enum Command {
     /// The engine's process: talks to the one that started it over stdin and stdout.
     #[command(hide = true)]
     EngineWorker,
+    /// The process of the detector of voices: hears what comes over stdin.
+    #[command(hide = true)]
+    VadWorker { model: PathBuf },
 }
 
 /// What is shown instead of running anything: help, the version, or what is wrong with the arguments.
@@ -85,6 +88,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let done = match self.command.unwrap_or(Command::Serve(self.settings)) {
             Command::EngineWorker => return crate::engine::run_worker(),
+            Command::VadWorker { model } => return crate::engine::run_vad_worker(&model),
             Command::Serve(settings) => serve::run(&settings),
             Command::Transcribe(args) => transcribe::run(&args),
             Command::Models(command) => models::run(&command),

@@ -17,6 +17,7 @@ mod process;
 mod protocol;
 mod request;
 mod segments;
+mod silero;
 mod starts;
 mod thread;
 mod unheard;
@@ -33,7 +34,8 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 pub use model_file::{ModelFileError, ModelHeader};
-pub use process::ProcessEngine;
+pub use process::{BadVadModel, ProcessEngine, Silero};
+pub use silero::run_vad_worker;
 pub use thread::ThreadEngine;
 pub use whisper::WhisperCore;
 pub use worker::run_worker;

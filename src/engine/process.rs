@@ -3,6 +3,7 @@
 
 mod child;
 mod client;
+mod silero;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::model_file::{ModelHeader, VerifiedFiles};
 use super::{EngineConfig, describe};
 
 use client::{Client, Startup};
+pub use silero::{BadVadModel, Silero};
 
 /// Starts one process for every load; unloading ends it.
 pub struct ProcessEngine {

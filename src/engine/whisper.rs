@@ -21,7 +21,9 @@ use super::starts::Marks;
 use super::windows::probability;
 use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name, fingerprint};
 
-pub(super) use raw::{echo_trouble_to_stderr, exit_now, give_back_freed_memory, share_one_heap};
+pub(super) use raw::{
+    echo_trouble_to_stderr, exit_now, give_back_freed_memory, install_log_hooks, share_one_heap,
+};
 
 /// A loaded model that several threads may use at once, each call on a fresh state: the same work
 /// gives the same transcript.

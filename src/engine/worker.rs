@@ -58,7 +58,7 @@ pub fn run_worker() -> ExitCode {
 }
 
 /// Keeps stdout for the protocol alone: what a library prints goes to stderr from now on.
-fn take_stdout() -> io::Result<File> {
+pub(super) fn take_stdout() -> io::Result<File> {
     use std::os::fd::AsFd;
     let replies = io::stdout().as_fd().try_clone_to_owned()?;
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;

@@ -31,6 +31,7 @@ mod openai;
 mod openapi;
 mod restart;
 mod service;
+mod silero;
 mod sink;
 mod speech;
 mod start;

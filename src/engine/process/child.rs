@@ -1,6 +1,7 @@
 //! A child process, its last words, and how it ended.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,8 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use tracing::debug;
-
-use crate::engine::protocol::COMMAND;
 
 /// Bounds how long a neighbour on the cores can hold up threads that wait for each other; costs 3 %
 /// on a quiet machine. `GGML_NO_BACKTRACE` keeps a failed assertion from starting a debugger.
@@ -33,10 +32,13 @@ const ENVIRONMENT: [(&str, &str); 6] = [
 /// Of 1000: when memory runs out the kernel takes the engine, not the service.
 const OOM_SCORE: &str = "500";
 
-/// Starts `program engine-worker` with pipes to all three ends.
-pub(super) fn spawn(program: &Path) -> io::Result<Child> {
+/// Starts a hidden command of `program` with pipes to all three ends.
+pub(super) fn spawn<'a>(
+    program: &Path,
+    command_line: impl IntoIterator<Item = &'a OsStr>,
+) -> io::Result<Child> {
     let mut command = Command::new(program);
-    command.arg(COMMAND).envs(ENVIRONMENT);
+    command.args(command_line).envs(ENVIRONMENT);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C goes to the whole group of the terminal: the service finishes its chunk first.
     #[cfg(unix)]

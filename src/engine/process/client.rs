@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use super::child::{self, End, LastWords, OomKills};
 use crate::engine::memory::{Ledger, Shortage};
 use crate::engine::model_file::ModelHeader;
-use crate::engine::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
+use crate::engine::protocol::{self, COMMAND, FromWorker, ReceiveError, ToWorker, VERSION, Work};
 use crate::engine::whisper::give_back_freed_memory;
 use crate::engine::{EngineConfig, describe};
 
@@ -117,7 +117,7 @@ impl Client {
     ) -> std::io::Result<Self> {
         let oom_kills_before = OomKills::now();
         let needed_bytes = ledger.needed_bytes(header);
-        let mut child = child::spawn(program)?;
+        let mut child = child::spawn(program, [COMMAND.as_ref()])?;
         let (pid, stdin, stdout, stderr) =
             (child.id(), child.stdin.take(), child.stdout.take(), child.stderr.take());
         let link = Arc::new(Link {

@@ -289,7 +289,7 @@ unsafe fn text(text: *const c_char) -> String {
 static ECHO_TROUBLE: AtomicBool = AtomicBool::new(false);
 
 /// Sends what whisper.cpp and ggml log to `tracing`, at debug level. Once; later calls do nothing.
-pub(super) fn install_log_hooks() {
+pub(in crate::engine) fn install_log_hooks() {
     static ONCE: Once = Once::new();
     // SAFETY: the hook is a plain function and needs no data; both setters only store it. Nothing
     // else in this process sets log hooks.
