@@ -129,7 +129,8 @@ async fn queue() {
     for n in 0..CLAIMS {
         let turn = if n % 5 == 4 { Priority::Batch } else { Priority::Interactive };
         let began = Instant::now();
-        store.claim(turn).await.unwrap().unwrap();
+        let head = store.head(turn, &[None]).await.unwrap().unwrap();
+        store.claim(head.priority, head.model.as_deref()).await.unwrap().unwrap();
         claims.push(began.elapsed().as_secs_f64() * 1000.0);
     }
     println!("a claim out of them: {}", spread(&mut claims));

@@ -436,6 +436,14 @@ pub struct JobCounts {
     pub running: u64,
 }
 
+/// The job that would be next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub priority: Priority,
+    /// As in its options.
+    pub model: Option<String>,
+}
+
 /// Who is in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waiting {
@@ -491,8 +499,19 @@ pub trait JobStore: Send + Sync + 'static {
     /// Which priorities have jobs in the queue.
     async fn waiting(&self) -> Result<Waiting, StoreError>;
 
-    /// Takes the oldest job of the priority whose `turn` it is, or of the other if there is none of it.
-    async fn claim(&self, turn: Priority) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError>;
+    /// Who is next among jobs that want one of these models: of the priority whose `turn` it is, or of the other if
+    /// there is none of it; first who was begun before, oldest first, then owners in turns, each with their oldest.
+    async fn head(&self, turn: Priority, models: &[Option<String>]) -> Result<Option<Head>, StoreError>;
+
+    /// Takes the next job of that priority that wants that model.
+    async fn claim(
+        &self,
+        priority: Priority,
+        model: Option<&str>,
+    ) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError>;
+
+    /// The models that jobs in the queue want.
+    async fn models_waited_for(&self) -> Result<Vec<Option<String>>, StoreError>;
 
     /// Keeps the plan and the duration it tells, and forgets chunks done under an earlier plan.
     async fn planned(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), StoreError>;

@@ -36,6 +36,7 @@ enum Step {
     },
     Submit {
         priority: Priority,
+        model: Option<&'static str>,
         keep_alive: Option<Stay>,
     },
     /// A job that is answered 503.
@@ -84,7 +85,9 @@ fn step() -> BoxedStrategy<Step> {
     prop_oneof![
         3 => (model(), stay()).prop_map(|(model, stay)| Step::Load(model, stay)),
         3 => prop_oneof![Just(None), Just(Some(Duration::from_secs(30)))].prop_map(|hold| Step::Unload { hold }),
-        5 => (priority, stay()).prop_map(|(priority, keep_alive)| Step::Submit { priority, keep_alive }),
+        5 => (priority, proptest::option::of(Just("other")), stay()).prop_map(
+            |(priority, model, keep_alive)| Step::Submit { priority, model, keep_alive }
+        ),
         1 => model().prop_map(Step::TurnedAway),
         2 => (0..8_usize).prop_map(Step::Cancel),
         2 => Just(Step::Kill),
@@ -154,9 +157,10 @@ impl Walk {
         match step {
             Step::Load(model, keep_alive) => drop(world.model.load(model, keep_alive).await.unwrap()),
             Step::Unload { hold } => drop(world.model.unload(UnloadReason::Request, hold).await.unwrap()),
-            Step::Submit { priority, keep_alive } => {
+            Step::Submit { priority, model, keep_alive } => {
                 let mut job = new_job();
                 (job.options.priority, job.options.keep_alive) = (priority, keep_alive);
+                job.options.model = model.map(str::to_owned);
                 accepted.push(world.jobs.submit(job).await.unwrap().id);
             }
             Step::TurnedAway(model) => world.model.demand(Demand::TurnedAway, model),
@@ -214,14 +218,18 @@ impl Walk {
         assert_eq!(world.engine.overlaps(), 0, "two models at once");
     }
 
-    /// Asks for the model until the job is over: a failure that was under way may still arrive.
+    /// Asks for the job's model until the job is over: a failure that was under way may still arrive. Time passes, so
+    /// that no model is kept for long for those who do not come.
     async fn until_over(world: &World, id: JobId) {
         loop {
-            match world.store.job(id).await.unwrap() {
-                Some(job) if !job.status.has_ended() => {}
+            let job = match world.store.job(id).await.unwrap() {
+                Some(job) if !job.status.has_ended() => job,
                 Some(_) | None => return,
-            }
-            world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
+            };
+            let wanted = world.model.find(job.options.model.as_deref()).unwrap();
+            world.model.demand(Demand::NewJob, wanted);
+            world.clock.step(Duration::from_secs(1));
+            world.model.ticked().await;
             tokio::task::yield_now().await;
         }
     }

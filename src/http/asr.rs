@@ -13,7 +13,6 @@ use serde_json::json;
 use super::body::Recording;
 use super::calls;
 use super::form;
-use super::openai::check_model;
 use super::query::Query;
 use super::service::Service;
 use super::submission::{Upload, task};
@@ -89,15 +88,13 @@ fn language_of(heard: &Transcript<'_>) -> HttpResponse {
 
 impl Asked {
     fn options(&self, service: &Service) -> Result<Options, AppError> {
-        if let Some(model) = given(&self.model) {
-            check_model(service, model)?;
-        }
         Ok(Options {
             language: given(&self.language).map(form::language).transpose()?.flatten(),
             task: given(&self.task).map_or(Ok(Task::Transcribe), task)?,
             prompt: given(&self.initial_prompt).map(form::prompt),
             word_timestamps: flag("word_timestamps", &self.word_timestamps, false)?,
             priority: Priority::Interactive,
+            model: service.choose_model(given(&self.model))?,
             ..Options::default()
         })
     }

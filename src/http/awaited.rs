@@ -5,7 +5,8 @@ use std::pin::pin;
 use actix_web::web;
 use actors::domain::event::{Event, JobEvent, Stream};
 use actors::domain::job::{Job, JobId, Status};
-use actors::domain::lifecycle::Shortage;
+use actors::domain::lifecycle::{Failure, Shortage};
+use actors::domain::models::ModelNo;
 use actors::model::{ModelStatus, State};
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -19,13 +20,16 @@ use crate::http::service::Service;
 pub struct Awaited {
     service: web::Data<Service>,
     id: JobId,
+    number: ModelNo,
     model: watch::Receiver<ModelStatus>,
     over: bool,
 }
 
 impl Awaited {
-    pub(super) fn new(service: web::Data<Service>, id: JobId, model: watch::Receiver<ModelStatus>) -> Self {
-        Self { service, id, model, over: false }
+    /// `model` is heard of from before the job was taken in.
+    pub(super) fn new(service: web::Data<Service>, job: &Job, model: watch::Receiver<ModelStatus>) -> Self {
+        let number = service.model.find(job.options.model.as_deref()).unwrap_or_default();
+        Self { service, id: job.id, number, model, over: false }
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -38,6 +42,7 @@ impl Awaited {
         let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
         let mut too_long = pin!(actix_web::rt::time::sleep(service.patience.wait));
         let mut waits = true;
+        let mut failed_before = self.model.borrow().of(self.number).failure().is_some();
         loop {
             tokio::select! {
                 event = events.next() => match event {
@@ -58,8 +63,14 @@ impl Awaited {
                 },
                 Ok(()) = self.model.changed(), if waits => {
                     let status = self.model.borrow_and_update().clone();
-                    if let Some(failure) = status.failure() {
-                        return Err(AppError::ModelFailed { code: failure.code, message: failure.message.clone() });
+                    let is_present = status.model == self.number;
+                    match status.of(self.number).failure() {
+                        // Known before, and something happened to another model.
+                        Some(_) if failed_before && !is_present => {}
+                        Some(Failure { code, message }) => {
+                            return Err(AppError::ModelFailed { code, message: message.clone() });
+                        }
+                        None => failed_before = false,
                     }
                 }
                 () = &mut too_long, if waits => return Err(self.waited_too_long().await?),
@@ -77,7 +88,7 @@ impl Awaited {
     }
 
     async fn waited_too_long(&self) -> Result<AppError, AppError> {
-        let status = self.service.model.status();
+        let status = self.service.model.status().of(self.number);
         if let Some(shortage) = status.shortage() {
             let retry_after = status.retry_after(self.service.clock.now());
             let Shortage { needed_bytes, free_bytes, .. } = *shortage;

@@ -38,8 +38,13 @@ pub(super) struct Remote {
     fingerprint: String,
 }
 
-/// Reads `{"url": …}` with the options of a form beside it.
-pub(super) async fn receive(limits: &Limits, body: web::Payload) -> Result<Remote, AppError> {
+/// Reads `{"url": …}` with the options of a form beside it. `admit` is asked, with the model that it names, whether such
+/// a job is taken.
+pub(super) async fn receive(
+    limits: &Limits,
+    body: web::Payload,
+    admit: impl FnMut(Option<&str>) -> Result<Option<String>, AppError>,
+) -> Result<Remote, AppError> {
     let mut body = Box::pin(paced(body, limits.min_upload_bytes_per_sec));
     let mut read = BytesMut::new();
     while let Some(more) = body.try_next().await.map_err(cut_short)? {
@@ -48,10 +53,14 @@ pub(super) async fn receive(limits: &Limits, body: web::Payload) -> Result<Remot
         }
         read.extend_from_slice(&more);
     }
-    parse(limits, &read)
+    parse(limits, &read, admit)
 }
 
-pub(super) fn parse(limits: &Limits, body: &[u8]) -> Result<Remote, AppError> {
+pub(super) fn parse(
+    limits: &Limits,
+    body: &[u8],
+    mut admit: impl FnMut(Option<&str>) -> Result<Option<String>, AppError>,
+) -> Result<Remote, AppError> {
     let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).map_err(invalid)?;
     let url = fields.remove(URL).ok_or(AppError::MissingFile { part: URL })?;
     let url: String = serde_json::from_str(url.get())
@@ -61,6 +70,7 @@ pub(super) fn parse(limits: &Limits, body: &[u8]) -> Result<Remote, AppError> {
         form.set_json(URL, name, value, limits)?;
     }
     form.check()?;
+    form.choose_model(&mut admit)?;
     let fingerprint = form.fingerprint(&[Some(&url), None]);
     Ok(Remote { url, form, fingerprint })
 }

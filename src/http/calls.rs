@@ -54,7 +54,7 @@ pub async fn begin(
         async move { upload.take_in(&taking, caller.owner, key).await }.in_current_span(),
     );
     let job = job.await.map_err(AppError::internal)??;
-    Ok(Awaited::new(service.clone(), job.id, model))
+    Ok(Awaited::new(service.clone(), &job, model))
 }
 
 /// The answer once the job is over, as `tell` writes it.

@@ -30,12 +30,17 @@ pub async fn form(blobs: &dyn BlobStore, content_type: &[u8], body: &[u8]) -> Re
     let limits = limits();
     let (first, second) = body.split_at(body.len() / 2);
     let pieces = [first, second].map(|piece| Ok::<_, PayloadError>(Bytes::copy_from_slice(piece)));
-    receive(blobs, &limits, &headers, stream::iter(pieces)).await.map(drop)
+    receive(blobs, &limits, &headers, stream::iter(pieces), as_named).await.map(drop)
 }
 
 /// Reads a body that says where a recording is.
 pub fn by_url(body: &[u8]) {
-    let _ = by_url::parse(&limits(), body);
+    let _ = by_url::parse(&limits(), body, as_named);
+}
+
+/// Whatever model is named is one that there is.
+fn as_named(model: Option<&str>) -> Result<Option<String>, AppError> {
+    Ok(model.map(str::to_owned))
 }
 
 fn limits() -> Limits {

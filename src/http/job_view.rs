@@ -42,7 +42,7 @@ pub(super) struct JobView {
 
 impl JobView {
     /// Without the result, which only a single job shows.
-    pub(super) fn new(job: &Job) -> Self {
+    pub(super) fn new(service: &Service, job: &Job) -> Self {
         Self {
             id: job.id.to_string(),
             status: job.status.name(),
@@ -50,7 +50,7 @@ impl JobView {
             started_at: job.started_at.map(rfc3339),
             finished_at: job.finished_at.map(rfc3339),
             audio: audio(job),
-            options: options(job),
+            options: options(service, job),
             metadata: job.metadata.clone().and_then(|text| RawValue::from_string(text).ok()),
             progress: job.progress.as_ref().map(progress),
             queue: None,
@@ -64,7 +64,7 @@ impl JobView {
 
     /// With its place in the queue or, once completed, its result.
     pub(super) async fn whole(service: &Service, job: &Job) -> Result<Self, AppError> {
-        let mut view = Self::new(job);
+        let mut view = Self::new(service, job);
         match job.status {
             Status::Queued => view.queue = queue(service, job).await?,
             Status::Completed => {
@@ -96,9 +96,11 @@ fn audio(job: &Job) -> Value {
     })
 }
 
-fn options(job: &Job) -> Value {
+fn options(service: &Service, job: &Job) -> Value {
     let options = &job.options;
+    let default = || service.model.names().into_iter().next();
     let mut view = json!({
+        "model": options.model.clone().or_else(default),
         "language": options.language.map(|l| l.code()),
         "task": options.task,
         "prompt": options.prompt,
@@ -130,14 +132,16 @@ fn progress(progress: &Progress) -> Value {
 /// `null` for a job that a worker took in the meantime.
 async fn queue(service: &Service, job: &Job) -> Result<Option<Value>, AppError> {
     let Some(place) = service.jobs.store().place(job.id).await? else { return Ok(None) };
-    Ok(Some(json!({ "position": place.position, "eta_secs": start_eta(service, place) })))
+    Ok(Some(json!({ "position": place.position, "eta_secs": start_eta(service, job, place) })))
 }
 
 /// Seconds until the job starts, as far as the last job's speed tells: the audio before it, and a load
 /// where the model is not there yet. `null` before anything was measured.
-fn start_eta(service: &Service, place: QueuePlace) -> Option<f64> {
+fn start_eta(service: &Service, job: &Job, place: QueuePlace) -> Option<f64> {
     let pace = service.jobs.pace()?;
     let status = service.model.status();
+    let number = service.model.find(job.options.model.as_deref()).unwrap_or(status.model);
+    let status = status.of(number);
     let load = if status.state() == State::Ready { 0.0 } else { status.load_expected_secs() };
     Some(secs(load + place.audio_secs_ahead * pace.wall_secs / pace.audio_secs))
 }

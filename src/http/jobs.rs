@@ -26,12 +26,14 @@ use crate::transcript::{Format, Shape, render_shaped};
 pub(super) struct Submission {
     #[serde(default, deserialize_with = "flag")]
     queue: bool,
+    model: Option<String>,
 }
 
 /// Disk space that uploads leave to the work on what was taken in before.
 const RESERVE_BYTES: u64 = 64 << 20;
 
-/// Takes a recording in. Whether the model is ready is decided before a byte of the body is read.
+/// Takes a recording in. Whether the model is ready is decided before a byte of the body is read, unless only the body
+/// can say which model is meant.
 pub(super) async fn submit(
     service: web::Data<Service>,
     caller: Caller,
@@ -45,16 +47,28 @@ pub(super) async fn submit(
         Some(key) => service.jobs.store().sent_under(&caller.owner, key).await?,
         None => None,
     };
-    if earlier.is_none() {
-        admit(&service, query.queue || prefers_async(&request))?;
+    let known = earlier.is_some();
+    let waits = known || query.queue || prefers_async(&request);
+    if !known && service.is_draining() {
+        return Err(AppError::ShuttingDown);
     }
+    let admitted = match query.model.as_deref() {
+        None if service.model.names().len() > 1 => None,
+        name => Some(admit(&service, name, waits)?),
+    };
     check_room(&service, &request)?;
+    let in_the_body = |name: Option<&str>| match (admitted, name) {
+        (Some(model), Some(name)) if service.find_model(Some(name))? != model => Err(two_models()),
+        (Some(model), _) => Ok(service.model.status().choice(model)),
+        (None, name) => Ok(service.model.status().choice(admit(&service, name, waits)?)),
+    };
     let taking = service.clone();
     let job = if by_url::is_meant(&request) {
-        let remote = by_url::receive(&service.limits, body).await?;
+        let remote = by_url::receive(&service.limits, body, in_the_body).await?;
         undisturbed(async move { remote.take_in(&taking, caller.owner, key, earlier).await }).await?
     } else {
-        let upload = receive(service.blobs.as_ref(), &service.limits, request.headers(), body).await?;
+        let (blobs, limits, headers) = (service.blobs.as_ref(), &service.limits, request.headers());
+        let upload = receive(blobs, limits, headers, body, in_the_body).await?;
         undisturbed(async move { upload.take_in(&taking, caller.owner, key).await }).await?
     };
     failpoint::hit("answer", "before").map_err(AppError::internal)?;
@@ -82,17 +96,19 @@ pub fn check_length(service: &Service, length: Option<u64>) -> Result<(), AppErr
 }
 
 /// A job is turned away while the model is not ready, and the load it needs is asked for.
-fn admit(service: &Service, queue: bool) -> Result<(), AppError> {
-    if service.is_draining() {
-        return Err(AppError::ShuttingDown);
-    }
-    let model = ModelNo::default();
+fn admit(service: &Service, name: Option<&str>, waits: bool) -> Result<ModelNo, AppError> {
+    let model = service.find_model(name)?;
     let status = service.model.status().of(model);
-    if queue || status.state() == State::Ready {
-        return Ok(());
+    if waits || status.state() == State::Ready {
+        return Ok(model);
     }
     service.model.demand(Demand::TurnedAway, model);
     Err(AppError::not_ready(status, &service.clock))
+}
+
+fn two_models() -> AppError {
+    let message = "is another one than that of the query: name it once".to_owned();
+    AppError::InvalidOption { name: "model", message }
 }
 
 fn prefers_async(request: &HttpRequest) -> bool {
@@ -143,7 +159,7 @@ pub(super) async fn list(
     let page: Vec<&Job> = jobs.iter().take(query.limit as usize).collect();
     let more = jobs.len() > page.len();
     let next_cursor = page.last().filter(|_| more).map(|job| job.id.to_string());
-    let views: Vec<_> = page.into_iter().map(JobView::new).collect();
+    let views: Vec<_> = page.into_iter().map(|job| JobView::new(&service, job)).collect();
     Ok(web::Json(json!({ "jobs": views, "next_cursor": next_cursor })))
 }
 

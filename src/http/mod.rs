@@ -43,7 +43,6 @@ pub use door::let_in;
 pub use form::prompt;
 pub use jobs::check_length;
 pub use metrics::{Answers, count_answers};
-pub use openai::check_model;
 pub use rate::Rates;
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;

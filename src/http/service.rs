@@ -80,6 +80,11 @@ impl Service {
         self.model.find(name).ok_or_else(unknown)
     }
 
+    /// The model of that name, as jobs name it.
+    pub fn choose_model(&self, name: Option<&str>) -> Result<Option<String>, AppError> {
+        Ok(self.model.status().choice(self.find_model(name)?))
+    }
+
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }

@@ -26,7 +26,7 @@ use crate::outgoing::TargetUrl;
 const FILE: &str = "file";
 
 /// What a form may hold beside it.
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 11] = [
     "language",
     "languages",
     "task",
@@ -37,6 +37,7 @@ const OPTIONS: [&str; 10] = [
     "metadata",
     "priority",
     "keep_alive",
+    "model",
 ];
 
 /// The engine's prompt is 224 tokens at most; longer ones would only be cut.
@@ -58,22 +59,33 @@ pub(super) struct Form {
     options: Options,
     metadata: Option<String>,
     webhook_url: Option<String>,
+    /// The model as it was just named.
+    named: Option<String>,
 }
 
-/// Reads the whole form, in bounded memory.
+/// Reads the whole form, in bounded memory. `admit` is asked once, with the model that the form names, whether such a
+/// job is taken: before the recording is read where the model comes before it, else in the end.
 pub(super) async fn receive<S>(
     blobs: &dyn BlobStore,
     limits: &Limits,
     headers: &HeaderMap,
     body: S,
+    mut admit: impl FnMut(Option<&str>) -> Result<Option<String>, AppError>,
 ) -> Result<Upload, AppError>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
 {
     let mut parts = Multipart::new(headers, Box::pin(paced(body, limits.min_upload_bytes_per_sec)));
-    let mut form = Form::default();
+    let (mut form, mut is_admitted) = (Form::default(), false);
     while let Some(part) = parts.try_next().await.map_err(bad_form)? {
         form.take(blobs, limits, part).await?;
+        if form.named.is_some() {
+            form.choose_model(&mut admit)?;
+            is_admitted = true;
+        }
+    }
+    if !is_admitted {
+        form.choose_model(&mut admit)?;
     }
     form.check()?;
     let (recording, filename) = form.file.take().ok_or(AppError::MissingFile { part: FILE })?;
@@ -163,6 +175,15 @@ impl Form {
         }
     }
 
+    /// Asks whether a job for the model that was named is taken.
+    pub(super) fn choose_model(
+        &mut self,
+        admit: &mut impl FnMut(Option<&str>) -> Result<Option<String>, AppError>,
+    ) -> Result<(), AppError> {
+        self.options.model = admit(self.named.take().as_deref())?;
+        Ok(())
+    }
+
     async fn take(&mut self, blobs: &dyn BlobStore, limits: &Limits, part: Field) -> Result<(), AppError> {
         let name = part.name().unwrap_or_default().to_owned();
         if name == FILE {
@@ -225,6 +246,7 @@ impl Form {
             "temperature" => options.temperature = Some(temperature(&text)?),
             "word_timestamps" => options.word_timestamps = flag("word_timestamps", &text)?,
             "priority" => options.priority = priority(&text)?,
+            "model" => self.named = Some(text),
             "keep_alive" => options.keep_alive = Some(keep_alive(&text)?),
             "metadata" => self.metadata = Some(metadata(text)?),
             "webhook_url" => self.webhook_url = Some(webhook_url(&text, limits)?),

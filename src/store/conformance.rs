@@ -39,6 +39,8 @@ macro_rules! conforms {
             deaths_of_the_engine_are_counted_until_the_next_chunk
             whoever_has_the_turn_is_taken_first
             owners_take_turns
+            each_model_has_a_line_of_its_own_and_the_first_of_all_is_known
+            owners_take_turns_in_the_line_of_a_model_too
             a_job_can_be_cancelled_in_the_queue
             a_cancelled_worker_finds_its_lease_gone
             cancelling_an_ended_job_removes_every_trace
@@ -140,8 +142,14 @@ pub(crate) async fn submit(store: &dyn Store, priority: Priority) -> Job {
     store.submit(new_job(priority), NO_LIMIT).await.unwrap().0
 }
 
+/// Whose turn it is, or of the other priority.
+pub(crate) async fn claim_next(store: &dyn Store, turn: Priority) -> Option<(Claim, Vec<Recorded>)> {
+    let head = store.head(turn, &[None]).await.unwrap()?;
+    store.claim(head.priority, None).await.unwrap()
+}
+
 async fn claim(store: &dyn Store) -> Claim {
-    store.claim(Priority::Interactive).await.unwrap().expect("a job is queued").0
+    claim_next(store, Priority::Interactive).await.expect("a job is queued").0
 }
 
 async fn job(store: &dyn Store, id: JobId) -> Job {
@@ -231,9 +239,9 @@ pub(crate) async fn interactive_jobs_are_claimed_first_and_then_the_oldest(store
 }
 
 pub(crate) async fn a_claim_starts_the_job_and_an_empty_queue_gives_none(store: &dyn Store) {
-    assert!(store.claim(Priority::Interactive).await.unwrap().is_none());
+    assert!(claim_next(store, Priority::Interactive).await.is_none());
     let submitted = submit(store, Priority::Batch).await;
-    let (claim, events) = store.claim(Priority::Interactive).await.unwrap().unwrap();
+    let (claim, events) = claim_next(store, Priority::Interactive).await.unwrap();
     assert_eq!((claim.job.status, claim.job.attempts), (Status::Running, 1));
     assert!(claim.job.started_at.is_some());
     assert_eq!((claim.plan, claim.chunks_done, claim.segments_done, claim.deaths.crashes), (None, 0, 0, 0));
@@ -241,7 +249,7 @@ pub(crate) async fn a_claim_starts_the_job_and_an_empty_queue_gives_none(store: 
     assert_eq!(events[0].event, Event::Job(submitted.id, JobEvent::Started { attempt: 1 }));
     assert_eq!(job(store, submitted.id).await, claim.job);
     assert_eq!(store.counts().await.unwrap(), JobCounts { queued: 0, running: 1 });
-    assert!(store.claim(Priority::Interactive).await.unwrap().is_none(), "it is taken only once");
+    assert!(claim_next(store, Priority::Interactive).await.is_none(), "it is taken only once");
 }
 
 pub(crate) async fn a_plan_is_kept_and_chunks_under_another_one_are_forgotten(store: &dyn Store) {
@@ -386,11 +394,69 @@ pub(crate) async fn whoever_has_the_turn_is_taken_first(store: &dyn Store) {
     let batch = [submit(store, Priority::Batch).await, submit(store, Priority::Batch).await];
     let interactive = submit(store, Priority::Interactive).await;
     assert_eq!(store.waiting().await.unwrap(), Waiting { interactive: true, batch: true });
-    let taken = async |turn| store.claim(turn).await.unwrap().unwrap().0.job.id;
+    let taken = async |turn| claim_next(store, turn).await.unwrap().0.job.id;
     assert_eq!(taken(Priority::Batch).await, batch[0].id);
     assert_eq!(taken(Priority::Interactive).await, interactive.id);
     assert_eq!(store.waiting().await.unwrap(), Waiting { interactive: false, batch: true });
     assert_eq!(taken(Priority::Interactive).await, batch[1].id, "nobody else is there");
+}
+
+async fn submit_for(store: &dyn Store, owner: &str, priority: Priority, model: Option<&str>) -> JobId {
+    let mut new = NewJob { owner: owner.into(), ..new_job(priority) };
+    new.options.model = model.map(str::to_owned);
+    store.submit(new, NO_LIMIT).await.unwrap().0.id
+}
+
+pub(crate) async fn each_model_has_a_line_of_its_own_and_the_first_of_all_is_known(store: &dyn Store) {
+    use Priority::{Batch, Interactive};
+    let (large, small) = (Some("large".to_owned()), Some("small".to_owned()));
+    let all = [None, large.clone(), small.clone()];
+    let head = async |turn, models: &[Option<String>]| {
+        store.head(turn, models).await.unwrap().map(|head| (head.priority, head.model))
+    };
+    let taken = async |priority, model| {
+        store.claim(priority, model).await.unwrap().map(|(claim, _)| (claim.job.id, claim.fence))
+    };
+    assert_eq!(head(Interactive, &all).await, None);
+    let first = submit_for(store, "", Batch, large.as_deref()).await;
+    let second = submit_for(store, "", Batch, None).await;
+    let third = submit_for(store, "", Batch, large.as_deref()).await;
+    assert_eq!(store.job(first).await.unwrap().unwrap().options.model, large);
+    let mut waited_for = store.models_waited_for().await.unwrap();
+    waited_for.sort();
+    assert_eq!(waited_for, [None, large.clone()]);
+    assert_eq!(head(Interactive, &all).await, Some((Batch, large.clone())));
+    assert_eq!(head(Interactive, &[None, small.clone()]).await, Some((Batch, None)));
+    assert_eq!(head(Interactive, std::slice::from_ref(&small)).await, None);
+    assert_eq!(head(Interactive, &[]).await, None);
+    let urgent = submit_for(store, "", Interactive, small.as_deref()).await;
+    assert_eq!(head(Interactive, &all).await, Some((Interactive, small.clone())));
+    assert_eq!(head(Batch, &all).await, Some((Batch, large.clone())));
+
+    assert_eq!(taken(Interactive, None).await, None, "another priority is another line");
+    assert_eq!(taken(Batch, None).await.map(|(id, _)| id), Some(second));
+    let (id, fence) = taken(Batch, Some("large")).await.unwrap();
+    assert_eq!(id, first);
+    assert_eq!(taken(Batch, Some("small")).await, None);
+    assert_eq!(taken(Interactive, Some("small")).await.map(|(id, _)| id), Some(urgent));
+    store.requeue(fence, RequeueReason::Preempted).await.unwrap();
+    assert_eq!(taken(Batch, Some("large")).await.map(|(id, _)| id), Some(first), "it keeps its place");
+    assert_eq!(taken(Batch, Some("large")).await.map(|(id, _)| id), Some(third));
+    assert_eq!(store.models_waited_for().await.unwrap(), []);
+}
+
+pub(crate) async fn owners_take_turns_in_the_line_of_a_model_too(store: &dyn Store) {
+    let from = async |owner, model| submit_for(store, owner, Priority::Batch, model).await;
+    let (large, all) = (Some("large"), [None, Some("large".to_owned())]);
+    let a = [from("a", None).await, from("a", large).await, from("a", large).await];
+    let b = [from("b", large).await, from("b", None).await];
+    let taken = async |model| store.claim(Priority::Batch, model).await.unwrap().unwrap().0.job.id;
+    assert_eq!(taken(large).await, a[1], "nobody was served yet: the oldest");
+    let head = store.head(Priority::Batch, &all).await.unwrap().unwrap();
+    assert_eq!(head.model.as_deref(), large, "it is the turn of b, whose oldest job wants it");
+    assert_eq!(taken(large).await, b[0]);
+    assert_eq!(taken(None).await, a[0], "and then of a again");
+    assert_eq!([taken(None).await, taken(large).await], [b[1], a[2]]);
 }
 
 pub(crate) async fn owners_take_turns(store: &dyn Store) {
@@ -424,7 +490,7 @@ pub(crate) async fn a_job_can_be_cancelled_in_the_queue(store: &dyn Store) {
     assert_eq!((cancelled.status, cancelled.started_at), (Status::Cancelled, None));
     assert!(cancelled.finished_at.is_some() && events.last().is_some_and(Recorded::is_last));
     assert_eq!(job(store, submitted.id).await, *cancelled);
-    assert!(store.claim(Priority::Interactive).await.unwrap().is_none());
+    assert!(claim_next(store, Priority::Interactive).await.is_none());
     assert_eq!(kinds(store, submitted.id).await, ["queued", "cancelled"]);
     assert!(matches!(store.cancel(JobId::new()).await.unwrap(), Cancelled::NotFound));
 }

@@ -9,7 +9,7 @@ use actors::domain::options::Priority;
 use actors::domain::progress::Progress;
 use actors::domain::transcript::{Segment, in_order};
 use actors::ports::{
-    Cancelled, Checkpoint, Claim, Earlier, Ending, Fence, JobCounts, JobQuery, JobStore, QueuePlace,
+    Cancelled, Checkpoint, Claim, Earlier, Ending, Fence, Head, JobCounts, JobQuery, JobStore, QueuePlace,
     StoreError, SubmitError, Terms, Waiting,
 };
 use async_trait::async_trait;
@@ -62,8 +62,20 @@ impl JobStore for SqliteStore {
         })
     }
 
-    async fn claim(&self, turn: Priority) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
-        Ok(self.take_next(turn).await?.map(|(claim, event)| (claim, vec![event])))
+    async fn head(&self, turn: Priority, models: &[Option<String>]) -> Result<Option<Head>, StoreError> {
+        Ok(self.next_head(turn, models).await?)
+    }
+
+    async fn claim(
+        &self,
+        priority: Priority,
+        model: Option<&str>,
+    ) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
+        Ok(self.take_next(priority, model).await?.map(|(claim, event)| (claim, vec![event])))
+    }
+
+    async fn models_waited_for(&self) -> Result<Vec<Option<String>>, StoreError> {
+        Ok(self.waited_for().await?)
     }
 
     async fn planned(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), StoreError> {

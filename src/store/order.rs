@@ -6,7 +6,7 @@
 
 use actors::domain::job::{Job, JobId};
 use actors::domain::options::Priority;
-use actors::ports::QueuePlace;
+use actors::ports::{Head, QueuePlace};
 use sqlx::SqliteConnection;
 
 use super::fault::Fault;
@@ -14,34 +14,69 @@ use super::rows::{self, natural};
 use super::sql;
 use super::sqlite::SqliteStore;
 
-/// The job to be claimed next.
+/// The first job of a line.
 pub(super) struct Next {
     pub id: String,
     pub state: String,
     pub begun: bool,
+    served: i64,
+    created_at: i64,
 }
 
-/// Of the priority whose turn it is, else of the other.
-pub(super) async fn next(change: &mut SqliteConnection, turn: Priority) -> Result<Option<Next>, Fault> {
+impl Next {
+    /// Less is sooner, among the first jobs of several models.
+    fn place(&self) -> impl Ord + use<> {
+        (!self.begun, self.served, self.created_at, self.id.clone())
+    }
+}
+
+/// Who is next among jobs of these models: of the priority whose turn it is, else of the other.
+pub(super) async fn head(
+    change: &mut SqliteConnection,
+    turn: Priority,
+    models: &[Option<String>],
+) -> Result<Option<Head>, Fault> {
     let other = match turn {
         Priority::Interactive => Priority::Batch,
         Priority::Batch => Priority::Interactive,
     };
-    match next_of(change, turn).await? {
-        Some(next) => Ok(Some(next)),
-        None => next_of(change, other).await,
+    for priority in [turn, other] {
+        let mut soonest = None;
+        for model in models {
+            let Some(next) = first(change, priority, model.as_deref()).await? else { continue };
+            let place = next.place();
+            if soonest.as_ref().is_none_or(|(least, _)| place < *least) {
+                soonest = Some((place, Head { priority, model: model.clone() }));
+            }
+        }
+        if let Some((_, head)) = soonest {
+            return Ok(Some(head));
+        }
     }
+    Ok(None)
 }
 
-async fn next_of(change: &mut SqliteConnection, priority: Priority) -> Result<Option<Next>, Fault> {
-    let rank = rows::rank(priority);
-    let begun: Option<(String, String)> =
-        sqlx::query_as(sql::NEXT_BEGUN).bind(rank).fetch_optional(&mut *change).await?;
-    if let Some((id, state)) = begun {
-        return Ok(Some(Next { id, state, begun: true }));
+/// The next job of a priority that wants that model.
+pub(super) async fn first(
+    change: &mut SqliteConnection,
+    priority: Priority,
+    model: Option<&str>,
+) -> Result<Option<Next>, Fault> {
+    let (rank, model) = (rows::rank(priority), model.unwrap_or_default());
+    let begun: Option<(String, String, i64)> =
+        sqlx::query_as(sql::NEXT_BEGUN).bind(rank).bind(model).fetch_optional(&mut *change).await?;
+    if let Some((id, state, created_at)) = begun {
+        return Ok(Some(Next { id, state, begun: true, served: 0, created_at }));
     }
-    let turns = turns(change, rank).await?;
-    Ok(turns.into_iter().next().map(|Turn { id, state, .. }| Next { id, state, begun: false }))
+    let turn: Option<Turn> =
+        sqlx::query_as(sql::NEXT_TURN).bind(rank).bind(model).fetch_optional(change).await?;
+    Ok(turn.map(|Turn { id, state, created_at, served, .. }| Next {
+        id,
+        state,
+        begun: false,
+        served,
+        created_at,
+    }))
 }
 
 /// The owner of a job that was just begun goes to the end.
@@ -56,6 +91,8 @@ struct Turn {
     id: String,
     state: String,
     owner: String,
+    created_at: i64,
+    served: i64,
 }
 
 async fn turns(connection: &mut SqliteConnection, rank: i64) -> Result<Vec<Turn>, Fault> {

@@ -9,7 +9,7 @@ use actors::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, LEASE_
 use actors::domain::language::Language;
 use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
-use actors::ports::{Cancelled, Claim, Earlier, Fence, Terms};
+use actors::ports::{Cancelled, Claim, Earlier, Fence, Head, Terms};
 use sqlx::SqliteConnection;
 
 use super::events::{append_to_job, name};
@@ -61,6 +61,7 @@ impl SqliteStore {
         if natural(queued) >= terms.max_queued {
             return Ok(Admission::QueueFull { queued: natural(queued) });
         }
+        let model = new.options.model.clone().unwrap_or_default();
         let (key, fingerprint) = new.once.map(|once| (once.key, once.fingerprint)).unzip();
         let row: JobRow = sqlx::query_as(sql::INSERT_JOB)
             .bind(new.id.to_string())
@@ -79,6 +80,7 @@ impl SqliteStore {
             .bind(new.owner)
             .bind(key)
             .bind(fingerprint)
+            .bind(model)
             .fetch_one(&mut *change)
             .await?;
         if let Some(url) = &new.webhook_url {
@@ -103,9 +105,29 @@ impl SqliteStore {
         sent.map(|(id, fingerprint)| Ok(Earlier { id: rows::job_id(&id)?, fingerprint })).transpose()
     }
 
-    pub(super) async fn take_next(&self, turn: Priority) -> Result<Option<(Claim, Recorded)>, Fault> {
+    pub(super) async fn next_head(
+        &self,
+        turn: Priority,
+        models: &[Option<String>],
+    ) -> Result<Option<Head>, Fault> {
+        // One moment of the queue.
+        let mut reader = self.readers.begin().await?;
+        order::head(&mut reader, turn, models).await
+    }
+
+    pub(super) async fn waited_for(&self) -> Result<Vec<Option<String>>, Fault> {
+        let names: Vec<String> = sqlx::query_scalar(sql::MODELS_WAITED_FOR).fetch_all(&self.readers).await?;
+        Ok(names.into_iter().map(|name| (!name.is_empty()).then_some(name)).collect())
+    }
+
+    pub(super) async fn take_next(
+        &self,
+        priority: Priority,
+        model: Option<&str>,
+    ) -> Result<Option<(Claim, Recorded)>, Fault> {
         let mut change = self.change().await?;
-        let Some(Next { id, state, begun }) = order::next(&mut change, turn).await? else { return Ok(None) };
+        let next = order::first(&mut change, priority, model).await?;
+        let Some(Next { id, state, begun, .. }) = next else { return Ok(None) };
         let now = self.now();
         let running = rows::status(&state)?.after(Happening::Claimed)?;
         let row: ClaimRow = sqlx::query_as(sql::CLAIM)

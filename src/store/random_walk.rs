@@ -8,7 +8,7 @@ use actors::domain::event::{Recorded, RequeueReason, Stream};
 use actors::domain::job::{JobError, JobId, NewJob, Once};
 use actors::domain::options::Priority;
 use actors::ports::{
-    Cancelled, Ending, EventLog, Fence, JobQuery, JobStore, QueuePlace, StoreError, SubmitError, Terms,
+    Cancelled, Ending, EventLog, Fence, Head, JobQuery, JobStore, QueuePlace, StoreError, SubmitError, Terms,
 };
 use actors::testing::MemoryStore;
 use proptest::prelude::*;
@@ -27,11 +27,13 @@ enum Step {
     Submit {
         owner: &'static str,
         priority: Priority,
+        model: Option<&'static str>,
         /// A key, and which of two requests is sent under it.
         once: Option<(&'static str, &'static str)>,
         reuse: bool,
     },
-    Claim(Priority),
+    /// The next of all, or of those that want a model.
+    Claim(Priority, Option<Option<&'static str>>),
     /// Of the fences ever held, counted back from the latest, with so many segments, of the chunk so many before the
     /// one that follows the next.
     Checkpoint(usize, u32, u32),
@@ -44,6 +46,10 @@ enum Step {
     Renew(usize),
     Pass(Duration),
     RemoveEnded(Duration),
+}
+
+fn model() -> impl Strategy<Value = Option<&'static str>> {
+    prop_oneof![2 => Just(None), 1 => Just(Some("large"))]
 }
 
 fn step() -> BoxedStrategy<Step> {
@@ -60,9 +66,10 @@ fn step() -> BoxedStrategy<Step> {
     // Mostly the latest, which is held.
     let fence = || prop_oneof![3 => 0..2_usize, 1 => 0..20_usize];
     prop_oneof![
-        6 => (owner, priority(), once, any::<bool>())
-            .prop_map(|(owner, priority, once, reuse)| Step::Submit { owner, priority, once, reuse }),
-        5 => priority().prop_map(Step::Claim),
+        6 => (owner, priority(), model(), once, any::<bool>()).prop_map(
+            |(owner, priority, model, once, reuse)| Step::Submit { owner, priority, model, once, reuse }
+        ),
+        5 => (priority(), proptest::option::of(model())).prop_map(|(turn, of)| Step::Claim(turn, of)),
         6 => (fence(), 0..4_u32, prop_oneof![1 => Just(0), 6 => Just(1), 1 => Just(2)])
             .prop_map(|(fence, segments, before)| Step::Checkpoint(fence, segments, before)),
         2 => (fence(), any::<bool>()).prop_map(|(fence, good)| Step::End(fence, good)),
@@ -148,10 +155,11 @@ fn said<T>(answer: Result<T, StoreError>) -> Said<T> {
 async fn take(walk: &mut Walk, step: Step) {
     let Walk { store, model, .. } = walk;
     match step {
-        Step::Submit { owner, priority, once, reuse } => {
+        Step::Submit { owner, priority, model: wanted, once, reuse } => {
             let once =
                 once.map(|(key, fingerprint)| Once { key: key.into(), fingerprint: fingerprint.into() });
-            let job = NewJob { owner: owner.into(), once, ..new_job(priority) };
+            let mut job = NewJob { owner: owner.into(), once, ..new_job(priority) };
+            job.options.model = wanted.map(str::to_owned);
             let terms = Terms { max_queued: MOST_QUEUED, reuse: reuse.then(|| plan(CHUNKS).made_with) };
             let submitted = |answer: Result<_, SubmitError>| match answer {
                 Ok(taken) => Said::Done(taken),
@@ -167,8 +175,16 @@ async fn take(walk: &mut Walk, step: Step) {
                 walk.jobs.push(job.id);
             }
         }
-        Step::Claim(turn) => {
-            let (mine, theirs) = (store.claim(turn).await.unwrap(), model.claim(turn).await.unwrap());
+        Step::Claim(turn, of) => {
+            let models = match of {
+                Some(one) => vec![one.map(str::to_owned)],
+                None => vec![Some("large".to_owned()), None],
+            };
+            let head = store.head(turn, &models).await.unwrap();
+            assert_eq!(head, model.head(turn, &models).await.unwrap());
+            let Some(Head { priority, model: wanted }) = head else { return };
+            let mine = store.claim(priority, wanted.as_deref()).await.unwrap();
+            let theirs = model.claim(priority, wanted.as_deref()).await.unwrap();
             let Some((claim, events)) = mine else {
                 assert!(theirs.is_none(), "the model has nothing queued");
                 return;
@@ -250,6 +266,12 @@ async fn compare(walk: &Walk) {
     let Walk { store, model, .. } = walk;
     assert_eq!(store.counts().await.unwrap(), model.counts().await.unwrap());
     assert_eq!(store.waiting().await.unwrap(), model.waiting().await.unwrap());
+    let sorted = |mut models: Vec<Option<String>>| {
+        models.sort();
+        models
+    };
+    let (mine, theirs) = (store.models_waited_for().await.unwrap(), model.models_waited_for().await.unwrap());
+    assert_eq!(sorted(mine), sorted(theirs));
     for owner in ["", "a", "b"] {
         let query = JobQuery { owner: owner.into(), limit: 100, ..JobQuery::default() };
         assert_eq!(store.jobs(query.clone()).await.unwrap(), model.jobs(query).await.unwrap());

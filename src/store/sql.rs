@@ -17,8 +17,8 @@ pub(super) const COUNT_QUEUED: &str = "SELECT COUNT(*) FROM jobs WHERE state = '
 
 pub(super) const INSERT_JOB: &str = concat!(
     "INSERT INTO jobs (id, state, priority, params, metadata, webhook_url, blob_key, blob_sha256, bytes, \
-     filename, duration_samples, language, created_at, updated_at, owner, idem_key, idem_fp) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16) RETURNING ",
+     filename, duration_samples, language, created_at, updated_at, owner, idem_key, idem_fp, model) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17) RETURNING ",
     job_columns!()
 );
 
@@ -29,27 +29,49 @@ pub(super) const SENT_UNDER: &str =
 /// 1: owner, 2: key.
 pub(super) const FORGET_KEY: &str = "UPDATE jobs SET idem_key = NULL WHERE owner = $1 AND idem_key = $2";
 
-/// 1: priority.
+/// 1: priority, 2: model.
 pub(super) const NEXT_BEGUN: &str = "\
-    SELECT id, state FROM jobs WHERE state = 'queued' AND attempts > 0 AND priority = $1 \
+    SELECT id, state, created_at FROM jobs \
+    WHERE state = 'queued' AND attempts > 0 AND priority = $1 AND model = $2 \
     ORDER BY created_at, id LIMIT 1";
 
 /// The oldest job that was not begun yet of each owner, whose turn is first first. Goes from owner to owner by the
-/// index instead of reading the queue. 1: priority.
-pub(super) const TURNS: &str = "\
-    WITH RECURSIVE owners (owner) AS (\
-      SELECT (SELECT owner FROM jobs WHERE state = 'queued' AND attempts = 0 AND priority = $1 \
-        ORDER BY owner LIMIT 1) \
-      UNION ALL \
-      SELECT (SELECT jobs.owner FROM jobs WHERE state = 'queued' AND attempts = 0 AND priority = $1 \
-        AND jobs.owner > owners.owner ORDER BY jobs.owner LIMIT 1) \
-      FROM owners WHERE owners.owner IS NOT NULL) \
-    SELECT jobs.id, jobs.state, jobs.owner FROM owners \
-    JOIN jobs ON jobs.id = (SELECT oldest.id FROM jobs AS oldest \
-      WHERE oldest.state = 'queued' AND oldest.attempts = 0 AND oldest.priority = $1 \
-      AND oldest.owner = owners.owner ORDER BY oldest.created_at, oldest.id LIMIT 1) \
-    LEFT JOIN turns ON turns.owner = owners.owner AND turns.priority = $1 \
-    ORDER BY COALESCE(turns.served, 0), jobs.created_at, jobs.id";
+/// index instead of reading the queue.
+macro_rules! turns {
+    ($of:literal) => {
+        concat!(
+            "WITH RECURSIVE owners (owner) AS (\
+               SELECT (SELECT owner FROM jobs WHERE state = 'queued' AND attempts = 0 AND priority = $1",
+            $of,
+            " ORDER BY owner LIMIT 1) \
+               UNION ALL \
+               SELECT (SELECT jobs.owner FROM jobs WHERE state = 'queued' AND attempts = 0 AND priority = $1",
+            $of,
+            " AND jobs.owner > owners.owner ORDER BY jobs.owner LIMIT 1) \
+               FROM owners WHERE owners.owner IS NOT NULL) \
+             SELECT jobs.id, jobs.state, jobs.owner, jobs.created_at, COALESCE(turns.served, 0) AS served \
+             FROM owners \
+             JOIN jobs ON jobs.id = (SELECT oldest.id FROM jobs AS oldest \
+               WHERE oldest.state = 'queued' AND oldest.attempts = 0 AND oldest.priority = $1",
+            $of,
+            " AND oldest.owner = owners.owner ORDER BY oldest.created_at, oldest.id LIMIT 1) \
+             LEFT JOIN turns ON turns.owner = owners.owner AND turns.priority = $1 \
+             ORDER BY COALESCE(turns.served, 0), jobs.created_at, jobs.id"
+        )
+    };
+}
+
+/// 1: priority.
+pub(super) const TURNS: &str = turns!("");
+
+/// 1: priority, 2: model.
+pub(super) const NEXT_TURN: &str = concat!(turns!(" AND model = $2"), " LIMIT 1");
+
+/// Goes from model to model by the index.
+pub(super) const MODELS_WAITED_FOR: &str = "\
+    SELECT DISTINCT model FROM jobs WHERE state = 'queued' AND attempts = 0 AND model IS NOT NULL \
+    UNION \
+    SELECT DISTINCT model FROM jobs WHERE state = 'queued' AND attempts > 0 AND model IS NOT NULL";
 
 /// 1: owner, 2: priority.
 pub(super) const SERVED: &str = "\

@@ -13,7 +13,7 @@ use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
 
-use super::conformance::{self, NO_LIMIT, checkpoint, new_job, plan, progress};
+use super::conformance::{self, NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
 use super::{SqliteStore, StoreOpenError};
 
 async fn open() -> (SqliteStore, TempDir) {
@@ -98,7 +98,7 @@ async fn a_store_opened_again_goes_on_where_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path()).await.unwrap();
     let job = conformance::submit(&store, Priority::Batch).await;
-    let (claim, _) = store.claim(Priority::Interactive).await.unwrap().unwrap();
+    let (claim, _) = claim_next(&store, Priority::Interactive).await.unwrap();
     let plan = plan(3);
     store.planned(claim.fence, &plan, progress(0, &plan)).await.unwrap();
     store.checkpoint(claim.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_store_opened_again_goes_on_where_it_was() {
 
     let store = SqliteStore::open(dir.path()).await.unwrap();
     assert_eq!(store.recover().await.unwrap().len(), 1);
-    let (again, events) = store.claim(Priority::Interactive).await.unwrap().unwrap();
+    let (again, events) = claim_next(&store, Priority::Interactive).await.unwrap();
     assert_eq!((again.job.id, again.chunks_done, again.segments_done), (job.id, 1, 2));
     assert_eq!(events[0].seq, 6);
     assert!(store.blob_keys().await.unwrap().contains(&job.audio.blob.0));
@@ -133,7 +133,7 @@ async fn a_claim_that_is_not_renewed_is_believed_in_for_a_minute() {
     let store = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
     conformance::submit(&store, Priority::Batch).await;
     conformance::submit(&store, Priority::Batch).await;
-    let claim = async || store.claim(Priority::Interactive).await.unwrap().unwrap().0;
+    let claim = async || claim_next(&store, Priority::Interactive).await.unwrap().0;
     let (held, lost) = (claim().await, claim().await);
     clock.step(Duration::from_secs(60));
     assert_eq!(store.renew(&[held.fence]).await.unwrap(), []);
@@ -239,7 +239,7 @@ async fn after_a_full_disk_the_store_goes_on() {
     for _ in 0..20 {
         conformance::submit(&store, Priority::Batch).await;
     }
-    assert_eq!(store.claim(Priority::Interactive).await.unwrap().unwrap().0.job.id, job.id);
+    assert_eq!(claim_next(&store, Priority::Interactive).await.unwrap().0.job.id, job.id);
 }
 
 /// As it does after some I/O errors.

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::conformance::{NO_LIMIT, at_most, new_job};
+use super::conformance::{NO_LIMIT, at_most, claim_next, new_job};
 
 /// A fresh store, and a way to let time pass for it.
 struct Bench {
@@ -158,12 +158,12 @@ async fn the_end_of_a_job_and_its_message_are_one_change(bench: &Bench) {
     ] {
         bench.submit(None).await;
         let job = bench.submit(Some(URL)).await;
-        let (without, _) = store.claim(Priority::Interactive).await.unwrap().unwrap();
+        let (without, _) = claim_next(store.as_ref(), Priority::Interactive).await.unwrap();
         store.end(without.fence, ending.clone()).await.unwrap();
-        let (claim, _) = store.claim(Priority::Interactive).await.unwrap().unwrap();
+        let (claim, _) = claim_next(store.as_ref(), Priority::Interactive).await.unwrap();
         store.requeue(claim.fence, RequeueReason::Shutdown).await.unwrap();
         assert_eq!(bench.due().await, [], "nothing has ended");
-        let (claim, _) = store.claim(Priority::Interactive).await.unwrap().unwrap();
+        let (claim, _) = claim_next(store.as_ref(), Priority::Interactive).await.unwrap();
         let ended = store.end(claim.fence, ending).await.unwrap();
         let due = bench.due().await;
         let body = json(&due[0]);

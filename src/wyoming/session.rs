@@ -22,7 +22,7 @@ use super::request;
 use super::wire::{Event, Unreadable};
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::http::{Service, Upload, begin, check_length, check_model};
+use crate::http::{Service, Upload, begin, check_length};
 use crate::raw_pcm::Pcm;
 
 /// How long a client that was refused has to read why and to hang up.
@@ -122,10 +122,8 @@ impl Session {
                 self.say(Event::new("pong", json!({ "text": text }))).await
             }
             "transcribe" => {
-                if let Some(name) = request::text(&event.data, "name") {
-                    check_model(&self.service, name)?;
-                }
-                self.options = request::options(&event.data)?;
+                let model = self.service.choose_model(request::text(&event.data, "name"))?;
+                self.options = Options { model, ..request::options(&event.data)? };
                 Ok(())
             }
             "audio-start" => Ok(self.listen(request::format(&event.data)?).await?),

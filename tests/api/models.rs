@@ -96,3 +96,97 @@ fn a_second_model_without_a_file_is_failed_and_the_first_is_not() {
         (&json!(null), &json!("model_not_found"))
     );
 }
+
+/// The text and the chunks of a job's result, as they are kept.
+fn result(job: &Value) -> String {
+    job["result"].to_string()
+}
+
+#[test]
+fn a_job_s_model_is_loaded_for_it_and_the_same_recording_is_told_by_each() {
+    let service = two_models(&[]);
+    let jobs: Vec<_> = [("", "words-q8_0"), ("second", "second"), ("whisper-1", "words-q8_0")]
+        .into_iter()
+        .map(|(asked, named)| (service.queue("en_short.wav", &[("model", asked)]), named))
+        .collect();
+    for (id, named) in &jobs {
+        let job = service.finished(id);
+        assert_eq!((&job["status"], &job["options"]["model"]), (&json!("completed"), &json!(named)));
+        assert_eq!(job["result"]["text"], "One two three.");
+    }
+    let told = told(&service, is_ready("second"));
+    assert_eq!(told.iter().filter(|event| event.ends_with(" ready")).count(), 2, "{told:?}");
+    assert_eq!(service.children().len(), 1);
+}
+
+#[test]
+fn a_job_for_a_model_that_is_not_loaded_is_turned_away_and_triggers_its_load() {
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    for (path, fields) in [("/jobs?model=second", &[][..]), ("/jobs", &[("model", "second")][..])] {
+        let service = two_models(&[]);
+        service.finished(&service.queue("en_short.wav", &[]));
+        service.until_idle();
+        let sent = || service.post_form(path, Some(("a.wav", &bytes)), fields);
+        let answer = sent();
+        assert_eq!((answer.status, answer.error().as_str()), (503, "model_not_ready"), "{path}");
+        assert_eq!(answer.json()["model"]["state"], "unloaded");
+        told(&service, is_ready("second"));
+        let taken = sent();
+        assert_eq!(taken.status, 202, "{taken:?}");
+        let job = service.finished(taken.json()["id"].as_str().unwrap());
+        assert_eq!(
+            (&job["options"]["model"], &job["result"]["text"]),
+            (&json!("second"), &json!("One two three."))
+        );
+    }
+}
+
+#[test]
+fn a_job_that_names_no_model_there_is_is_told_those_there_are() {
+    let service = two_models(&[]);
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let sent = |path: &str, fields: &[(&str, &str)]| service.post_form(path, Some(("a.wav", &bytes)), fields);
+    for (path, fields, status, code) in [
+        ("/jobs?model=third", &[][..], 404, "unknown_model"),
+        ("/jobs?queue=true", &[("model", "third")][..], 404, "unknown_model"),
+        ("/jobs?queue=true&model=second", &[("model", "whisper-1")][..], 400, "invalid_option"),
+    ] {
+        let refused = sent(path, fields);
+        assert_eq!((refused.status, refused.error().as_str()), (status, code), "{path}");
+    }
+}
+
+#[test]
+fn a_job_that_comes_back_to_its_model_has_the_transcript_of_an_undisturbed_one() {
+    let service = two_models(&[("VERBATIM__JOBS__REUSE_RESULTS", "false")]);
+    let undisturbed = service.queue("long.ogg", &[("model", "second")]);
+    let undisturbed = result(&service.finished(&undisturbed));
+    let id = service.queue("long.ogg", &[("model", "second")]);
+    let mut events = service.events(&format!("/jobs/{id}/events"), None);
+    assert!(events.by_ref().any(|event| event.name == "segment"));
+    // Takes its model away at the next chunk.
+    let urgent = service.queue("en_short.wav", &[("priority", "interactive")]);
+    assert_eq!(service.finished(&urgent)["result"]["text"], "One two three.");
+    assert!(events.by_ref().any(|event| event.name == "requeued" && event.data["reason"] == "preempted"));
+    assert_eq!(events.last().unwrap().name, "completed");
+    let job = service.job(&id);
+    assert_eq!(result(&job), undisturbed);
+    assert_eq!(job["attempts"], 2, "it went on where it was");
+}
+
+#[test]
+fn clients_of_the_openai_api_choose_a_model_by_its_name() {
+    let service = two_models(&[]);
+    let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    for model in ["second", "whisper-1"] {
+        let fields = [("model", model), ("response_format", "text")];
+        let answer = service.post_form("/v1/audio/transcriptions", Some(("a.wav", &bytes)), &fields);
+        assert_eq!((answer.status, answer.text.trim()), (200, "One two three."));
+        let job = service.job(answer.header("x-job-id").unwrap());
+        let served = if model == "second" { "second" } else { "words-q8_0" };
+        assert_eq!(job["options"]["model"], served);
+    }
+    let fields = [("model", "third")];
+    let refused = service.post_form("/v1/audio/transcriptions", Some(("a.wav", &bytes)), &fields);
+    assert_eq!((refused.status, refused.error().as_str()), (404, "unknown_model"));
+}

@@ -169,6 +169,8 @@ pub struct Lifecycle {
     phase: Phase,
     since: Instant,
     expected: Expected,
+    /// Until then it is kept for whoever is expected, if anyone is.
+    promised_until: Option<Instant>,
     /// What was asked for instead of the policy's idle time.
     keep_alive: Option<Stay>,
     /// What was asked for while the present one could not go, and by whom.
@@ -195,6 +197,7 @@ impl Lifecycle {
             phase: Phase::Unloaded { held_until: None },
             since: now,
             expected: Expected::Nobody,
+            promised_until: None,
             keep_alive: None,
             next: None,
             failures: BTreeMap::new(),
@@ -468,7 +471,8 @@ impl Lifecycle {
         }
     }
 
-    fn become_ready(&self, now: Instant) -> (Phase, Vec<Effect>) {
+    fn become_ready(&mut self, now: Instant) -> (Phase, Vec<Effect>) {
+        self.promised_until = Some(later(now, COME_BACK_WITHIN));
         (Phase::Ready { leases: 0, idle_since: now }, vec![Effect::Tell(self.model, News::Ready)])
     }
 

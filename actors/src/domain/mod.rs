@@ -11,6 +11,7 @@ pub mod lifecycle;
 pub mod load_time;
 pub mod models;
 pub mod options;
+pub mod passes;
 pub mod progress;
 pub mod repetition;
 pub mod retry;

@@ -51,6 +51,9 @@ pub struct Options {
     pub keep_alive: Option<Stay>,
     #[serde(default)]
     pub extent: Extent,
+    /// One that the settings name; `None`: the default one, whichever that is when the job runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 impl Options {
@@ -73,10 +76,11 @@ impl Options {
                 temperature,
                 word_timestamps,
                 extent,
+                model,
                 priority: _,
                 keep_alive: _,
             } = options.clone();
-            (language, languages, task, prompt, temperature, word_timestamps, extent)
+            (language, languages, task, prompt, temperature, word_timestamps, extent, model)
         };
         made_by(self) == made_by(other)
     }

@@ -12,17 +12,18 @@ use super::control::{Control, Service};
 use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
 use super::persist::persist;
 use super::run::{Deps, Run, RunOutcome};
+use super::search::{Found, Order, fail_those_of_unknown_models, search};
 use crate::domain::event::RequeueReason;
-use crate::domain::job::{Job, JobError, JobId, LEASE_SECS, NewJob};
+use crate::domain::job::{Job, JobId, LEASE_SECS, NewJob};
 use crate::domain::language::Language;
 use crate::domain::lifecycle::Demand;
-use crate::domain::models::ModelNo;
 use crate::domain::options::Priority;
+use crate::domain::passes::{Line, Passes};
 use crate::domain::progress::Pace;
 use crate::domain::turns::Turns;
-use crate::model::{Lease, State};
+use crate::model::Lease;
 use crate::panics::{Panicked, Vital, caught};
-use crate::ports::{CancelToken, Cancelled, Claim, Ending, Fence, StoreError, SubmitError, Terms, Waiting};
+use crate::ports::{CancelToken, Cancelled, Claim, Fence, StoreError, SubmitError, Terms};
 
 /// What becomes of queued jobs while the model cannot be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,7 @@ pub(super) struct JobActor {
     search: Search,
     service: watch::Sender<Service>,
     turns: Turns,
+    passes: Passes,
     /// Whether an interactive job waits while all workers are busy.
     urgent: watch::Sender<bool>,
     pace: watch::Sender<Option<Pace>>,
@@ -68,6 +70,7 @@ pub(super) struct JobActor {
 struct Running {
     fence: Fence,
     cancel: CancelToken,
+    passes: Option<Line>,
 }
 
 /// At most one search for work is under way.
@@ -77,14 +80,6 @@ enum Search {
     UnderWay,
     /// Something changed meanwhile: look again.
     Again,
-}
-
-/// What a search came back with.
-enum Found {
-    Work(Box<Claim>, Arc<Lease>),
-    Nothing,
-    /// The store was not well.
-    Later,
 }
 
 impl JobActor {
@@ -104,6 +99,7 @@ impl JobActor {
             search: Search::No,
             service,
             turns,
+            passes: Passes::default(),
             urgent,
             pace,
             _vital: vital,
@@ -124,7 +120,12 @@ impl JobActor {
             return;
         }
         self.search = Search::UnderWay;
-        let search = search(self.deps.clone(), self.settings.on_model_failed, self.turns.next(), lease);
+        let order = Order {
+            turn: self.turns.next(),
+            passes: self.passes,
+            on_model_failed: self.settings.on_model_failed,
+        };
+        let search = search(self.deps.clone(), order, lease);
         ctx.spawn(search.into_actor(self).map(|found, this, ctx| this.found(found, ctx)));
     }
 
@@ -185,11 +186,17 @@ impl JobActor {
     fn found(&mut self, found: Found, ctx: &mut Context<Self>) {
         let again = std::mem::replace(&mut self.search, Search::No) == Search::Again;
         let more = match found {
-            Found::Work(claim, lease) => {
-                self.start(*claim, lease, ctx);
+            Found::Work(claim, lease, passes) => {
+                self.start(*claim, lease, passes, ctx);
                 true
             }
             Found::Nothing => again,
+            Found::Swap(priority) => {
+                let in_the_way = priority == Priority::Interactive && !self.running.is_empty();
+                self.urgent.send_replace(in_the_way);
+                again
+            }
+            Found::Changed => true,
             Found::Later => {
                 ctx.run_later(AFTER_TROUBLE, |this, ctx| this.look_again(ctx));
                 false
@@ -200,16 +207,20 @@ impl JobActor {
         }
     }
 
-    fn start(&mut self, claim: Claim, lease: Arc<Lease>, ctx: &mut Context<Self>) {
+    fn start(&mut self, claim: Claim, lease: Arc<Lease>, passes: Option<Line>, ctx: &mut Context<Self>) {
         let id = claim.job.id;
         info!(job.id = %id, attempt = claim.job.attempts, first_chunk = claim.chunks_done + 1, "job started");
         self.turns.taken(claim.job.options.priority);
+        match passes {
+            Some(line) => self.passes.passed(line),
+            None => self.passes.served(claim.job.options.priority.into()),
+        }
         let control = Control {
             cancel: CancelToken::default(),
             service: self.service.subscribe(),
             urgent: self.urgent.clone(),
         };
-        self.running.insert(id, Running { fence: claim.fence, cancel: control.cancel.clone() });
+        self.running.insert(id, Running { fence: claim.fence, cancel: control.cancel.clone(), passes });
         let interrupted =
             Interrupted { deps: self.deps.clone(), fence: claim.fence, control: control.clone() };
         let run = Run::new(self.deps.clone(), claim, lease, control);
@@ -244,66 +255,6 @@ impl Interrupted {
     }
 }
 
-/// Finds a claim and a lease, or asks for the model when there is work and no model.
-async fn search(
-    deps: Deps,
-    on_model_failed: OnModelFailed,
-    turn: Priority,
-    lease: Option<Arc<Lease>>,
-) -> Found {
-    let found = caught(try_search(&deps, on_model_failed, turn, lease)).await;
-    match found.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()))) {
-        Ok(found) => found,
-        Err(error) => {
-            error!(%error, "cannot look for work");
-            Found::Later
-        }
-    }
-}
-
-async fn try_search(
-    deps: &Deps,
-    on_model_failed: OnModelFailed,
-    turn: Priority,
-    lease: Option<Arc<Lease>>,
-) -> Result<Found, StoreError> {
-    if deps.store.waiting().await? == Waiting::default() {
-        return Ok(Found::Nothing);
-    }
-    let wanted = ModelNo::default();
-    let lease = lease.filter(|lease| lease.number() == wanted);
-    let lease = match (deps.model.status().state_of(wanted), lease) {
-        (State::Ready, Some(lease)) => lease,
-        (State::Ready, None) => match deps.model.acquire().await {
-            Ok(lease) if lease.number() == wanted => Arc::new(lease),
-            Ok(_) | Err(_) => return Ok(Found::Nothing),
-        },
-        (State::Unloaded, _) => {
-            deps.model.demand(Demand::Queue, wanted);
-            return Ok(Found::Nothing);
-        }
-        (State::Failed, _) => return fail_all(deps, on_model_failed).await,
-        (State::Loading | State::Unloading | State::WaitingForGpu, _) => return Ok(Found::Nothing),
-    };
-    let Some((claim, events)) = deps.store.claim(turn).await? else { return Ok(Found::Nothing) };
-    deps.notifier.publish(events);
-    Ok(Found::Work(Box::new(claim), lease))
-}
-
-/// Fails what is queued, where the settings want that rather than waiting for a better model file.
-async fn fail_all(deps: &Deps, on_model_failed: OnModelFailed) -> Result<Found, StoreError> {
-    if on_model_failed == OnModelFailed::Wait {
-        return Ok(Found::Nothing);
-    }
-    while let Some((claim, events)) = deps.store.claim(Priority::Interactive).await? {
-        deps.notifier.publish(events);
-        let message = "the model cannot be loaded".to_owned();
-        let error = JobError { code: "model_failed".into(), message };
-        deps.notifier.publish(deps.store.end(claim.fence, Ending::Failed(error)).await?);
-    }
-    Ok(Found::Nothing)
-}
-
 async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitError> {
     let (job, events) = deps.store.submit(job, terms).await?;
     if events.is_empty() {
@@ -314,7 +265,11 @@ async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitErro
     deps.notifier.publish(events);
     match job.reused_from {
         Some(earlier) => info!(job.id = %job.id, %earlier, "job was given an earlier result"),
-        None => deps.model.demand(Demand::NewJob, ModelNo::default()),
+        None => match deps.model.find(job.options.model.as_deref()) {
+            Some(model) => deps.model.demand(Demand::NewJob, model),
+            // The door lets none through.
+            None => warn!(job.id = %job.id, "a job wants a model that the settings do not name"),
+        },
     }
     Ok(job)
 }
@@ -338,6 +293,7 @@ impl Actor for JobActor {
         });
         ctx.add_message_stream(changes);
         ctx.run_interval(HEARTBEAT, |this, ctx| this.renew(ctx));
+        ctx.spawn(fail_those_of_unknown_models(self.deps.clone()).into_actor(self));
         self.look(None, ctx);
     }
 }
@@ -356,11 +312,12 @@ impl Handler<Submit> for JobActor {
     fn handle(&mut self, Submit { mut job, span }: Submit, _: &mut Self::Context) -> Self::Result {
         job.options = job.options.or_languages(&self.settings.languages);
         let JobSettings { max_queued, reuse_results, .. } = self.settings;
-        let made_with = || {
-            let status = self.deps.model.status().of(ModelNo::default());
+        let facts_of = |model: Option<&str>| {
+            let status = self.deps.model.status().of(self.deps.model.find(model)?);
             status.facts().map(|facts| self.deps.made_with(facts))
         };
-        let terms = Terms { max_queued, reuse: if reuse_results { made_with() } else { None } };
+        let reuse = if reuse_results { facts_of(job.options.model.as_deref()) } else { None };
+        let terms = Terms { max_queued, reuse };
         let taken = caught(submit(self.deps.clone(), job, terms).instrument(span));
         Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
             this.look(None, ctx);
@@ -390,7 +347,10 @@ impl Handler<RunEnded> for JobActor {
     type Result = ();
 
     fn handle(&mut self, msg: RunEnded, ctx: &mut Self::Context) {
-        self.running.remove(&msg.id);
+        let passes = self.running.remove(&msg.id).and_then(|running| running.passes);
+        if let (Some(line), Some(pace)) = (passes, msg.outcome.pace) {
+            self.passes.heard(line, pace.audio_secs);
+        }
         if msg.outcome.pace.is_some() {
             self.pace.send_replace(msg.outcome.pace);
         }

@@ -6,9 +6,12 @@ mod handle;
 mod messages;
 mod persist;
 mod run;
+mod search;
 
 pub use actor::{JobSettings, OnModelFailed};
 pub use handle::{JobHandle, JobParts};
 
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod tests;

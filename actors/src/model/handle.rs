@@ -139,6 +139,13 @@ impl ModelHandle {
         self.addr.do_send(super::messages::Tick);
     }
 
+    /// The same, once it was noticed.
+    #[cfg(test)]
+    pub(crate) async fn ticked(&self) {
+        // An actor that is gone notices nothing.
+        let _ = self.addr.send(super::messages::Tick).await;
+    }
+
     pub async fn acquire(&self) -> Result<Lease, NotReady> {
         self.addr.send(Acquire).await.unwrap_or(Err(NotReady))
     }

@@ -64,6 +64,8 @@ pub struct ModelStatus {
     pub models: Vec<Known>,
     /// The one that a client waits for until the present one has no more work.
     pub wanted_next: Option<ModelNo>,
+    /// Whether the present one is kept for someone who was told to come back, or who asked for it by name.
+    pub is_promised: bool,
     /// How long it stays without work, unless someone who used it said otherwise.
     pub idle_timeout: Stay,
     /// When the idle model will go.
@@ -95,6 +97,18 @@ impl ModelStatus {
             None => Phase::Unloaded { held_until: self.held_until() },
         };
         Self { model, phase, unloads_at: None, ..self.clone() }
+    }
+
+    /// How jobs name a model: the default one not at all.
+    pub fn choice(&self, model: ModelNo) -> Option<String> {
+        let known = self.models.get(model.0).filter(|_| model != ModelNo::default());
+        known.map(|known| known.facts.id.clone())
+    }
+
+    /// How jobs name the models of a kind.
+    pub fn choices(&self, of: impl Fn(&Known) -> bool) -> Vec<Option<String>> {
+        let numbered = self.models.iter().enumerate().filter(|(_, known)| of(known));
+        numbered.map(|(number, _)| self.choice(ModelNo(number))).collect()
     }
 
     pub fn state_of(&self, model: ModelNo) -> State {

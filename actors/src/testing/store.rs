@@ -1,6 +1,6 @@
 //! A store in memory: the same promises, but for durability.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::domain::progress::Progress;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{Segment, in_order};
 use crate::ports::{
-    Cancelled, Checkpoint, Claim, Earlier, Ending, EventLog, Fence, JobCounts, JobQuery, JobStore,
+    Cancelled, Checkpoint, Claim, Earlier, Ending, EventLog, Fence, Head, JobCounts, JobQuery, JobStore,
     QueuePlace, StoreError, SubmitError, Terms, Waiting,
 };
 
@@ -303,9 +303,29 @@ impl JobStore for MemoryStore {
         Ok(Waiting { interactive: has(Priority::Interactive), batch: has(Priority::Batch) })
     }
 
-    async fn claim(&self, turn: Priority) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
+    async fn head(&self, turn: Priority, models: &[Option<String>]) -> Result<Option<Head>, StoreError> {
+        let tables = self.tables();
+        let mut waiting = tables.waiting();
+        waiting.retain(|job| models.contains(&job.options.model));
+        let next = next(&waiting, &tables.served, turn);
+        Ok(next.map(|job| Head { priority: job.options.priority, model: job.options.model.clone() }))
+    }
+
+    async fn models_waited_for(&self) -> Result<Vec<Option<String>>, StoreError> {
+        let tables = self.tables();
+        let models: BTreeSet<_> = tables.waiting().iter().map(|job| job.options.model.clone()).collect();
+        Ok(models.into_iter().collect())
+    }
+
+    async fn claim(
+        &self,
+        priority: Priority,
+        model: Option<&str>,
+    ) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError> {
         let mut tables = self.tables();
-        let Some(next) = next(&tables.waiting(), &tables.served, turn) else { return Ok(None) };
+        let mut waiting = tables.waiting();
+        waiting.retain(|job| job.options.priority == priority && job.options.model.as_deref() == model);
+        let Some(next) = next(&waiting, &tables.served, priority) else { return Ok(None) };
         let (id, turn_of) = (next.id, (next.owner.clone(), next.options.priority));
         if next.attempts == 0 {
             tables.served.push(turn_of);

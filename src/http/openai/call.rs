@@ -5,7 +5,6 @@ use std::str::FromStr;
 use actix_web::{HttpRequest, web};
 use actors::domain::options::{Options, Priority, Task};
 
-use super::models;
 use crate::error::AppError;
 use crate::http::body::Recording;
 use crate::http::form::{self, Sent};
@@ -134,7 +133,7 @@ impl Form {
     fn into_call(mut self, service: &Service, (recording, filename): Sent) -> Result<Call, AppError> {
         let invalid = |name, message: &str| AppError::InvalidOption { name, message: message.into() };
         let model = self.model.ok_or_else(|| invalid("model", "is required: name the model"))?;
-        models::check(service, &model)?;
+        self.options.model = service.choose_model(Some(&model))?;
         let words = self.granularities.contains(&Granularity::Word);
         if words && self.format != Format::VerboseJson {
             let message = "word times are in verbose_json only: set response_format to it";

@@ -11,7 +11,6 @@ use actors::domain::language::Language;
 use actors::domain::options::Task;
 use serde_json::{Value, json};
 
-pub use models::check as check_model;
 pub(super) use models::{list, show};
 
 use super::calls;

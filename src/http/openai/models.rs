@@ -1,7 +1,6 @@
 //! The models that are served, and the names that clients know them by.
 
 use actix_web::{Responder, web};
-use actors::domain::models::ModelNo;
 use serde_json::{Value, json};
 
 use crate::error::AppError;
@@ -18,15 +17,6 @@ pub(in crate::http) async fn show(
 ) -> Result<impl Responder, AppError> {
     service.find_model(Some(&name))?;
     Ok(web::Json(model(&service, &name)))
-}
-
-/// Makes sure that a name is one of the default model's: jobs have no other so far.
-pub fn check(service: &Service, name: &str) -> Result<(), AppError> {
-    let message = "must be the default one so far".to_owned();
-    match service.find_model(Some(name))? == ModelNo::default() {
-        true => Ok(()),
-        false => Err(AppError::InvalidOption { name: "model", message }),
-    }
 }
 
 fn model(service: &Service, name: &str) -> Value {

@@ -7,9 +7,7 @@
 
 use std::time::Instant;
 
-use super::{
-    Afterwards, COME_BACK_WITHIN, Demand, Effect, Expected, Lifecycle, Phase, Trying, UnloadReason, Unloading,
-};
+use super::{Afterwards, Demand, Effect, Expected, Lifecycle, Phase, Trying, UnloadReason, Unloading};
 use crate::domain::models::ModelNo;
 
 impl Lifecycle {
@@ -37,8 +35,8 @@ impl Lifecycle {
                 effects.extend(more);
                 (phase, effects)
             }
-            (Phase::Ready { leases: 0, idle_since }, Demand::Queue | Demand::TurnedAway)
-                if !self.is_promised(idle_since, now) =>
+            (Phase::Ready { leases: 0, .. }, Demand::Queue | Demand::TurnedAway)
+                if !self.is_expected(now) =>
             {
                 self.swap(0, demand, model)
             }
@@ -65,7 +63,7 @@ impl Lifecycle {
     /// The present model has no work: it goes when another one is waited for, or when its time is up.
     pub(super) fn rest(&mut self, idle_since: Instant, now: Instant) -> (Phase, Vec<Effect>) {
         match self.next {
-            Some((model, demand)) if !self.is_promised(idle_since, now) => self.swap(0, demand, model),
+            Some((model, demand)) if !self.is_expected(now) => self.swap(0, demand, model),
             Some(_) | None => self.go_if_idle(idle_since, now),
         }
     }
@@ -114,7 +112,13 @@ impl Lifecycle {
         }
     }
 
-    fn is_promised(&self, idle_since: Instant, now: Instant) -> bool {
-        self.expected != Expected::Nobody && now.saturating_duration_since(idle_since) < COME_BACK_WITHIN
+    fn is_expected(&self, now: Instant) -> bool {
+        self.expected != Expected::Nobody && self.promised_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether the model that is loaded is kept for someone who has not come yet.
+    pub fn is_promised(&self, now: Instant) -> bool {
+        let is_ready = matches!(self.phase, Phase::Ready { .. });
+        is_ready && self.is_expected(now)
     }
 }

@@ -1,0 +1,111 @@
+//! How long work goes on with the loaded model while a job waits that wants another one.
+//!
+//! Loading takes as long as many a job, so jobs of the loaded model go before one of another model that would be
+//! next, but not for ever: at most eight of them, and none once they have heard ten minutes of audio. Then the other
+//! model is loaded, and the job is taken. Each line counts for itself, from the last time that its first was taken.
+
+use super::options::Priority;
+
+/// As many jobs of the loaded model pass the first of a line.
+pub const MOST_JOBS: u32 = 8;
+/// After as many seconds of audio no further one does.
+pub const MOST_AUDIO_SECS: f64 = 600.0;
+
+/// Who is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    Interactive,
+    Batch,
+    /// A client that was turned away, and told to come back when its model is loaded.
+    Client,
+}
+
+impl From<Priority> for Line {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::Interactive => Self::Interactive,
+            Priority::Batch => Self::Batch,
+        }
+    }
+}
+
+/// What has passed the first of each line.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Passes {
+    interactive: Passed,
+    batch: Passed,
+    client: Passed,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Passed {
+    jobs: u32,
+    audio_secs: f64,
+}
+
+impl Passes {
+    /// Whether one more may go before the first of that line.
+    pub fn allow(&self, line: Line) -> bool {
+        let passed = match line {
+            Line::Interactive => self.interactive,
+            Line::Batch => self.batch,
+            Line::Client => self.client,
+        };
+        passed.jobs < MOST_JOBS && passed.audio_secs < MOST_AUDIO_SECS
+    }
+
+    /// A job went before the first of that line.
+    pub fn passed(&mut self, line: Line) {
+        let passed = self.of(line);
+        passed.jobs = passed.jobs.saturating_add(1);
+    }
+
+    /// What such a job has heard when it ended, or was given back.
+    pub fn heard(&mut self, line: Line, audio_secs: f64) {
+        self.of(line).audio_secs += audio_secs;
+    }
+
+    /// The first of that line was taken.
+    pub fn served(&mut self, line: Line) {
+        *self.of(line) = Passed::default();
+    }
+
+    fn of(&mut self, line: Line) -> &mut Passed {
+        match line {
+            Line::Interactive => &mut self.interactive,
+            Line::Batch => &mut self.batch,
+            Line::Client => &mut self.client,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_jobs_pass_and_then_the_first_is_taken() {
+        let mut passes = Passes::default();
+        for _ in 0..MOST_JOBS {
+            assert!(passes.allow(Line::Batch));
+            passes.passed(Line::Batch);
+        }
+        assert!(!passes.allow(Line::Batch));
+        assert!(passes.allow(Line::Interactive), "another line counts for itself");
+        passes.served(Line::Interactive);
+        assert!(!passes.allow(Line::Batch), "and says nothing of this one");
+        passes.served(Line::Batch);
+        assert!(passes.allow(Line::Batch));
+    }
+
+    #[test]
+    fn one_long_job_is_as_much_as_many() {
+        let mut passes = Passes::default();
+        passes.passed(Line::Batch);
+        passes.heard(Line::Batch, MOST_AUDIO_SECS - 1.0);
+        assert!(passes.allow(Line::Batch));
+        passes.passed(Line::Batch);
+        passes.heard(Line::Batch, 1.0);
+        assert!(!passes.allow(Line::Batch));
+    }
+}

@@ -1,0 +1,202 @@
+//! Jobs that want different models.
+
+use super::*;
+use crate::domain::event::{Event, JobEvent, ModelEvent, OfModel, RequeueReason, Stream};
+use crate::domain::job::{JobId, NewJob, Status};
+use crate::domain::lifecycle::Demand;
+use crate::domain::options::Priority;
+use crate::domain::passes::MOST_JOBS;
+use crate::model::State;
+use crate::ports::{EventLog, JobStore, Terms};
+use crate::testing::world::{Setting, World, names, new_job};
+use crate::testing::{FakeEngine, MemoryStore, Scripted};
+
+const LARGE: &str = "large";
+
+/// Two models, and a queue that nobody has looked at yet: the jobs name their models, none being the default one.
+async fn two_models(chunks: usize, jobs: &[(Priority, Option<&str>)]) -> (World, Vec<JobId>) {
+    let store = MemoryStore::default();
+    let mut ids = vec![];
+    for (priority, model) in jobs {
+        let new = wanting(*priority, *model);
+        ids.push(new.id);
+        store.submit(new, Terms { max_queued: 1000, reuse: None }).await.unwrap();
+    }
+    (World::start(Setting { models: vec![LARGE], chunks, store, ..Setting::default() }), ids)
+}
+
+fn wanting(priority: Priority, model: Option<&str>) -> NewJob {
+    let mut new = new_job();
+    (new.options.priority, new.options.model) = (priority, model.map(str::to_owned));
+    new
+}
+
+/// Which model each load and each start of a job was of, in order.
+async fn history(world: &World, ids: &[JobId]) -> Vec<String> {
+    world.notifier.catch_up().await;
+    let mut all = vec![];
+    for recorded in world.store.events_after(Stream::Model, 0, 1000).await.unwrap() {
+        if let Event::Model(OfModel { model, event: ModelEvent::ModelReady { .. } }) = recorded.event {
+            all.push((recorded.at, 0, format!("load {model}")));
+        }
+    }
+    for (number, id) in ids.iter().enumerate() {
+        for recorded in world.store.events_after(Stream::Job(*id), 0, 1000).await.unwrap() {
+            if let Event::Job(_, JobEvent::Started { .. }) = recorded.event {
+                all.push((recorded.at, 1, format!("job {number}")));
+            }
+        }
+    }
+    all.sort();
+    all.into_iter().map(|(.., what)| what).collect()
+}
+
+#[actix::test]
+async fn a_job_runs_on_the_model_it_asked_for() {
+    let (world, ids) = two_models(2, &[(Priority::Batch, Some(LARGE)), (Priority::Batch, None)]).await;
+    for id in &ids {
+        world.to_the_end(*id).await;
+    }
+    let text = async |id| world.store.segments(id).await.unwrap()[0].text.clone();
+    assert!(text(ids[0]).await.contains("by large"), "{}", text(ids[0]).await);
+    assert!(!text(ids[1]).await.contains("by large"));
+    assert_eq!((world.engine.loads(), world.engine.overlaps()), (2, 0));
+}
+
+#[actix::test]
+async fn jobs_of_one_model_run_together_and_nobody_waits_for_ever() {
+    // In turns, as they came.
+    let queue: Vec<_> = (0..20).map(|n| (Priority::Batch, (n % 2 == 1).then_some(LARGE))).collect();
+    let (world, ids) = two_models(1, &queue).await;
+    for id in &ids {
+        world.to_the_end(*id).await;
+    }
+    assert_eq!(world.engine.loads(), 3, "{:?}", history(&world, &ids).await);
+    let starts = starts(&world, &ids).await;
+    let place = |job: usize| starts.iter().position(|started| *started == ids[job]).unwrap();
+    assert_eq!(place(0), 0);
+    assert_eq!(place(1), 1 + MOST_JOBS as usize, "as many passed it as may");
+    assert!((2..=16).step_by(2).all(|job| place(job) < place(1)));
+    assert!(place(18) > place(1));
+}
+
+/// Jobs in the order in which they were started, by the store's clock.
+async fn starts(world: &World, ids: &[JobId]) -> Vec<JobId> {
+    let mut jobs = vec![];
+    for id in ids {
+        let job = world.job(*id).await;
+        jobs.push((job.started_at, job.finished_at, *id));
+    }
+    jobs.sort();
+    jobs.into_iter().map(|(.., id)| id).collect()
+}
+
+#[actix::test]
+async fn an_interactive_job_gets_its_model_at_the_next_chunk() {
+    let engine = FakeEngine::default().script_chunks([Scripted::Block, Scripted::Block]);
+    let setting = Setting { models: vec![LARGE], engine, ..Setting::default() };
+    let world = World::start(setting);
+    let batch = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    world.engine.until_chunk(1).await;
+    let urgent = world.jobs.submit(wanting(Priority::Interactive, Some(LARGE))).await.unwrap();
+    world.engine.behave();
+    world.to_the_end(urgent.id).await;
+    assert_eq!(world.job(batch.id).await.status, Status::Queued, "it waits for its model to come back");
+    let events = world.to_the_end(batch.id).await;
+    let requeued =
+        |event: &&JobEvent| matches!(event, JobEvent::Requeued { reason: RequeueReason::Preempted });
+    assert_eq!(events.iter().filter(requeued).count(), 1);
+    let segments = world.store.segments(batch.id).await.unwrap();
+    assert!(segments.len() == 3 && segments.iter().all(|s| !s.text.contains("by large")), "{segments:?}");
+    assert_eq!((world.engine.loads(), world.engine.overlaps()), (3, 0));
+}
+
+#[actix::test]
+async fn a_model_that_cannot_be_loaded_holds_up_only_its_own_jobs() {
+    let store = MemoryStore::default();
+    let terms = || Terms { max_queued: 1000, reuse: None };
+    let stuck = wanting(Priority::Interactive, Some(LARGE));
+    let well = wanting(Priority::Batch, None);
+    let (stuck_id, well_id) = (stuck.id, well.id);
+    store.submit(stuck, terms()).await.unwrap();
+    store.submit(well, terms()).await.unwrap();
+    let engine = FakeEngine::default().script_loads([Scripted::Broken]);
+    let world = World::start(Setting { engine, models: vec![LARGE], store, ..Setting::default() });
+    assert_eq!(names(&world.to_the_end(well_id).await).last(), Some(&"completed"));
+    assert_eq!(world.job(stuck_id).await.status, Status::Queued);
+    let large = world.model.find(Some(LARGE)).unwrap();
+    world.model.load_and_wait(large, None).await.unwrap();
+    assert_eq!(names(&world.to_the_end(stuck_id).await).last(), Some(&"completed"));
+}
+
+#[actix::test]
+async fn jobs_of_a_model_that_failed_fail_where_that_is_wanted_and_others_run() {
+    let engine = FakeEngine::default().script_loads([Scripted::Broken]);
+    let on_model_failed = OnModelFailed::Fail;
+    let world = World::start(Setting { engine, models: vec![LARGE], on_model_failed, ..Setting::default() });
+    let bad = world.jobs.submit(wanting(Priority::Batch, Some(LARGE))).await.unwrap();
+    let good = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    assert_eq!(names(&world.to_the_end(bad.id).await).last(), Some(&"failed"));
+    assert_eq!(names(&world.to_the_end(good.id).await).last(), Some(&"completed"));
+    assert_eq!(world.job(bad.id).await.error.unwrap().code, "model_failed");
+}
+
+#[actix::test]
+async fn a_job_of_a_model_that_the_settings_no_longer_name_fails_at_the_start() {
+    let (world, ids) = two_models(1, &[(Priority::Batch, Some("gone")), (Priority::Batch, None)]).await;
+    world.to_the_end(ids[1]).await;
+    world.to_the_end(ids[0]).await;
+    let error = world.job(ids[0]).await.error.unwrap();
+    assert_eq!(error.code, "unknown_model");
+    assert!(error.message.contains("gone"));
+}
+
+#[actix::test]
+async fn a_client_that_was_turned_away_gets_its_model_though_the_queue_never_ends() {
+    let queue: Vec<_> = (0..12).map(|_| (Priority::Batch, None)).collect();
+    let store = MemoryStore::default();
+    for (priority, model) in &queue {
+        let terms = Terms { max_queued: 1000, reuse: None };
+        store.submit(wanting(*priority, *model), terms).await.unwrap();
+    }
+    let engine = FakeEngine::default().script_chunks([Scripted::Block]);
+    let world = World::start(Setting { engine, models: vec![LARGE], chunks: 1, store, ..Setting::default() });
+    world.engine.until_chunk(1).await;
+    let large = world.model.find(Some(LARGE)).unwrap();
+    world.model.demand(Demand::TurnedAway, large);
+    world.until_model(|status| status.wanted_next == Some(large)).await;
+    world.engine.behave();
+    world.until_model(|status| status.model == large && status.state() == State::Ready).await;
+    let done = world.store.counts().await.unwrap();
+    assert_eq!((done.queued, done.running), (12 - 1 - u64::from(MOST_JOBS), 0), "eight more had gone before");
+}
+
+#[actix::test]
+async fn results_are_reused_for_the_same_model_only() {
+    let setting = Setting { models: vec![LARGE], reuse_results: true, ..Setting::default() };
+    let world = World::start(setting);
+    let first = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    world.to_the_end(first.id).await;
+    let other = world.jobs.submit(wanting(Priority::Batch, Some(LARGE))).await.unwrap();
+    assert_eq!(other.reused_from, None);
+    world.to_the_end(other.id).await;
+    let again = world.jobs.submit(wanting(Priority::Batch, Some(LARGE))).await.unwrap();
+    assert_eq!(again.reused_from, Some(other.id));
+    let back = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    assert_eq!(back.reused_from, Some(first.id), "though another model is loaded");
+}
+
+#[actix::test]
+async fn a_job_that_the_model_is_kept_for_runs_though_others_have_passed_enough() {
+    let (world, ids) = two_models(1, &[(Priority::Batch, None); 1]).await;
+    world.to_the_end(ids[0]).await;
+    let large = world.model.find(Some(LARGE)).unwrap();
+    world.model.load_and_wait(large, None).await.unwrap();
+    let waiting = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    for _ in 0..=MOST_JOBS {
+        world.model.load_and_wait(large, None).await.unwrap();
+        let mine = world.jobs.submit(wanting(Priority::Batch, Some(LARGE))).await.unwrap();
+        world.to_the_end(mine.id).await;
+    }
+    world.to_the_end(waiting.id).await;
+}

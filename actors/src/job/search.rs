@@ -1,0 +1,155 @@
+//! Looking for work: the next job, and the model that it wants.
+
+use std::sync::Arc;
+
+use tracing::error;
+
+use super::actor::OnModelFailed;
+use super::run::Deps;
+use crate::domain::job::JobError;
+use crate::domain::lifecycle::Demand;
+use crate::domain::options::Priority;
+use crate::domain::passes::{Line, Passes};
+use crate::model::{Lease, ModelStatus, State};
+use crate::panics::caught;
+use crate::ports::{Claim, Ending, Head, StoreError, Waiting};
+
+/// What says who is next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order {
+    pub turn: Priority,
+    pub passes: Passes,
+    pub on_model_failed: OnModelFailed,
+}
+
+/// What a search came back with.
+pub(super) enum Found {
+    /// A job that goes before the first of a line, if it does.
+    Work(Box<Claim>, Arc<Lease>, Option<Line>),
+    Nothing,
+    /// A job of that priority waits for another model, and for the work on this one to end.
+    Swap(Priority),
+    /// The queue has changed meanwhile.
+    Changed,
+    /// The store was not well.
+    Later,
+}
+
+/// Finds a claim and a lease, or asks for the model when there is work and no model.
+pub(super) async fn search(deps: Deps, order: Order, lease: Option<Arc<Lease>>) -> Found {
+    let found = caught(try_search(&deps, order, lease)).await;
+    match found.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()))) {
+        Ok(found) => found,
+        Err(error) => {
+            error!(%error, "cannot look for work");
+            Found::Later
+        }
+    }
+}
+
+async fn try_search(
+    deps: &Deps,
+    Order { turn, passes, on_model_failed }: Order,
+    lease: Option<Arc<Lease>>,
+) -> Result<Found, StoreError> {
+    if deps.store.waiting().await? == Waiting::default() {
+        return Ok(Found::Nothing);
+    }
+    let status = deps.model.status();
+    if on_model_failed == OnModelFailed::Fail {
+        for model in status.choices(|known| known.failure.is_some()) {
+            fail_all(deps, &model, "model_failed", "the model cannot be loaded").await?;
+        }
+    }
+    let models = status.choices(|known| known.failure.is_none());
+    let Some(head) = deps.store.head(turn, &models).await? else { return Ok(Found::Nothing) };
+    let Some(wanted) = deps.model.find(head.model.as_deref()) else { return Ok(Found::Nothing) };
+    // Whoever the model is kept for comes with a job.
+    let may_pass = |line| status.is_promised || passes.allow(line);
+    match status.state_of(wanted) {
+        State::Ready => {
+            // The model goes when the last lease is given back.
+            let line = status.wanted_next.map(|_| Line::Client);
+            if line.is_some_and(|line| !may_pass(line)) {
+                Ok(Found::Nothing)
+            } else {
+                take(deps, &head, lease, line).await
+            }
+        }
+        State::Unloaded if status.state() == State::Ready => {
+            let line = Line::from(head.priority);
+            if may_pass(line)
+                && let Some(sooner) = sooner(deps, &head, &status).await?
+            {
+                return take(deps, &sooner, lease, Some(line)).await;
+            }
+            // With a lease that is held the model is not idle.
+            drop(lease);
+            deps.model.demand(Demand::Queue, wanted);
+            Ok(Found::Swap(head.priority))
+        }
+        State::Unloaded => {
+            deps.model.demand(Demand::Queue, wanted);
+            Ok(Found::Nothing)
+        }
+        State::Loading | State::Unloading | State::WaitingForGpu | State::Failed => Ok(Found::Nothing),
+    }
+}
+
+/// A job of the loaded model that may go before `head`: a batch job goes before an interactive one only where the
+/// model is kept for it.
+async fn sooner(deps: &Deps, head: &Head, status: &ModelStatus) -> Result<Option<Head>, StoreError> {
+    let loaded = [status.choice(status.model)];
+    let sooner = deps.store.head(head.priority, &loaded).await?;
+    let may = |sooner: &Head| sooner.priority == head.priority || head.priority == Priority::Batch;
+    Ok(sooner.filter(|sooner| status.is_promised || may(sooner)))
+}
+
+async fn take(
+    deps: &Deps,
+    head: &Head,
+    lease: Option<Arc<Lease>>,
+    passes: Option<Line>,
+) -> Result<Found, StoreError> {
+    let wanted = deps.model.find(head.model.as_deref());
+    let is_right = |lease: &Lease| Some(lease.number()) == wanted;
+    let lease = match lease.filter(|lease| is_right(lease)) {
+        Some(lease) => lease,
+        None => match deps.model.acquire().await {
+            Ok(lease) if is_right(&lease) => Arc::new(lease),
+            Ok(_) | Err(_) => return Ok(Found::Nothing),
+        },
+    };
+    let claimed = deps.store.claim(head.priority, head.model.as_deref()).await?;
+    let Some((claim, events)) = claimed else { return Ok(Found::Changed) };
+    deps.notifier.publish(events);
+    Ok(Found::Work(Box::new(claim), lease, passes))
+}
+
+/// Fails all queued jobs that want a model.
+async fn fail_all(deps: &Deps, model: &Option<String>, code: &str, message: &str) -> Result<(), StoreError> {
+    for priority in [Priority::Interactive, Priority::Batch] {
+        while let Some((claim, events)) = deps.store.claim(priority, model.as_deref()).await? {
+            deps.notifier.publish(events);
+            let error = JobError { code: code.into(), message: message.into() };
+            deps.notifier.publish(deps.store.end(claim.fence, Ending::Failed(error)).await?);
+        }
+    }
+    Ok(())
+}
+
+/// Nobody would ever take jobs that want a model which the settings name no more.
+pub(super) async fn fail_those_of_unknown_models(deps: Deps) {
+    let failed = async {
+        for model in deps.store.models_waited_for().await? {
+            if let (Some(name), None) = (&model, deps.model.find(model.as_deref())) {
+                let message = format!("the settings name no model {name:?} any more");
+                fail_all(&deps, &model, "unknown_model", &message).await?;
+            }
+        }
+        Ok::<_, StoreError>(())
+    };
+    if let Err(error) = failed.await {
+        error!(%error, "cannot look for jobs of models that are gone");
+    }
+}
