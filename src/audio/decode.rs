@@ -17,14 +17,15 @@ use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
-use symphonia::core::units::{Duration, TimeBase};
+use symphonia::core::units::{Duration, TimeBase, Timestamp};
 use symphonia::default::{register_enabled_codecs, register_enabled_formats};
 use symphonia_adapter_libopus::OpusDecoder;
 
-use super::health::{FOUND_BY_SYNC, Health};
+use super::health::{Declared, FOUND_BY_SYNC, Health};
 use super::mix::{Take, check_limits, mix_down};
 use super::sniff::io_error;
 use super::source::{Doubt, SampleStream};
+use super::timeline::Timeline;
 
 /// How much of something else may stand before the recording. Enough for the padding that old
 /// taggers leave; with more, any large file holds a frame header by chance.
@@ -70,6 +71,9 @@ pub struct AudioStream {
     track: SelectedTrack,
     planes: Vec<Vec<f32>>,
     health: Health,
+    timeline: Timeline,
+    /// A packet before which others are missing.
+    held: Option<Packet>,
     /// The rate of what was decoded last.
     rate: Option<u32>,
     /// The most that it had so far.
@@ -117,10 +121,11 @@ impl AudioStream {
         let track = select_track(reader.tracks())?;
         let format = reader.format_info().short_name;
         let declared = if access == Access::Seekable && FOUND_BY_SYNC.contains(&format) {
-            told_length(path)
+            Declared { of_track: told_length(path), of_media: None }
         } else {
-            declared_secs(&*reader, track.id)
+            declared(&*reader, track.id)
         };
+        let timeline = Timeline::new(declared.of_track.or(declared.of_media));
         let health = Health::new(bytes, format, declared);
         let path = path.to_path_buf();
         Ok(Self {
@@ -131,6 +136,8 @@ impl AudioStream {
             track,
             planes: Vec::new(),
             health,
+            timeline,
+            held: None,
             rate: None,
             channels: 0,
             ended: false,
@@ -147,6 +154,22 @@ impl AudioStream {
         self.next_block(mono).map_err(|_| error)
     }
 
+    /// Fills what is missing before the packet with silence, a piece at a time, and then decodes it.
+    fn place(&mut self, packet: Packet, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
+        let at = self.track.time_base.map(|base| {
+            base.calc_duration_saturating(packet.pts.abs_delta(Timestamp::ZERO)).as_secs_f64()
+                * if packet.pts.is_negative() { -1.0 } else { 1.0 }
+        });
+        let gap = at.and_then(|at| self.timeline.gap_before(at));
+        let (Some(gap), Some(rate)) = (gap, self.rate) else { return self.decode(packet, mono) };
+        let secs = gap.min(MAX_CONCEALED_SECS);
+        self.held = Some(packet);
+        self.timeline.advance(secs);
+        self.health.missed(secs);
+        mono.resize((secs * f64::from(rate)).round() as usize, 0.0);
+        Ok(Some(rate))
+    }
+
     /// `None` when the packet yields no samples (the first packets of some codecs).
     fn decode(&mut self, mut packet: Packet, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
         let lead = self.take_lead(&mut packet);
@@ -158,6 +181,7 @@ impl AudioStream {
                 samples.copy_to_vecs_planar(&mut self.planes);
                 mix_down(&self.planes, self.take, mono);
                 self.health.decoded(packet.data.len(), mono.len(), rate);
+                self.timeline.advance(mono.len() as f64 / f64::from(rate));
                 let silent_lead = self.track.silent_lead.min(mono.len());
                 self.track.silent_lead -= silent_lead;
                 drop_front(mono, lead.max(silent_lead));
@@ -188,10 +212,11 @@ impl AudioStream {
     }
 
     /// Silence as long as the packet that failed.
-    fn conceal(&self, length: Duration, mono: &mut Vec<f32>) -> Option<u32> {
+    fn conceal(&mut self, length: Duration, mono: &mut Vec<f32>) -> Option<u32> {
         let rate = self.rate?;
         mono.clear();
         mono.resize(self.frames(length, rate), 0.0);
+        self.timeline.advance(mono.len() as f64 / f64::from(rate));
         (!mono.is_empty()).then_some(rate)
     }
 
@@ -204,6 +229,7 @@ impl AudioStream {
     /// A chained stream begins anew, with tracks and decoders of its own.
     fn next_link(&mut self) {
         self.health.next_link();
+        self.timeline.begin_anew();
         match select_track(self.reader.tracks()) {
             Ok(track) => self.track = track,
             Err(error) => {
@@ -223,9 +249,10 @@ impl SampleStream for AudioStream {
         mono.clear();
         let mut resets = 0;
         while !self.ended {
-            match self.reader.next_packet() {
+            let next = self.held.take().map_or_else(|| self.reader.next_packet(), |held| Ok(Some(held)));
+            match next {
                 Ok(Some(packet)) if packet.track_id == self.track.id => {
-                    if let Some(rate) = self.decode(packet, mono)? {
+                    if let Some(rate) = self.place(packet, mono)? {
                         return Ok(Some(rate));
                     }
                 }
@@ -299,17 +326,24 @@ fn select_track(tracks: &[Track]) -> Result<SelectedTrack, AudioError> {
     }))
 }
 
-/// The container's own word on the track's length.
-fn declared_secs(reader: &dyn FormatReader, id: u32) -> Option<f64> {
-    let track = reader.tracks().iter().find(|track| track.id == id)?;
-    Some(track.time_base?.calc_duration_saturating(track.duration?).as_secs_f64())
+/// The container's own word on the length of the track, and of all of it.
+fn declared(reader: &dyn FormatReader, id: u32) -> Declared {
+    let secs = |base: Option<TimeBase>, length: Option<Duration>| {
+        Some(base?.calc_duration_saturating(length?).as_secs_f64())
+    };
+    let track = reader.tracks().iter().find(|track| track.id == id);
+    let media = reader.media_info();
+    Declared {
+        of_track: track.and_then(|track| secs(track.time_base, track.duration)),
+        of_media: secs(media.time_base, media.duration),
+    }
 }
 
 /// The length that a tag of the recording tells, read as if from a pipe, where none is reckoned from the file's size.
 fn told_length(path: &Path) -> Option<f64> {
     let reader = demultiplex(File::open(path).ok()?, Access::Forward).ok()?;
     let track = select_track(reader.tracks()).ok()?;
-    declared_secs(&*reader, track.id)
+    declared(&*reader, track.id).of_track
 }
 
 fn drop_front(samples: &mut Vec<f32>, count: usize) {

@@ -28,12 +28,21 @@ const TOLERABLE_PART: f64 = 0.05;
 /// Containers that are written into pipes, by programs that cannot know how long the recording will be.
 const STREAMED: [&str; 2] = ["wave", "matroska"];
 
+/// Lengths that a container states, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Declared {
+    pub of_track: Option<f64>,
+    /// Of all tracks: pictures may last longer than sound.
+    pub of_media: Option<f64>,
+}
+
 /// What happened to one recording so far.
 pub struct Health {
     file_bytes: u64,
     format: &'static str,
-    declared_secs: Option<f64>,
+    declared: Declared,
     decoded_secs: f64,
+    missed_secs: f64,
     packets: u64,
     packet_bytes: u64,
     failures: u64,
@@ -42,12 +51,13 @@ pub struct Health {
 }
 
 impl Health {
-    pub fn new(file_bytes: u64, format: &'static str, declared_secs: Option<f64>) -> Self {
+    pub fn new(file_bytes: u64, format: &'static str, declared: Declared) -> Self {
         Self {
             file_bytes,
             format,
-            declared_secs,
+            declared,
             decoded_secs: 0.0,
+            missed_secs: 0.0,
             packets: 0,
             packet_bytes: 0,
             failures: 0,
@@ -60,6 +70,11 @@ impl Health {
         self.packets += 1;
         self.packet_bytes += bytes as u64;
         self.decoded_secs += samples as f64 / f64::from(rate);
+    }
+
+    /// So much is not there at all.
+    pub fn missed(&mut self, secs: f64) {
+        self.missed_secs += secs;
     }
 
     pub fn failed(&mut self, reason: String) {
@@ -81,7 +96,7 @@ impl Health {
 
     /// Another recording follows in the same file: the declared length was the first one's.
     pub fn next_link(&mut self) {
-        self.declared_secs = None;
+        self.declared = Declared::default();
     }
 
     pub fn failures(&self) -> u64 {
@@ -119,7 +134,13 @@ impl Health {
         } else if let Some(reason) = &self.cut_short {
             warnings.push(format!("the recording stops early, after {:.1} s: {reason}", self.decoded_secs));
         } else {
-            warnings.extend(shortfall(self.declared_secs, self.decoded_secs));
+            warnings.extend(self.shortfall());
+        }
+        if self.missed_secs > 0.0 {
+            warnings.push(format!(
+                "{:.1} s of the recording are missing and were taken as silence",
+                self.missed_secs
+            ));
         }
         if self.failures > 0 {
             let reason = self.first_failure.as_deref().unwrap_or_default();
@@ -134,7 +155,7 @@ impl Health {
     /// Why another decoder may make more of it, if it may.
     pub fn doubt(&self) -> Option<Doubt> {
         let is_cut = !self.was_streamed() && self.cut_short.is_some();
-        if is_cut || shortfall(self.declared_secs, self.decoded_secs).is_some() {
+        if is_cut || self.shortfall().is_some() {
             return Some(Doubt::Short);
         }
         let many_failed = self.failures as f64 > TOLERABLE_PART * self.packets as f64;
@@ -143,7 +164,11 @@ impl Health {
 
     /// Where no length is stated, the end of the file is the recording's.
     fn was_streamed(&self) -> bool {
-        STREAMED.contains(&self.format) && self.declared_secs.is_none()
+        STREAMED.contains(&self.format) && self.declared == Declared::default()
+    }
+
+    fn shortfall(&self) -> Option<String> {
+        shortfall(self.declared.of_track, self.decoded_secs + self.missed_secs)
     }
 
     fn is_chance_hit(&self) -> bool {

@@ -22,6 +22,7 @@ mod planner;
 mod resample;
 mod sniff;
 mod source;
+mod timeline;
 mod vad;
 
 #[cfg(test)]

@@ -240,3 +240,47 @@ fn what_only_ffmpeg_knows_is_refused_at_the_door_without_it() {
     let service = Service::start_with(&[("VERBATIM__AUDIO__FFMPEG", "off")]);
     assert_eq!(sent(&service, &file), Err((415, "unsupported_media".to_owned())));
 }
+
+/// Kinds that tell in the file when something is missing from it, and whether what comes behind a hole is found, and
+/// found at its time.
+const TELLING: &[(&str, &str, bool)] = &[
+    ("a.flac", "", true),
+    ("a.ogg", "-c:a libvorbis", true),
+    ("a.opus", "-c:a libopus", true),
+    ("a.webm", "-c:a libopus", false),
+    ("a.mka", "-c:a libmp3lame", false),
+    ("a.m4a", "-c:a aac -movflags +faststart", true),
+    ("a.mp3", "-b:a 64k", false),
+];
+
+#[test]
+fn a_recording_that_is_cut_short_or_has_a_hole_says_so_and_keeps_its_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = AudioSettings::default();
+    let plan = |bytes: &[u8]| {
+        let file = dir.path().join("damaged");
+        fs::write(&file, bytes).unwrap();
+        plan_file(&file, &settings, &CancelToken::default(), &mut |_| {})
+    };
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut wrong = Vec::new();
+    for (name, args, has_times) in TELLING {
+        let whole = fs::read(make(dir.path(), name, Made::Ffmpeg, args)).unwrap();
+        let cut = plan(&whole[..whole.len() * 6 / 10]);
+        let told = cut.as_ref().is_ok_and(|plan| plan.duration_secs() < SECS && !plan.warnings.is_empty());
+        if !told {
+            wrong.push(format!("{name}, cut: {cut:?}"));
+        }
+        let mut holed = whole.clone();
+        let hole = whole.len() / 2..whole.len() / 2 + whole.len() / 8;
+        holed[hole].fill_with(|| rng.u8(..));
+        let holed = plan(&holed);
+        let told = holed.as_ref().is_ok_and(|plan| {
+            !plan.warnings.is_empty() && (!has_times || (plan.duration_secs() - SECS).abs() < 0.3)
+        });
+        if !told {
+            wrong.push(format!("{name}, with a hole: {holed:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
