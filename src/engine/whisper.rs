@@ -135,7 +135,7 @@ impl WhisperCore {
         let samples = request::audible(&work.samples)?;
         let temperature = request::temperature(work)?;
         let prompt = self.prompt_tokens(work)?;
-        let language = self.language(work, &samples, abort)?;
+        let (language, language_probability) = self.language(work, &samples, abort)?;
         let loudness = Loudness::of(&samples);
         let pass = Pass {
             language: language.code(),
@@ -162,7 +162,8 @@ impl WhisperCore {
             language: Some(language),
             words: work.word_timestamps.then_some(&loudness),
         };
-        Ok(ChunkTranscript { language: Some(language), segments: assemble(raw, &reading) })
+        let segments = assemble(raw, &reading);
+        Ok(ChunkTranscript { language: Some(language), language_probability, segments })
     }
 
     /// Runs encoder and decoder once, so that the first chunk finds everything set up.
@@ -206,19 +207,19 @@ impl WhisperCore {
             .map_err(|error| EngineFault::Refused { message: format!("the prompt has no tokens: {error}") })
     }
 
-    /// The language to decode in. English for a model that knows no other.
+    /// The language to decode in, and how likely it is where it was found out. English for a model that knows no other.
     fn language(
         &self,
         work: &ChunkWork,
         samples: &[f32],
         abort: &AtomicBool,
-    ) -> Result<Language, EngineFault> {
+    ) -> Result<(Language, Option<f32>), EngineFault> {
         if !self.header.multilingual() {
-            return language_of(0);
+            return Ok((language_of(0)?, None));
         }
         match (work.language, &work.languages[..]) {
             (Some(language), _) | (None, &[language]) => {
-                self.known(language).map(|_| language).ok_or_else(|| self.knows_no(&[language]))
+                self.known(language).map(|_| (language, None)).ok_or_else(|| self.knows_no(&[language]))
             }
             (None, []) => self.detect((0..self.header.shape.languages()).collect(), samples, abort),
             (None, allowed) => {
@@ -244,9 +245,14 @@ impl WhisperCore {
         EngineFault::Refused { message }
     }
 
-    /// The likeliest of some languages that this model knows. whisper.cpp's own detection asks for all
+    /// The likeliest of some languages that this model knows, and its probability among them. whisper.cpp's own detection asks for all
     /// that any model knows, and takes another token for the hundredth language of older ones.
-    fn detect(&self, among: Vec<i32>, samples: &[f32], abort: &AtomicBool) -> Result<Language, EngineFault> {
+    fn detect(
+        &self,
+        among: Vec<i32>,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<(Language, Option<f32>), EngineFault> {
         let threads = usize::try_from(self.threads).unwrap_or(1);
         let failed = |error| self.fail(format!("language detection failed: {error}"));
         let mut state = self.state()?;
@@ -262,8 +268,9 @@ impl WhisperCore {
                 .and_then(|token| logits.get(token).copied())
                 .unwrap_or(f32::NEG_INFINITY)
         };
-        let likeliest = among.into_iter().max_by(|a, b| logit(*a).total_cmp(&logit(*b)));
-        language_of(likeliest.unwrap_or(0))
+        let likeliest = among.iter().copied().max_by(|a, b| logit(*a).total_cmp(&logit(*b))).unwrap_or(0);
+        let odds: f32 = among.iter().map(|id| (logit(*id) - logit(likeliest)).exp()).sum();
+        Ok((language_of(likeliest)?, Some(odds.recip()).filter(|probability| probability.is_finite())))
     }
 
     /// Decodes text that goes round in circles again, at one temperature after the other above its own, until the

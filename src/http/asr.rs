@@ -1,11 +1,14 @@
 //! The routes of whisper-asr-webservice, as Bazarr, Speakr and others call them: options in the query, the recording as
 //! the part `audio_file`, a file or bare samples.
 
+use std::cell::Cell;
+
 use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::http::header::{
     CONTENT_TYPE, ContentDisposition, DispositionParam, DispositionType, TryIntoHeaderValue,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
+use actors::domain::event::JobEvent;
 use actors::domain::options::{Extent, Options, Priority, Task};
 use serde::Deserialize;
 use serde_json::json;
@@ -58,7 +61,7 @@ pub(super) async fn transcribe(
     let upload = Upload::new(recording, name.clone(), options);
     let awaited = calls::begin(&service, caller, key, upload).await?;
     let tell = |_: &_, heard: &Transcript<'_>| document(heard, output, name.as_deref());
-    Ok(calls::answer(&service, &request, awaited, tell).await)
+    Ok(calls::answer(&service, &request, awaited, |_| {}, tell).await)
 }
 
 /// `POST /detect-language`: hears the first chunk with speech and no more.
@@ -75,13 +78,24 @@ pub(super) async fn detect_language(
     let options =
         Options { priority: Priority::Interactive, extent: Extent::Beginning, ..Options::default() };
     let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
-    Ok(calls::answer(&service, &request, awaited, |_, heard| language_of(heard)).await)
+    let confidence = Cell::new(None);
+    let heard = |event: &JobEvent| {
+        if let JobEvent::LanguageDetected { probability, .. } = event {
+            confidence.set(Some(*probability));
+        }
+    };
+    let tell = |_: &_, heard: &Transcript<'_>| language_of(heard, confidence.get());
+    Ok(calls::answer(&service, &request, awaited, heard, tell).await)
 }
 
 /// Without speech there is no language: an empty object, which clients take for just that.
-fn language_of(heard: &Transcript<'_>) -> HttpResponse {
+fn language_of(heard: &Transcript<'_>, confidence: Option<f32>) -> HttpResponse {
     HttpResponse::Ok().json(match heard.language {
-        Some(language) => json!({ "detected_language": language.name(), "language_code": language.code() }),
+        Some(language) => json!({
+            "detected_language": language.name(),
+            "language_code": language.code(),
+            "confidence": confidence,
+        }),
         None => json!({}),
     })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actors::domain::event::JobEvent;
 use actors::domain::job::{Job, JobId};
 use tracing::Instrument;
 
@@ -57,16 +58,17 @@ pub async fn begin(
     Ok(Awaited::new(service.clone(), &job, model))
 }
 
-/// The answer once the job is over, as `tell` writes it.
+/// The answer once the job is over, as `tell` writes it; `heard` is told what happens meanwhile.
 pub(super) async fn answer(
     service: &Service,
     request: &HttpRequest,
     awaited: Awaited,
+    heard: impl FnMut(&JobEvent),
     tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse,
 ) -> HttpResponse {
     let id = awaited.id();
     let finished = async {
-        let job = awaited.until_over(|_| {}).await?;
+        let job = awaited.until_over(heard).await?;
         let segments = service.jobs.store().segments(job.id).await?;
         Ok::<_, AppError>(tell(&job, &transcript_of(&job, &segments)))
     };

@@ -109,6 +109,9 @@ fn job_event(id: JobId, event: &JobEvent) -> Value {
             json!({ "percent": percent, "chunk": chunk, "chunks_total": chunks_total, "eta_secs": eta_secs })
         }
         JobEvent::Segment { chunk, segment } => json!({ "chunk": chunk, "segment": segment_json(segment) }),
+        JobEvent::LanguageDetected { language, probability } => {
+            json!({ "language": language, "probability": probability })
+        }
         JobEvent::Failed { error } => json!({ "error": { "code": error.code, "message": error.message } }),
         JobEvent::Requeued { reason } => json!({ "reason": reason }),
     };

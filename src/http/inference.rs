@@ -40,7 +40,7 @@ pub(super) async fn transcribe(
     let (recording, name) = form::read(&service, &request, body, recording, &FIELDS, set).await?;
     let (options, format) = asked.into_options();
     let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
-    Ok(calls::answer(&service, &request, awaited, |_, heard| document(heard, format)).await)
+    Ok(calls::answer(&service, &request, awaited, |_| {}, |_, heard| document(heard, format)).await)
 }
 
 impl Asked {

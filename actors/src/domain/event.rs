@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::job::{JobError, JobId};
+use super::language::Language;
 use super::time::Timestamp;
 use super::transcript::Segment;
 
 /// What happened to a job. The stream of a job ends after `Completed`, `Failed` or `Cancelled`.
+/// `LanguageDetected` comes in jobs that are to find out the language alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum JobEvent {
@@ -14,6 +16,7 @@ pub enum JobEvent {
     Started { attempt: u32 },
     Progress { percent: f64, chunk: u32, chunks_total: u32, eta_secs: Option<f64> },
     Segment { chunk: u32, segment: Segment },
+    LanguageDetected { language: Language, probability: f32 },
     Completed,
     Failed { error: JobError },
     Cancelled,
@@ -121,6 +124,7 @@ impl JobEvent {
             JobEvent::Started { .. } => "started",
             JobEvent::Progress { .. } => "progress",
             JobEvent::Segment { .. } => "segment",
+            JobEvent::LanguageDetected { .. } => "language_detected",
             JobEvent::Completed => "completed",
             JobEvent::Failed { .. } => "failed",
             JobEvent::Cancelled => "cancelled",
@@ -135,6 +139,7 @@ impl JobEvent {
             | JobEvent::Started { .. }
             | JobEvent::Progress { .. }
             | JobEvent::Segment { .. }
+            | JobEvent::LanguageDetected { .. }
             | JobEvent::Requeued { .. } => false,
         }
     }

@@ -71,6 +71,8 @@ pub struct Decoding {
 pub struct ChunkTranscript {
     /// The language it was decoded in, detected or given.
     pub language: Option<Language>,
+    /// Of the language among those that it could have been, where it was detected.
+    pub language_probability: Option<f32>,
     pub segments: Vec<Segment>,
 }
 
@@ -149,6 +151,7 @@ mod tests {
     fn segments_move_to_their_place_and_stay_inside_the_chunk() {
         let chunk = ChunkTranscript {
             language: None,
+            language_probability: None,
             segments: vec![segment(0.0, 1.0, " a"), segment(1.0, 9.0, " b")],
         };
         let placed = chunk.into_segments(30.0, 33.0, 7);

@@ -171,6 +171,7 @@ impl Run {
                 Err(fault) => return Err(self.judge(fault)),
             };
             self.language = self.language.or(heard.language);
+            self.tell_language(&heard).await?;
             let segments = self.place(&plan, chunk, heard);
             // The engine goes on with the next chunk while this one is written down.
             let order = self.order_at_boundary(chunk + 1 == total);
@@ -319,7 +320,20 @@ impl Run {
 
     async fn note(&self, progress: Progress) -> Result<(), Stop> {
         let Progress { percent, chunk, chunks_total, eta_secs, .. } = progress;
-        let event = JobEvent::Progress { percent, chunk, chunks_total, eta_secs };
+        self.record(JobEvent::Progress { percent, chunk, chunks_total, eta_secs }).await
+    }
+
+    /// Who asks for the language alone wants to know how likely it is.
+    async fn tell_language(&self, heard: &ChunkTranscript) -> Result<(), Stop> {
+        match (self.claim.job.options.extent, heard.language, heard.language_probability) {
+            (Extent::Beginning, Some(language), Some(probability)) => {
+                self.record(JobEvent::LanguageDetected { language, probability }).await
+            }
+            (Extent::Beginning | Extent::Whole, _, _) => Ok(()),
+        }
+    }
+
+    async fn record(&self, event: JobEvent) -> Result<(), Stop> {
         let (store, fence) = (&self.deps.store, self.fence());
         let events = persist(&self.control, || store.note(fence, event.clone())).await?;
         self.deps.notifier.publish(events);

@@ -24,6 +24,7 @@ impl Tally {
                 | JobEvent::Started { .. }
                 | JobEvent::Progress { .. }
                 | JobEvent::Segment { .. }
+                | JobEvent::LanguageDetected { .. }
                 | JobEvent::Requeued { .. } => continue,
             };
             counter.fetch_add(1, Ordering::Relaxed);

@@ -297,6 +297,7 @@ impl LoadedModel for FakeModel {
         }
         Ok(ChunkTranscript {
             language: "en".parse().ok().or(work.language),
+            language_probability: work.language.is_none().then_some(0.75),
             segments: vec![segment(self.model, work)],
         })
     }

@@ -52,7 +52,7 @@ async fn answer(
         let id = awaited.id();
         return Ok(calls::with_id(stream::respond(&request, awaited, reply.logprobs), id));
     }
-    Ok(calls::answer(&service, &request, awaited, |job, heard| whole(job, heard, &reply)).await)
+    Ok(calls::answer(&service, &request, awaited, |_| {}, |job, heard| whole(job, heard, &reply)).await)
 }
 
 fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse {

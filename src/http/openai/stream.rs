@@ -57,6 +57,7 @@ async fn tell(awaited: Awaited, logprobs: Logprobs, sender: mpsc::UnboundedSende
         }
         JobEvent::Queued
         | JobEvent::Started { .. }
+        | JobEvent::LanguageDetected { .. }
         | JobEvent::Completed
         | JobEvent::Failed { .. }
         | JobEvent::Cancelled
