@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
+.PHONY: decoding-table demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -76,6 +76,11 @@ bench: setup
 # Ten thousand followers, a hundred thousand jobs, an upload of 1 GiB; `CROWDS="queue upload"` picks some.
 bench-crowds: setup
 	cargo bench --locked --bench crowds -- $(CROWDS)
+
+# The table of docs/DECODING.md: `make decoding-table WHISPER_CLI=path/to/whisper-cli`, that of whisper.cpp 1.8.3.
+WHISPER_CLI ?= whisper-cli
+decoding-table:
+	./scripts/decoding_table.py $(WHISPER_CLI)
 
 ci: setup lint deny test
 

@@ -242,3 +242,17 @@ fn chunks_that_are_told_of_the_text_before_them_are_heard_alike_after_a_restart(
     let plain = Service::start();
     assert_ne!(result(&plain, &plain.queue("long.ogg", &[("language", "en")])), undisturbed);
 }
+
+#[test]
+fn no_text_is_left_out_by_a_probability_that_the_engine_has_wrong() {
+    // By the engine's own number every window is silent, and by these settings none is sure.
+    let nothing_is_sure = DecodeConfig {
+        no_speech_thold: 0.0,
+        logprob_thold: 0.0,
+        temperature_inc: 0.0,
+        ..DecodeConfig::default()
+    };
+    let heard = hear(&*load(nothing_is_sure), recording("en_short.wav"), Some("en"));
+    assert_eq!(text(&heard.segments), "One two three.");
+    assert_eq!(heard.segments[0].flags, [Flag::LowConfidence, Flag::NoSpeech]);
+}
