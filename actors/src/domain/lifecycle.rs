@@ -4,7 +4,7 @@
 //! phase and the list of effects, nothing else. The shell performs effects in order and feeds their
 //! outcome back as inputs.
 //!
-//! There is one phase however many models there are to choose from: at most one is in memory. [`swap`] says
+//! There is one phase however many models there are to choose from: at most one is in memory. `swap` says
 //! when it goes for another one.
 
 mod swap;
