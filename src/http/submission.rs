@@ -281,7 +281,7 @@ pub(super) fn task(text: &str) -> Result<Task, AppError> {
 }
 
 /// Codes with commas between them.
-fn languages(text: &str) -> Result<Vec<Language>, AppError> {
+pub(super) fn languages(text: &str) -> Result<Vec<Language>, AppError> {
     let read = text.split(',').map(|code| code.trim().parse::<Language>()).collect::<Result<Vec<_>, _>>();
     read.map_err(|error| invalid("languages", &format!("must be codes with commas between them: {error}")))
 }

@@ -178,6 +178,22 @@ fn what_clients_send_beside_is_passed_over() {
 }
 
 #[test]
+fn the_language_is_one_of_those_that_are_allowed() {
+    let service = Service::start();
+    let fields = [("response_format", "verbose_json"), ("languages[]", "es"), ("languages[]", "fr")];
+    let heard = transcribed(&service, "fr_phrases.wav", &fields).json();
+    assert_eq!(
+        (&heard["language"], &heard["text"]),
+        (&json!("french"), &fixtures::truth("fr_phrases.wav")["text"])
+    );
+    let other = transcribed(&service, "de_phrases.wav", &fields).json();
+    assert!([json!("spanish"), json!("french")].contains(&other["language"]), "{other}");
+    let refused =
+        call(&service, "transcriptions", "de_phrases.wav", &[("language", "de"), ("languages", "es,fr")]);
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("languages")));
+}
+
+#[test]
 fn silence_is_no_error_but_an_empty_text() {
     let service = Service::start();
     let answered = |fields: &[(&str, &str)]| transcribed(&service, "silence.wav", fields);

@@ -9,7 +9,7 @@ use crate::error::AppError;
 use crate::http::body::Recording;
 use crate::http::form::{self, Sent};
 use crate::http::service::Service;
-use crate::http::submission::{Upload, flag, temperature};
+use crate::http::submission::{Upload, flag, languages, temperature};
 use crate::transcript::{Format, Granularity, Shape};
 
 pub(super) struct Call {
@@ -55,9 +55,10 @@ struct Subtitles {
     max_cps: Option<f64>,
 }
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "model",
     "language",
+    "languages",
     "prompt",
     "keywords",
     "temperature",
@@ -104,6 +105,9 @@ impl Form {
                 let language = language.map_err(|error| AppError::InvalidLanguage(format!("{error}")))?;
                 self.options.language = Some(language);
             }
+            "languages" if self.options.task == Task::Transcribe => {
+                self.options.languages.extend(languages(text)?);
+            }
             "prompt" => self.options.prompt = Some(form::prompt(text)),
             "keywords" => self.keywords.push(text.to_owned()),
             // 0 is what clients send who leave it alone: start there and climb.
@@ -140,6 +144,10 @@ impl Form {
             return Err(invalid("timestamp_granularities", message));
         }
         self.options.word_timestamps = words;
+        let Options { language, languages, .. } = &self.options;
+        if language.is_some_and(|language| !languages.is_empty() && !languages.contains(&language)) {
+            return Err(invalid("languages", "must hold the language asked for, or be left out beside it"));
+        }
         if !self.keywords.is_empty() {
             let prompt = self.options.prompt.unwrap_or_default();
             self.options.prompt = Some(form::prompt(&format!("{}. {prompt}", self.keywords.join(", "))));
