@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::domain::audio::Plan;
+use crate::domain::audio::{Decoder, Plan};
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, OfModel, Recorded, RequeueReason, Stream};
 use crate::domain::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
@@ -198,8 +198,8 @@ pub struct MemoryReading {
 
 /// Uploaded recordings as the engine hears them. Memory stays bounded whatever their length.
 pub trait Recordings: Send + Sync + 'static {
-    /// Changes whenever the same recording may be decoded or cut in another way than before.
-    fn version(&self) -> String;
+    /// Changes whenever a recording for that decoder may be decoded or cut in another way than before.
+    fn version(&self, decoder: Decoder) -> String;
 
     /// Makes sure that at least one sample can be decoded.
     ///

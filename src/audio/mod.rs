@@ -31,7 +31,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use actors::domain::audio::Plan;
+use actors::domain::audio::{Decoder, Plan};
 use actors::domain::job::BlobKey;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings, VoiceDetector};
 
@@ -96,12 +96,17 @@ impl AudioFiles {
 }
 
 impl Recordings for AudioFiles {
-    fn version(&self) -> String {
-        let ffmpeg = self.settings.ffmpeg.as_ref().and_then(|ffmpeg| ffmpeg.installed().ok());
-        let ffmpeg = ffmpeg.map_or("off", |installed| installed.version());
+    fn version(&self, decoder: Decoder) -> String {
         let voices = self.settings.voices.as_ref().map_or("built in".into(), |detector| detector.version());
         let AudioSettings { plan, channels, .. } = &self.settings;
-        format!("audio {VERSION} {plan:?} {channels:?} ffmpeg {ffmpeg} voices {voices}")
+        let own = format!("audio {VERSION} {plan:?} {channels:?} voices {voices}");
+        match decoder {
+            Decoder::BuiltIn => own,
+            Decoder::Ffmpeg => {
+                let ffmpeg = self.settings.ffmpeg.as_ref().and_then(|ffmpeg| ffmpeg.installed().ok());
+                format!("{own} ffmpeg {}", ffmpeg.map_or("off", |installed| installed.version()))
+            }
+        }
     }
 
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError> {

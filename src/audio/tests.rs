@@ -268,6 +268,15 @@ fn the_port_reads_the_file_that_the_key_names() {
 }
 
 #[test]
+fn what_the_built_in_decoders_read_is_the_same_with_another_ffmpeg_or_none() {
+    let files =
+        |ffmpeg| AudioFiles::new(PathBuf::new(), AudioSettings { ffmpeg, ..AudioSettings::default() });
+    let (with, without) = (files(Some(Ffmpeg::look(60))), files(None));
+    assert_eq!(with.version(Decoder::BuiltIn), without.version(Decoder::BuiltIn));
+    assert_ne!(with.version(Decoder::BuiltIn), with.version(Decoder::Ffmpeg));
+}
+
+#[test]
 fn the_first_chunk_is_told_in_advance_and_is_the_plan_s() {
     let mut told = vec![];
     let plan =
@@ -337,13 +346,12 @@ fn another_way_to_decode_is_another_version() {
     let with = |change: &dyn Fn(&mut AudioSettings)| {
         let mut settings = AudioSettings::default();
         change(&mut settings);
-        AudioFiles::new(PathBuf::new(), settings).version()
+        AudioFiles::new(PathBuf::new(), settings).version(Decoder::BuiltIn)
     };
     let versions = [
         with(&|_| {}),
         with(&|settings| settings.channels = Channels::Split),
         with(&|settings| settings.plan.most = 20.0),
-        with(&|settings| settings.ffmpeg = Some(Ffmpeg::look(3600))),
     ];
     let different: std::collections::BTreeSet<_> = versions.iter().collect();
     assert_eq!(different.len(), versions.len(), "{versions:?}");

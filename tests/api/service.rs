@@ -230,9 +230,9 @@ impl Service {
         self.child.id()
     }
 
-    /// Processes that the service started: its engine, when the model is loaded.
+    /// The engine's processes: one while the model is there. The service may look for other programs beside them.
     pub fn children(&self) -> Vec<u32> {
-        children_of(self.pid())
+        children_of(self.pid()).into_iter().filter(|pid| is_engine(*pid)).collect()
     }
 
     /// Waits until the service has started a process, and gives it.
@@ -317,6 +317,10 @@ fn children_of(pid: u32) -> Vec<u32> {
     children
         .flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
         .collect()
+}
+
+fn is_engine(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("engine-worker"))
 }
 
 /// A process and all that came of it.

@@ -13,6 +13,7 @@ use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
 use super::persist::persist;
 use super::run::{Deps, Run, RunOutcome};
 use super::search::{Found, Order, fail_those_of_unknown_models, search};
+use crate::domain::audio::Decoder;
 use crate::domain::event::RequeueReason;
 use crate::domain::job::{Job, JobId, LEASE_SECS, NewJob};
 use crate::domain::language::Language;
@@ -314,7 +315,7 @@ impl Handler<Submit> for JobActor {
         let JobSettings { max_queued, reuse_results, .. } = self.settings;
         let facts_of = |model: Option<&str>| {
             let status = self.deps.model.status().of(self.deps.model.find(model)?);
-            status.facts().map(|facts| self.deps.made_with(facts))
+            status.facts().map(|facts| self.deps.made_with(facts, Decoder::BuiltIn))
         };
         let reuse = if reuse_results { facts_of(job.options.model.as_deref()) } else { None };
         let terms = Terms { max_queued, reuse };

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::control::{Control, Order};
 use super::persist::persist;
-use crate::domain::audio::Plan;
+use crate::domain::audio::{Decoder, Plan};
 use crate::domain::context::Context;
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, Recorded, RequeueReason};
@@ -45,9 +45,9 @@ pub(super) struct Deps {
 
 impl Deps {
     /// Everything that chunks and their transcripts follow from, the job itself left out.
-    pub(super) fn made_with(&self, model: &ModelFacts) -> String {
+    pub(super) fn made_with(&self, model: &ModelFacts, decoder: Decoder) -> String {
         let told = if self.condition_on_previous { ", told of the text before" } else { "" };
-        format!("{} {}{told}", self.recordings.version(), model.fingerprint)
+        format!("{} {}{told}", self.recordings.version(decoder), model.fingerprint)
     }
 }
 
@@ -203,9 +203,11 @@ impl Run {
     /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
     /// where the engine could begin with it while the rest was being planned.
     async fn plan(&mut self) -> Result<(Plan, Option<Started>), Stop> {
-        let made_with = self.deps.made_with(&self.lease.model().facts());
+        let (deps, facts) = (self.deps.clone(), self.lease.model().facts());
+        // Another ffmpeg, or none, means nothing for what the built-in decoders read.
+        let made_with = |decoder| deps.made_with(&facts, decoder);
         match self.claim.plan.take() {
-            Some(plan) if plan.made_with == made_with => return Ok((plan, None)),
+            Some(plan) if plan.made_with == made_with(plan.decoder) => return Ok((plan, None)),
             Some(_) => self.begin_anew(),
             None => {}
         }
@@ -224,7 +226,7 @@ impl Run {
             .await
             .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
             .map_err(|error| self.bad_audio(&error))?;
-        let mut plan = Plan { made_with, ..plan };
+        let mut plan = Plan { made_with: made_with(plan.decoder), ..plan };
         if self.claim.job.options.extent == Extent::Beginning {
             plan.chunks.truncate(1);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::audio::{Plan, SAMPLE_RATE, Span};
+use crate::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span};
 use crate::domain::job::BlobKey;
 use crate::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
@@ -21,7 +21,7 @@ impl FakeRecordings {
 }
 
 impl Recordings for FakeRecordings {
-    fn version(&self) -> String {
+    fn version(&self, _: Decoder) -> String {
         "fake".into()
     }
 
