@@ -61,7 +61,7 @@ CYCLES ?= 1000
 torture: setup
 	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test --locked --test api -- torture --nocapture
 
-# Two hours of speech twice over, about half an hour: every word once, at its time.
+# Two hours of speech twice over: every word once, at its time. `make fidelity SECS=600` is quicker.
 SECS ?= 7200
 fidelity: setup setup-tests
 	VERBATIM_FIDELITY_SECS=$(SECS) cargo test --locked --test api -- fidelity --nocapture
