@@ -21,6 +21,7 @@ use crate::domain::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
 use crate::domain::language::Language;
 use crate::domain::options::{Priority, Task};
 use crate::domain::progress::Progress;
+use crate::domain::queue::Queued;
 use crate::domain::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{ChunkTranscript, Segment};
@@ -493,8 +494,11 @@ pub trait JobStore: Send + Sync + 'static {
     async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, StoreError>;
     async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError>;
     async fn counts(&self) -> Result<JobCounts, StoreError>;
-    /// `None` unless the job is queued.
+    /// As if all jobs wanted the same model. `None` unless the job is queued.
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError>;
+
+    /// All that wait, in no order; `None` where there are more than `most`.
+    async fn queue(&self, most: u32) -> Result<Option<Vec<Queued>>, StoreError>;
 
     /// Which priorities have jobs in the queue.
     async fn waiting(&self) -> Result<Waiting, StoreError>;

@@ -3,9 +3,8 @@
 use actors::domain::job::{Job, Status};
 use actors::domain::options::Extent;
 use actors::domain::progress::Progress;
+use actors::domain::queue::Place;
 use actors::domain::transcript::Segment;
-use actors::model::State;
-use actors::ports::QueuePlace;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -131,17 +130,19 @@ fn progress(progress: &Progress) -> Value {
 
 /// `null` for a job that a worker took in the meantime.
 async fn queue(service: &Service, job: &Job) -> Result<Option<Value>, AppError> {
-    let Some(place) = service.jobs.store().place(job.id).await? else { return Ok(None) };
-    Ok(Some(json!({ "position": place.position, "eta_secs": start_eta(service, job, place) })))
+    let Some(place) = service.jobs.place(job.id).await? else { return Ok(None) };
+    Ok(Some(json!({ "position": place.position, "eta_secs": start_eta(service, &place) })))
 }
 
-/// Seconds until the job starts, as far as the last job's speed tells: the audio before it, and a load
-/// where the model is not there yet. `null` before anything was measured.
-fn start_eta(service: &Service, job: &Job, place: QueuePlace) -> Option<f64> {
+/// Seconds until the job starts, as far as the last job's speed tells: the audio before it, and what is loaded until
+/// then. `null` before anything was measured.
+fn start_eta(service: &Service, place: &Place) -> Option<f64> {
     let pace = service.jobs.pace()?;
     let status = service.model.status();
-    let number = service.model.find(job.options.model.as_deref()).unwrap_or(status.model);
-    let status = status.of(number);
-    let load = if status.state() == State::Ready { 0.0 } else { status.load_expected_secs() };
-    Some(secs(load + place.audio_secs_ahead * pace.wall_secs / pace.audio_secs))
+    let load_secs = |model: &Option<String>| {
+        let number = service.model.find(model.as_deref()).unwrap_or_default();
+        status.of(number).load_expected_secs()
+    };
+    let loads: f64 = place.loads.iter().map(load_secs).sum();
+    Some(secs(loads + place.audio_secs_ahead * pace.wall_secs / pace.audio_secs))
 }

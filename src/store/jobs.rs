@@ -7,6 +7,7 @@ use actors::domain::event::{JobEvent, Recorded, RequeueReason};
 use actors::domain::job::{BlobKey, Job, JobId, NewJob};
 use actors::domain::options::Priority;
 use actors::domain::progress::Progress;
+use actors::domain::queue::Queued;
 use actors::domain::transcript::{Segment, in_order};
 use actors::ports::{
     Cancelled, Checkpoint, Claim, Earlier, Ending, Fence, Head, JobCounts, JobQuery, JobStore, QueuePlace,
@@ -53,6 +54,10 @@ impl JobStore for SqliteStore {
 
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {
         Ok(self.place_of(id).await?)
+    }
+
+    async fn queue(&self, most: u32) -> Result<Option<Vec<Queued>>, StoreError> {
+        Ok(self.all_waiting(most).await?)
     }
 
     async fn waiting(&self) -> Result<Waiting, StoreError> {

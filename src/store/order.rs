@@ -6,6 +6,8 @@
 
 use actors::domain::job::{Job, JobId};
 use actors::domain::options::Priority;
+use actors::domain::queue::Queued;
+use actors::domain::time::Timestamp;
 use actors::ports::{Head, QueuePlace};
 use sqlx::SqliteConnection;
 
@@ -100,12 +102,38 @@ async fn turns(connection: &mut SqliteConnection, rank: i64) -> Result<Vec<Turn>
 }
 
 #[derive(sqlx::FromRow)]
-struct Queued {
+struct QueuedRow {
     id: String,
     owner: String,
     priority: i64,
     created_at: i64,
     begun: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct WaitingRow {
+    #[sqlx(flatten)]
+    job: QueuedRow,
+    model: String,
+    duration_samples: Option<i64>,
+    served: i64,
+}
+
+impl TryFrom<WaitingRow> for Queued {
+    type Error = Fault;
+
+    fn try_from(WaitingRow { job, model, duration_samples, served }: WaitingRow) -> Result<Self, Fault> {
+        Ok(Queued {
+            id: rows::job_id(&job.id)?,
+            owner: job.owner,
+            priority: rows::priority(job.priority),
+            model: (!model.is_empty()).then_some(model),
+            begun: job.begun,
+            created_at: Timestamp(job.created_at),
+            audio_secs: duration_samples.map(rows::secs).unwrap_or_default(),
+            served: natural(served),
+        })
+    }
 }
 
 /// Jobs, and samples of them.
@@ -123,11 +151,21 @@ impl Ahead {
 }
 
 impl SqliteStore {
+    pub(super) async fn all_waiting(&self, most: u32) -> Result<Option<Vec<Queued>>, Fault> {
+        let one_more = i64::from(most) + 1;
+        let rows: Vec<WaitingRow> =
+            sqlx::query_as(sql::WAITING).bind(one_more).fetch_all(&self.readers).await?;
+        if rows.len() > most as usize {
+            return Ok(None);
+        }
+        rows.into_iter().map(Queued::try_from).collect::<Result<_, _>>().map(Some)
+    }
+
     /// As if nobody came, went or failed until then, and no batch job had a turn before interactive ones.
     pub(super) async fn place_of(&self, id: JobId) -> Result<Option<QueuePlace>, Fault> {
         // One moment of the queue.
         let mut reader = self.readers.begin().await?;
-        let job: Option<Queued> =
+        let job: Option<QueuedRow> =
             sqlx::query_as(sql::QUEUED).bind(id.to_string()).fetch_optional(&mut *reader).await?;
         let Some(job) = job else { return Ok(None) };
         let mut ahead = Ahead::default();
@@ -149,7 +187,7 @@ impl SqliteStore {
 }
 
 /// Every other owner has as many turns before the job's as its owner has, and one more if theirs comes first.
-async fn by_turns(reader: &mut SqliteConnection, job: &Queued, ahead: &mut Ahead) -> Result<(), Fault> {
+async fn by_turns(reader: &mut SqliteConnection, job: &QueuedRow, ahead: &mut Ahead) -> Result<(), Fault> {
     let own = sqlx::query_as(sql::AHEAD_OF_OWN).bind(job.priority).bind(&job.owner);
     let own: (i64, i64) = own.bind(job.created_at).bind(&job.id).fetch_one(&mut *reader).await?;
     ahead.add(own);

@@ -7,6 +7,8 @@ use actors::clock::Clock;
 use actors::domain::event::{Recorded, RequeueReason, Stream};
 use actors::domain::job::{JobError, JobId, NewJob, Once};
 use actors::domain::options::Priority;
+use actors::domain::passes::Passes;
+use actors::domain::queue::{Queued, place};
 use actors::ports::{
     Cancelled, Ending, EventLog, Fence, Head, JobQuery, JobStore, QueuePlace, StoreError, SubmitError, Terms,
 };
@@ -276,7 +278,16 @@ async fn compare(walk: &Walk) {
         let query = JobQuery { owner: owner.into(), limit: 100, ..JobQuery::default() };
         assert_eq!(store.jobs(query.clone()).await.unwrap(), model.jobs(query).await.unwrap());
     }
+    let by_id = |mut queue: Vec<Queued>| {
+        queue.sort_by_key(|queued| queued.id);
+        queue
+    };
+    let queue = store.queue(MOST_QUEUED as u32 + 100).await.unwrap().map(by_id).unwrap();
+    let as_if_of_one_model = |queued: &Queued| Queued { model: None, ..queued.clone() };
+    let of_one_model: Vec<_> = queue.iter().map(as_if_of_one_model).collect();
     for id in walk.jobs.iter().copied() {
+        let reckoned = place(of_one_model.clone(), None, Passes::default(), id).map(|place| place.position);
+        assert_eq!(store.place(id).await.unwrap().map(|place| place.position), reckoned);
         let stream = Stream::Job(id);
         assert_eq!(
             store.place(id).await.unwrap().map(in_milliseconds),

@@ -80,6 +80,10 @@ pub(super) fn rank(priority: Priority) -> i64 {
     }
 }
 
+pub(super) fn priority(rank: i64) -> Priority {
+    if rank == self::rank(Priority::Interactive) { Priority::Interactive } else { Priority::Batch }
+}
+
 pub(super) fn job_id(text: &str) -> Result<JobId, Fault> {
     text.parse().map_err(|e| unreadable("a job's id", e))
 }

@@ -67,6 +67,13 @@ pub(super) const TURNS: &str = turns!("");
 /// 1: priority, 2: model.
 pub(super) const NEXT_TURN: &str = concat!(turns!(" AND model = $2"), " LIMIT 1");
 
+/// 1: at most.
+pub(super) const WAITING: &str = "\
+    SELECT jobs.id, jobs.owner, jobs.priority, COALESCE(jobs.model, '') AS model, jobs.attempts > 0 AS begun, \
+    jobs.created_at, jobs.duration_samples, COALESCE(turns.served, 0) AS served FROM jobs \
+    LEFT JOIN turns ON turns.owner = jobs.owner AND turns.priority = jobs.priority \
+    WHERE jobs.state = 'queued' AND jobs.priority >= 0 LIMIT $1";
+
 /// Goes from model to model by the index.
 pub(super) const MODELS_WAITED_FOR: &str = "\
     SELECT DISTINCT model FROM jobs WHERE state = 'queued' AND attempts = 0 AND model IS NOT NULL \

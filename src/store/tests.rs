@@ -67,6 +67,7 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
         super::sql::RUNNING_JOBS,
         super::sql::ABANDONED,
         super::sql::IS_WAITING,
+        super::sql::WAITING,
         super::sql::EVENTS_AFTER,
         super::sql::LAST_SEQ,
         super::sql::SEGMENTS,

@@ -97,6 +97,17 @@ fn a_second_model_without_a_file_is_failed_and_the_first_is_not() {
     );
 }
 
+/// A recording so many times over.
+fn said_again_and_again(name: &str, times: usize) -> Vec<u8> {
+    let mut wav = std::fs::read(fixtures::audio(name)).unwrap();
+    let samples = wav.split_off(44).repeat(times);
+    let bytes = u32::try_from(samples.len()).unwrap();
+    wav[4..8].copy_from_slice(&(36 + bytes).to_le_bytes());
+    wav[40..44].copy_from_slice(&bytes.to_le_bytes());
+    wav.extend(samples);
+    wav
+}
+
 /// The text and the chunks of a job's result, as they are kept.
 fn result(job: &Value) -> String {
     job["result"].to_string()
@@ -158,10 +169,17 @@ fn a_job_that_names_no_model_there_is_is_told_those_there_are() {
 
 #[test]
 fn a_job_that_comes_back_to_its_model_has_the_transcript_of_an_undisturbed_one() {
-    let service = two_models(&[("VERBATIM__JOBS__REUSE_RESULTS", "false")]);
-    let undisturbed = service.queue("long.ogg", &[("model", "second")]);
-    let undisturbed = result(&service.finished(&undisturbed));
-    let id = service.queue("long.ogg", &[("model", "second")]);
+    let service = two_models(&[]);
+    let recording = said_again_and_again("en_phrases.wav", 9);
+    let queue = || {
+        let file = Some(("long.wav", recording.as_slice()));
+        let taken = service.post_form("/jobs?queue=true&model=second", file, &[]);
+        taken.json()["id"].as_str().unwrap().to_owned()
+    };
+    let undisturbed = service.finished(&queue());
+    assert!(undisturbed["progress"]["chunks_total"].as_u64().unwrap() > 2, "{undisturbed}");
+    let undisturbed = result(&undisturbed);
+    let id = queue();
     let mut events = service.events(&format!("/jobs/{id}/events"), None);
     assert!(events.by_ref().any(|event| event.name == "segment"));
     // Takes its model away at the next chunk.

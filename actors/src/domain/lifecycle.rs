@@ -183,6 +183,8 @@ pub struct Lifecycle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expected {
     Nobody,
+    /// A job was taken in, and will find the model there however short the idle time is.
+    Job,
     /// Someone was turned away and told to come back when the model is loaded.
     Client,
     /// Someone asked for this one by name, and will want to use it.
@@ -237,7 +239,7 @@ impl Lifecycle {
         let asked_for = self.keep_alive.unwrap_or(self.policy.idle_timeout);
         match self.expected {
             Expected::Nobody | Expected::Caller => asked_for,
-            Expected::Client => asked_for.at_least(COME_BACK_WITHIN),
+            Expected::Job | Expected::Client => asked_for.at_least(COME_BACK_WITHIN),
         }
     }
 
@@ -266,12 +268,15 @@ impl Lifecycle {
             }
             // Where a model is there, a job that was taken in is about to have it, or its turn is later.
             Input::Demanded(Demand::NewJob, _) if matches!(self.phase, Phase::Ready { .. }) => {}
-            Input::Demanded(Demand::NewJob | Demand::TurnedAway, _) => self.expected = Expected::Client,
+            Input::Demanded(Demand::NewJob, _) if self.expected == Expected::Nobody => {
+                self.expected = Expected::Job;
+            }
+            Input::Demanded(Demand::TurnedAway, _) => self.expected = Expected::Client,
             Input::Acquire => self.expected = Expected::Nobody,
             Input::KeepAlive(stay) => self.keep_alive = Some(stay),
             // Whoever wants the memory wants it from all.
             Input::Unload { .. } => (self.next, self.failures) = (None, BTreeMap::new()),
-            Input::Demanded(Demand::Queue | Demand::Request, _)
+            Input::Demanded(Demand::Queue | Demand::NewJob | Demand::Request, _)
             | Input::Loaded
             | Input::LoadGivenUp(_)
             | Input::LoadFailed(_)
@@ -519,7 +524,8 @@ impl Lifecycle {
         let least = self.policy.yield_below_free_bytes;
         let short = free_bytes.zip(least).is_some_and(|(free, least)| free < least);
         let idle = now.saturating_duration_since(idle_since);
-        short && (self.expected != Expected::Client || idle >= COME_BACK_WITHIN)
+        let is_expected = matches!(self.expected, Expected::Job | Expected::Client);
+        short && (!is_expected || idle >= COME_BACK_WITHIN)
     }
 
     fn freed(&mut self, going: Unloading, now: Instant) -> (Phase, Vec<Effect>) {

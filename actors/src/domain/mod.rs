@@ -13,6 +13,7 @@ pub mod models;
 pub mod options;
 pub mod passes;
 pub mod progress;
+pub mod queue;
 pub mod repetition;
 pub mod retry;
 pub mod stay;

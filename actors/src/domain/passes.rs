@@ -54,6 +54,11 @@ impl Passes {
         passed.jobs < MOST_JOBS && passed.audio_secs < MOST_AUDIO_SECS
     }
 
+    /// Whether a job may go before one of another model that would be next: a batch job before no interactive one.
+    pub fn may_pass(first: Priority, sooner: Priority) -> bool {
+        first == Priority::Batch || sooner == first
+    }
+
     /// A job went before the first of that line.
     pub fn passed(&mut self, line: Line) {
         let passed = self.of(line);

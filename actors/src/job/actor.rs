@@ -61,7 +61,7 @@ pub(super) struct JobActor {
     search: Search,
     service: watch::Sender<Service>,
     turns: Turns,
-    passes: Passes,
+    passes: watch::Sender<Passes>,
     /// Whether an interactive job waits while all workers are busy.
     urgent: watch::Sender<bool>,
     pace: watch::Sender<Option<Pace>>,
@@ -88,6 +88,7 @@ impl JobActor {
         deps: Deps,
         settings: JobSettings,
         pace: watch::Sender<Option<Pace>>,
+        passes: watch::Sender<Passes>,
         vital: Vital,
     ) -> Self {
         let (service, _) = watch::channel(Service::Running);
@@ -100,7 +101,7 @@ impl JobActor {
             search: Search::No,
             service,
             turns,
-            passes: Passes::default(),
+            passes,
             urgent,
             pace,
             _vital: vital,
@@ -123,7 +124,7 @@ impl JobActor {
         self.search = Search::UnderWay;
         let order = Order {
             turn: self.turns.next(),
-            passes: self.passes,
+            passes: *self.passes.borrow(),
             on_model_failed: self.settings.on_model_failed,
         };
         let search = search(self.deps.clone(), order, lease);
@@ -213,8 +214,11 @@ impl JobActor {
         info!(job.id = %id, attempt = claim.job.attempts, first_chunk = claim.chunks_done + 1, "job started");
         self.turns.taken(claim.job.options.priority);
         match passes {
-            Some(line) => self.passes.passed(line),
-            None => self.passes.served(claim.job.options.priority.into()),
+            Some(line) => self.passes.send_modify(|passes| passes.passed(line)),
+            None => {
+                let line = claim.job.options.priority.into();
+                self.passes.send_modify(|passes| passes.served(line));
+            }
         }
         let control = Control {
             cancel: CancelToken::default(),
@@ -350,7 +354,7 @@ impl Handler<RunEnded> for JobActor {
     fn handle(&mut self, msg: RunEnded, ctx: &mut Self::Context) {
         let passes = self.running.remove(&msg.id).and_then(|running| running.passes);
         if let (Some(line), Some(pace)) = (passes, msg.outcome.pace) {
-            self.passes.heard(line, pace.audio_secs);
+            self.passes.send_modify(|passes| passes.heard(line, pace.audio_secs));
         }
         if msg.outcome.pace.is_some() {
             self.pace.send_replace(msg.outcome.pace);

@@ -11,11 +11,13 @@ use super::actor::{JobActor, JobSettings};
 use super::messages::{Cancel, Stop, Submit};
 use super::run::Deps;
 use crate::domain::job::{Job, JobId, NewJob};
+use crate::domain::passes::Passes;
 use crate::domain::progress::Pace;
-use crate::model::ModelHandle;
+use crate::domain::queue::{self, Place};
+use crate::model::{ModelHandle, State};
 use crate::notifier::NotifierHandle;
 use crate::panics::Vital;
-use crate::ports::{Cancelled, Recordings, Store, StoreError, SubmitError};
+use crate::ports::{Cancelled, QueuePlace, Recordings, Store, StoreError, SubmitError};
 use crate::worker::WorkerActor;
 
 /// What the jobs' actor needs of its surroundings.
@@ -35,20 +37,27 @@ pub struct JobHandle {
     addr: Addr<JobActor>,
     store: Arc<dyn Store>,
     pace: watch::Receiver<Option<Pace>>,
+    passes: watch::Receiver<Passes>,
+    model: ModelHandle,
 }
+
+/// A longer queue is not gone through job by job to say where one of them will come.
+const LONGEST_RECKONED: u32 = 1000;
 
 impl JobHandle {
     /// Starts the actor on an arbiter of its own, and its workers. [`JobHandle::recover`] comes first.
     pub fn start(parts: JobParts) -> Self {
         let JobParts { store, recordings, model, notifier, settings, on_flatline } = parts;
         let workers = WorkerActor::start(settings.workers);
+        let told = model.clone();
         let condition_on_previous = settings.condition_on_previous;
         let deps = Deps { store: store.clone(), recordings, workers, model, notifier, condition_on_previous };
         let (sender, pace) = watch::channel(None);
+        let (passed, passes) = watch::channel(Passes::default());
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            JobActor::new(deps, settings, sender, Vital(on_flatline))
+            JobActor::new(deps, settings, sender, passed, Vital(on_flatline))
         });
-        Self { addr, store, pace }
+        Self { addr, store, pace, passes, model: told }
     }
 
     /// Puts back what an earlier process left running. Followers cannot be there yet.
@@ -67,6 +76,36 @@ impl JobHandle {
 
     pub fn store(&self) -> &dyn Store {
         self.store.as_ref()
+    }
+
+    /// Where a queued job will come, and what is loaded before that. `None` unless it is queued.
+    pub async fn place(&self, id: JobId) -> Result<Option<Place>, StoreError> {
+        let status = self.model.status();
+        let loaded = match status.state() {
+            State::Ready | State::Loading => Some(status.choice(status.model)),
+            State::Unloaded | State::Unloading | State::WaitingForGpu | State::Failed => None,
+        };
+        let several = status.models.len() > 1;
+        if several && let Some(mut waiting) = self.store.queue(LONGEST_RECKONED).await? {
+            // Jobs of a model that cannot be loaded come when it can be: nobody knows when.
+            let able = status.choices(|known| known.failure.is_none());
+            waiting.retain(|queued| able.contains(&queued.model));
+            let passes = *self.passes.borrow();
+            if let Some(mut place) = queue::place(waiting, loaded.clone(), passes, id) {
+                if let (State::Loading, Some(under_way)) = (status.state(), &loaded) {
+                    place.loads.insert(0, under_way.clone());
+                }
+                return Ok(Some(place));
+            }
+        }
+        let (Some(place), Some(job)) = (self.store.place(id).await?, self.store.job(id).await?) else {
+            return Ok(None);
+        };
+        let own = job.options.model;
+        let is_there = status.state() == State::Ready && loaded.as_ref() == Some(&own);
+        let loads = if is_there { vec![] } else { vec![own] };
+        let QueuePlace { position, audio_secs_ahead } = place;
+        Ok(Some(Place { position, audio_secs_ahead, loads }))
     }
 
     /// How fast the last job went.

@@ -1,13 +1,13 @@
 //! Jobs that want different models.
 
 use super::*;
-use crate::domain::event::{Event, JobEvent, ModelEvent, OfModel, RequeueReason, Stream};
+use crate::domain::event::{JobEvent, RequeueReason};
 use crate::domain::job::{JobId, NewJob, Status};
 use crate::domain::lifecycle::Demand;
 use crate::domain::options::Priority;
 use crate::domain::passes::MOST_JOBS;
 use crate::model::State;
-use crate::ports::{EventLog, JobStore, Terms};
+use crate::ports::{JobStore, Terms};
 use crate::testing::world::{Setting, World, names, new_job};
 use crate::testing::{FakeEngine, MemoryStore, Scripted};
 
@@ -31,26 +31,6 @@ fn wanting(priority: Priority, model: Option<&str>) -> NewJob {
     new
 }
 
-/// Which model each load and each start of a job was of, in order.
-async fn history(world: &World, ids: &[JobId]) -> Vec<String> {
-    world.notifier.catch_up().await;
-    let mut all = vec![];
-    for recorded in world.store.events_after(Stream::Model, 0, 1000).await.unwrap() {
-        if let Event::Model(OfModel { model, event: ModelEvent::ModelReady { .. } }) = recorded.event {
-            all.push((recorded.at, 0, format!("load {model}")));
-        }
-    }
-    for (number, id) in ids.iter().enumerate() {
-        for recorded in world.store.events_after(Stream::Job(*id), 0, 1000).await.unwrap() {
-            if let Event::Job(_, JobEvent::Started { .. }) = recorded.event {
-                all.push((recorded.at, 1, format!("job {number}")));
-            }
-        }
-    }
-    all.sort();
-    all.into_iter().map(|(.., what)| what).collect()
-}
-
 #[actix::test]
 async fn a_job_runs_on_the_model_it_asked_for() {
     let (world, ids) = two_models(2, &[(Priority::Batch, Some(LARGE)), (Priority::Batch, None)]).await;
@@ -71,24 +51,13 @@ async fn jobs_of_one_model_run_together_and_nobody_waits_for_ever() {
     for id in &ids {
         world.to_the_end(*id).await;
     }
-    assert_eq!(world.engine.loads(), 3, "{:?}", history(&world, &ids).await);
-    let starts = starts(&world, &ids).await;
+    assert_eq!(world.engine.loads(), 3);
+    let starts = world.store.claimed();
     let place = |job: usize| starts.iter().position(|started| *started == ids[job]).unwrap();
     assert_eq!(place(0), 0);
     assert_eq!(place(1), 1 + MOST_JOBS as usize, "as many passed it as may");
     assert!((2..=16).step_by(2).all(|job| place(job) < place(1)));
     assert!(place(18) > place(1));
-}
-
-/// Jobs in the order in which they were started, by the store's clock.
-async fn starts(world: &World, ids: &[JobId]) -> Vec<JobId> {
-    let mut jobs = vec![];
-    for id in ids {
-        let job = world.job(*id).await;
-        jobs.push((job.started_at, job.finished_at, *id));
-    }
-    jobs.sort();
-    jobs.into_iter().map(|(.., id)| id).collect()
 }
 
 #[actix::test]
@@ -199,4 +168,34 @@ async fn a_job_that_the_model_is_kept_for_runs_though_others_have_passed_enough(
         world.to_the_end(mine.id).await;
     }
     world.to_the_end(waiting.id).await;
+}
+
+#[actix::test]
+async fn the_place_that_is_told_is_the_one_that_a_job_gets() {
+    let of = |n: usize| match n % 3 {
+        0 => (Priority::Batch, None),
+        1 => (Priority::Batch, Some(LARGE)),
+        _ => (if n % 2 == 0 { Priority::Interactive } else { Priority::Batch }, Some(LARGE)),
+    };
+    let engine = FakeEngine::default().script_loads([Scripted::Block]);
+    let world = World::start(Setting { engine, models: vec![LARGE], chunks: 1, ..Setting::default() });
+    let first = world.submit().await;
+    world.engine.until_load(1).await;
+    let mut ids = vec![first.id];
+    for n in 0..24 {
+        let (priority, model) = of(n);
+        ids.push(world.jobs.submit(wanting(priority, model)).await.unwrap().id);
+    }
+    let mut told = vec![];
+    for id in &ids {
+        told.push((world.jobs.place(*id).await.unwrap().unwrap().position, *id));
+    }
+    told.sort();
+    world.engine.open();
+    for id in &ids {
+        world.to_the_end(*id).await;
+    }
+    let place_of = |id: &JobId| told.iter().position(|(_, told)| told == id).unwrap();
+    let started: Vec<_> = world.store.claimed().iter().map(place_of).collect();
+    assert!(started.is_sorted(), "{started:?}");
 }

@@ -101,7 +101,7 @@ async fn try_search(
 async fn sooner(deps: &Deps, head: &Head, status: &ModelStatus) -> Result<Option<Head>, StoreError> {
     let loaded = [status.choice(status.model)];
     let sooner = deps.store.head(head.priority, &loaded).await?;
-    let may = |sooner: &Head| sooner.priority == head.priority || head.priority == Priority::Batch;
+    let may = |sooner: &Head| Passes::may_pass(head.priority, sooner.priority);
     Ok(sooner.filter(|sooner| status.is_promised || may(sooner)))
 }
 

@@ -14,6 +14,7 @@ use crate::domain::event::{Event, JobEvent, OfModel, Recorded, RequeueReason, St
 use crate::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Once, Status};
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
+use crate::domain::queue::Queued;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{Segment, in_order};
 use crate::ports::{
@@ -32,6 +33,7 @@ pub(super) struct Tables {
     events: HashMap<Stream, Vec<Recorded>>,
     /// Owners with the priority of their job that was begun, the latest last.
     served: Vec<(String, Priority)>,
+    claimed: Vec<JobId>,
     pub(super) receivers: Vec<Receiver>,
     pub(super) letters: Vec<Letter>,
 }
@@ -83,6 +85,11 @@ impl MemoryStore {
     /// Lets time pass.
     pub fn let_pass(&self, time: Duration) {
         self.clock.step(time);
+    }
+
+    /// Jobs in the order in which they were claimed, each as often as it was.
+    pub fn claimed(&self) -> Vec<JobId> {
+        self.tables().claimed.clone()
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -296,6 +303,27 @@ impl JobStore for MemoryStore {
         Ok(None)
     }
 
+    async fn queue(&self, most: u32) -> Result<Option<Vec<Queued>>, StoreError> {
+        let tables = self.tables();
+        let served = |job: &Job| {
+            let of_owner =
+                |(owner, of): &(String, Priority)| *owner == job.owner && *of == job.options.priority;
+            tables.served.iter().rposition(of_owner).map_or(0, |index| index as u64 + 1)
+        };
+        let queued = |job: &&Job| Queued {
+            id: job.id,
+            owner: job.owner.clone(),
+            priority: job.options.priority,
+            model: job.options.model.clone(),
+            begun: job.attempts > 0,
+            created_at: job.created_at,
+            audio_secs: job.audio.duration_secs.unwrap_or_default(),
+            served: served(job),
+        };
+        let all: Vec<_> = tables.waiting().iter().map(queued).collect();
+        Ok((all.len() <= most as usize).then_some(all))
+    }
+
     async fn waiting(&self) -> Result<Waiting, StoreError> {
         let tables = self.tables();
         let waiting = tables.waiting();
@@ -330,6 +358,7 @@ impl JobStore for MemoryStore {
         if next.attempts == 0 {
             tables.served.push(turn_of);
         }
+        tables.claimed.push(id);
         let Some(row) = tables.jobs.get_mut(&id) else { return Ok(None) };
         self.move_on(row, Happening::Claimed);
         row.epoch += 1;

@@ -104,7 +104,8 @@ impl Lifecycle {
     fn promise(&mut self, demand: Demand, model: ModelNo) {
         self.expected = match demand {
             Demand::Queue => Expected::Nobody,
-            Demand::NewJob | Demand::TurnedAway => Expected::Client,
+            Demand::NewJob => Expected::Job,
+            Demand::TurnedAway => Expected::Client,
             Demand::Request => Expected::Caller,
         };
         if self.next.is_some_and(|(next, _)| next == model) {
@@ -113,7 +114,11 @@ impl Lifecycle {
     }
 
     fn is_expected(&self, now: Instant) -> bool {
-        self.expected != Expected::Nobody && self.promised_until.is_some_and(|until| now < until)
+        let is_promised = match self.expected {
+            Expected::Nobody | Expected::Job => false,
+            Expected::Client | Expected::Caller => true,
+        };
+        is_promised && self.promised_until.is_some_and(|until| now < until)
     }
 
     /// Whether the model that is loaded is kept for someone who has not come yet.
