@@ -379,5 +379,5 @@ fn the_official_client_has_a_class_for_every_refusal() {
     let missing = [("VERBATIM__MODEL__PATH", "/nonexistent.bin")];
     refused(&missing, ["UnprocessableEntityError", "422", "model_not_found"]);
     let short = [("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000"), ("VERBATIM__OPENAI__WAIT_SECS", "1")];
-    refused(&short, ["InternalServerError", "503", "model_not_ready"]);
+    refused(&short, ["InternalServerError", "503", "out_of_memory"]);
 }
