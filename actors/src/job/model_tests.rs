@@ -175,7 +175,7 @@ async fn the_place_that_is_told_is_the_one_that_a_job_gets() {
     let of = |n: usize| match n % 3 {
         0 => (Priority::Batch, None),
         1 => (Priority::Batch, Some(LARGE)),
-        _ => (if n % 2 == 0 { Priority::Interactive } else { Priority::Batch }, Some(LARGE)),
+        _ => (if n.is_multiple_of(2) { Priority::Interactive } else { Priority::Batch }, Some(LARGE)),
     };
     let engine = FakeEngine::default().script_loads([Scripted::Block]);
     let world = World::start(Setting { engine, models: vec![LARGE], chunks: 1, ..Setting::default() });

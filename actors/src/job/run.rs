@@ -217,8 +217,10 @@ impl Run {
         let mut told = Some(told);
         let planning = tokio::task::spawn_blocking(move || {
             recordings.plan(&blob, &cancel, &mut |begun| {
-                // A run that is over wants to know nothing.
-                let _ = told.take().map(|told| told.send(begun));
+                if let Some(told) = told.take() {
+                    // A run that is over wants to know nothing.
+                    let _ = told.send(begun);
+                }
             })
         });
         let ahead = self.begin(first).await;
