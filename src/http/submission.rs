@@ -43,7 +43,7 @@ const OPTIONS: [&str; 11] = [
 /// The engine's prompt is 224 tokens at most; longer ones would only be cut.
 pub(super) const LONGEST_PROMPT: usize = 1024;
 
-/// A request that was read to its end. Its recording is gone with it, unless it is [taken in](Self::take_in).
+/// A request that was read to its end. Its recording is gone with it, unless it is taken in.
 pub struct Upload {
     recording: Box<dyn BlobWriter>,
     filename: Option<String>,
