@@ -9,9 +9,9 @@ use std::ops::Range;
 use super::loudness::Loudness;
 use super::segments::RawSegment;
 
-/// Hundredths of a second that must be as loud as speech. Timestamps of larger models are off by half a second at
-/// times: the end of a word that lies behind its segment must not be heard twice.
-const LEAST: usize = 100;
+/// Hundredths of a second as loud as speech that may lie between two segments. Timestamps of larger models are off by
+/// half a second at times, on both sides: the end of a word that lies behind its segment must not be heard twice.
+const MOST: usize = 100;
 
 /// Silence that is kept at both ends, where there is any.
 const EDGE: usize = 30;
@@ -23,7 +23,7 @@ pub(super) fn unheard(segments: &[RawSegment], length: usize, loudness: &Loudnes
     let ends = std::iter::once(0).chain(segments.iter().map(|segment| at(segment.end)));
     let starts = segments.iter().map(|segment| at(segment.start)).chain([length]);
     ends.zip(starts)
-        .filter(|(from, to)| from < to && loudness.as_loud_as_speech(*from..*to) >= LEAST)
+        .filter(|(from, to)| from < to && loudness.as_loud_as_speech(*from..*to) > MOST)
         .filter_map(|(from, to)| {
             let sound = loudness.sounding(from..to);
             let (first, last) = (sound.first()?, sound.last()?);
