@@ -1,15 +1,16 @@
 //! Whisper in this process: the core of both adapters.
 
+mod device;
 mod hear_again;
+mod language;
 mod raw;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use actors::domain::language::Language;
 use actors::domain::options::Task;
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{ChunkWork, Device, EngineFault, LoadFailure, ModelFacts};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
 
 use super::doubts::{Doubts, ladder};
@@ -19,7 +20,8 @@ use super::request::{self, SAMPLE_RATE, Unfit};
 use super::segments::{RawSegment, RawToken, Reading, assemble};
 use super::starts::Marks;
 use super::windows::probability;
-use super::{DecodeConfig, EngineConfig, compiled_gpu_backend, cpu_name, fingerprint};
+use super::{DecodeConfig, EngineConfig, fingerprint};
+use device::device;
 
 pub(super) use raw::{
     echo_trouble_to_stderr, exit_now, give_back_freed_memory, install_log_hooks, share_one_heap,
@@ -207,72 +209,6 @@ impl WhisperCore {
             .map_err(|error| EngineFault::Refused { message: format!("the prompt has no tokens: {error}") })
     }
 
-    /// The language to decode in, and how likely it is where it was found out. English for a model that knows no other.
-    fn language(
-        &self,
-        work: &ChunkWork,
-        samples: &[f32],
-        abort: &AtomicBool,
-    ) -> Result<(Language, Option<f32>), EngineFault> {
-        if !self.header.multilingual() {
-            return Ok((language_of(0)?, None));
-        }
-        match (work.language, &work.languages[..]) {
-            (Some(language), _) | (None, &[language]) => {
-                self.known(language).map(|_| (language, None)).ok_or_else(|| self.knows_no(&[language]))
-            }
-            (None, []) => self.detect((0..self.header.shape.languages()).collect(), samples, abort),
-            (None, allowed) => {
-                let known: Vec<i32> = allowed.iter().filter_map(|language| self.known(*language)).collect();
-                if known.is_empty() {
-                    Err(self.knows_no(allowed))
-                } else {
-                    self.detect(known, samples, abort)
-                }
-            }
-        }
-    }
-
-    /// The model's number of a language that it knows.
-    fn known(&self, language: Language) -> Option<i32> {
-        whisper_rs::get_lang_id(language.code()).filter(|id| *id < self.header.shape.languages())
-    }
-
-    fn knows_no(&self, languages: &[Language]) -> EngineFault {
-        let names: Vec<&str> = languages.iter().map(|language| language.code()).collect();
-        let message =
-            format!("the model {} does not know the language {}", self.config.model_id, names.join(", "));
-        EngineFault::Refused { message }
-    }
-
-    /// The likeliest of some languages that this model knows, and its probability among them. whisper.cpp's own detection asks for all
-    /// that any model knows, and takes another token for the hundredth language of older ones.
-    fn detect(
-        &self,
-        among: Vec<i32>,
-        samples: &[f32],
-        abort: &AtomicBool,
-    ) -> Result<(Language, Option<f32>), EngineFault> {
-        let threads = usize::try_from(self.threads).unwrap_or(1);
-        let failed = |error| self.fail(format!("language detection failed: {error}"));
-        let mut state = self.state()?;
-        state.pcm_to_mel(samples, threads).map_err(failed)?;
-        unless(abort)?;
-        state.encode(0, threads).map_err(failed)?;
-        unless(abort)?;
-        state.decode(&[self.context.token_sot()], 0, threads).map_err(failed)?;
-        let logits = state.get_logits().map_err(failed)?;
-        let logit = |id: i32| {
-            usize::try_from(self.context.token_lang(id))
-                .ok()
-                .and_then(|token| logits.get(token).copied())
-                .unwrap_or(f32::NEG_INFINITY)
-        };
-        let likeliest = among.iter().copied().max_by(|a, b| logit(*a).total_cmp(&logit(*b))).unwrap_or(0);
-        let odds: f32 = among.iter().map(|id| (logit(*id) - logit(likeliest)).exp()).sum();
-        Ok((language_of(likeliest)?, Some(odds.recip()).filter(|probability| probability.is_finite())))
-    }
-
     /// Decodes text that goes round in circles again, at one temperature after the other above its own, until the
     /// model is sure of some that does not. Without any the first text stays: maybe it was said like that.
     fn without_loops(
@@ -456,57 +392,4 @@ impl From<Unfit> for EngineFault {
 
 fn unless(abort: &AtomicBool) -> Result<(), EngineFault> {
     if abort.load(Ordering::SeqCst) { Err(EngineFault::Cancelled) } else { Ok(()) }
-}
-
-/// By the model's own numbering.
-fn language_of(id: i32) -> Result<Language, EngineFault> {
-    whisper_rs::get_lang_str(id)
-        .and_then(|code| code.parse().ok())
-        .ok_or_else(|| EngineFault::Refused { message: format!("the engine knows no language number {id}") })
-}
-
-/// The device that whisper.cpp will choose: the GPU of that number, and the CPU without a word when
-/// there is none. With it what a GPU has free, if its driver tells.
-fn device(config: &EngineConfig) -> (Device, Option<u64>) {
-    let devices = raw::devices();
-    let gpu = devices.iter().filter(|device| device.gpu).nth(config.gpu_device as usize);
-    if let Some(gpu) = gpu.filter(|_| config.use_gpu) {
-        let device = Device { backend: backend_of(&gpu.name), name: gpu.description.clone() };
-        return (device, gpu.free_bytes);
-    }
-    if config.use_gpu && compiled_gpu_backend().is_some() {
-        warn!(gpu_device = config.gpu_device, "no such GPU, the model runs on the CPU");
-    }
-    let cpu = devices.into_iter().find(|device| !device.gpu && device.name == "CPU");
-    let name = cpu.map(|cpu| cpu.description).filter(|name| !name.is_empty() && name != "CPU");
-    (Device { backend: "cpu".into(), name: name.unwrap_or_else(cpu_name) }, None)
-}
-
-fn backend_of(name: &str) -> String {
-    let family: String = name.chars().take_while(|c| c.is_alphabetic()).collect();
-    match family.to_ascii_lowercase().as_str() {
-        "rocm" => "hip".into(),
-        family => family.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_language_of_the_engine_has_a_name_in_the_domain() {
-        for id in 0..=whisper_rs::get_lang_max_id() {
-            assert!(language_of(id).is_ok(), "language {id}");
-        }
-        assert!(language_of(100).is_err());
-    }
-
-    #[test]
-    fn backends_are_named_after_their_devices() {
-        assert_eq!(
-            ["CUDA0", "Vulkan1", "ROCm0", "Metal"].map(backend_of),
-            ["cuda", "vulkan", "hip", "metal"]
-        );
-    }
 }
