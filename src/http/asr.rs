@@ -22,7 +22,7 @@ use super::submission::{Upload, task};
 use crate::auth::Caller;
 use crate::error::AppError;
 use crate::raw_pcm::Pcm;
-use crate::transcript::{Format, Transcript, lines, render, whisper_json};
+use crate::transcript::{Format, Transcript, decimal, lines, render, whisper_json};
 
 /// The options that mean something here. Clients send more of them, such as `vad_filter` and `diarize`: passed over.
 #[derive(Debug, Default, Deserialize)]
@@ -94,7 +94,7 @@ fn language_of(heard: &Transcript<'_>, confidence: Option<f32>) -> HttpResponse 
         Some(language) => json!({
             "detected_language": language.name(),
             "language_code": language.code(),
-            "confidence": confidence,
+            "confidence": confidence.map(decimal),
         }),
         None => json!({}),
     })

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::service::Service;
 use crate::error::AppError;
-use crate::transcript::{Transcript, result_json};
+use crate::transcript::{Transcript, decimal, result_json};
 use crate::wire_time::{rfc3339, secs};
 
 /// Written field by field, in the order in which people read it.
@@ -103,7 +103,7 @@ fn options(service: &Service, job: &Job) -> Value {
         "language": options.language.map(|l| l.code()),
         "task": options.task,
         "prompt": options.prompt,
-        "temperature": options.temperature,
+        "temperature": options.temperature.map(decimal),
         "word_timestamps": options.word_timestamps,
         "keep_alive": options.keep_alive,
         "priority": options.priority,

@@ -43,6 +43,6 @@ pub(super) fn word_json(word: &Word) -> Value {
 }
 
 /// Six decimals: all that the engine's number means, without the digits that widening it makes up.
-pub(super) fn decimal(value: f32) -> f64 {
+pub fn decimal(value: f32) -> f64 {
     (f64::from(value) * 1e6).round() / 1e6
 }

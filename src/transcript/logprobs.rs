@@ -3,7 +3,7 @@
 use actors::domain::transcript::Segment;
 use serde_json::{Value, json};
 
-use super::json::decimal;
+use super::decimal;
 
 /// The tokens of some segments, in order. Where it is known which bytes are whose, the tokens' texts join to the
 /// segments' own, space at the ends included.

@@ -17,7 +17,7 @@ use actors::domain::options::Task;
 use actors::domain::transcript::{Segment, text};
 
 pub use format::{Format, UnknownFormat};
-pub use json::{result_json, segment_json};
+pub use json::{decimal, result_json, segment_json};
 pub use logprobs::logprobs_json;
 pub use shape::{BadShape, Shape};
 pub use verbose::{Granularity, UnknownGranularity, usage_json, verbose_json};

@@ -10,7 +10,7 @@ use flate2::write::ZlibEncoder;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use super::json::decimal;
+use super::decimal;
 use super::{Transcript, rounded};
 
 /// What times are asked for.

@@ -107,7 +107,7 @@ fn a_recording_is_fetched_through_redirects_and_transcribed() {
     ]);
     let service = Service::start_with(&[ALLOWED]);
     let body = json!({
-        "url": source.url("/talk%20one.wav?token=7"), "language": "en", "word_timestamps": true, "temperature": 0.25,
+        "url": source.url("/talk%20one.wav?token=7"), "language": "en", "word_timestamps": true, "temperature": 0.2,
         "metadata": {"b": [1, 2.50], "a": null}, "priority": "interactive", "keep_alive": 60, "prompt": null,
     });
     let answer = submit(&service, &body);
@@ -115,7 +115,7 @@ fn a_recording_is_fetched_through_redirects_and_transcribed() {
     let job = answer.json();
     assert_eq!(answer.header("location"), Some(format!("/jobs/{}", job["id"].as_str().unwrap()).as_str()));
     let options = &job["options"];
-    assert_eq!((&options["temperature"], &options["keep_alive"]), (&json!(0.25), &json!(60)));
+    assert_eq!((&options["temperature"], &options["keep_alive"]), (&json!(0.2), &json!(60)));
     let job = service.finished(job["id"].as_str().unwrap());
     assert_eq!(job["result"]["text"], fixtures::text("en_phrases.wav").as_str());
     assert_eq!(job["audio"]["filename"], "talk one.wav");
