@@ -29,7 +29,7 @@ pub async fn let_in<B: MessageBody>(
 
 fn caller(request: &ServiceRequest) -> Result<Caller, AppError> {
     let keys = request.app_data::<web::Data<Service>>().and_then(|service| service.keys.as_ref());
-    let (Some(keys), Some(scope)) = (keys, needed(request.method(), request.path())) else {
+    let (Some(keys), Some(scope)) = (keys, needed(request.method(), routed(request))) else {
         return Ok(Caller::anyone());
     };
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -46,11 +46,16 @@ fn caller(request: &ServiceRequest) -> Result<Caller, AppError> {
 
 fn counted(request: &ServiceRequest, caller: Caller) -> Result<Caller, AppError> {
     let Some(service) = request.app_data::<web::Data<Service>>() else { return Ok(caller) };
-    if is_below("/health", request.path()) {
+    if is_below("/health", routed(request)) {
         return Ok(caller);
     }
     let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
     service.count(&caller, &address).map(|()| caller)
+}
+
+/// The path as the routes see it: what is written otherwise, as `%73` for `s`, is judged by what it is.
+fn routed(request: &ServiceRequest) -> &str {
+    request.match_info().as_str()
 }
 
 fn is_below(root: &str, path: &str) -> bool {

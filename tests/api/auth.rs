@@ -62,6 +62,10 @@ fn a_key_does_what_it_is_for_and_nothing_else() {
         assert!(refused.json()["error"]["message"].as_str().unwrap().contains("admin"));
     }
     service = service.with_key(READER);
+    for path in ["/webhooks", "/webhook%73", "/%77ebhooks"] {
+        let refused = service.get(path);
+        assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"), "{path}");
+    }
     let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
     let refused = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[]);
     assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"));
