@@ -5,11 +5,17 @@ use actors::ports::{BlobStore, BlobWriter};
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 
+use super::jobs::RESERVE_BYTES;
 use super::upload_pace::too_slow;
 use crate::error::AppError;
 
 /// The most that an option's value may take.
 const LARGEST_OPTION: usize = 64 * 1024;
+/// The most that all options of a form may take, each with its name: lists come as one part for each item.
+pub(super) const LARGEST_OPTIONS: usize = 256 * 1024;
+
+/// Bytes between two looks at what the disk has left.
+const LOOK_EVERY: u64 = 16 << 20;
 
 pub(super) fn bad_form(error: MultipartError) -> AppError {
     if let MultipartError::Payload(stopped) = &error
@@ -17,11 +23,11 @@ pub(super) fn bad_form(error: MultipartError) -> AppError {
     {
         return AppError::UploadTooSlow(slow.to_string());
     }
-    AppError::InvalidBody(format!("send multipart/form-data with a part named \"file\": {error}"))
+    AppError::InvalidBody(format!("send multipart/form-data with the recording as a part: {error}"))
 }
 
-/// The value of an option.
-pub(super) async fn text_of(mut part: Field, name: &str) -> Result<String, AppError> {
+/// The value of an option. `left` is what the form's options may still take: [`LARGEST_OPTIONS`] at first.
+pub(super) async fn text_of(mut part: Field, name: &str, left: &mut usize) -> Result<String, AppError> {
     let mut bytes = Vec::new();
     while let Some(more) = part.try_next().await.map_err(bad_form)? {
         if bytes.len() + more.len() > LARGEST_OPTION {
@@ -29,6 +35,10 @@ pub(super) async fn text_of(mut part: Field, name: &str) -> Result<String, AppEr
         }
         bytes.extend_from_slice(&more);
     }
+    let taken = bytes.len() + name.len();
+    *left = left.checked_sub(taken).ok_or_else(|| {
+        AppError::InvalidBody(format!("the form's options are longer than {LARGEST_OPTIONS} bytes together"))
+    })?;
     String::from_utf8(bytes).map_err(|_| AppError::InvalidBody(format!("{name} is not UTF-8 text")))
 }
 
@@ -72,7 +82,7 @@ pub(super) async fn write(
 ) -> Result<Box<dyn BlobWriter>, AppError> {
     let mut writer = blobs.create().await?;
     writer.write(head).await?;
-    match copy(&mut bytes, writer.as_mut(), limit).await {
+    match copy(&mut bytes, blobs, writer.as_mut(), limit).await {
         Ok(()) => Ok(writer),
         Err(error) => {
             writer.abort().await;
@@ -83,14 +93,22 @@ pub(super) async fn write(
 
 async fn copy(
     bytes: &mut (impl Stream<Item = Result<Bytes, AppError>> + Unpin),
+    blobs: &dyn BlobStore,
     writer: &mut dyn BlobWriter,
     limit: u64,
 ) -> Result<(), AppError> {
-    let mut received: u64 = 0;
+    let (mut received, mut looked_at): (u64, u64) = (0, 0);
     while let Some(more) = bytes.try_next().await? {
         received += more.len() as u64;
         if received > limit {
             return Err(AppError::FileTooLarge { limit });
+        }
+        // Others take room meanwhile, and not everyone says how much will come.
+        if received - looked_at >= LOOK_EVERY {
+            looked_at = received;
+            if !blobs.has_room(RESERVE_BYTES) {
+                return Err(AppError::DiskFull);
+            }
         }
         writer.write(more).await?;
     }

@@ -6,7 +6,7 @@ use actors::domain::language::Language;
 use actors::ports::BlobWriter;
 use futures_util::TryStreamExt;
 
-use super::body::{Recording, bad_form, file_name, text_of, write_file};
+use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, write_file};
 use super::service::Service;
 use super::submission::LONGEST_PROMPT;
 use super::upload_pace::paced;
@@ -28,6 +28,7 @@ pub(super) async fn read(
     let body = Box::pin(paced(body, service.limits.min_upload_bytes_per_sec));
     let mut parts = Multipart::new(request.headers(), body);
     let mut sent: Option<Sent> = None;
+    let mut left = LARGEST_OPTIONS;
     while let Some(part) = parts.try_next().await.map_err(bad_form)? {
         let name = part.name().unwrap_or_default().to_owned();
         // Lists come with brackets or without.
@@ -40,7 +41,7 @@ pub(super) async fn read(
             let limit = service.limits.max_upload_bytes;
             sent = Some((write_file(service.blobs.as_ref(), part, &recording, limit).await?, filename));
         } else if fields.contains(&name) {
-            let text = text_of(part, name).await?;
+            let text = text_of(part, name, &mut left).await?;
             match text.trim() {
                 // An empty value is one that was left alone.
                 "" => {}

@@ -30,7 +30,7 @@ pub(super) struct Submission {
 }
 
 /// Disk space that uploads leave to the work on what was taken in before.
-const RESERVE_BYTES: u64 = 64 << 20;
+pub(super) const RESERVE_BYTES: u64 = 64 << 20;
 
 /// Takes a recording in. Whether the model is ready is decided before a byte of the body is read, unless only the body
 /// can say which model is meant.

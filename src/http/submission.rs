@@ -14,9 +14,10 @@ use futures_util::{Stream, TryStreamExt};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tracing::warn;
 
-use super::body::{Recording, bad_form, file_name, text_of, write_file};
+use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, write_file};
 use super::service::{Limits, Service};
 use super::upload_pace::paced;
 use crate::error::AppError;
@@ -76,9 +77,9 @@ where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
 {
     let mut parts = Multipart::new(headers, Box::pin(paced(body, limits.min_upload_bytes_per_sec)));
-    let (mut form, mut is_admitted) = (Form::default(), false);
+    let (mut form, mut is_admitted, mut left) = (Form::default(), false, LARGEST_OPTIONS);
     while let Some(part) = parts.try_next().await.map_err(bad_form)? {
-        form.take(blobs, limits, part).await?;
+        form.take(blobs, limits, part, &mut left).await?;
         if form.named.is_some() {
             form.choose_model(&mut admit)?;
             is_admitted = true;
@@ -184,7 +185,13 @@ impl Form {
         Ok(())
     }
 
-    async fn take(&mut self, blobs: &dyn BlobStore, limits: &Limits, part: Field) -> Result<(), AppError> {
+    async fn take(
+        &mut self,
+        blobs: &dyn BlobStore,
+        limits: &Limits,
+        part: Field,
+        left: &mut usize,
+    ) -> Result<(), AppError> {
         let name = part.name().unwrap_or_default().to_owned();
         if name == FILE {
             return self.take_file(blobs, limits, part).await;
@@ -192,7 +199,7 @@ impl Form {
         if !OPTIONS.contains(&name.as_str()) {
             return Err(unknown(FILE, &name));
         }
-        let text = text_of(part, &name).await?;
+        let text = text_of(part, &name, left).await?;
         // An empty value is what forms send for a field that was left alone.
         if text.is_empty() { Ok(()) } else { self.set(&name, text, limits) }
     }
@@ -261,8 +268,12 @@ fn unknown(place: &str, name: &str) -> AppError {
     AppError::UnknownOption { name: name.to_owned(), known: format!("{place}, {}", OPTIONS.join(", ")) }
 }
 
+/// Recordings that are looked into at a time; further ones wait. Each may have a program of its own to decode it.
+static PROBES: Semaphore = Semaphore::const_new(8);
+
 /// Decodes the beginning, away from the thread that serves requests.
 async fn probe(service: &Service, key: &BlobKey) -> Result<(), AppError> {
+    let _permit = PROBES.acquire().await.map_err(AppError::internal)?;
     let (recordings, key) = (service.recordings.clone(), key.clone());
     let probed = web::block(move || recordings.probe(&key)).await.map_err(AppError::internal)?;
     Ok(probed?)

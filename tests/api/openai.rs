@@ -282,6 +282,9 @@ fn a_bad_call_is_told_what_to_change() {
     assert_eq!(sent(wav, &[("model", "gpt-7")]), (404, "model".into()));
     assert_eq!(sent(None, &[("model", "whisper-1")]), (400, "file".into()));
     assert_eq!(sent(Some(b"no recording"), &[("model", "whisper-1")]), (415, "file".into()));
+    let word = "x".repeat(60_000);
+    let many = [&[("model", "whisper-1")][..], &[("keywords[]", word.as_str()); 5]].concat();
+    assert_eq!(sent(wav, &many), (400, String::new()), "options are bounded together");
     for (name, value) in [
         ("response_format", "diarized_json"),
         ("temperature", "hot"),
