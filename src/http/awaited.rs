@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use actix_web::rt::time::{Instant, sleep};
 use actix_web::web;
 use actors::domain::event::{Event, JobEvent, Stream};
 use actors::domain::job::{Job, JobId, Status};
@@ -16,20 +17,27 @@ use crate::error::AppError;
 use crate::http::service::Service;
 
 /// A job that somebody waits for. Dropped before its end, because its client went away or waited long enough, it is
-/// cancelled, unless the settings say that such jobs go on.
+/// cancelled, unless the settings say that such jobs go on, or its client said under which key it may come back.
 pub struct Awaited {
     service: web::Data<Service>,
     id: JobId,
     number: ModelNo,
     model: watch::Receiver<ModelStatus>,
+    keep: bool,
     over: bool,
 }
 
 impl Awaited {
-    /// `model` is heard of from before the job was taken in.
-    pub(super) fn new(service: web::Data<Service>, job: &Job, model: watch::Receiver<ModelStatus>) -> Self {
+    /// `model` is heard of from before the job was taken in. With `keep` the job goes on whoever leaves.
+    pub(super) fn new(
+        service: web::Data<Service>,
+        job: &Job,
+        keep: bool,
+        model: watch::Receiver<ModelStatus>,
+    ) -> Self {
         let number = service.model.find(job.options.model.as_deref()).unwrap_or_default();
-        Self { service, id: job.id, number, model, over: false }
+        let keep = keep || service.patience.keep;
+        Self { service, id: job.id, number, model, keep, over: false }
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -40,7 +48,7 @@ impl Awaited {
     pub async fn until_over(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
         let service = self.service.clone();
         let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
-        let mut too_long = pin!(actix_web::rt::time::sleep(service.patience.wait));
+        let mut too_long = pin!(sleep(service.patience.wait));
         let mut waits = true;
         let mut failed_before = self.model.borrow().of(self.number).failure().is_some();
         loop {
@@ -49,7 +57,20 @@ impl Awaited {
                     Some(event) => {
                         let recorded = event?;
                         let Event::Job(_, event) = &recorded.event else { continue };
-                        waits = waits && !matches!(event, JobEvent::Started { .. });
+                        match event {
+                            JobEvent::Started { .. } => waits = false,
+                            JobEvent::Requeued { .. } => {
+                                waits = true;
+                                too_long.as_mut().reset(Instant::now() + service.patience.wait);
+                            }
+                            JobEvent::Queued
+                            | JobEvent::Progress { .. }
+                            | JobEvent::Segment { .. }
+                            | JobEvent::LanguageDetected { .. }
+                            | JobEvent::Completed
+                            | JobEvent::Failed { .. }
+                            | JobEvent::Cancelled => {}
+                        }
                         heard(event);
                         if recorded.is_last() {
                             break;
@@ -104,7 +125,7 @@ impl Awaited {
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        if self.over || self.service.patience.keep {
+        if self.over || self.keep {
             return;
         }
         let (service, id) = (self.service.clone(), self.id);

@@ -50,12 +50,12 @@ pub async fn begin(
 ) -> Result<Awaited, AppError> {
     // Heard from now on: the job may fail the model's load before anybody waits for it.
     let model = service.model.watch();
-    let taking = service.clone();
+    let (taking, keep) = (service.clone(), key.is_some());
     let job = actix_web::rt::spawn(
         async move { upload.take_in(&taking, caller.owner, key).await }.in_current_span(),
     );
     let job = job.await.map_err(AppError::internal)??;
-    Ok(Awaited::new(service.clone(), &job, model))
+    Ok(Awaited::new(service.clone(), &job, keep, model))
 }
 
 /// The answer once the job is over, as `tell` writes it; `heard` is told what happens meanwhile.
