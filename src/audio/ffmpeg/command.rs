@@ -65,9 +65,7 @@ impl Sandbox {
         for path in SHOWN {
             command.args(["--ro-bind-try", path, path]);
         }
-        if let Some(dir) = program.parent() {
-            command.arg("--ro-bind-try").args([dir, dir]);
-        }
+        command.arg("--ro-bind-try").args([program, program]);
         if let Some(recording) = recording {
             command.arg("--ro-bind").arg(recording).arg(INSIDE);
         }
