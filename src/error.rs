@@ -104,7 +104,7 @@ pub enum AppError {
     UploadTooSlow(String),
     #[error("{0}")]
     InvalidBody(String),
-    #[error("send the recording as a part named {part:?}")]
+    #[error("the recording is missing: send it as {part:?}")]
     MissingFile { part: &'static str },
     #[error("unknown option {name:?}: use one of {known}")]
     UnknownOption { name: String, known: String },

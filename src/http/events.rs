@@ -20,7 +20,7 @@ use super::service::Service;
 use super::streams::OpenStream;
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::transcript::segment_json;
+use crate::transcript::{decimal, segment_json};
 use crate::wire_time::{rfc3339, secs};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -110,7 +110,7 @@ fn job_event(id: JobId, event: &JobEvent) -> Value {
         }
         JobEvent::Segment { chunk, segment } => json!({ "chunk": chunk, "segment": segment_json(segment) }),
         JobEvent::LanguageDetected { language, probability } => {
-            json!({ "language": language, "probability": probability })
+            json!({ "language": language, "probability": decimal(*probability) })
         }
         JobEvent::Failed { error } => json!({ "error": { "code": error.code, "message": error.message } }),
         JobEvent::Requeued { reason } => json!({ "reason": reason }),

@@ -4,6 +4,7 @@
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded};
 use actors::domain::job::{Happening, Job, JobId, Status};
+use actors::domain::options::Extent;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::Segment;
 use sqlx::SqliteConnection;
@@ -24,6 +25,10 @@ pub(super) async fn earlier(
     job: &Job,
     made_with: &str,
 ) -> Result<Option<JobId>, Fault> {
+    // What it is asked for is no transcript.
+    if job.options.extent != Extent::Whole {
+        return Ok(None);
+    }
     let of_recording = sqlx::query_as(sql::OF_RECORDING).bind(&job.owner).bind(&job.audio.sha256);
     let rows: Vec<JobRow> = of_recording.bind(LOOKED_AT).fetch_all(&mut *change).await?;
     for row in rows {
