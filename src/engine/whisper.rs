@@ -157,7 +157,7 @@ impl WhisperCore {
         };
         let raw = self.decode(&pass, &samples, abort, &progress)?;
         let mut raw = self.without_loops(raw, &pass, &samples, abort, &progress)?;
-        self.hear_again(&mut raw, &pass, &samples, &loudness, abort)?;
+        self.hear_again(&mut raw, &pass, &samples, &loudness, abort, &progress)?;
         self.doubts().flag(&mut raw);
         let reading = Reading {
             duration_secs: work.samples.len() as f64 / SAMPLE_RATE as f64,

@@ -12,7 +12,8 @@ use crate::engine::segments::RawSegment;
 use crate::engine::unheard::unheard;
 
 impl WhisperCore {
-    /// Puts the segments of every stretch in that has speech and no text, each decoded by itself.
+    /// Puts the segments of every stretch in that has speech and no text, each decoded by itself. `progress` is a
+    /// sign of life: what it says is of the stretch.
     pub(super) fn hear_again(
         &self,
         segments: &mut Vec<RawSegment>,
@@ -20,6 +21,7 @@ impl WhisperCore {
         samples: &[f32],
         loudness: &Loudness,
         abort: &AtomicBool,
+        progress: &(dyn Fn(f32) + Sync),
     ) -> Result<(), EngineFault> {
         let hundredths = samples.len() * 100 / SAMPLE_RATE;
         for stretch in unheard(segments, hundredths, loudness) {
@@ -28,7 +30,7 @@ impl WhisperCore {
             let samples = samples.get(of_stretch).unwrap_or_default();
             debug!(from = stretch.start, to = stretch.end, "hearing a stretch again that has no text");
             let until = Loudness::of(samples).end_of_sound() + KEPT_SILENCE;
-            let found = self.decode(&Pass { until, ..*pass }, samples, abort, &|_| {})?;
+            let found = self.decode(&Pass { until, ..*pass }, samples, abort, progress)?;
             let (offset, length) = (stretch.start as i64, stretch.len() as i64);
             let inside = found.into_iter().filter(|segment| (0..length).contains(&segment.start));
             segments.extend(inside.map(|mut segment| {
