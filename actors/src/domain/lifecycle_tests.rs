@@ -362,6 +362,18 @@ fn who_uses_the_model_says_how_long_it_stays_until_it_is_unloaded() {
 }
 
 #[test]
+fn how_long_a_model_stays_that_could_not_be_loaded_says_nothing_of_another() {
+    let t = Instant::now();
+    let mut life = Lifecycle::new(policy(), t);
+    life.step(Input::KeepAlive(Stay::Forever), t);
+    life.step(Input::Demanded(Demand::Request, A), t);
+    life.step(Input::LoadFailed(failure()), t);
+    life.step(Input::Demanded(Demand::Request, B), t);
+    life.step(Input::Loaded, t);
+    assert_eq!((life.model(), life.unloads_at()), (B, Some(t + 300 * SEC)));
+}
+
+#[test]
 fn a_load_that_follows_an_unload_keeps_what_was_asked_for_with_it() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);

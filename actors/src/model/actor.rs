@@ -374,7 +374,9 @@ impl Handler<KeepAlive> for ModelActor {
     type Result = ();
 
     fn handle(&mut self, msg: KeepAlive, ctx: &mut Self::Context) {
-        if msg.generation == self.generation && self.model.is_some() {
+        // Of one that goes it says nothing that the next should hear.
+        let is_ready = matches!(self.life.phase(), Phase::Ready { .. });
+        if msg.generation == self.generation && self.model.is_some() && is_ready {
             self.drive(Input::KeepAlive(msg.stay), None, ctx);
         }
     }

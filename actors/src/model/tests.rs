@@ -177,6 +177,20 @@ async fn work_on_the_model_there_is_ends_before_another_one_comes() {
 }
 
 #[actix::test]
+async fn how_long_a_model_was_to_stay_that_goes_is_not_how_long_the_next_one_does() {
+    let idle_timeout = Stay::For(Duration::from_secs(600));
+    let world = World::start(Setting { models: vec!["large"], idle_timeout, ..Setting::default() });
+    world.model.load_and_wait(DEFAULT, None).await.unwrap();
+    let lease = world.model.acquire().await.unwrap();
+    world.model.load(LARGE, None).await.unwrap();
+    world.model.keep_alive(&lease, Stay::Forever);
+    drop(lease);
+    let status = world.until_state(State::Ready).await;
+    assert_eq!(status.model, LARGE);
+    assert!(status.unloads_at.is_some(), "{status:?}");
+}
+
+#[actix::test]
 async fn a_model_that_cannot_be_loaded_says_so_beside_one_that_can() {
     let world = two_models([Scripted::Broken]);
     let status = world.model.load_and_wait(DEFAULT, None).await.unwrap();

@@ -96,6 +96,8 @@ impl Lifecycle {
     }
 
     fn load_another(&mut self, demand: Demand, model: ModelNo) -> (Phase, Vec<Effect>) {
+        // It was said of the one before.
+        self.keep_alive = None;
         self.promise(demand, model);
         self.begin_load(model)
     }
