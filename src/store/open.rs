@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::directory::{self, create_durably};
 use super::fault::{is_disk_full, sqlite_code};
+use super::sql;
 use super::sqlite::{Clock, SqliteStore, system_clock};
 
 const DATABASE: &str = "verbatim.db";
@@ -181,7 +182,9 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreOpenError>
     migrator.run(writer).await.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(path, &error),
         other => StoreOpenError::Failed { path: path.to_owned(), detail: other.to_string() },
-    })
+    })?;
+    let named = sqlx::query(sql::WANT_THE_DEFAULT_MODEL).execute(writer).await;
+    named.map(drop).map_err(|error| explain(path, &error))
 }
 
 fn not_writable(path: &Path, error: &io::Error) -> StoreOpenError {

@@ -74,6 +74,9 @@ pub(super) const WAITING: &str = "\
     LEFT JOIN turns ON turns.owner = jobs.owner AND turns.priority = jobs.priority \
     WHERE jobs.state = 'queued' AND jobs.priority >= 0 LIMIT $1";
 
+/// A version that knows of one model only may have used the database in between: it leaves the column empty.
+pub(super) const WANT_THE_DEFAULT_MODEL: &str = "UPDATE jobs SET model = '' WHERE model IS NULL";
+
 /// Goes from model to model by the index.
 pub(super) const MODELS_WAITED_FOR: &str = "\
     SELECT DISTINCT model FROM jobs WHERE state = 'queued' AND attempts = 0 AND model IS NOT NULL \

@@ -113,6 +113,17 @@ async fn a_store_opened_again_goes_on_where_it_was() {
     assert!(store.blob_keys().await.unwrap().contains(&job.audio.blob.0));
 }
 
+#[tokio::test]
+async fn a_job_that_an_older_version_took_in_wants_the_default_model() {
+    let (store, dir) = open().await;
+    let job = conformance::submit(&store, Priority::Batch).await;
+    sqlx::query("UPDATE jobs SET model = NULL").execute(&store.writer).await.unwrap();
+    assert!(claim_next(&store, Priority::Batch).await.is_none());
+    store.close().await;
+    let store = SqliteStore::open(dir.path()).await.unwrap();
+    assert_eq!(claim_next(&store, Priority::Batch).await.unwrap().0.job.id, job.id);
+}
+
 /// As a child of a killed service does, until it has become another program.
 #[tokio::test]
 async fn a_lock_that_is_held_a_moment_longer_is_waited_for() {
