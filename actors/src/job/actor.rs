@@ -188,6 +188,11 @@ impl JobActor {
     fn found(&mut self, found: Found, ctx: &mut Context<Self>) {
         let again = std::mem::replace(&mut self.search, Search::No) == Search::Again;
         let more = match found {
+            // Nobody would wait for its run: the next start takes the job up.
+            Found::Work(claim, ..) if *self.service.borrow() == Service::Stopping => {
+                info!(job.id = %claim.job.id, "a job found during the stop is left to the next start");
+                false
+            }
             Found::Work(claim, lease, passes) => {
                 self.start(*claim, lease, passes, ctx);
                 true
