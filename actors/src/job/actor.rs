@@ -176,12 +176,15 @@ impl JobActor {
         self.running.len() >= self.settings.workers
     }
 
-    /// Lets batch jobs know whether an interactive one waits for a worker.
+    /// Lets batch jobs know whether an interactive one waits for a worker. One whose model cannot be loaded would gain
+    /// nothing.
     fn look_for_urgent(&self, ctx: &mut Context<Self>) {
         let store = self.deps.store.clone();
-        let waiting = async move { store.waiting().await.unwrap_or_default() };
-        ctx.spawn(waiting.into_actor(self).map(|waiting, this, _| {
-            this.urgent.send_replace(waiting.interactive && this.all_are_busy());
+        let able = self.deps.model.status().choices(|known| known.failure.is_none());
+        let head = async move { store.head(Priority::Interactive, &able).await.unwrap_or_default() };
+        ctx.spawn(head.into_actor(self).map(|head, this, _| {
+            let is_urgent = head.is_some_and(|head| head.priority == Priority::Interactive);
+            this.urgent.send_replace(is_urgent && this.all_are_busy());
         }));
     }
 
