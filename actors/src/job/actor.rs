@@ -121,6 +121,10 @@ impl JobActor {
             self.look_for_urgent(ctx);
             return;
         }
+        // The next client that is turned away is passed by as many as this one was.
+        if self.deps.model.status().wanted_next.is_none() {
+            self.passes.send_modify(|passes| passes.served(Line::Client));
+        }
         self.search = Search::UnderWay;
         let order = Order {
             turn: self.turns.next(),

@@ -117,6 +117,36 @@ async fn nobody_gives_way_to_a_job_whose_model_cannot_be_loaded() {
 }
 
 #[actix::test]
+async fn every_client_that_is_turned_away_is_passed_by_as_many() {
+    let store = MemoryStore::default();
+    for _ in 0..=MOST_JOBS {
+        let terms = Terms { max_queued: 1000, reuse: None };
+        store.submit(wanting(Priority::Batch, None), terms).await.unwrap();
+    }
+    let engine = FakeEngine::default().script_chunks([Scripted::Block]);
+    let world = World::start(Setting { engine, models: vec![LARGE], chunks: 1, store, ..Setting::default() });
+    let default = world.model.find(None).unwrap();
+    let large = world.model.find(Some(LARGE)).unwrap();
+    world.engine.until_chunk(1).await;
+    world.model.demand(Demand::TurnedAway, large);
+    world.until_model(|status| status.wanted_next == Some(large)).await;
+    world.engine.open();
+    world.until_model(|status| status.model == large && status.state() == State::Ready).await;
+    world.model.load_and_wait(default, None).await.unwrap();
+    world.engine.next_chunk(Scripted::Block);
+    let first = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    world.engine.until_chunk(MOST_JOBS as usize + 2).await;
+    let second = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    world.model.demand(Demand::TurnedAway, large);
+    world.until_model(|status| status.wanted_next == Some(large)).await;
+    world.engine.open();
+    world.until_model(|status| status.model == large && status.state() == State::Ready).await;
+    for id in [first.id, second.id] {
+        assert_eq!(world.job(id).await.status, Status::Completed);
+    }
+}
+
+#[actix::test]
 async fn jobs_of_a_model_that_failed_fail_where_that_is_wanted_and_others_run() {
     let engine = FakeEngine::default().script_loads([Scripted::Broken]);
     let on_model_failed = OnModelFailed::Fail;
