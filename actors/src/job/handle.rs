@@ -85,11 +85,17 @@ impl JobHandle {
             State::Ready | State::Loading => Some(status.choice(status.model)),
             State::Unloaded | State::Unloading | State::WaitingForGpu | State::Failed => None,
         };
+        // The default model has two names.
+        let as_new = |name: Option<String>| match self.model.find(name.as_deref()) {
+            Some(model) => status.choice(model),
+            None => name,
+        };
         let several = status.models.len() > 1;
         if several && let Some(mut waiting) = self.store.queue(LONGEST_RECKONED).await? {
             // Jobs of a model that cannot be loaded come when it can be: nobody knows when.
             let able = status.choices(|known| known.failure.is_none());
             waiting.retain(|queued| able.contains(&queued.model));
+            waiting.iter_mut().for_each(|queued| queued.model = as_new(queued.model.take()));
             let passes = *self.passes.borrow();
             if let Some(mut place) = queue::place(waiting, loaded.clone(), passes, id) {
                 if let (State::Loading, Some(under_way)) = (status.state(), &loaded) {
@@ -101,7 +107,7 @@ impl JobHandle {
         let (Some(place), Some(job)) = (self.store.place(id).await?, self.store.job(id).await?) else {
             return Ok(None);
         };
-        let own = job.options.model;
+        let own = as_new(job.options.model);
         let is_there = status.state() == State::Ready && loaded.as_ref() == Some(&own);
         let loads = if is_there { vec![] } else { vec![own] };
         let QueuePlace { position, audio_secs_ahead } = place;

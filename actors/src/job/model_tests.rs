@@ -44,6 +44,17 @@ async fn a_job_runs_on_the_model_it_asked_for() {
 }
 
 #[actix::test]
+async fn a_job_whose_model_has_become_the_default_one_runs_like_those_that_name_none() {
+    let queue = [None, Some(LARGE), Some("fake"), None].map(|model| (Priority::Batch, model));
+    let (world, ids) = two_models(1, &queue).await;
+    for id in &ids {
+        assert_eq!(names(&world.to_the_end(*id).await).last(), Some(&"completed"));
+    }
+    assert_eq!(world.store.claimed(), [ids[0], ids[2], ids[3], ids[1]]);
+    assert_eq!(world.engine.loads(), 2);
+}
+
+#[actix::test]
 async fn jobs_of_one_model_run_together_and_nobody_waits_for_ever() {
     // In turns, as they came.
     let queue: Vec<_> = (0..20).map(|n| (Priority::Batch, (n % 2 == 1).then_some(LARGE))).collect();

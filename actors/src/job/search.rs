@@ -99,7 +99,7 @@ async fn try_search(
 /// A job of the loaded model that may go before `head`: a batch job goes before an interactive one only where the
 /// model is kept for it.
 async fn sooner(deps: &Deps, head: &Head, status: &ModelStatus) -> Result<Option<Head>, StoreError> {
-    let loaded = [status.choice(status.model)];
+    let loaded = status.names(status.model);
     let sooner = deps.store.head(head.priority, &loaded).await?;
     let may = |sooner: &Head| Passes::may_pass(head.priority, sooner.priority);
     Ok(sooner.filter(|sooner| status.is_promised || may(sooner)))

@@ -99,16 +99,24 @@ impl ModelStatus {
         Self { model, phase, unloads_at: None, ..self.clone() }
     }
 
-    /// How jobs name a model: the default one not at all.
+    /// How a new job names a model: the default one not at all.
     pub fn choice(&self, model: ModelNo) -> Option<String> {
         let known = self.models.get(model.0).filter(|_| model != ModelNo::default());
         known.map(|known| known.facts.id.clone())
     }
 
+    /// All ways in which jobs of the queue may name a model: one that was taken in while another was the default one
+    /// says which it wants.
+    pub fn names(&self, model: ModelNo) -> Vec<Option<String>> {
+        let id = self.models.get(model.0).map(|known| Some(known.facts.id.clone()));
+        let unnamed = (model == ModelNo::default()).then_some(None);
+        unnamed.into_iter().chain(id).collect()
+    }
+
     /// How jobs name the models of a kind.
     pub fn choices(&self, of: impl Fn(&Known) -> bool) -> Vec<Option<String>> {
         let numbered = self.models.iter().enumerate().filter(|(_, known)| of(known));
-        numbered.map(|(number, _)| self.choice(ModelNo(number))).collect()
+        numbered.flat_map(|(number, _)| self.names(ModelNo(number))).collect()
     }
 
     pub fn state_of(&self, model: ModelNo) -> State {
