@@ -7,7 +7,7 @@ use std::path::Path;
 
 use actors::domain::audio::{Decoder, Plan, SAMPLE_RATE, secs};
 use actors::ports::{AudioError, CancelToken};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::ffmpeg::Ffmpeg;
 use super::guard::guarded;
@@ -22,6 +22,10 @@ use super::{AudioSettings, Channels};
 /// How much has to be heard before the first chunk is told: more than the longest one. What comes later
 /// hardly ever changes where it ends.
 const HEARD_FIRST_SECS: u64 = 40;
+
+/// So many detectors of voices in a row may die over one recording before that is an error: whoever killed the first
+/// one may have meant no harm to the job.
+const DETECTORS: usize = 3;
 
 /// Two decoders may differ by so many samples over a codec's lead alone: 0.1 s.
 const SAME_LENGTH: u64 = 1_600;
@@ -87,8 +91,19 @@ fn plan_with(
     first: &mut dyn FnMut(Plan),
 ) -> Result<Planned, AudioError> {
     let hear = |take, first: &mut dyn FnMut(Plan)| {
-        let pcm = open(path, decoder, take, settings.ffmpeg.as_ref(), cancel)?;
-        hear(pcm, settings, cancel, &mut |plan| first(Plan { decoder, ..plan }))
+        let mut detectors = 1;
+        loop {
+            let pcm = open(path, decoder, take, settings.ffmpeg.as_ref(), cancel)?;
+            match hear(pcm, settings, cancel, &mut |plan| first(Plan { decoder, ..plan })) {
+                Err(Trouble::Detector(_)) if cancel.is_cancelled() => return Err(AudioError::Cancelled),
+                Err(Trouble::Detector(error)) if detectors < DETECTORS => {
+                    warn!(%error, "the recording is listened to anew");
+                    detectors += 1;
+                }
+                Err(Trouble::Detector(error) | Trouble::Recording(error)) => return Err(error),
+                Ok(heard) => return Ok(heard),
+            }
+        }
     };
     let mut planned = match settings.channels {
         Channels::Mix => hear(Take::Mean, first)?.0,
@@ -107,19 +122,32 @@ fn plan_with(
     Ok(planned)
 }
 
+/// Whom an error comes from.
+enum Trouble {
+    Recording(AudioError),
+    /// The next one may hear the recording to its end.
+    Detector(AudioError),
+}
+
+impl From<AudioError> for Trouble {
+    fn from(error: AudioError) -> Self {
+        Self::Recording(error)
+    }
+}
+
 /// The plan of one channel, or of all mixed, and how many there are.
 fn hear(
     mut pcm: Pcm,
     settings: &AudioSettings,
     cancel: &CancelToken,
     first: &mut dyn FnMut(Plan),
-) -> Result<(Planned, usize), AudioError> {
+) -> Result<(Planned, usize), Trouble> {
     let mut hearing = Hearing::begin(settings)?;
     let mut first = Some(first);
     while let Some(block) = pcm.next_block()? {
-        hearing.push(block)?;
+        hearing.push(block).map_err(Trouble::Detector)?;
         if cancel.is_cancelled() {
-            return Err(AudioError::Cancelled);
+            return Err(AudioError::Cancelled.into());
         }
         check_length(pcm.position(), settings.max_secs)?;
         if pcm.position() >= HEARD_FIRST_SECS * u64::from(SAMPLE_RATE)
@@ -131,7 +159,7 @@ fn hear(
         }
     }
     let samples = pcm.position_or_none()?;
-    let activity = hearing.finish()?;
+    let activity = hearing.finish().map_err(Trouble::Detector)?;
     let chunks = plan_chunks(&activity, samples, &settings.plan);
     let speech = find_voices(&activity, samples, &settings.plan);
     let plan = Plan { samples, chunks, speech, warnings: pcm.warnings(), ..Plan::default() };

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin};
+use std::process::{Child, ChildStdin, ExitStatus};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
@@ -26,8 +27,9 @@ const NAME: &[u8] = b"silero-16k";
 const MOST_BYTES: u64 = 16 << 20;
 /// Samples of silence that a trial hears: a quarter of a second, which fits into the pipe whether or not anyone reads it.
 const TRIED: usize = SAMPLE_RATE / 4;
-/// A process that has not heard them by then hangs.
-const TRIAL: Duration = Duration::from_secs(60);
+/// A process that takes no sample and gives no answer for so long hangs. Between two samples it hears up to five minutes
+/// of a recording, which takes about a second on a quiet machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
 
 /// A Silero model in whisper.cpp's format that has been tried.
@@ -37,6 +39,7 @@ pub struct Silero {
     model: PathBuf,
     /// SHA-256 of the file, its beginning, in hexadecimal.
     digest: String,
+    patience: Duration,
 }
 
 /// Why a file is no such model.
@@ -56,10 +59,16 @@ impl Silero {
     /// # Blocking
     /// Until that is done: a few tens of milliseconds.
     pub fn open(model: PathBuf) -> Result<Self, BadVadModel> {
-        let opened = std::env::current_exe().map_err(|error| format!("cannot be tried: {error}"));
-        let opened = opened.and_then(|program| {
-            let digest = inspect(&model)?;
-            let silero = Self { program, model: model.clone(), digest };
+        match std::env::current_exe() {
+            Ok(program) => Self::with_program(model, program, PATIENCE),
+            Err(error) => Err(BadVadModel { path: model, reason: format!("cannot be tried: {error}") }),
+        }
+    }
+
+    /// The same with another program's processes; over a recording each is ended once it has not moved for so long.
+    pub fn with_program(model: PathBuf, program: PathBuf, patience: Duration) -> Result<Self, BadVadModel> {
+        let opened = inspect(&model).and_then(|digest| {
+            let silero = Self { program, model: model.clone(), digest, patience };
             silero.try_out()?;
             Ok(silero)
         });
@@ -67,45 +76,57 @@ impl Silero {
     }
 
     fn try_out(&self) -> Result<(), String> {
-        let trial = self.start().and_then(|mut process| {
+        let trial = self.start(PATIENCE).and_then(|mut process| {
             process.send(&[0.0; TRIED])?;
-            process.stdin = None;
-            let give_up = Instant::now() + TRIAL;
-            while process.child.try_wait()?.is_none() {
-                if Instant::now() > give_up {
-                    return Err(io::Error::other("it hangs"));
-                }
-                thread::sleep(POLL);
-            }
             process.probabilities()
         });
         trial.map(drop).map_err(|error| format!("does not run: {error}"))
     }
 
-    fn start(&self) -> io::Result<Process> {
+    fn start(&self, patience: Duration) -> io::Result<Process> {
         let before = OomKills::now();
         let mut child = child::spawn(&self.program, [COMMAND.as_ref(), self.model.as_os_str()])?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (input, blocks) = mpsc::sync_channel(1);
+        let (told, written) = mpsc::sync_channel(1);
+        let (found, replies) = mpsc::sync_channel(1);
         let mut process = Process {
             child,
-            stdin,
-            replies: None,
+            input: Some(input),
+            written,
+            replies,
             stderr: None,
             words: LastWords::default(),
             before,
             sent: 0,
+            patience,
         };
         if let Some(stderr) = process.child.stderr.take() {
             process.stderr = Some(process.words.listen(process.child.id(), stderr)?);
         }
+        if let Some(stdin) = stdin {
+            let write = move || write_all(stdin, &blocks, &told);
+            thread::Builder::new().name("vad-samples".into()).spawn(write)?;
+        }
         if let Some(mut stdout) = stdout {
             let read = move || {
                 let mut replies = Vec::new();
-                stdout.read_to_end(&mut replies).map(|_| replies)
+                let read = stdout.read_to_end(&mut replies).map(|_| replies);
+                // Nobody waits for them once the process was given up.
+                drop(found.send(read));
             };
-            process.replies = Some(thread::Builder::new().name("vad-replies".into()).spawn(read)?);
+            thread::Builder::new().name("vad-replies".into()).spawn(read)?;
         }
         Ok(process)
+    }
+}
+
+/// Writes blocks as they come, and tells of each when the process has taken it.
+fn write_all(mut stdin: ChildStdin, blocks: &Receiver<Vec<u8>>, told: &SyncSender<io::Result<()>>) {
+    for block in blocks {
+        if told.send(stdin.write_all(&block)).is_err() {
+            return;
+        }
     }
 }
 
@@ -129,7 +150,7 @@ impl VoiceDetector for Silero {
             let reason = format!("audio.vad_model: {} {reason}", self.model.display());
             return Err(AudioError::Io(reason));
         }
-        Ok(Box::new(self.start().map_err(of_detector)?))
+        Ok(Box::new(self.start(self.patience).map_err(of_detector)?))
     }
 }
 
@@ -147,50 +168,85 @@ fn inspect(model: &PathBuf) -> Result<String, String> {
 }
 
 /// A process that hears one recording. Dropping it ends it.
+///
+/// Threads of their own write to it and read from it: whoever waits for them can stop waiting.
 struct Process {
     child: Child,
     /// `None` once all was sent.
-    stdin: Option<ChildStdin>,
-    replies: Option<JoinHandle<io::Result<Vec<u8>>>>,
+    input: Option<SyncSender<Vec<u8>>>,
+    written: Receiver<io::Result<()>>,
+    replies: Receiver<io::Result<Vec<u8>>>,
     stderr: Option<JoinHandle<()>>,
     words: LastWords,
     before: OomKills,
     sent: usize,
+    /// How long it may take for its next move.
+    patience: Duration,
 }
 
 impl Process {
     fn send(&mut self, samples: &[f32]) -> io::Result<()> {
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         self.sent += samples.len();
-        let Some(stdin) = &mut self.stdin else { return Ok(()) };
-        match stdin.write_all(&bytes) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(self.end()),
-            done => done,
+        let Some(input) = &self.input else { return Ok(()) };
+        if input.send(bytes).is_err() {
+            return Err(self.end());
+        }
+        match self.written.recv_timeout(self.patience) {
+            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => Err(self.end()),
+            Err(RecvTimeoutError::Timeout) => Err(self.give_up()),
         }
     }
 
     /// What it found, once it has ended.
     fn probabilities(&mut self) -> io::Result<Vec<u8>> {
-        self.stdin = None;
-        let replies = self.replies.take().and_then(|replies| replies.join().ok());
-        let status = self.child.wait()?;
-        match replies {
-            Some(Ok(replies)) if status.success() && replies.len() == self.sent.div_ceil(WINDOW) => {
-                Ok(replies)
-            }
-            Some(_) | None => Err(self.end()),
+        self.input = None;
+        let replies = match self.replies.recv_timeout(self.patience) {
+            Ok(Ok(replies)) => replies,
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(self.end()),
+            Err(RecvTimeoutError::Timeout) => return Err(self.give_up()),
+        };
+        if self.wait()?.success() && replies.len() == self.sent.div_ceil(WINDOW) {
+            Ok(replies)
+        } else {
+            Err(self.end())
         }
     }
 
-    /// Ends it, and says why it ended.
+    /// Waits until it has ended, and ends it when that takes too long.
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        let give_up = Instant::now() + self.patience;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() > give_up {
+                self.child.kill()?;
+                return self.child.wait();
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Says why it ended.
     fn end(&mut self) -> io::Error {
-        self.stdin = None;
-        let status = self.child.wait().ok();
+        self.input = None;
+        let status = self.wait().ok();
         if let Some(stderr) = self.stderr.take() {
             // Its last words have been said; a thread that panicked heard none.
             let _: thread::Result<()> = stderr.join();
         }
         io::Error::other(self.words.ending(status, self.before).to_string())
+    }
+
+    /// Ends one that hangs.
+    fn give_up(&mut self) -> io::Error {
+        match self.child.kill().and_then(|()| self.child.wait()) {
+            Ok(_) => io::Error::other(format!("it did nothing for {:?} and was ended", self.patience)),
+            Err(error) => error,
+        }
     }
 }
 
