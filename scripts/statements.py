@@ -19,6 +19,12 @@ def joined(expression):
     return "".join(text(macros[part[1]]) if part[1] else text(part[0]) for part in parts)
 
 
+# Macros that are given a literal are written out where they are used.
+WITH_ARGUMENT = r"macro_rules! (\w+) \{\s*\(\$(\w+):literal\) => \{\s*concat!\((.*?)\)\s*\};\s*\}"
+for name, argument, body in re.findall(WITH_ARGUMENT, source, re.DOTALL):
+    used = rf"{name}!\(({LITERAL})\)"
+    source = re.sub(used, lambda call: body.replace(f"${argument}", call[1]), source)
+
 macros = dict(re.findall(rf"macro_rules! (\w+) \{{\s*\(\) => \{{\s*({LITERAL})\s*\}};\s*\}}", source))
 statements = re.findall(r"const (\w+): &str =\s*(.*?);\n", source, re.DOTALL)
 declared = source.count("const ")
