@@ -5,6 +5,18 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+/// The bundled recordings in which somebody speaks.
+pub const SPOKEN: [&str; 8] = [
+    "en_short.wav",
+    "en_phrases.wav",
+    "de_phrases.wav",
+    "es_phrases.wav",
+    "fr_phrases.wav",
+    "en_stereo44k.mp3",
+    "en_dense.wav",
+    "long.ogg",
+];
+
 pub fn dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }

@@ -8,9 +8,7 @@ use super::service::Service;
 #[test]
 fn every_bundled_recording_becomes_its_true_text() {
     let service = Service::start();
-    let names = ["en_short.wav", "en_phrases.wav", "de_phrases.wav", "es_phrases.wav", "fr_phrases.wav"];
-    let names = names.into_iter().chain(["en_stereo44k.mp3", "en_dense.wav", "long.ogg"]);
-    let queued: Vec<_> = names.map(|name| (name, service.queue(name, &[]))).collect();
+    let queued = fixtures::SPOKEN.map(|name| (name, service.queue(name, &[])));
     for (name, id) in queued {
         let job = service.finished(&id);
         assert_eq!(job["status"], "completed", "{job}");

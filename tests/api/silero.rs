@@ -21,9 +21,7 @@ const SETTING: &str = "VERBATIM__AUDIO__VAD_MODEL";
 fn recordings_cut_by_silero_have_the_same_words() {
     let model = fixtures::dir().join("silero-v6.2.0-ggml.bin");
     let service = Service::start_with(&[(SETTING, model.to_str().unwrap())]);
-    let names = ["en_short.wav", "en_phrases.wav", "de_phrases.wav", "es_phrases.wav", "fr_phrases.wav"];
-    let names = names.into_iter().chain(["en_stereo44k.mp3", "en_dense.wav", "long.ogg"]);
-    let queued: Vec<_> = names.map(|name| (name, service.queue(name, &[]))).collect();
+    let queued = fixtures::SPOKEN.map(|name| (name, service.queue(name, &[])));
     for (name, id) in queued {
         let job = service.finished(&id);
         assert_eq!(job["status"], "completed", "{job}");
