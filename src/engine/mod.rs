@@ -16,6 +16,7 @@ pub mod model_file;
 mod process;
 mod protocol;
 mod request;
+mod second_hearing;
 mod segments;
 mod silero;
 mod starts;
@@ -207,7 +208,7 @@ fn fingerprint(header: &ModelHeader, config: &EngineConfig) -> String {
 }
 
 /// Goes up whenever the same chunk may have another transcript than before.
-const ENGINE: &str = "whisper.cpp 1.8.3, 4";
+const ENGINE: &str = "whisper.cpp 1.8.3, 5";
 
 /// Where a load would go by this build and the settings; only a load finds out whether it does.
 fn expected_device(config: &EngineConfig) -> Device {

@@ -1,8 +1,9 @@
 //! Speech that the decoder passed over.
 //!
-//! A Whisper model sometimes begins a window with its second or third sentence, or ends it before the last
-//! one: whole phrases are missing, and whisper.cpp goes on behind them. They show as sound
-//! as loud as the speech beside it that no segment covers. Heard by themselves they are understood.
+//! A Whisper model sometimes begins a window with its second or third sentence, ends it before the last one, or
+//! skips a phrase between two: whisper.cpp goes on behind them. They show as sound as loud as speech that no
+//! segment covers, or in a segment that says far less than its sound has room for. Heard by themselves they are
+//! understood.
 
 use std::ops::Range;
 
@@ -13,23 +14,103 @@ use super::segments::RawSegment;
 /// half a second at times, on both sides: the end of a word that lies behind its segment must not be heard twice.
 const MOST: usize = 100;
 
+/// As many where silence keeps them apart from both segments: two words, and not a knock.
+const MOST_APART: usize = 35;
+
+/// That much silence does.
+const APART: usize = 20;
+
 /// Silence that is kept at both ends, where there is any.
 const EDGE: usize = 30;
 
-/// The stretches that should be heard again, in hundredths of a second of the chunk: in order, apart from each
-/// other and from every segment. `segments` are in order.
-pub(super) fn unheard(segments: &[RawSegment], length: usize, loudness: &Loudness) -> Vec<Range<usize>> {
+/// Sound is too much for a segment's text when it is this many times what the chunk's other text takes …
+const TOO_MUCH: f32 = 1.5;
+/// … and this much longer, in hundredths of a second: the time of two words.
+const TOO_LONG: f32 = 50.0;
+/// More segments of a chunk are not heard again for that: each takes as long as a whole window.
+const MOST_SEGMENTS: usize = 3;
+
+/// A stretch without text, in hundredths of a second of the chunk.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unheard {
+    pub range: Range<usize>,
+    /// Whether it is long enough for a sentence. What is shorter may be no speech at all.
+    pub is_long: bool,
+}
+
+/// The stretches that should be heard again: in order, apart from each other and from every segment. `segments` are
+/// in order.
+pub(super) fn unheard(segments: &[RawSegment], length: usize, loudness: &Loudness) -> Vec<Unheard> {
     let at = |time: i64| usize::try_from(time).unwrap_or(0).min(length);
     let ends = std::iter::once(0).chain(segments.iter().map(|segment| at(segment.end)));
     let starts = segments.iter().map(|segment| at(segment.start)).chain([length]);
-    ends.zip(starts)
-        .filter(|(from, to)| from < to && loudness.as_loud_as_speech(*from..*to) > MOST)
-        .filter_map(|(from, to)| {
-            let sound = loudness.sounding(from..to);
-            let (first, last) = (sound.first()?, sound.last()?);
-            Some(first.saturating_sub(EDGE).max(from)..(last + 1 + EDGE).min(to))
-        })
-        .collect()
+    let gaps = ends.zip(starts).filter(|(from, to)| from < to);
+    gaps.filter_map(|(from, to)| {
+        let is_long = loudness.as_loud_as_speech(from..to) > MOST;
+        let sound =
+            if is_long { around(loudness.sounding(from..to)) } else { apart(from..to, length, loudness) }?;
+        let range = sound.start.saturating_sub(EDGE).max(from)..(sound.end + EDGE).min(to);
+        Some(Unheard { range, is_long })
+    })
+    .collect()
+}
+
+/// Where the sound is in a gap that silence keeps apart from what lies beside it, if there is enough.
+fn apart(gap: Range<usize>, length: usize, loudness: &Loudness) -> Option<Range<usize>> {
+    let sound = loudness.sounding(gap.clone());
+    // A chunk's own ends are in silence.
+    let is_apart = |burst: &&[usize]| {
+        burst.first().is_some_and(|first| gap.start == 0 || *first >= gap.start + APART)
+            && burst.last().is_some_and(|last| gap.end == length || last + APART < gap.end)
+    };
+    let bursts = sound.chunk_by(|one, next| next - one < APART).filter(is_apart);
+    let range = around(bursts.flatten().copied().collect())?;
+    (loudness.as_loud_as_speech(range.clone()) > MOST_APART).then_some(range)
+}
+
+fn around(sound: Vec<usize>) -> Option<Range<usize>> {
+    Some(*sound.first()?..sound.last()? + 1)
+}
+
+/// The segments that say far less than they sound like, beside the other segments of their chunk: the place of each, and
+/// the stretch to be heard again for it. `segments` are in order.
+pub(super) fn too_short_for_their_sound(
+    segments: &[RawSegment],
+    length: usize,
+    loudness: &Loudness,
+) -> Vec<(usize, Range<usize>)> {
+    let at = |time: i64| usize::try_from(time).unwrap_or(0).min(length);
+    let sound = |segment: &RawSegment| loudness.sounding(at(segment.start)..at(segment.end));
+    let measures: Vec<(f32, f32)> =
+        segments.iter().map(|segment| (sound(segment).len() as f32, letters(segment))).collect();
+    let mut paces: Vec<f32> = measures
+        .iter()
+        .filter(|(sound, letters)| *sound > 0.0 && *letters > 0.0)
+        .map(|(sound, letters)| sound / letters)
+        .collect();
+    paces.sort_by(f32::total_cmp);
+    let Some(pace) = paces.get(paces.len().saturating_sub(1) / 2) else { return vec![] };
+    let mut found: Vec<(f32, usize)> = measures
+        .iter()
+        .enumerate()
+        .map(|(index, (sound, letters))| (sound - letters * pace, index, *sound > letters * pace * TOO_MUCH))
+        .filter(|(surplus, _, too_much)| *too_much && *surplus >= TOO_LONG)
+        .map(|(surplus, index, _)| (surplus, index))
+        .collect();
+    found.sort_by(|one, other| other.0.total_cmp(&one.0));
+    found.truncate(MOST_SEGMENTS);
+    let stretch = |index: usize| {
+        let sound = around(sound(&segments[index]))?;
+        let before = index.checked_sub(1).map_or(0, |index| at(segments[index].end));
+        let after = segments.get(index + 1).map_or(length, |next| at(next.start));
+        let range = sound.start.saturating_sub(EDGE).max(before)..(sound.end + EDGE).min(after);
+        (!range.is_empty()).then_some((index, range))
+    };
+    found.into_iter().filter_map(|(_, index)| stretch(index)).collect()
+}
+
+fn letters(segment: &RawSegment) -> f32 {
+    String::from_utf8_lossy(&segment.text).chars().filter(|letter| letter.is_alphanumeric()).count() as f32
 }
 
 #[cfg(test)]
@@ -49,7 +130,8 @@ mod tests {
     }
 
     fn found(segments: &[RawSegment]) -> Vec<(usize, usize)> {
-        unheard(segments, 1000, &chunk()).into_iter().map(|stretch| (stretch.start, stretch.end)).collect()
+        let found = unheard(segments, 1000, &chunk()).into_iter();
+        found.map(|stretch| (stretch.range.start, stretch.range.end)).collect()
     }
 
     #[test]
@@ -68,5 +150,45 @@ mod tests {
     fn times_out_of_the_chunk_do_no_harm() {
         assert!(found(&[segment(-500, 400), segment(600, 3000)]).is_empty());
         assert!(found(&[segment(100, 900), segment(500, 3000)]).is_empty());
+    }
+
+    /// Two phrases with a second of silence on both sides of half a second of sound.
+    fn with_sound_between(from: usize) -> Loudness {
+        let is_loud = |at: usize| at < 200 || (from..from + 50).contains(&at) || at >= 450;
+        let level = |at: usize| if is_loud(at) { 0.5 } else { 0.001 };
+        let samples: Vec<f32> = (0..700).flat_map(|at| std::iter::repeat_n(level(at), 160)).collect();
+        Loudness::of(&samples)
+    }
+
+    #[test]
+    fn a_short_phrase_is_heard_again_where_silence_keeps_it_apart() {
+        let segments = [segment(0, 200), segment(450, 700)];
+        let found = |from| unheard(&segments, 700, &with_sound_between(from));
+        assert_eq!(found(300), [Unheard { range: 270..380, is_long: false }]);
+        assert_eq!(found(210), [], "it may belong to the first segment");
+        assert_eq!(found(390), [], "it may belong to the second");
+    }
+
+    fn saying(start: i64, end: i64, text: &str) -> RawSegment {
+        RawSegment { text: text.into(), ..segment(start, end) }
+    }
+
+    #[test]
+    fn a_segment_with_far_more_sound_than_the_others_need_is_to_be_heard_again() {
+        let all = [saying(0, 200, "eight letters, and eight"), saying(250, 450, "eight letters, and more")];
+        let loud: Vec<f32> = (0..700)
+            .flat_map(|at| std::iter::repeat_n(if at % 250 < 200 { 0.5 } else { 0.001 }, 160))
+            .collect();
+        let loudness = Loudness::of(&loud);
+        let found = |last| too_short_for_their_sound(&[&all[..], &[last]].concat(), 700, &loudness);
+        assert_eq!(found(saying(500, 700, "eight")), [(2, 470..700)]);
+        assert_eq!(found(saying(500, 700, "eight letters, no")), [], "it may have been said slowly");
+        assert_eq!(found(saying(500, 540, "eight")), [], "there is no room for more");
+        assert_eq!(
+            too_short_for_their_sound(&[saying(0, 700, "x")], 700, &loudness),
+            [],
+            "there are no others"
+        );
+        assert_eq!(too_short_for_their_sound(&[], 700, &loudness), []);
     }
 }

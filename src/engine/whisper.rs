@@ -157,6 +157,8 @@ impl WhisperCore {
         };
         let raw = self.decode(&pass, &samples, abort, &progress)?;
         let mut raw = self.without_loops(raw, &pass, &samples, abort, &progress)?;
+        // What takes no time, or begins behind the last sound, nobody has said.
+        raw.retain(|segment| segment.start < segment.end.min(loudness.end_of_sound() as i64));
         self.hear_again(&mut raw, &pass, &samples, &loudness, abort, &progress)?;
         self.doubts().flag(&mut raw);
         let reading = Reading {

@@ -1,5 +1,6 @@
 //! Decodes again what the decoder passed over.
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use actors::ports::EngineFault;
@@ -8,12 +9,13 @@ use tracing::debug;
 use super::{KEPT_SILENCE, Pass, WhisperCore};
 use crate::engine::loudness::Loudness;
 use crate::engine::request::SAMPLE_RATE;
+use crate::engine::second_hearing::{is_echo, is_sure, says_more};
 use crate::engine::segments::RawSegment;
-use crate::engine::unheard::unheard;
+use crate::engine::unheard::{too_short_for_their_sound, unheard};
 
 impl WhisperCore {
-    /// Puts the segments of every stretch in that has speech and no text, each decoded by itself. `progress` is a
-    /// sign of life: what it says is of the stretch.
+    /// Hears every stretch again that has speech and no text, or too little, each by itself, and puts what was missed
+    /// in. `progress` is a sign of life: what it says is of the stretch.
     pub(super) fn hear_again(
         &self,
         segments: &mut Vec<RawSegment>,
@@ -23,24 +25,61 @@ impl WhisperCore {
         abort: &AtomicBool,
         progress: &(dyn Fn(f32) + Sync),
     ) -> Result<(), EngineFault> {
-        let hundredths = samples.len() * 100 / SAMPLE_RATE;
-        for stretch in unheard(segments, hundredths, loudness) {
-            let in_samples = |hundredths: usize| hundredths * SAMPLE_RATE / 100;
-            let of_stretch = in_samples(stretch.start)..in_samples(stretch.end);
-            let samples = samples.get(of_stretch).unwrap_or_default();
-            debug!(from = stretch.start, to = stretch.end, "hearing a stretch again that has no text");
-            let until = Loudness::of(samples).end_of_sound() + KEPT_SILENCE;
-            let found = self.decode(&Pass { until, ..*pass }, samples, abort, progress)?;
-            let (offset, length) = (stretch.start as i64, stretch.len() as i64);
-            let inside = found.into_iter().filter(|segment| (0..length).contains(&segment.start));
-            segments.extend(inside.map(|mut segment| {
-                segment.start += offset;
-                segment.end = segment.end.min(length) + offset;
-                segment.window_start += offset;
-                segment
-            }));
+        let length = samples.len() * 100 / SAMPLE_RATE;
+        let hear = |stretch: &Range<usize>| self.hear(stretch, pass, samples, abort, progress);
+        let mut more = Vec::new();
+        let mut outdone = Vec::new();
+        for (index, stretch) in too_short_for_their_sound(segments, length, loudness) {
+            let found = hear(&stretch)?;
+            if says_more(&found, &segments[index]) {
+                outdone.push(index);
+                more.extend(found);
+            }
         }
-        segments.sort_by_key(|segment| segment.start);
+        outdone.sort_unstable();
+        for index in outdone.into_iter().rev() {
+            segments.remove(index);
+        }
+        put_in(segments, more);
+        let mut more = Vec::new();
+        for stretch in unheard(segments, length, loudness) {
+            let found = hear(&stretch.range)?;
+            let next = segments.partition_point(|segment| segment.start < stretch.range.start as i64);
+            let (before, after) = (segments[..next].last(), segments.get(next));
+            if (stretch.is_long || is_sure(&found)) && !is_echo(&found, before, after) {
+                more.extend(found);
+            }
+        }
+        put_in(segments, more);
         Ok(())
     }
+
+    /// What is heard in a stretch of the chunk, in hundredths of a second, when it is all there is.
+    fn hear(
+        &self,
+        stretch: &Range<usize>,
+        pass: &Pass<'_>,
+        samples: &[f32],
+        abort: &AtomicBool,
+        progress: &(dyn Fn(f32) + Sync),
+    ) -> Result<Vec<RawSegment>, EngineFault> {
+        let in_samples = |hundredths: usize| hundredths * SAMPLE_RATE / 100;
+        let samples = samples.get(in_samples(stretch.start)..in_samples(stretch.end)).unwrap_or_default();
+        debug!(from = stretch.start, to = stretch.end, "hearing a stretch again");
+        let until = Loudness::of(samples).end_of_sound() + KEPT_SILENCE;
+        let mut found = self.decode(&Pass { until, ..*pass }, samples, abort, progress)?;
+        let (offset, length) = (stretch.start as i64, stretch.len() as i64);
+        found.retain(|segment| (0..length).contains(&segment.start));
+        for segment in &mut found {
+            segment.start += offset;
+            segment.end = segment.end.min(length) + offset;
+            segment.window_start += offset;
+        }
+        Ok(found)
+    }
+}
+
+fn put_in(segments: &mut Vec<RawSegment>, more: Vec<RawSegment>) {
+    segments.extend(more);
+    segments.sort_by_key(|segment| segment.start);
 }
