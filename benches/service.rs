@@ -1,7 +1,8 @@
 //! What the service costs beside the bare engine: `make bench`.
 //!
 //! Every timing is a ratio of two things measured in turn in one run, or a distribution of many small
-//! ones. Arguments: model files, each benchmarked in turn.
+//! ones. Arguments: model files, each benchmarked in turn. After `--load-alone` comes one model file: the bare engine
+//! loads and warms it up, and its seconds are printed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../tests/api/fixtures.rs"]
@@ -30,12 +31,19 @@ use service::Service;
 const ROUNDS: usize = 9;
 const HOUR_SECS: usize = 3600;
 
+const LOAD_ALONE: &str = "--load-alone";
+
 fn main() {
+    let alone = std::env::args().any(|argument| argument == LOAD_ALONE);
     // Cargo passes `--bench` to every benchmark.
     let models: Vec<PathBuf> =
         std::env::args().skip(1).filter(|a| !a.starts_with('-')).map(Into::into).collect();
     let models = if models.is_empty() { vec![fixtures::model()] } else { models };
     whisper_rs::install_logging_hooks();
+    if alone {
+        println!("{}", timed(|| Bare::load(&models[0])).0);
+        return;
+    }
     for model in &models {
         println!("== {}", model.file_name().unwrap().to_string_lossy());
         loads(model);
@@ -56,21 +64,38 @@ fn start(model: &Path) -> Service {
     Service::start_with(&env)
 }
 
-/// From `POST /model/load` to `ready` against the bare engine's load and warm-up of the same file.
+/// From `POST /model/load` to `ready` against the bare engine's load and warm-up of the same file: in a process that
+/// is new, as the one is that gives all its memory back, and in one that has had the model before, and with it
+/// the memory. Neither has its process's start counted.
 fn loads(model: &Path) {
     let service = start(model);
-    let mut ratios = vec![];
+    let mut beside_new = vec![];
+    let mut beside_old = vec![];
     for round in 0..=ROUNDS {
-        let (bare_secs, bare) = timed(|| Bare::load(model));
+        let new_secs = load_alone(model);
+        let (old_secs, bare) = timed(|| Bare::load(model));
         drop(bare);
         let (secs, ()) = timed(|| service.load());
         service.post("/model/unload?wait=true&hold_secs=0");
         if round > 0 {
-            ratios.push(secs / bare_secs);
+            beside_new.push(secs / new_secs);
+            beside_old.push(secs / old_secs);
         }
-        println!("  round {round}: bare {bare_secs:.3} s, asked to ready {secs:.3} s");
+        println!("  round {round}: bare {new_secs:.3} s, again {old_secs:.3} s, asked to ready {secs:.3} s");
     }
-    println!("load asked for to ready / bare load and warm-up: {}", spread(&mut ratios));
+    println!("load asked for to ready / bare load and warm-up in a new process: {}", spread(&mut beside_new));
+    println!(
+        "load asked for to ready / the same in a process that had it before: {}",
+        spread(&mut beside_old)
+    );
+}
+
+/// Seconds that the bare engine takes in a process of its own.
+fn load_alone(model: &Path) -> f64 {
+    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = program.arg(LOAD_ALONE).arg(model).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
 /// A job's wall time against whisper-rs called directly on the same chunks.
