@@ -80,6 +80,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
         gpu_device: engine.gpu_device,
         flash_attn: engine.flash_attn,
         memory_limit_bytes: (engine.memory_limit_bytes > 0).then_some(engine.memory_limit_bytes),
+        longest_silence: Duration::from_secs(engine.hang_secs),
         decode: decode(&settings.decode),
     }
 }

@@ -28,6 +28,7 @@ mod words;
 mod worker;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use actors::ports::{Device, LoadFailure, ModelFacts};
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,8 @@ pub struct EngineConfig {
     pub flash_attn: bool,
     /// The most private memory that the engine's process may use. `None`: no limit.
     pub memory_limit_bytes: Option<u64>,
+    /// An engine's process that says nothing of a load or a chunk for longer hangs.
+    pub longest_silence: Duration,
     pub decode: DecodeConfig,
 }
 
@@ -83,6 +86,7 @@ impl EngineConfig {
             gpu_device: 0,
             flash_attn: false,
             memory_limit_bytes: None,
+            longest_silence: Duration::from_secs(600),
             decode: DecodeConfig::default(),
         }
     }

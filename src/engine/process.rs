@@ -66,6 +66,16 @@ impl ProcessEngine {
             }
             Startup::Failed(failure) => Err(failure),
             Startup::GivenUp => Err(LoadFailure::Cancelled),
+            Startup::Hung => {
+                let message = format!(
+                    "the engine said nothing for {} s while it loaded {}, and was killed: raise [engine] hang_secs for a \
+                     slow disk, or look after the device's driver",
+                    self.config.longest_silence.as_secs(),
+                    header.path.display()
+                );
+                warn!(engine.pid = client.pid(), message);
+                Err(LoadFailure::Broken { code: "engine_crashed", message })
+            }
             Startup::Died(end) => {
                 warn!(%end, "the engine process died while it loaded the model");
                 // The file passed the checks. Whoever kills the engine while it loads wants its memory.

@@ -7,7 +7,7 @@ use super::layers::Table;
 use super::models;
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 32] = [
+pub const BOUNDS: [(&str, f64, f64); 33] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -24,6 +24,7 @@ pub const BOUNDS: [(&str, f64, f64); 32] = [
     ("engine.workers", 1.0, 64.0),
     ("engine.threads", 0.0, 1_024.0),
     ("engine.memory_limit_bytes", 0.0, BYTES),
+    ("engine.hang_secs", 60.0, 86_400.0),
     ("engine.gpu_device", 0.0, 63.0),
     ("gpu.yield_below_free_bytes", 0.0, BYTES),
     ("jobs.max_queued", 1.0, 1_000_000.0),

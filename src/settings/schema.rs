@@ -86,6 +86,7 @@ pub struct Engine {
     pub threads: u32,
     /// 0: no limit.
     pub memory_limit_bytes: u64,
+    pub hang_secs: u64,
     pub use_gpu: bool,
     pub gpu_device: u32,
     pub flash_attn: bool,

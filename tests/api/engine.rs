@@ -1,11 +1,13 @@
 //! The engine on the bundled model, through both adapters.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use actors::domain::options::Task;
 use actors::domain::transcript::{ChunkTranscript, text};
@@ -341,6 +343,35 @@ fn a_process_that_is_stopped_can_still_be_unloaded() {
     kill(pid, "-STOP");
     model.unload();
     assert!(!alive(pid));
+}
+
+#[test]
+fn a_process_that_says_nothing_of_a_chunk_is_killed() {
+    let config = EngineConfig { longest_silence: Duration::from_secs(10), ..config() };
+    let model = load(&process_engine(config));
+    let pid = owner(&*model).unwrap();
+    kill(pid, "-STOP");
+    let fault = transcribe(&*model, &work("en_short.wav")).unwrap_err();
+    assert!(fault.to_string().contains("hung"), "{fault}");
+    assert!(!alive(pid));
+}
+
+#[test]
+fn a_process_that_says_nothing_of_a_load_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, its_pid) = (folder.path().join("hangs"), folder.path().join("pid"));
+    fs::write(&program, format!("#!/bin/sh\necho $$ >{}\nexec sleep 3600\n", its_pid.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = EngineConfig { longest_silence: Duration::from_secs(1), ..config() };
+    let memory = memory(&config);
+    let engine = ProcessEngine::with_program(config, memory, program);
+    let Err(LoadFailure::Broken { code, message }) = engine.load(&|| true, Box::new(|_| panic!("died")))
+    else {
+        panic!("it loaded a model");
+    };
+    assert_eq!(code, "engine_crashed");
+    assert!(message.contains("hang_secs"), "{message}");
+    assert!(!alive(fs::read_to_string(its_pid).unwrap().trim().parse().unwrap()));
 }
 
 #[test]

@@ -30,8 +30,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long the engine may go on with a chunk that was cancelled: a graph of a large model on few cores
 /// takes seconds. After that its process is killed, which costs a load.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
-/// A process that says nothing of a chunk for this long hangs.
-const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 /// A running engine process. Dropping it ends the process too.
 pub(super) struct Client {
@@ -48,6 +46,8 @@ pub(super) enum Startup {
     Loaded,
     Failed(LoadFailure),
     GivenUp,
+    /// It said nothing for too long.
+    Hung,
     Died(End),
 }
 
@@ -167,11 +167,15 @@ impl Client {
     /// returns.
     pub(super) fn wait_until_loaded(&self, keep_going: &dyn Fn() -> bool) -> Startup {
         let startup = self.startup.lock().unwrap_or_else(PoisonError::into_inner);
+        let began = Instant::now();
         let outcome = loop {
             match startup.recv_timeout(POLL) {
                 Ok(outcome) => break outcome,
-                Err(RecvTimeoutError::Timeout) if keep_going() => {}
-                Err(RecvTimeoutError::Timeout) => break Startup::GivenUp,
+                Err(RecvTimeoutError::Timeout) if !keep_going() => break Startup::GivenUp,
+                Err(RecvTimeoutError::Timeout) if began.elapsed() > self.config.longest_silence => {
+                    break Startup::Hung;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break Startup::Died(self.link.ending(None)),
             }
         };
@@ -185,7 +189,7 @@ impl Client {
                 self.end(Duration::ZERO);
                 Startup::GivenUp
             }
-            Startup::Failed(_) | Startup::Died(_) => {
+            Startup::Failed(_) | Startup::Died(_) | Startup::Hung => {
                 self.end(Duration::ZERO);
                 outcome
             }
@@ -269,7 +273,9 @@ impl LoadedModel for Client {
                     told = Some(Instant::now());
                     writers.spawn(|| self.link.tell(&ToWorker::Cancel { id }));
                 }
-                if heard.elapsed() > LONGEST_SILENCE || told.is_some_and(|at| at.elapsed() > CANCEL_GRACE) {
+                if heard.elapsed() > self.config.longest_silence
+                    || told.is_some_and(|at| at.elapsed() > CANCEL_GRACE)
+                {
                     warn!(engine.pid = self.link.pid, "the engine does not answer: its process is killed");
                     // The reader notices, and ends this wait.
                     self.link.calls().cause.get_or_insert(Over::Hung);
