@@ -12,6 +12,7 @@ use actors::ports::{Download, Earlier};
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use super::body::write;
 use super::jobs::check_length;
@@ -24,6 +25,9 @@ use crate::error::AppError;
 const LARGEST_BODY: usize = 256 * 1024;
 
 const URL: &str = "url";
+
+/// Recordings that are fetched at a time; further requests wait, in the time that they have for it.
+static DOWNLOADS: Semaphore = Semaphore::const_new(8);
 
 /// Whether the body says where a recording is instead of bringing it.
 pub(super) fn is_meant(request: &HttpRequest) -> bool {
@@ -106,6 +110,7 @@ impl Remote {
     }
 
     async fn fetch(self, service: &Service) -> Result<Upload, AppError> {
+        let _permit = DOWNLOADS.acquire().await.map_err(AppError::internal)?;
         let Self { url, form, fingerprint } = self;
         let Download { name, bytes, body } = service.sources.open(&url).await?;
         let limit = service.limits.max_upload_bytes;

@@ -57,6 +57,9 @@ pub(super) async fn submit(
         name => Some(admit(&service, name, waits)?),
     };
     check_room(&service, &request)?;
+    if !known {
+        service.jobs.check_room().await?;
+    }
     let in_the_body = |name: Option<&str>| match (admitted, name) {
         (Some(model), Some(name)) if service.find_model(Some(name))? != model => Err(two_models()),
         (Some(model), _) => Ok(service.model.status().choice(model)),

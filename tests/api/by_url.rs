@@ -256,6 +256,33 @@ fn a_request_that_is_no_good_is_refused_before_anything_is_fetched() {
 }
 
 #[test]
+fn nothing_is_fetched_for_a_queue_that_is_full() {
+    let source = Source::start(vec![("/a.wav", file(recording("en_short.wav")))]);
+    let service = Service::start_with(&[
+        ALLOWED,
+        ("VERBATIM__JOBS__MAX_QUEUED", "1"),
+        ("VERBATIM__MODEL__PATH", "missing"),
+    ]);
+    service.queue("en_short.wav", &[]);
+    let answer = submit(&service, &json!({ "url": source.url("/a.wav") }));
+    assert_eq!((answer.status, answer.error().as_str()), (429, "queue_full"));
+    assert_eq!(source.times_asked("/a.wav"), 0);
+}
+
+/// Twice as many as are fetched at a time: each comes to its turn.
+#[test]
+fn many_recordings_are_fetched_in_turn() {
+    let source = Source::start(vec![("/a.wav", file(recording("en_short.wav")))]);
+    let service = Service::start_with(&[ALLOWED, ("VERBATIM__MODEL__PATH", "missing")]);
+    let body = json!({ "url": source.url("/a.wav") });
+    thread::scope(|scope| {
+        let sent: Vec<_> = (0..16).map(|_| scope.spawn(|| submit(&service, &body).status)).collect();
+        assert!(sent.into_iter().all(|answer| answer.join().unwrap() == 202));
+    });
+    assert_eq!(service.get("/health").json()["jobs"]["queued"], 16);
+}
+
+#[test]
 fn under_a_key_a_url_is_fetched_once() {
     let source = Source::start(vec![("/a.wav", file(recording("en_short.wav")))]);
     let service = Service::start_with(&[ALLOWED]);

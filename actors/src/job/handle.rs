@@ -39,6 +39,7 @@ pub struct JobHandle {
     pace: watch::Receiver<Option<Pace>>,
     passes: watch::Receiver<Passes>,
     model: ModelHandle,
+    max_queued: u64,
 }
 
 /// A longer queue is not gone through job by job to say where one of them will come.
@@ -50,19 +51,26 @@ impl JobHandle {
         let JobParts { store, recordings, model, notifier, settings, on_flatline } = parts;
         let workers = WorkerActor::start(settings.workers);
         let told = model.clone();
-        let condition_on_previous = settings.condition_on_previous;
+        let JobSettings { condition_on_previous, max_queued, .. } = settings;
         let deps = Deps { store: store.clone(), recordings, workers, model, notifier, condition_on_previous };
         let (sender, pace) = watch::channel(None);
         let (passed, passes) = watch::channel(Passes::default());
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
             JobActor::new(deps, settings, sender, passed, Vital(on_flatline))
         });
-        Self { addr, store, pace, passes, model: told }
+        Self { addr, store, pace, passes, model: told, max_queued }
     }
 
     /// Puts back what an earlier process left running. Followers cannot be there yet.
     pub async fn recover(store: &dyn Store) -> Result<usize, StoreError> {
         Ok(store.recover().await?.len())
+    }
+
+    /// Whether there is room in the queue just now, for those who would do much before they submit; only `submit` keeps
+    /// a place.
+    pub async fn check_room(&self) -> Result<(), SubmitError> {
+        let queued = self.store.counts().await?.queued;
+        if queued >= self.max_queued { Err(SubmitError::QueueFull { queued }) } else { Ok(()) }
     }
 
     /// When this returns a job, it is on disk.
