@@ -47,10 +47,13 @@ TIMES ?= 50
 knocks:
 	VERBATIM_KNOCKS=$(TIMES) cargo test --locked --lib -- fuzzing --nocapture
 
-# A thousand damaged recordings of each of 16 kinds through the real door, some hours; `make mutants MUTANTS=100` is quicker.
+# Optimised, and with all checks: for what takes long.
+LONG = --config profile.dev.package.verbatim.opt-level=2 --config profile.dev.package.actors.opt-level=2
+
+# A thousand damaged recordings of each of 16 kinds through the real door, an hour; `make mutants MUTANTS=100` is quicker.
 MUTANTS ?= 1000
 mutants: setup setup-tests
-	VERBATIM_MUTANTS=$(MUTANTS) cargo test --locked --test api -- mutants --nocapture
+	VERBATIM_MUTANTS=$(MUTANTS) cargo test $(LONG) --locked --test api -- mutants --nocapture
 
 # What takes minutes: two hundred loads and unloads.
 soak: setup
@@ -59,12 +62,12 @@ soak: setup
 # A thousand kills of the service and of its engine, about an hour; `make torture CYCLES=100` is quicker.
 CYCLES ?= 1000
 torture: setup
-	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test --locked --test api -- torture --nocapture
+	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test $(LONG) --locked --test api -- torture --nocapture
 
 # Two hours of speech twice over: every word once, at its time. `make fidelity SECS=600` is quicker.
 SECS ?= 7200
 fidelity: setup setup-tests
-	VERBATIM_FIDELITY_SECS=$(SECS) cargo test --locked --test api -- fidelity --nocapture
+	VERBATIM_FIDELITY_SECS=$(SECS) cargo test $(LONG) --locked --test api -- fidelity --nocapture
 
 # Settings: config/default.toml; a model: `target/release/verbatim models pull base.en`.
 run: setup
