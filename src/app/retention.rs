@@ -37,3 +37,56 @@ async fn remove_old(keep: Duration, jobs: &dyn JobStore, blobs: &dyn BlobStore) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use actors::domain::job::BlobKey;
+    use actors::domain::options::Priority;
+    use actors::ports::BlobWriter;
+    use actors::testing::MemoryStore;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::store::conformance::{NO_LIMIT, new_job};
+
+    /// Notes which recordings are deleted.
+    #[derive(Default)]
+    struct Deleted(Mutex<Vec<BlobKey>>);
+
+    #[async_trait::async_trait]
+    impl BlobStore for Deleted {
+        async fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError> {
+            Err(StoreError::DiskFull)
+        }
+
+        fn has_room(&self, _: u64) -> bool {
+            false
+        }
+
+        async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {
+            self.0.lock().unwrap().push(key.clone());
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_jobs_go_with_their_recordings_while_the_service_runs() {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let (jobs, blobs) = (Arc::new(MemoryStore::default()), Arc::new(Deleted::default()));
+        let keeper = keep_for(DAY, jobs.clone(), blobs.clone());
+        tokio::pin!(keeper);
+        let (ended, _) = jobs.submit(new_job(Priority::Batch), NO_LIMIT).await.unwrap();
+        jobs.cancel(ended.id).await.unwrap();
+        let (waiting, _) = jobs.submit(new_job(Priority::Batch), NO_LIMIT).await.unwrap();
+
+        assert!(timeout(LOOK * 2, &mut keeper).await.is_err(), "it goes on");
+        assert!(jobs.job(ended.id).await.unwrap().is_some(), "too young");
+        jobs.let_pass(DAY + LOOK);
+        assert!(timeout(LOOK, &mut keeper).await.is_err(), "it goes on");
+        assert!(jobs.job(ended.id).await.unwrap().is_none());
+        assert_eq!(*blobs.0.lock().unwrap(), [ended.audio.blob]);
+        assert!(jobs.job(waiting.id).await.unwrap().is_some());
+    }
+}

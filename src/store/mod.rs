@@ -22,7 +22,7 @@ mod subscribers;
 mod work;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 #[cfg(test)]
 mod random_walk;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use actors::domain::context::Context;
 use actors::domain::language::Language;
 use actors::domain::progress::{Pace, Progress};
 use actors::domain::transcript::{Segment, flag_silence, in_order};
-use actors::ports::{AudioError, CancelToken, ChunkWork, Engine, EngineFault, LoadedModel};
+use actors::ports::{AudioError, CancelToken, ChunkWork, Engine, EngineFault, LoadFailure, LoadedModel};
 
 use super::args::Wanted;
 use super::meter::{Meter, Step};
@@ -20,6 +20,7 @@ use crate::audio::{AudioSettings, chunks_of_file, plan_file};
 use crate::cli::failure::Failure;
 use crate::cli::{SettingsArgs, serve};
 use crate::compose;
+use crate::engine::model_file::ModelHeader;
 use crate::transcript::{Transcript, render_shaped};
 
 /// Loads the model when it is first needed and keeps it for all recordings. An engine's process ends
@@ -36,6 +37,8 @@ impl Local {
     pub(super) fn new(args: &SettingsArgs, wanted: &Wanted) -> Result<Self, Failure> {
         let settings = serve::load_quietly(args)?.settings;
         let engine = compose::engine(&settings, compose::memory(&settings)).map_err(Failure::NoProgram)?;
+        // Before a long recording is read for nothing.
+        ModelHeader::read(&settings.model_file().1).map_err(LoadFailure::from)?;
         let mut wanted = wanted.clone();
         if wanted.languages.is_empty() {
             wanted.languages = compose::languages(&settings);
