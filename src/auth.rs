@@ -92,6 +92,11 @@ impl Keys {
         keys.collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whose keys they are, key by key.
+    pub fn owners(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.caller.owner.as_str())
+    }
+
     /// Takes as long whichever key it is, and whether or not it is one.
     pub fn find(&self, presented: &str) -> Option<&Caller> {
         let digest = Sha256::digest(presented.as_bytes());

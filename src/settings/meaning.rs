@@ -95,11 +95,22 @@ fn open_door(settings: &Settings, merged: &Table) -> Fault {
 /// A port without keys beside one with keys is opened by who says whose it is.
 fn keyless_door(settings: &Settings) -> Fault {
     let wyoming = &settings.wyoming;
-    fault_if(
-        wyoming.port != 0 && settings.auth.mode == AuthMode::Keys && wyoming.owner.trim().is_empty(),
-        "wyoming.owner",
-        "must name an owner of keys when auth.mode is \"keys\": the Wyoming protocol has none, and everyone who reaches wyoming.port acts in that name; or set wyoming.port = 0",
-    )
+    if wyoming.port == 0 || settings.auth.mode != AuthMode::Keys {
+        return None;
+    }
+    let owner = wyoming.owner.trim();
+    // Bad keys are told of by themselves.
+    let keys = Keys::parse(settings.auth.keys.iter().map(ExposeSecret::expose_secret)).ok()?;
+    let message = match owner {
+        "" => {
+            "must name an owner of keys when auth.mode is \"keys\": the Wyoming protocol has none, and everyone who reaches wyoming.port acts in that name; or set wyoming.port = 0".into()
+        }
+        owner if keys.owners().all(|known| known != owner) => {
+            format!("is \"{owner}\", and no key of auth.keys has that owner: nobody else would see those jobs")
+        }
+        _ => return None,
+    };
+    Some(("wyoming.owner", message))
 }
 
 fn secret(settings: &Settings) -> Fault {

@@ -201,10 +201,14 @@ fn beside_keys_the_port_is_opened_by_who_says_whose_it_is() {
     let key = "alices-key-of-24-letters";
     let keys = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", "alices-key-of-24-letters alice")];
     let dir = tempfile::tempdir().unwrap();
-    let refused = command(dir.path()).envs(keys).env("VERBATIM__WYOMING__PORT", "10300").output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("wyoming.owner"), "{said}");
+    for owner in ["", "alcie"] {
+        let mut program = command(dir.path());
+        program.envs(keys).env("VERBATIM__WYOMING__PORT", "10300").env("VERBATIM__WYOMING__OWNER", owner);
+        let refused = program.output().unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains("wyoming.owner") && said.contains(owner), "{said}");
+    }
 
     let (service, port) = start(&[keys[0], keys[1], ("VERBATIM__WYOMING__OWNER", "alice")]);
     let mut client = Client::connect(port);
