@@ -1,0 +1,175 @@
+//! The engine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::domain::language::Language;
+use crate::domain::options::Task;
+use crate::domain::transcript::ChunkTranscript;
+
+/// Loads the one model that the settings name.
+pub trait Engine: Send + Sync + 'static {
+    /// What is known without loading: reads the file's header, never its weights.
+    fn describe(&self) -> ModelFacts;
+
+    /// Checks the file, loads it and warms it up: what comes back has transcribed once already.
+    ///
+    /// `keep_going` is polled at least every 50 ms; once it says no the load is given up and all of
+    /// its memory freed before this returns [`LoadFailure::Cancelled`]. `on_death` is called once,
+    /// from any thread, if the loaded model ends without [`LoadedModel::unload`], and before any
+    /// [`LoadedModel::transcribe`] returns an [`EngineFault`] for that reason.
+    ///
+    /// # Blocking
+    /// For as long as the load takes.
+    fn load(
+        &self,
+        keep_going: &dyn Fn() -> bool,
+        on_death: OnDeath,
+    ) -> Result<Arc<dyn LoadedModel>, LoadFailure>;
+}
+
+pub type OnDeath = Box<dyn FnOnce(Death) + Send>;
+
+/// Why a loaded model ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    Crashed,
+    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
+}
+
+/// A model in memory, ready to transcribe from several threads at once.
+pub trait LoadedModel: Send + Sync + 'static {
+    fn facts(&self) -> ModelFacts;
+
+    /// Transcribes one chunk from a fresh state: the same work gives the same transcript. `progress`
+    /// is told the fraction done, 0 to 1, now and then. A cancelled chunk ends within one graph.
+    ///
+    /// # Blocking
+    /// For as long as the chunk takes.
+    fn transcribe(
+        &self,
+        work: &ChunkWork,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(f32),
+    ) -> Result<ChunkTranscript, EngineFault>;
+
+    /// Gives back all memory. Work still running ends with [`EngineFault::Died`], and so does any
+    /// that comes later.
+    ///
+    /// # Blocking
+    /// Until the memory is back.
+    fn unload(&self);
+}
+
+/// What is known of the model and of the device it runs on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    pub id: String,
+    pub path: String,
+    /// `None` while the file cannot be read.
+    pub bytes: Option<u64>,
+    pub multilingual: Option<bool>,
+    /// Equal where the same chunk has the same transcript: of the file and of how it is decoded. Empty while
+    /// the file cannot be read.
+    pub fingerprint: String,
+    pub device: Device,
+    /// While the model is loaded.
+    pub holder: Option<Holder>,
+}
+
+/// The process that has the model in its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub process: u32,
+    /// What that process had of the memory that is read before the load: 0 for one that lives for the model
+    /// alone, whose own few megabytes go with it.
+    pub before_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// "cpu", "cuda", "vulkan", "metal" or "hip".
+    pub backend: String,
+    pub name: String,
+}
+
+/// One chunk to transcribe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChunkWork {
+    /// 16 kHz mono, finite, within [-1, 1], at most 30 s.
+    pub samples: Arc<[f32]>,
+    /// `None`: find it out.
+    pub language: Option<Language>,
+    /// Where it is to be found out, it is one of these; empty: any.
+    pub languages: Vec<Language>,
+    pub task: Task,
+    pub prompt: Option<String>,
+    pub temperature: Option<f32>,
+    pub word_timestamps: bool,
+}
+
+/// Why a load did not end in a ready model.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LoadFailure {
+    #[error("the load was given up")]
+    Cancelled,
+    #[error("not enough memory: {needed_bytes} bytes needed, {free_bytes} free")]
+    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
+    /// It will not load as things are: no such file, a corrupt one, a crash without a shortage.
+    #[error("{message}")]
+    Broken { code: &'static str, message: String },
+}
+
+/// Why a chunk has no transcript.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EngineFault {
+    #[error("cancelled")]
+    Cancelled,
+    #[error("the engine ran out of memory")]
+    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
+    /// The engine's process is gone: `detail` is its last word.
+    #[error("the engine died: {detail}")]
+    Died { detail: String },
+    /// Someone killed the engine's process.
+    #[error("the engine was killed")]
+    Killed,
+    /// The engine is well but will not do this chunk, ever.
+    #[error("the engine refused the chunk: {message}")]
+    Refused { message: String },
+}
+
+/// A flag that blocking work polls; once set it stays set.
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Reads the memory of the device that the model runs on.
+pub trait MemoryProbe: Send + Sync + 'static {
+    /// Takes well under 1 ms. `holder` is who has the model, or had it last.
+    fn read(&self, holder: Option<Holder>) -> MemoryReading;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryReading {
+    pub total_bytes: u64,
+    /// What nobody uses.
+    pub unused_bytes: u64,
+    /// What the engine may still take: of the unused no more than its own limit leaves it.
+    pub free_bytes: u64,
+    /// 0 without a holder, and when nothing of it is left.
+    pub used_by_model_bytes: u64,
+    /// The most that it ever was, as far as the device tells; at least what it is now.
+    pub peak_by_model_bytes: u64,
+}

@@ -1,0 +1,17 @@
+//! What the actors need of the world, named by role. Adapters live in the root package, fakes in
+//! [`crate::testing`].
+
+mod engine;
+mod jobs;
+mod recordings;
+mod webhooks;
+
+pub use engine::*;
+pub use jobs::*;
+pub use recordings::*;
+pub use webhooks::*;
+
+/// All that lasts, behind one handle.
+pub trait Store: JobStore + EventLog + SubscriberStore + Outbox {}
+
+impl<T: JobStore + EventLog + SubscriberStore + Outbox> Store for T {}

@@ -1,0 +1,156 @@
+//! Recordings: as they came, on other servers, and as the engine hears them.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::LocalBoxStream;
+use thiserror::Error;
+
+use super::engine::CancelToken;
+use super::jobs::StoreError;
+use crate::domain::audio::{Decoder, Plan};
+use crate::domain::job::BlobKey;
+
+/// Uploaded files, as they came.
+#[async_trait]
+pub trait BlobStore: Send + Sync + 'static {
+    /// Starts a new blob. Nothing is kept unless [`BlobWriter::finish`] is called.
+    async fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError>;
+
+    /// Whether so many bytes more fit, as far as can be told now.
+    fn has_room(&self, bytes: u64) -> bool;
+
+    /// Removes a blob; one that is not there is no error.
+    async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;
+}
+
+#[async_trait]
+pub trait BlobWriter: Send {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// When this returns the blob is on disk, fsynced, its folder too.
+    async fn finish(self: Box<Self>) -> Result<StoredBlob, StoreError>;
+
+    /// Removes what was written so far.
+    async fn abort(self: Box<Self>);
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlob {
+    pub key: BlobKey,
+    pub bytes: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Recordings on other servers.
+#[async_trait(?Send)]
+pub trait Sources: Send + Sync + 'static {
+    /// Begins to fetch what is at a URL: it and wherever it leads are judged before anything is connected to. There is no
+    /// time limit but that of connecting, and none of size.
+    async fn open(&self, url: &str) -> Result<Download, SourceError>;
+}
+
+/// A recording that is being fetched.
+pub struct Download {
+    /// What it is called where it comes from.
+    pub name: Option<String>,
+    /// How long it is said to be.
+    pub bytes: Option<u64>,
+    /// Ends with an error where it was cut short.
+    pub body: LocalBoxStream<'static, io::Result<Bytes>>,
+}
+
+/// Why nothing can be fetched. Messages are for who named the URL.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SourceError {
+    /// Not a usable URL.
+    #[error("{0}")]
+    Invalid(String),
+    /// It leads to an address that must not be connected to.
+    #[error("{0}")]
+    Forbidden(String),
+    #[error("answered with status {status}")]
+    Answered { status: u16 },
+    #[error("says neither how long the recording is nor where it ends, as a live stream does")]
+    NoEnd,
+    #[error("leads from one redirect to the next")]
+    TooManyRedirects,
+    #[error("could not be reached: {0}")]
+    Unreachable(String),
+}
+
+/// Uploaded recordings as the engine hears them. Memory stays bounded whatever their length.
+pub trait Recordings: Send + Sync + 'static {
+    /// Changes whenever a recording for that decoder may be decoded or cut in another way than before.
+    fn version(&self, decoder: Decoder) -> String;
+
+    /// Makes sure that at least one sample can be decoded.
+    ///
+    /// # Blocking
+    /// Reads and decodes the beginning.
+    fn probe(&self, blob: &BlobKey) -> Result<(), AudioError>;
+
+    /// Decodes all of it once and decides where it is cut. `first` is told at most once, as early as
+    /// can be, a plan of what the first chunk will very likely be: for work that need not wait for the rest.
+    /// Only the whole plan says what it is.
+    ///
+    /// # Blocking
+    /// For as long as decoding takes.
+    fn plan(
+        &self,
+        blob: &BlobKey,
+        cancel: &CancelToken,
+        first: &mut dyn FnMut(Plan),
+    ) -> Result<Plan, AudioError>;
+
+    /// The samples of the plan's chunks from index `first` on, in order, each when it is asked for.
+    ///
+    /// # Blocking
+    /// Every call of `next` decodes one chunk.
+    fn chunks(&self, blob: &BlobKey, plan: &Plan, first: usize) -> Result<ChunkSamples, AudioError>;
+}
+
+/// Chunks of samples, one after the other.
+pub type ChunkSamples = Box<dyn Iterator<Item = Result<Arc<[f32]>, AudioError>> + Send>;
+
+/// Finds voices in recordings, in place of the detector that is built into the reading of them.
+pub trait VoiceDetector: fmt::Debug + Send + Sync + 'static {
+    /// Changes whenever it may hear otherwise than before.
+    fn version(&self) -> String;
+
+    /// Begins with a recording.
+    fn listen(&self) -> Result<Box<dyn VoiceListener>, AudioError>;
+}
+
+/// Hears one recording from its beginning to its end.
+pub trait VoiceListener {
+    /// Takes the next samples: 16 kHz mono, within [-1, 1].
+    fn push(&mut self, samples: &[f32]) -> Result<(), AudioError>;
+
+    /// The probability of speech in every 256 samples, 0 to 255; the last ones may be fewer.
+    fn finish(self: Box<Self>) -> Result<Vec<u8>, AudioError>;
+}
+
+/// What is wrong with a recording. Messages are for its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AudioError {
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("the recording is longer than the {max_secs} s that are allowed: send it in parts")]
+    TooLong { max_secs: u64 },
+    #[error("the file is empty: send a recording")]
+    EmptyFile,
+    #[error("the recording holds no audio samples")]
+    NoSamples,
+    /// Begins well and then cannot be decoded at all.
+    #[error("{0}")]
+    Corrupt(String),
+    #[error("the recording could not be read: {0}")]
+    Io(String),
+    #[error("cancelled")]
+    Cancelled,
+}
