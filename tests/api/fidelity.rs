@@ -87,7 +87,12 @@ fn transcribe(service: &Service, speech: &Speech) -> Value {
     let fields = [("language", "en"), ("word_timestamps", "true")];
     let answer = service.post_form("/jobs?queue=true", Some(("speech.wav", &bytes)), &fields);
     assert_eq!(answer.status, 202, "{answer:?}");
-    let job = service.finished(answer.json()["id"].as_str().unwrap());
+    let id = answer.json()["id"].as_str().unwrap().to_owned();
+    // Two hours take longer than this client follows events.
+    let mut job = service.finished(&id);
+    while job["status"] == "running" {
+        job = service.finished(&id);
+    }
     assert_eq!(job["status"], "completed", "{job}");
     let mut last = 0.0;
     for (start, end, words) in heard_segments(&job["result"]) {
