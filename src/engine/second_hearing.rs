@@ -5,11 +5,11 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::doubts::mean;
 use super::segments::RawSegment;
 
-/// Mean natural logarithm of the tokens' probabilities from which on a short sound is taken for speech: a cough or a
-/// knock makes a Whisper model guess.
-const SURE: f32 = -0.5;
+/// Mean natural logarithm of the tokens' probabilities from which on the model is sure. A cough or a knock makes it
+/// guess, and so does speech in noise.
+const SURE: f32 = -0.3;
 
-/// Whether the model is sure of what it heard in a sound that may be no speech.
+/// Whether the model is sure of what it heard.
 pub(super) fn is_sure(found: &[RawSegment]) -> bool {
     confidence(found).is_some_and(|mean| mean >= SURE)
 }
@@ -21,15 +21,15 @@ pub(super) fn is_echo(found: &[RawSegment], before: Option<&RawSegment>, after: 
         || after.is_some_and(|after| words([after]).starts_with(&found))
 }
 
-/// Whether it has all words of `first`, in their order, and more, and the model is about as sure of them.
+/// Whether it has all words of `first`, in their order, and more, and the model is as sure of them, or nearly.
 pub(super) fn says_more(found: &[RawSegment], first: &RawSegment) -> bool {
     /// Nats a token.
-    const AS_SURE: f32 = 0.3;
+    const NEARLY: f32 = 0.1;
     let (more, fewer) = (words(found), words([first]));
     let mut rest = more.iter();
     let has_all = fewer.iter().all(|word| rest.any(|other| other == word));
     let before = confidence([first]).unwrap_or(f32::NEG_INFINITY);
-    has_all && more.len() > fewer.len() && confidence(found).is_some_and(|now| now >= before - AS_SURE)
+    has_all && more.len() > fewer.len() && confidence(found).is_some_and(|now| now >= before - NEARLY)
 }
 
 fn words<'a>(segments: impl IntoIterator<Item = &'a RawSegment>) -> Vec<String> {
@@ -74,15 +74,15 @@ mod tests {
         assert!(more(" Eight start hello stop zero.", -0.2));
         assert!(!more(" Eight start hello zero.", -0.2), "a word is gone");
         assert!(!more(" eight, stop: ZERO", -0.1), "it is the same");
-        assert!(!more(" Eight start hello stop zero.", -0.9), "it is a guess");
+        assert!(!more(" Eight start hello stop zero.", -0.3), "it is a guess");
         assert!(says_more(&[saying("你好世界", -0.1)], &saying("你世界", -0.1)));
         assert!(!says_more(&[], &first));
     }
 
     #[test]
     fn a_guess_is_no_speech() {
-        assert!(is_sure(&[saying("yes", -0.4)]));
-        assert!(!is_sure(&[saying("yes", -0.6)]));
+        assert!(is_sure(&[saying("yes", -0.2)]));
+        assert!(!is_sure(&[saying("yes", -0.4)]));
         assert!(!is_sure(&[]));
     }
 }

@@ -29,7 +29,12 @@ impl WhisperCore {
         let hear = |stretch: &Range<usize>| self.hear(stretch, pass, samples, abort, progress);
         let mut more = Vec::new();
         let mut outdone = Vec::new();
-        for (index, stretch) in too_short_for_their_sound(segments, length, loudness) {
+        // Where the model is sure of nothing, in noise, it would only be unsure once more.
+        let doubtful = match is_sure(segments) {
+            true => too_short_for_their_sound(segments, length, loudness),
+            false => vec![],
+        };
+        for (index, stretch) in doubtful {
             let found = hear(&stretch)?;
             if says_more(&found, &segments[index]) {
                 outdone.push(index);
