@@ -1,4 +1,4 @@
-//! What a second hearing of a stretch may add to a transcript: words, and nothing that was said once twice.
+//! What a second hearing of a stretch may do to a transcript: add words, and correct what the model was unsure of.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -8,6 +8,11 @@ use super::segments::RawSegment;
 /// Mean natural logarithm of the tokens' probabilities from which on the model is sure. A cough or a knock makes it
 /// guess, and so does speech in noise.
 const SURE: f32 = -0.3;
+
+/// By so much the model is clearly surer of one text than of another …
+const CLEARLY: f32 = 0.2;
+/// … and by so much it is nearly as sure.
+const NEARLY: f32 = 0.1;
 
 /// Whether the model is sure of what it heard.
 pub(super) fn is_sure(found: &[RawSegment]) -> bool {
@@ -21,15 +26,30 @@ pub(super) fn is_echo(found: &[RawSegment], before: Option<&RawSegment>, after: 
         || after.is_some_and(|after| words([after]).starts_with(&found))
 }
 
-/// Whether it has all words of `first`, in their order, and more, and the model is as sure of them, or nearly.
-pub(super) fn says_more(found: &[RawSegment], first: &RawSegment) -> bool {
-    /// Nats a token.
-    const NEARLY: f32 = 0.1;
+/// The first and the last segment, beside which the recording was cut, where the model is less sure of them than of the
+/// rest.
+pub(super) fn unsure_at_the_edges(segments: &[RawSegment]) -> Vec<usize> {
+    let Some(of_all) = confidence(segments) else { return vec![] };
+    let is_unsure =
+        |index: &usize| confidence([&segments[*index]]).is_some_and(|mean| mean < of_all - CLEARLY);
+    let mut edges = vec![0, segments.len().saturating_sub(1)];
+    edges.dedup();
+    edges.into_iter().filter(is_unsure).collect()
+}
+
+/// Whether it may take the place of `first`: it has all words of it, in their order, and more, and the model is as sure of
+/// them, or nearly; or the model is clearly surer.
+pub(super) fn outdoes(found: &[RawSegment], first: &RawSegment) -> bool {
+    let Some(sure) = confidence(found) else { return false };
+    let before = confidence([first]).unwrap_or(f32::NEG_INFINITY);
+    sure >= before + CLEARLY || (has_more(found, first) && sure >= before - NEARLY)
+}
+
+fn has_more(found: &[RawSegment], first: &RawSegment) -> bool {
     let (more, fewer) = (words(found), words([first]));
     let mut rest = more.iter();
     let has_all = fewer.iter().all(|word| rest.any(|other| other == word));
-    let before = confidence([first]).unwrap_or(f32::NEG_INFINITY);
-    has_all && more.len() > fewer.len() && confidence(found).is_some_and(|now| now >= before - NEARLY)
+    has_all && more.len() > fewer.len()
 }
 
 fn words<'a>(segments: impl IntoIterator<Item = &'a RawSegment>) -> Vec<String> {
@@ -70,13 +90,33 @@ mod tests {
     #[test]
     fn more_is_said_where_no_word_is_lost_for_it() {
         let first = saying(" Eight stop zero.", -0.1);
-        let more = |text: &str, sure: f32| says_more(&[saying(text, sure)], &first);
-        assert!(more(" Eight start hello stop zero.", -0.2));
-        assert!(!more(" Eight start hello zero.", -0.2), "a word is gone");
-        assert!(!more(" eight, stop: ZERO", -0.1), "it is the same");
-        assert!(!more(" Eight start hello stop zero.", -0.3), "it is a guess");
-        assert!(says_more(&[saying("你好世界", -0.1)], &saying("你世界", -0.1)));
-        assert!(!says_more(&[], &first));
+        let better = |text: &str, sure: f32| outdoes(&[saying(text, sure)], &first);
+        assert!(better(" Eight start hello stop zero.", -0.15));
+        assert!(!better(" Eight start hello zero.", -0.1), "a word is gone");
+        assert!(!better(" eight, stop: ZERO", -0.1), "it is the same");
+        assert!(!better(" Eight start hello stop zero.", -0.3), "it is a guess");
+        assert!(outdoes(&[saying("你好世界", -0.1)], &saying("你世界", -0.1)));
+        assert!(!outdoes(&[], &first));
+    }
+
+    #[test]
+    fn what_the_model_is_clearly_surer_of_is_right() {
+        let first = saying(" Left goodbye nine.", -0.25);
+        assert!(outdoes(&[saying(" Five nine.", -0.01)], &first));
+        assert!(!outdoes(&[saying(" Five nine.", -0.1)], &first));
+    }
+
+    #[test]
+    fn only_what_lies_beside_a_cut_is_heard_again_for_doubts() {
+        let (sure, unsure) = (saying(" Five nine.", -0.01), saying(" Left.", -0.5));
+        let doubted = |segments: &[&RawSegment]| {
+            unsure_at_the_edges(&segments.iter().map(|&segment| segment.clone()).collect::<Vec<_>>())
+        };
+        assert_eq!(doubted(&[&sure, &sure, &unsure]), [2]);
+        assert_eq!(doubted(&[&unsure, &sure, &sure]), [0]);
+        assert!(doubted(&[&sure, &unsure, &sure]).is_empty());
+        assert!(doubted(&[&unsure]).is_empty(), "beside no other there is no telling");
+        assert!(doubted(&[]).is_empty());
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::segments::RawSegment;
 /// half a second at times, on both sides: the end of a word that lies behind its segment must not be heard twice.
 const MOST: usize = 100;
 
-/// As many where silence keeps them apart from both segments: two words, and not a knock.
-const MOST_APART: usize = 35;
+/// As many where silence keeps them apart from both segments: a word, and not a click.
+const MOST_APART: usize = 20;
 
 /// That much silence does.
 const APART: usize = 20;
@@ -24,9 +24,9 @@ const APART: usize = 20;
 const EDGE: usize = 30;
 
 /// Sound is too much for a segment's text when it is this many times what the chunk's other text takes …
-const TOO_MUCH: f32 = 1.5;
+const TOO_MUCH: f32 = 1.35;
 /// … and this much longer, in hundredths of a second: the time of two words.
-const TOO_LONG: f32 = 50.0;
+const TOO_LONG: f32 = 45.0;
 /// More segments of a chunk are not heard again for that: each takes as long as a whole window.
 const MOST_SEGMENTS: usize = 3;
 
@@ -41,9 +41,8 @@ pub(super) struct Unheard {
 /// The stretches that should be heard again: in order, apart from each other and from every segment. `segments` are
 /// in order.
 pub(super) fn unheard(segments: &[RawSegment], length: usize, loudness: &Loudness) -> Vec<Unheard> {
-    let at = |time: i64| usize::try_from(time).unwrap_or(0).min(length);
-    let ends = std::iter::once(0).chain(segments.iter().map(|segment| at(segment.end)));
-    let starts = segments.iter().map(|segment| at(segment.start)).chain([length]);
+    let ends = std::iter::once(0).chain(segments.iter().map(|segment| at(segment.end, length)));
+    let starts = segments.iter().map(|segment| at(segment.start, length)).chain([length]);
     let gaps = ends.zip(starts).filter(|(from, to)| from < to);
     gaps.filter_map(|(from, to)| {
         let is_long = loudness.as_loud_as_speech(from..to) > MOST;
@@ -72,15 +71,14 @@ fn around(sound: Vec<usize>) -> Option<Range<usize>> {
     Some(*sound.first()?..sound.last()? + 1)
 }
 
-/// The segments that say far less than they sound like, beside the other segments of their chunk: the place of each, and
-/// the stretch to be heard again for it. `segments` are in order.
+/// The segments that say far less than they sound like, beside the other segments of their chunk: their places, the
+/// worst first. `segments` are in order.
 pub(super) fn too_short_for_their_sound(
     segments: &[RawSegment],
     length: usize,
     loudness: &Loudness,
-) -> Vec<(usize, Range<usize>)> {
-    let at = |time: i64| usize::try_from(time).unwrap_or(0).min(length);
-    let sound = |segment: &RawSegment| loudness.sounding(at(segment.start)..at(segment.end));
+) -> Vec<usize> {
+    let sound = |segment: &RawSegment| loudness.sounding(at(segment.start, length)..at(segment.end, length));
     let measures: Vec<(f32, f32)> =
         segments.iter().map(|segment| (sound(segment).len() as f32, letters(segment))).collect();
     let mut paces: Vec<f32> = measures
@@ -93,20 +91,32 @@ pub(super) fn too_short_for_their_sound(
     let mut found: Vec<(f32, usize)> = measures
         .iter()
         .enumerate()
-        .map(|(index, (sound, letters))| (sound - letters * pace, index, *sound > letters * pace * TOO_MUCH))
-        .filter(|(surplus, _, too_much)| *too_much && *surplus >= TOO_LONG)
-        .map(|(surplus, index, _)| (surplus, index))
+        .filter(|(_, (sound, letters))| *sound > letters * pace * TOO_MUCH)
+        .map(|(index, (sound, letters))| (sound - letters * pace, index))
+        .filter(|(surplus, _)| *surplus >= TOO_LONG)
         .collect();
     found.sort_by(|one, other| other.0.total_cmp(&one.0));
-    found.truncate(MOST_SEGMENTS);
-    let stretch = |index: usize| {
-        let sound = around(sound(&segments[index]))?;
-        let before = index.checked_sub(1).map_or(0, |index| at(segments[index].end));
-        let after = segments.get(index + 1).map_or(length, |next| at(next.start));
-        let range = sound.start.saturating_sub(EDGE).max(before)..(sound.end + EDGE).min(after);
-        (!range.is_empty()).then_some((index, range))
-    };
-    found.into_iter().filter_map(|(_, index)| stretch(index)).collect()
+    found.into_iter().map(|(_, index)| index).take(MOST_SEGMENTS).collect()
+}
+
+/// Where a segment is to be heard by itself: round its sound, without that of its neighbours. `None` where it has none.
+pub(super) fn stretch_of(
+    index: usize,
+    segments: &[RawSegment],
+    length: usize,
+    loudness: &Loudness,
+) -> Option<Range<usize>> {
+    let segment = segments.get(index)?;
+    let sound = around(loudness.sounding(at(segment.start, length)..at(segment.end, length)))?;
+    let before = index.checked_sub(1).map_or(0, |before| at(segments[before].end, length));
+    let after = segments.get(index + 1).map_or(length, |after| at(after.start, length));
+    let range = sound.start.saturating_sub(EDGE).max(before)..(sound.end + EDGE).min(after);
+    (!range.is_empty()).then_some(range)
+}
+
+/// A time in hundredths of a second of the chunk.
+fn at(time: i64, length: usize) -> usize {
+    usize::try_from(time).unwrap_or(0).min(length)
 }
 
 fn letters(segment: &RawSegment) -> f32 {
@@ -181,14 +191,13 @@ mod tests {
             .collect();
         let loudness = Loudness::of(&loud);
         let found = |last| too_short_for_their_sound(&[&all[..], &[last]].concat(), 700, &loudness);
-        assert_eq!(found(saying(500, 700, "eight")), [(2, 470..700)]);
-        assert_eq!(found(saying(500, 700, "eight letters, no")), [], "it may have been said slowly");
-        assert_eq!(found(saying(500, 540, "eight")), [], "there is no room for more");
-        assert_eq!(
-            too_short_for_their_sound(&[saying(0, 700, "x")], 700, &loudness),
-            [],
-            "there are no others"
-        );
-        assert_eq!(too_short_for_their_sound(&[], 700, &loudness), []);
+        assert_eq!(found(saying(500, 700, "eight")), [2]);
+        assert!(found(saying(500, 700, "eight letters, and no")).is_empty(), "it may have been said slowly");
+        assert!(found(saying(500, 540, "eight")).is_empty(), "there is no room for more");
+        let alone = [saying(0, 700, "x")];
+        assert!(too_short_for_their_sound(&alone, 700, &loudness).is_empty(), "there are no others");
+        assert!(too_short_for_their_sound(&[], 700, &loudness).is_empty());
+        assert_eq!(stretch_of(1, &all, 700, &loudness), Some(220..480));
+        assert_eq!(stretch_of(2, &all, 700, &loudness), None);
     }
 }

@@ -14,8 +14,9 @@ use super::speech::{Fate, Speech, Spoken, compare, heard_segments, heard_words};
 
 const SHORT_SECS: u32 = 120;
 
-/// How far from a chunk's edge a word counts as being at it, in seconds: a phrase and a half.
-const AT_AN_EDGE: f64 = 3.0;
+/// How far from a chunk's edge a word counts as being at it, in seconds: the longest phrase and half a pause. A cut
+/// harms the phrases beside it.
+const AT_AN_EDGE: f64 = 2.25;
 
 fn secs() -> u32 {
     std::env::var("VERBATIM_FIDELITY_SECS").map_or(SHORT_SECS, |secs| secs.parse().unwrap())

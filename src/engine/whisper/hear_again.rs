@@ -9,13 +9,13 @@ use tracing::debug;
 use super::{KEPT_SILENCE, Pass, WhisperCore};
 use crate::engine::loudness::Loudness;
 use crate::engine::request::SAMPLE_RATE;
-use crate::engine::second_hearing::{is_echo, is_sure, says_more};
+use crate::engine::second_hearing::{is_echo, is_sure, outdoes, unsure_at_the_edges};
 use crate::engine::segments::RawSegment;
-use crate::engine::unheard::{too_short_for_their_sound, unheard};
+use crate::engine::unheard::{stretch_of, too_short_for_their_sound, unheard};
 
 impl WhisperCore {
-    /// Hears every stretch again that has speech and no text, or too little, each by itself, and puts what was missed
-    /// in. `progress` is a sign of life: what it says is of the stretch.
+    /// Hears every stretch again that has speech and no text, too little, or text that is in doubt, each by itself, and
+    /// puts what was missed in. `progress` is a sign of life: what it says is of the stretch.
     pub(super) fn hear_again(
         &self,
         segments: &mut Vec<RawSegment>,
@@ -29,19 +29,14 @@ impl WhisperCore {
         let hear = |stretch: &Range<usize>| self.hear(stretch, pass, samples, abort, progress);
         let mut more = Vec::new();
         let mut outdone = Vec::new();
-        // Where the model is sure of nothing, in noise, it would only be unsure once more.
-        let doubtful = match is_sure(segments) {
-            true => too_short_for_their_sound(segments, length, loudness),
-            false => vec![],
-        };
-        for (index, stretch) in doubtful {
+        for index in doubtful(segments, length, loudness) {
+            let Some(stretch) = stretch_of(index, segments, length, loudness) else { continue };
             let found = hear(&stretch)?;
-            if says_more(&found, &segments[index]) {
+            if outdoes(&found, &segments[index]) {
                 outdone.push(index);
                 more.extend(found);
             }
         }
-        outdone.sort_unstable();
         for index in outdone.into_iter().rev() {
             segments.remove(index);
         }
@@ -82,6 +77,19 @@ impl WhisperCore {
         }
         Ok(found)
     }
+}
+
+/// The segments to be heard by themselves. Where the model is sure of nothing, in noise, it would only be unsure once
+/// more.
+fn doubtful(segments: &[RawSegment], length: usize, loudness: &Loudness) -> Vec<usize> {
+    if !is_sure(segments) {
+        return vec![];
+    }
+    let mut doubtful = too_short_for_their_sound(segments, length, loudness);
+    doubtful.extend(unsure_at_the_edges(segments));
+    doubtful.sort_unstable();
+    doubtful.dedup();
+    doubtful
 }
 
 fn put_in(segments: &mut Vec<RawSegment>, more: Vec<RawSegment>) {
