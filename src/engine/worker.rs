@@ -105,12 +105,14 @@ impl Worker {
     }
 
     fn load(&self, config: &EngineConfig, needed_bytes: u64) {
+        use_large_pages(false);
         let loaded = ModelHeader::read(&config.model_path).map_err(LoadFailure::from).and_then(|header| {
             if let Some(bytes) = config.memory_limit_bytes {
                 limit_memory(bytes.saturating_add(estimate::untouched_bytes(&header, config)));
             }
             WhisperCore::load(config, header, needed_bytes, &AtomicBool::new(false))
         });
+        use_large_pages(true);
         match loaded {
             Ok(core) => {
                 let facts = core.facts();
@@ -214,6 +216,19 @@ fn limit_memory(bytes: u64) {
         eprintln!("the memory limit of {bytes} bytes cannot be set: {error}");
     }
 }
+
+/// Whether memory that is met for the first time comes in large pages, where the allocator asks for them. Chunks are
+/// faster with them (engine time 0.93 of what it is without, full-size tiny); a load is not, and at times takes a
+/// third longer until the machine has found as many.
+#[cfg(target_os = "linux")]
+fn use_large_pages(wanted: bool) {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(!wanted) {
+        eprintln!("large pages stay as they are: {error}");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn use_large_pages(_: bool) {}
 
 #[cfg(not(target_os = "linux"))]
 fn limit_memory(bytes: u64) {
