@@ -14,10 +14,6 @@ use super::speech::{Fate, Speech, Spoken, compare, heard_segments, heard_words};
 
 const SHORT_SECS: u32 = 120;
 
-/// How far from a chunk's edge a word counts as being at it, in seconds: the longest phrase and half a pause. A cut
-/// harms the phrases beside it.
-const AT_AN_EDGE: f64 = 2.25;
-
 fn secs() -> u32 {
     std::env::var("VERBATIM_FIDELITY_SECS").map_or(SHORT_SECS, |secs| secs.parse().unwrap())
 }
@@ -110,9 +106,13 @@ fn measure(speech: &Speech, result: &Value) -> Figures {
     let (said, heard) = (&speech.words, heard_words(result));
     let fates = compare(said, &heard);
     let edges: Vec<f64> = plan.chunks.windows(2).flat_map(|c| [c[0].end_secs(), c[1].start_secs()]).collect();
+    // A cut harms the phrases beside it: no whole one lies between.
     let at_edge = |word: &Spoken| {
-        let near = |edge: &f64| word.start - AT_AN_EDGE < *edge && *edge < word.end + AT_AN_EDGE;
-        edges.iter().any(near).then(|| format!("{word:?}"))
+        let beside = |&edge: &f64| {
+            let (from, to) = if word.end <= edge { (word.end, edge) } else { (edge, word.start) };
+            speech.phrases.iter().all(|phrase| phrase.start < from || to < phrase.end)
+        };
+        edges.iter().any(beside).then(|| format!("{word:?}"))
     };
     let at_edges = fates.iter().filter_map(|fate| match *fate {
         Fate::Lost { said: word } => at_edge(&said[word]).map(|word| format!("lost: {word}")),

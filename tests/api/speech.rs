@@ -12,6 +12,8 @@ use super::clients;
 pub struct Speech {
     pub wav: PathBuf,
     pub words: Vec<Spoken>,
+    /// What was said in one breath.
+    pub phrases: Vec<Spoken>,
     pub duration_secs: f64,
     _dir: TempDir,
 }
@@ -35,6 +37,7 @@ impl Speech {
         let words = segments.iter().flat_map(|segment| segment["words"].as_array().unwrap());
         Self {
             words: words.map(|word| spoken(word, &word["word"])).collect(),
+            phrases: segments.iter().map(|segment| spoken(segment, &segment["text"])).collect(),
             duration_secs: truth["duration_secs"].as_f64().unwrap(),
             wav,
             _dir: dir,
