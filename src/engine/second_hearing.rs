@@ -38,11 +38,18 @@ pub(super) fn unsure_at_the_edges(segments: &[RawSegment]) -> Vec<usize> {
 }
 
 /// Whether it may take the place of `first`: it has all words of it, in their order, and more, and the model is as sure of
-/// them, or nearly; or the model is clearly surer.
+/// them, or nearly; or the model is clearly surer, and has passed nothing over.
 pub(super) fn outdoes(found: &[RawSegment], first: &RawSegment) -> bool {
     let Some(sure) = confidence(found) else { return false };
     let before = confidence([first]).unwrap_or(f32::NEG_INFINITY);
-    sure >= before + CLEARLY || (has_more(found, first) && sure >= before - NEARLY)
+    (sure >= before + CLEARLY && is_as_long(found, first))
+        || (sure >= before - NEARLY && has_more(found, first))
+}
+
+/// Whether it takes about as long as `first`, at three quarters.
+fn is_as_long(found: &[RawSegment], first: &RawSegment) -> bool {
+    let length: i64 = found.iter().map(|segment| segment.end - segment.start).sum();
+    length * 4 >= (first.end - first.start) * 3
 }
 
 fn has_more(found: &[RawSegment], first: &RawSegment) -> bool {
@@ -74,7 +81,7 @@ mod tests {
 
     fn saying(text: &str, log_probability: f32) -> RawSegment {
         let tokens = vec![RawToken { log_probability, ..RawToken::default() }];
-        RawSegment { text: text.into(), tokens, ..RawSegment::default() }
+        RawSegment { text: text.into(), tokens, end: 100, ..RawSegment::default() }
     }
 
     #[test]
@@ -104,6 +111,8 @@ mod tests {
         let first = saying(" Left goodbye nine.", -0.25);
         assert!(outdoes(&[saying(" Five nine.", -0.01)], &first));
         assert!(!outdoes(&[saying(" Five nine.", -0.1)], &first));
+        let half_of_it = RawSegment { end: 50, ..saying(" Nine.", -0.01) };
+        assert!(!outdoes(&[half_of_it], &first));
     }
 
     #[test]

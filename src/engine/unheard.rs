@@ -27,7 +27,7 @@ const EDGE: usize = 30;
 const TOO_MUCH: f32 = 1.35;
 /// … and this much longer, in hundredths of a second: the time of two words.
 const TOO_LONG: f32 = 45.0;
-/// More segments of a chunk are not heard again for that: each takes as long as a whole window.
+/// No more segments of a chunk are heard again for that: each takes as long as a whole window.
 const MOST_SEGMENTS: usize = 3;
 
 /// A stretch without text, in hundredths of a second of the chunk.

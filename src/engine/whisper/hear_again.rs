@@ -15,7 +15,7 @@ use crate::engine::unheard::{stretch_of, too_short_for_their_sound, unheard};
 
 impl WhisperCore {
     /// Hears every stretch again that has speech and no text, too little, or text that is in doubt, each by itself, and
-    /// puts what was missed in. `progress` is a sign of life: what it says is of the stretch.
+    /// puts in what is better. `progress` is a sign of life: what it says is of the stretch.
     pub(super) fn hear_again(
         &self,
         segments: &mut Vec<RawSegment>,
