@@ -59,7 +59,7 @@ mutants: setup setup-tests
 soak: setup
 	cargo test --locked --test api -- --ignored two_hundred
 
-# A thousand kills of the service and of its engine, about an hour; `make torture CYCLES=100` is quicker.
+# A thousand kills of the service and of its engine, half an hour; `make torture CYCLES=100` is quicker.
 CYCLES ?= 1000
 torture: setup
 	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test $(LONG) --locked --test api -- torture --nocapture

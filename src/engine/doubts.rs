@@ -25,9 +25,7 @@ impl Doubts {
     /// Whether text may take the place of some that goes round in circles. No text may not: where the model went
     /// astray someone may have spoken.
     pub(super) fn may_replace_a_loop(self, segments: &[RawSegment]) -> bool {
-        let probabilities: Vec<f32> =
-            segments.iter().flat_map(|segment| &segment.tokens).map(|token| token.log_probability).collect();
-        mean(&probabilities).is_some_and(|mean| mean >= self.logprob_thold) && !self.goes_in_circles(segments)
+        confidence(segments).is_some_and(|mean| mean >= self.logprob_thold) && !self.goes_in_circles(segments)
     }
 
     /// Puts on each segment what it is doubted for: [`Flag::Repetition`] where half of it or more is said
@@ -59,9 +57,11 @@ impl Doubts {
     }
 }
 
-/// `None` of nothing.
-pub(super) fn mean(numbers: &[f32]) -> Option<f32> {
-    (!numbers.is_empty()).then(|| numbers.iter().sum::<f32>() / numbers.len() as f32)
+/// Mean natural logarithm of the tokens' probabilities; `None` without tokens.
+pub(super) fn confidence<'a>(segments: impl IntoIterator<Item = &'a RawSegment>) -> Option<f32> {
+    let tokens = segments.into_iter().flat_map(|segment| &segment.tokens);
+    let probabilities: Vec<f32> = tokens.map(|token| token.log_probability).collect();
+    (!probabilities.is_empty()).then(|| probabilities.iter().sum::<f32>() / probabilities.len() as f32)
 }
 
 /// The temperatures that a window is tried at, one after the other, as whisper.cpp reckons them.

@@ -2,7 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::doubts::mean;
+use super::doubts::confidence;
 use super::segments::RawSegment;
 
 /// Mean natural logarithm of the tokens' probabilities from which on the model is sure. A cough or a knock makes it
@@ -67,11 +67,6 @@ fn words<'a>(segments: impl IntoIterator<Item = &'a RawSegment>) -> Vec<String> 
 /// In scripts without spaces every character is one.
 fn words_of(text: &str) -> Vec<String> {
     text.unicode_words().map(str::to_owned).collect()
-}
-
-fn confidence<'a>(segments: impl IntoIterator<Item = &'a RawSegment>) -> Option<f32> {
-    let tokens = segments.into_iter().flat_map(|segment| &segment.tokens);
-    mean(&tokens.map(|token| token.log_probability).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

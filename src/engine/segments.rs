@@ -3,7 +3,7 @@
 use actors::domain::language::Language;
 use actors::domain::transcript::{Decoding, Flag, Segment};
 
-use super::doubts::mean;
+use super::doubts::confidence;
 use super::loudness::Loudness;
 use super::words::words;
 
@@ -27,7 +27,7 @@ pub(super) struct RawSegment {
 impl RawSegment {
     /// Mean natural logarithm of the tokens' probabilities; `None` without tokens.
     pub(super) fn avg_logprob(&self) -> Option<f32> {
-        mean(&self.tokens.iter().map(|token| token.log_probability).collect::<Vec<_>>())
+        confidence([self])
     }
 }
 
