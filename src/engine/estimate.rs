@@ -1,7 +1,7 @@
 //! How much memory a model will need, before it was ever loaded.
 
+use super::EngineConfig;
 use super::model_file::ModelHeader;
-use super::{EngineConfig, expected_device};
 
 /// whisper.cpp pads the positions of its caches to this.
 const CACHE_PADDING: u64 = 256;
@@ -14,9 +14,27 @@ const SCHEDULER_BYTES: u64 = 4 * (82_743_296 + 21_073_920);
 /// Stacks of the engine's threads, and what a load has allocated at its height and not used yet.
 const OTHER_UNTOUCHED_BYTES: u64 = 32 << 20;
 
-/// Bytes that a load and the work after it will take of the device's memory: the weights, and for each
-/// concurrent chunk its caches and buffers. Within a tenth of what was measured on published shapes.
+/// Bytes that a load and the work after it will take of the device's memory: the weights, what a process takes
+/// in any case, and the chunks. Within a tenth of what was measured on published shapes.
 pub(super) fn needed_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
+    needed_on(&Rest::of(config), header, config)
+}
+
+/// Of those what chunks take while they are worked on, as many as there may be at a time: caches and buffers.
+pub(super) fn chunks_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
+    chunks_on(&Rest::of(config), header, config)
+}
+
+/// And what of a GPU's memory the process has before it reads the model: its context there.
+pub(super) fn context_bytes(config: &EngineConfig) -> u64 {
+    config.gpu_backend().map_or(0, |_| Rest::of(config).process)
+}
+
+fn needed_on(rest: &Rest, header: &ModelHeader, config: &EngineConfig) -> u64 {
+    header.bytes + rest.process + chunks_on(rest, header, config)
+}
+
+fn chunks_on(rest: &Rest, header: &ModelHeader, config: &EngineConfig) -> u64 {
     let shape = &header.shape;
     let number = |n: i32| u64::from(n.unsigned_abs());
     let (width, layers) = (number(shape.width), number(shape.decoder_layers));
@@ -28,26 +46,33 @@ pub(super) fn needed_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
     // Several decoders share one cache of n + 2 times the size.
     let decoders = u64::from(config.decode.decoders());
     let self_caches = if decoders > 1 { decoders + 2 } else { 1 };
-    let Rest { process, buffers } = Rest::on(&expected_device(config).backend, width);
-    let state = self_cache * self_caches + cross_cache + flash_padding + buffers;
-    header.bytes + process + state * config.concurrent_chunks.max(1) as u64
+    let buffers = rest.buffers + rest.buffers_per_width * width;
+    let chunk = self_cache * self_caches + cross_cache + flash_padding + buffers;
+    chunk * config.concurrent_chunks.max(1) as u64
 }
 
-/// What does not follow from the model's shape alone.
+/// What does not follow from the model's shape alone: straight lines through what was measured at several widths.
 struct Rest {
     process: u64,
     /// Of each chunk.
     buffers: u64,
+    buffers_per_width: u64,
 }
 
 impl Rest {
-    /// Straight lines through what was measured at several widths.
-    fn on(backend: &str, width: u64) -> Self {
-        match backend {
-            // Pages that are touched, of the bundled model and full-size tiny, base and small.
-            "cpu" => Self { process: 6 << 20, buffers: 40_000_000 + 278_000 * width },
-            // All that is allocated, and the driver's context, of which 0.4 GB is a common size.
-            _ => Self { process: 400_000_000, buffers: 102_000_000 + 200_000 * width },
+    /// Pages that are touched, of the bundled model and full-size tiny, base and small.
+    const CPU: Self = Self { process: 6_000_000, buffers: 40_000_000, buffers_per_width: 278_000 };
+    /// What the driver says of full-size tiny to large with CUDA on an H100, its context included. On smaller cards
+    /// that has less; once a model was loaded, it is known.
+    const GPU: Self = Self { process: 550_000_000, buffers: 194_000_000, buffers_per_width: 264_500 };
+    const GPU_WITH_FLASH_ATTENTION: Self =
+        Self { process: 616_000_000, buffers: 174_000_000, buffers_per_width: 87_000 };
+
+    fn of(config: &EngineConfig) -> Self {
+        match (config.gpu_backend(), config.flash_attn) {
+            (None, _) => Self::CPU,
+            (Some(_), false) => Self::GPU,
+            (Some(_), true) => Self::GPU_WITH_FLASH_ATTENTION,
         }
     }
 }
@@ -80,21 +105,49 @@ mod tests {
         ModelHeader { path: "model.bin".into(), bytes, shape, weight_type: WeightType::F16, tensors: 0 }
     }
 
-    /// Weights, and the most private memory that the engine's process had in a job, in MB.
-    #[test]
-    fn the_estimate_follows_what_was_measured() {
+    /// Width, layers, weights, and the most memory of the device that the engine's process had in a job, the latter
+    /// two in MB.
+    type Measured = (i32, i32, u64, u64);
+
+    fn is_followed(rest: &Rest, all: &[Measured]) {
         let mut config = EngineConfig::new("model.bin", "model");
         config.decode.best_of = 1;
-        for (width, layers, weights, measured) in
-            [(128, 3, 10, 97), (384, 4, 78, 243), (512, 6, 148, 367), (768, 12, 488, 826)]
-        {
+        for (width, layers, weights, measured) in all {
             let measured = measured * 1_000_000;
-            let estimated = needed_bytes(&model(weights * 1_000_000, width, layers), &config);
+            let estimated = needed_on(rest, &model(weights * 1_000_000, *width, *layers), &config);
             assert!(
                 estimated.abs_diff(measured) < measured / 10,
                 "width {width}: {estimated} for {measured}"
             );
         }
+    }
+
+    #[test]
+    fn the_estimate_follows_what_was_measured() {
+        is_followed(
+            &Rest::CPU,
+            &[(128, 3, 10, 97), (384, 4, 78, 243), (512, 6, 148, 367), (768, 12, 488, 826)],
+        );
+        is_followed(
+            &Rest::GPU,
+            &[
+                (384, 4, 78, 937),
+                (512, 6, 148, 1055),
+                (768, 12, 488, 1514),
+                (1024, 24, 1534, 2756),
+                (1280, 32, 3095, 4521),
+            ],
+        );
+        is_followed(
+            &Rest::GPU_WITH_FLASH_ATTENTION,
+            &[
+                (384, 4, 78, 914),
+                (512, 6, 148, 1011),
+                (768, 12, 488, 1424),
+                (1024, 24, 1534, 2619),
+                (1280, 32, 3095, 4339),
+            ],
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::model_file::ModelHeader;
 use super::{EngineConfig, estimate};
 
-/// Knows what the model needs: estimated before the first load, learnt from the most that it ever had.
+/// Knows what the model needs: estimated before the first load, learnt from what it had once it was loaded.
 pub(super) struct Ledger {
     probe: Arc<dyn MemoryProbe>,
     config: EngineConfig,
@@ -43,10 +43,12 @@ impl Ledger {
         if wanted <= free_bytes { Ok(()) } else { Err(Shortage { needed_bytes, free_bytes }) }
     }
 
-    /// What there is to say after the engine ran out of memory: it needs more than its limit, if it has one.
+    /// What there is to say after the engine ran out of memory: it needs more than it could have, of the device's
+    /// memory or under its own limit.
     pub(super) fn ran_out(&self, header: &ModelHeader) -> Shortage {
-        let beyond_limit = self.config.memory_limit_bytes.map_or(0, |limit| limit.saturating_add(1));
-        Shortage { needed_bytes: self.needed_bytes(header).max(beyond_limit), free_bytes: self.free_bytes() }
+        let limit = self.config.memory_limit_bytes.unwrap_or(u64::MAX);
+        let free_bytes = self.free_bytes().min(limit);
+        Shortage { needed_bytes: self.needed_bytes(header).max(free_bytes.saturating_add(1)), free_bytes }
     }
 
     /// Whether an engine that died while it loaded did so for lack of memory, for all that is known here.
@@ -54,14 +56,17 @@ impl Ledger {
         self.config.memory_limit_bytes.is_some() || self.free_bytes() < self.needed_bytes(header)
     }
 
-    /// Remembers the most memory that `holder` had with this model.
+    /// Remembers the most memory that `holder` had with this model. Where the device keeps no account of that, it is
+    /// what `holder` has now, between chunks, and what a chunk takes for itself.
     pub(super) fn learn(&self, header: &ModelHeader, holder: Holder) {
-        let peak = self.probe.read(Some(holder)).peak_by_model_bytes;
-        if peak == 0 {
+        let reading = self.probe.read(Some(holder));
+        let most = match (reading.peak_by_model_bytes, reading.used_by_model_bytes) {
             // A device that does not tell.
-            return;
-        }
-        let needed = self.learnt(header).map_or(peak, |known| known.max(peak));
+            (Some(0), _) | (None, 0) => return,
+            (Some(peak), _) => peak,
+            (None, used) => used + estimate::chunks_bytes(header, &self.config),
+        };
+        let needed = self.learnt(header).map_or(most, |known| known.max(most));
         debug!(needed_bytes = needed, "memory that the model needs");
         *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = Some((header.clone(), needed));
     }
@@ -106,6 +111,8 @@ mod tests {
     struct Device {
         free_bytes: AtomicU64,
         peak_bytes: AtomicU64,
+        /// Where no account is kept of the peak.
+        used_bytes: AtomicU64,
     }
 
     impl MemoryProbe for Device {
@@ -113,7 +120,8 @@ mod tests {
             let peak = self.peak_bytes.load(Ordering::SeqCst);
             MemoryReading {
                 free_bytes: self.free_bytes.load(Ordering::SeqCst),
-                peak_by_model_bytes: holder.map_or(0, |_| peak),
+                used_by_model_bytes: self.used_bytes.load(Ordering::SeqCst),
+                peak_by_model_bytes: holder.map(|_| peak).filter(|peak| *peak > 0),
                 ..MemoryReading::default()
             }
         }
@@ -143,6 +151,28 @@ mod tests {
         assert_eq!(ledger.needed_bytes(&header), 60_000_000, "the most counts");
         let other = ModelHeader { bytes: header.bytes + 1, ..header };
         assert!(ledger.needed_bytes(&other) >= estimate, "another file is another model");
+    }
+
+    #[test]
+    fn a_device_that_keeps_no_account_is_asked_between_chunks() {
+        let (device, ledger, header) = ledger(None);
+        let estimate = ledger.needed_bytes(&header);
+        ledger.learn(&header, HOLDER);
+        assert_eq!(ledger.needed_bytes(&header), estimate, "a device that does not tell");
+        device.used_bytes.store(30_000_000, Ordering::SeqCst);
+        ledger.learn(&header, HOLDER);
+        let chunks = ledger.needed_bytes(&header) - 30_000_000;
+        assert!(chunks > 50_000_000 && chunks < estimate, "{chunks} of {estimate}");
+    }
+
+    #[test]
+    fn what_ran_out_needs_more_than_there_was() {
+        for (limit, free) in [(None, u64::MAX / 2), (None, 0), (Some(40_000_000), u64::MAX / 2)] {
+            let (device, ledger, header) = ledger(limit);
+            device.free_bytes.store(free, Ordering::SeqCst);
+            let Shortage { needed_bytes, free_bytes } = ledger.ran_out(&header);
+            assert!(needed_bytes > free_bytes && free_bytes <= limit.unwrap_or(free), "{limit:?} {free}");
+        }
     }
 
     #[test]

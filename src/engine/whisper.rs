@@ -20,7 +20,7 @@ use super::request::{self, SAMPLE_RATE, Unfit};
 use super::segments::{RawSegment, RawToken, Reading, assemble};
 use super::starts::Marks;
 use super::windows::probability;
-use super::{DecodeConfig, EngineConfig, fingerprint};
+use super::{DecodeConfig, EngineConfig, estimate, fingerprint};
 use device::device;
 
 pub(super) use raw::{
@@ -78,7 +78,9 @@ impl WhisperCore {
     ) -> Result<Self, LoadFailure> {
         raw::install_log_hooks();
         let (device, free_bytes) = device(config);
-        if let Some(free_bytes) = free_bytes.filter(|free| *free < needed_bytes) {
+        // The GPU was asked by a context that is a part of what is needed.
+        let had = estimate::context_bytes(config);
+        if let Some(free_bytes) = free_bytes.filter(|free| free.saturating_add(had) < needed_bytes) {
             return Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes });
         }
         let mut parameters = WhisperContextParameters::new();

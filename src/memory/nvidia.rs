@@ -37,7 +37,6 @@ impl NvidiaMemory {
 }
 
 impl MemoryProbe for NvidiaMemory {
-    /// The driver keeps no peak: it is what is used now.
     fn read(&self, holder: Option<Holder>) -> MemoryReading {
         let reading = self.device().and_then(|device| {
             let memory = device.memory_info()?;
@@ -48,7 +47,7 @@ impl MemoryProbe for NvidiaMemory {
                 unused_bytes: memory.free,
                 free_bytes: memory.free,
                 used_by_model_bytes: used,
-                peak_by_model_bytes: used,
+                peak_by_model_bytes: None,
             })
         });
         reading.unwrap_or_else(|error| {

@@ -29,7 +29,7 @@ impl MemoryProbe for SystemMemory {
             unused_bytes,
             free_bytes: unused_bytes.min(left),
             used_by_model_bytes,
-            peak_by_model_bytes,
+            peak_by_model_bytes: Some(peak_by_model_bytes),
         }
     }
 }
@@ -66,9 +66,9 @@ mod tests {
         let reading = SystemMemory::default().read(this_process(0));
         assert!(reading.free_bytes > 0 && reading.free_bytes <= reading.total_bytes);
         assert!(reading.used_by_model_bytes > 0 && reading.used_by_model_bytes < reading.total_bytes);
-        assert!(reading.peak_by_model_bytes >= reading.used_by_model_bytes);
+        assert!(reading.peak_by_model_bytes >= Some(reading.used_by_model_bytes));
         let nothing_new = SystemMemory::default().read(this_process(u64::MAX));
-        assert_eq!((nothing_new.used_by_model_bytes, nothing_new.peak_by_model_bytes), (0, 0));
+        assert_eq!((nothing_new.used_by_model_bytes, nothing_new.peak_by_model_bytes), (0, Some(0)));
         assert_eq!(SystemMemory::default().read(None).used_by_model_bytes, 0);
     }
 

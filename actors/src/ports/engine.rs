@@ -170,6 +170,6 @@ pub struct MemoryReading {
     pub free_bytes: u64,
     /// 0 without a holder, and when nothing of it is left.
     pub used_by_model_bytes: u64,
-    /// The most that it ever was, as far as the device tells; at least what it is now.
-    pub peak_by_model_bytes: u64,
+    /// The most that it ever was, at least what it is now. `None` where the device keeps no account of it.
+    pub peak_by_model_bytes: Option<u64>,
 }
