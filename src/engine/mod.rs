@@ -65,7 +65,7 @@ pub struct EngineConfig {
     pub use_gpu: bool,
     /// Counts from 0, GPUs only.
     pub gpu_device: u32,
-    /// On a GPU only: on a CPU it is slower.
+    /// On a GPU only, which has less to do with it; on a CPU it is slower.
     pub flash_attn: bool,
     /// The most private memory that the engine's process may use. `None`: no limit.
     pub memory_limit_bytes: Option<u64>,
@@ -84,7 +84,7 @@ impl EngineConfig {
             concurrent_chunks: 1,
             use_gpu: true,
             gpu_device: 0,
-            flash_attn: false,
+            flash_attn: true,
             memory_limit_bytes: None,
             longest_silence: Duration::from_secs(600),
             decode: DecodeConfig::default(),
@@ -202,12 +202,15 @@ fn describe(config: &EngineConfig) -> ModelFacts {
     }
 }
 
-/// Of the file, by its shape, size and time, and of the settings that decide over text.
+/// Of the file, by its shape, size and time, and of what decides over text: settings, and the kind of device.
 fn fingerprint(header: &ModelHeader, config: &EngineConfig) -> String {
     let modified = std::fs::metadata(&config.model_path).and_then(|file| file.modified()).ok();
+    let device = config.gpu_backend().map(|backend| (backend, config.flash_attn));
     let ModelHeader { path: _, bytes, shape, weight_type, tensors } = header;
-    let all =
-        format!("{ENGINE} {bytes} {shape:?} {weight_type:?} {tensors} {modified:?} {:?}", config.decode);
+    let all = format!(
+        "{ENGINE} {bytes} {shape:?} {weight_type:?} {tensors} {modified:?} {:?} {device:?}",
+        config.decode
+    );
     Sha256::digest(all).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
