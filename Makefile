@@ -25,7 +25,7 @@ test-postgres:
 
 # On a machine with an NVIDIA GPU and the CUDA toolkit; elsewhere it says that it is skipped.
 test-gpu:
-	./scripts/test-gpu.sh
+	./tests/test_gpu.sh
 
 # Lets every step between an upload and its webhook fail, in three ways each.
 failpoints: setup

@@ -53,12 +53,13 @@ fn main() {
     memory(&models[0]);
 }
 
-/// The service's environment for a model: English given, so that neither side detects it, and one
-/// thread on both.
+/// The service's environment for a model: English given, so that neither side detects it, one
+/// thread and no flash attention on both.
 fn start(model: &Path) -> Service {
     let env = [
         ("VERBATIM__MODEL__PATH", model.to_str().unwrap()),
         ("VERBATIM__ENGINE__THREADS", "1"),
+        ("VERBATIM__ENGINE__FLASH_ATTN", "false"),
         ("VERBATIM__MODEL__IDLE_TIMEOUT_SECS", "-1"),
     ];
     Service::start_with(&env)

@@ -52,7 +52,7 @@ finish() {
     if [ -n "$server" ]; then
         kill "$server" 2>/dev/null
         wait "$server"
-        [ "$failed" = 0 ] || { echo "--- the server's log"; tail -n 40 "$work/log"; } >&2
+        [ "$failed" = 0 ] || { echo "--- the server's log"; grep -v 'answered status=2' "$work/log" | tail -n 40; } >&2
     fi
     rm -rf "$work"
 }
