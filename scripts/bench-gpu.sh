@@ -5,7 +5,7 @@
 #
 #   VERBATIM=… scripts/bench-gpu.sh [tiny|base|small|medium|large]…   a program that is built with `--features cuda`
 #
-# Needs a GPU that nobody else uses, the CUDA toolkit and Python's numpy.
+# FLASH=true leaves out the other. Needs a GPU that nobody else uses, the CUDA toolkit and Python's numpy.
 # shellcheck source-path=SCRIPTDIR source=../tests/shell/gpu.sh
 cd "$(dirname "$0")/.." || exit
 source tests/shell/gpu.sh
@@ -58,7 +58,7 @@ most_until_done() {
 
 printf '%-7s %-6s %8s %8s %8s %8s %8s\n' model flash reckoned idle most load speed
 for size in "${sizes[@]}"; do
-    for flash in false true; do
+    for flash in ${FLASH:-false true}; do
         starts VERBATIM__MODEL__PATH="$folder/$size.bin" VERBATIM__ENGINE__FLASH_ATTN=$flash
         fill_card 20000000
         call POST /model/load
