@@ -101,6 +101,16 @@ impl EngineConfig {
         compiled_gpu_backend().filter(|_| self.use_gpu)
     }
 
+    /// A model that was to be on a GPU and is not takes many times as long: whoever runs the service should know why.
+    fn warn_without_gpu(&self, device: &Device) {
+        if self.gpu_backend().is_some() && device.backend == "cpu" {
+            warn!(
+                gpu_device = self.gpu_device,
+                "no such GPU, or no driver for it: the model runs on the CPU"
+            );
+        }
+    }
+
     /// Leaves one core to the rest of the machine: a graph's threads wait for each other by
     /// spinning, and a single busy neighbour on the last core slows all of them down.
     fn thread_count(&self) -> usize {

@@ -59,6 +59,7 @@ impl ProcessEngine {
             Startup::Loaded => {
                 let load_ms = began.elapsed().as_millis() as u64;
                 info!(engine.pid = client.pid(), load_ms, "engine process has loaded the model");
+                self.config.warn_without_gpu(&client.facts().device);
                 Ok(Arc::new(client))
             }
             Startup::Failed(LoadFailure::OutOfMemory { free_bytes: 0, .. }) => {

@@ -77,6 +77,7 @@ impl Engine for ThreadEngine {
             return Err(LoadFailure::Cancelled);
         }
         self.ledger.learn(&header, holder);
+        self.config.warn_without_gpu(&core.facts().device);
         Ok(Arc::new(ThreadModel {
             facts: ModelFacts { holder: Some(holder), ..core.facts() },
             ledger: self.ledger.clone(),

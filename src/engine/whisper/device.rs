@@ -1,10 +1,9 @@
 //! Where whisper.cpp runs a model.
 
 use actors::ports::Device;
-use tracing::warn;
 
 use super::raw;
-use crate::engine::{EngineConfig, compiled_gpu_backend, cpu_name};
+use crate::engine::{EngineConfig, cpu_name};
 
 /// The device that whisper.cpp will choose: the GPU of that number, and the CPU without a word when
 /// there is none. With it what a GPU has free, if its driver tells.
@@ -14,9 +13,6 @@ pub(super) fn device(config: &EngineConfig) -> (Device, Option<u64>) {
     if let Some(gpu) = gpu.filter(|_| config.use_gpu) {
         let device = Device { backend: backend_of(&gpu.name), name: gpu.description.clone() };
         return (device, gpu.free_bytes);
-    }
-    if config.use_gpu && compiled_gpu_backend().is_some() {
-        warn!(gpu_device = config.gpu_device, "no such GPU, the model runs on the CPU");
     }
     let cpu = devices.into_iter().find(|device| !device.gpu && device.name == "CPU");
     let name = cpu.map(|cpu| cpu.description).filter(|name| !name.is_empty() && name != "CPU");
