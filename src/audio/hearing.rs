@@ -1,6 +1,6 @@
 //! Who says where in a recording there are voices.
 
-use actors::ports::{AudioError, VoiceListener};
+use actors::ports::{AudioError, CancelToken, VoiceListener};
 
 use super::AudioSettings;
 use super::vad::Vad;
@@ -12,9 +12,9 @@ pub enum Hearing {
 }
 
 impl Hearing {
-    pub fn begin(settings: &AudioSettings) -> Result<Self, AudioError> {
+    pub fn begin(settings: &AudioSettings, cancel: &CancelToken) -> Result<Self, AudioError> {
         Ok(match &settings.voices {
-            Some(detector) => Self::Other(detector.listen()?),
+            Some(detector) => Self::Other(detector.listen(cancel)?),
             None => Self::BuiltIn(Box::new(Vad::new())),
         })
     }

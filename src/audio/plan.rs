@@ -142,7 +142,7 @@ fn hear(
     cancel: &CancelToken,
     first: &mut dyn FnMut(Plan),
 ) -> Result<(Planned, usize), Trouble> {
-    let mut hearing = Hearing::begin(settings)?;
+    let mut hearing = Hearing::begin(settings, cancel)?;
     let mut first = Some(first);
     while let Some(block) = pcm.next_block()? {
         hearing.push(block).map_err(Trouble::Detector)?;

@@ -107,8 +107,8 @@ impl VoiceDetector for Harmed {
         self.silero.version()
     }
 
-    fn listen(&self) -> Result<Box<dyn VoiceListener>, AudioError> {
-        let listener = self.silero.listen()?;
+    fn listen(&self, cancel: &CancelToken) -> Result<Box<dyn VoiceListener>, AudioError> {
+        let listener = self.silero.listen(cancel)?;
         if self.begun.fetch_add(1, Ordering::SeqCst) < self.harmed {
             // A process that has just begun has no name for a moment.
             let begun = Instant::now();
@@ -151,10 +151,16 @@ fn a_detector_that_hangs_dies_of_it() {
         assert!(error.contains("it did nothing for 300ms and was ended"), "{error}");
         assert_eq!(harmed.begun(), 3);
     }
-    let recording = fixtures::audio("en_dense.wav");
-    for signal in ["STOP", "KILL"] {
-        let harmed = Harmed::new(signal, usize::MAX, patience, Some(CancelToken::default()));
-        assert_eq!(harmed.plan(&recording), Err(AudioError::Cancelled));
-        assert_eq!(harmed.begun(), 1, "nobody waits for a second one");
+}
+
+#[test]
+fn nobody_waits_for_a_detector_once_the_job_is_cancelled() {
+    for recording in ["en_dense.wav", "en_short.wav"].map(fixtures::audio) {
+        for signal in ["STOP", "KILL"] {
+            // Its patience would be the test's end.
+            let harmed = Harmed::new(signal, usize::MAX, HANG_GUARD * 10, Some(CancelToken::default()));
+            assert_eq!(harmed.plan(&recording), Err(AudioError::Cancelled));
+            assert_eq!(harmed.begun(), 1, "nor begins with a second one");
+        }
     }
 }

@@ -122,8 +122,8 @@ pub trait VoiceDetector: fmt::Debug + Send + Sync + 'static {
     /// Changes whenever it may hear otherwise than before.
     fn version(&self) -> String;
 
-    /// Begins with a recording.
-    fn listen(&self) -> Result<Box<dyn VoiceListener>, AudioError>;
+    /// Begins with a recording. Once `cancel` is set it waits for nothing any more, and fails where it would have to.
+    fn listen(&self, cancel: &CancelToken) -> Result<Box<dyn VoiceListener>, AudioError>;
 }
 
 /// Hears one recording from its beginning to its end.

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
-use actors::ports::{AudioError, VoiceDetector, VoiceListener};
+use actors::ports::{AudioError, CancelToken, VoiceDetector, VoiceListener};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -76,14 +76,14 @@ impl Silero {
     }
 
     fn try_out(&self) -> Result<(), String> {
-        let trial = self.start(PATIENCE).and_then(|mut process| {
+        let trial = self.start(PATIENCE, CancelToken::default()).and_then(|mut process| {
             process.send(&[0.0; TRIED])?;
             process.probabilities()
         });
         trial.map(drop).map_err(|error| format!("does not run: {error}"))
     }
 
-    fn start(&self, patience: Duration) -> io::Result<Process> {
+    fn start(&self, patience: Duration, cancel: CancelToken) -> io::Result<Process> {
         let before = OomKills::now();
         let mut child = child::spawn(&self.program, [COMMAND.as_ref(), self.model.as_os_str()])?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -100,6 +100,7 @@ impl Silero {
             before,
             sent: 0,
             patience,
+            cancel,
         };
         if let Some(stderr) = process.child.stderr.take() {
             process.stderr = Some(process.words.listen(process.child.id(), stderr)?);
@@ -141,7 +142,7 @@ impl VoiceDetector for Silero {
         format!("silero {}", self.digest)
     }
 
-    fn listen(&self) -> Result<Box<dyn VoiceListener>, AudioError> {
+    fn listen(&self, cancel: &CancelToken) -> Result<Box<dyn VoiceListener>, AudioError> {
         // Another file under the same name would make another plan than the version says.
         let changed = inspect(&self.model).map_or_else(Some, |digest| {
             (digest != self.digest).then(|| "has changed since the start: start the service again".to_owned())
@@ -150,7 +151,7 @@ impl VoiceDetector for Silero {
             let reason = format!("audio.vad_model: {} {reason}", self.model.display());
             return Err(AudioError::Io(reason));
         }
-        Ok(Box::new(self.start(self.patience).map_err(of_detector)?))
+        Ok(Box::new(self.start(self.patience, cancel.clone()).map_err(of_detector)?))
     }
 }
 
@@ -182,6 +183,8 @@ struct Process {
     sent: usize,
     /// How long it may take for its next move.
     patience: Duration,
+    /// Set once nobody wants to know any more.
+    cancel: CancelToken,
 }
 
 impl Process {
@@ -192,7 +195,7 @@ impl Process {
         if input.send(bytes).is_err() {
             return Err(self.end());
         }
-        match self.written.recv_timeout(self.patience) {
+        match self.next(&self.written) {
             Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => Err(self.end()),
@@ -203,7 +206,7 @@ impl Process {
     /// What it found, once it has ended.
     fn probabilities(&mut self) -> io::Result<Vec<u8>> {
         self.input = None;
-        let replies = match self.replies.recv_timeout(self.patience) {
+        let replies = match self.next(&self.replies) {
             Ok(Ok(replies)) => replies,
             Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(self.end()),
             Err(RecvTimeoutError::Timeout) => return Err(self.give_up()),
@@ -215,6 +218,18 @@ impl Process {
         }
     }
 
+    /// Waits for its next move, for as long as it may take and someone wants to know.
+    fn next<T>(&self, moves: &Receiver<T>) -> Result<T, RecvTimeoutError> {
+        let give_up = Instant::now() + self.patience;
+        loop {
+            let moved = moves.recv_timeout(POLL);
+            let waits = matches!(moved, Err(RecvTimeoutError::Timeout));
+            if !waits || self.cancel.is_cancelled() || Instant::now() > give_up {
+                return moved;
+            }
+        }
+    }
+
     /// Waits until it has ended, and ends it when that takes too long.
     fn wait(&mut self) -> io::Result<ExitStatus> {
         let give_up = Instant::now() + self.patience;
@@ -222,7 +237,7 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            if Instant::now() > give_up {
+            if self.cancel.is_cancelled() || Instant::now() > give_up {
                 self.child.kill()?;
                 return self.child.wait();
             }
