@@ -20,6 +20,9 @@ for size in "${sizes[@]}"; do
     } &
 done
 wait
+for size in "${sizes[@]}"; do
+    [ -f "$folder/$size.bin" ] || exit
+done
 
 # Ten minutes of speech.
 python3 - "$recordings/en_dense.wav" "$work/speech.wav" <<'PY'
@@ -51,6 +54,7 @@ most_until_done() {
         used=$(model memory.used_by_model_bytes)
         [ "$used" -le "$most" ] || most=$used
         call GET "/jobs/$job"
+        [ "$status" = 200 ] || return
         case $(field status) in queued | running) ;; *) break ;; esac
     done
     echo "$most"

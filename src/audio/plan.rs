@@ -95,7 +95,7 @@ fn plan_with(
         loop {
             let pcm = open(path, decoder, take, settings.ffmpeg.as_ref(), cancel)?;
             match hear(pcm, settings, cancel, &mut |plan| first(Plan { decoder, ..plan })) {
-                Err(Trouble::Detector(_)) if cancel.is_cancelled() => return Err(AudioError::Cancelled),
+                Err(_) if cancel.is_cancelled() => return Err(AudioError::Cancelled),
                 Err(Trouble::Detector(error)) if detectors < DETECTORS => {
                     warn!(%error, "the recording is listened to anew");
                     detectors += 1;

@@ -11,6 +11,8 @@ const CACHE_BYTES_PER_NUMBER: u64 = 2 * 2;
 const LOGIT_BYTES: u64 = 4;
 /// The tables of a chunk's four graph schedulers, which are hardly touched.
 const SCHEDULER_BYTES: u64 = 4 * (82_743_296 + 21_073_920);
+/// With CUDA on an H100, with all that the engine's libraries set up there. On smaller cards it is less.
+const GPU_CONTEXT_BYTES: u64 = 550_000_000;
 /// Stacks of the engine's threads, and what a load has allocated at its height and not used yet.
 const OTHER_UNTOUCHED_BYTES: u64 = 32 << 20;
 
@@ -25,9 +27,9 @@ pub(super) fn chunks_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
     chunks_on(&Rest::of(config), header, config)
 }
 
-/// And what of a GPU's memory the process has before it reads the model: its context there.
+/// And what of a GPU's memory a process takes before it reads the model, its context there: no more than this.
 pub(super) fn context_bytes(config: &EngineConfig) -> u64 {
-    config.gpu_backend().map_or(0, |_| Rest::of(config).process)
+    config.gpu_backend().map_or(0, |_| GPU_CONTEXT_BYTES)
 }
 
 fn needed_on(rest: &Rest, header: &ModelHeader, config: &EngineConfig) -> u64 {
@@ -62,11 +64,10 @@ struct Rest {
 impl Rest {
     /// Pages that are touched, of the bundled model and full-size tiny, base and small.
     const CPU: Self = Self { process: 6_000_000, buffers: 40_000_000, buffers_per_width: 278_000 };
-    /// What the driver says of full-size tiny to large with CUDA on an H100, its context included. On smaller cards
-    /// that has less; once a model was loaded, it is known.
-    const GPU: Self = Self { process: 550_000_000, buffers: 194_000_000, buffers_per_width: 264_500 };
+    /// What the driver says of full-size tiny to large with CUDA on an H100.
+    const GPU: Self = Self { process: GPU_CONTEXT_BYTES, buffers: 194_000_000, buffers_per_width: 264_500 };
     const GPU_WITH_FLASH_ATTENTION: Self =
-        Self { process: 616_000_000, buffers: 174_000_000, buffers_per_width: 87_000 };
+        Self { process: GPU_CONTEXT_BYTES + 66_000_000, buffers: 174_000_000, buffers_per_width: 87_000 };
 
     fn of(config: &EngineConfig) -> Self {
         match (config.gpu_backend(), config.flash_attn) {

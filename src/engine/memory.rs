@@ -33,22 +33,28 @@ impl Ledger {
     }
 
     /// Says no before a load that is sure to fail. Under a limit of its own the engine is to try, and the
-    /// kernel says whether it fits, unless not even the weights do.
-    pub(super) fn fits(&self, header: &ModelHeader) -> Result<(), Shortage> {
+    /// kernel says whether it fits, unless not even the weights do. Of the device's memory the process that will load
+    /// has `before_bytes` already.
+    pub(super) fn fits(&self, header: &ModelHeader, before_bytes: u64) -> Result<(), Shortage> {
         let (needed_bytes, free_bytes) = (self.needed_bytes(header), self.free_bytes());
+        let context = estimate::context_bytes(&self.config);
+        // How large a context on a GPU is shows in the first one. Until then the engine looks, from within it.
+        let context = if self.learnt(header).is_some() { before_bytes.min(context) } else { context };
+        let wanted = needed_bytes.saturating_sub(context);
         let wanted = match self.config.memory_limit_bytes {
-            Some(limit) => needed_bytes.min(limit.max(header.bytes)),
-            None => needed_bytes,
+            Some(limit) => wanted.min(limit.max(header.bytes)),
+            None => wanted,
         };
         if wanted <= free_bytes { Ok(()) } else { Err(Shortage { needed_bytes, free_bytes }) }
     }
 
-    /// What there is to say after the engine ran out of memory: it needs more than it could have, of the device's
-    /// memory or under its own limit.
+    /// What there is to say after the engine ran out of memory: it needs more than there was, and more than its limit.
     pub(super) fn ran_out(&self, header: &ModelHeader) -> Shortage {
-        let limit = self.config.memory_limit_bytes.unwrap_or(u64::MAX);
-        let free_bytes = self.free_bytes().min(limit);
-        Shortage { needed_bytes: self.needed_bytes(header).max(free_bytes.saturating_add(1)), free_bytes }
+        // A device that does not tell has nothing that could be named.
+        let free_bytes = Some(self.free_bytes()).filter(|free| *free < u64::MAX).unwrap_or(0);
+        let limit = self.config.memory_limit_bytes.unwrap_or(0);
+        let needed_bytes = self.needed_bytes(header).max(free_bytes.max(limit).saturating_add(1));
+        Shortage { needed_bytes, free_bytes }
     }
 
     /// Whether an engine that died while it loaded did so for lack of memory, for all that is known here.
@@ -142,10 +148,13 @@ mod tests {
         let (device, ledger, header) = ledger(None);
         let estimate = ledger.needed_bytes(&header);
         device.free_bytes.store(estimate - 1, Ordering::SeqCst);
-        assert_eq!(ledger.fits(&header), Err(Shortage { needed_bytes: estimate, free_bytes: estimate - 1 }));
+        assert_eq!(
+            ledger.fits(&header, 0),
+            Err(Shortage { needed_bytes: estimate, free_bytes: estimate - 1 })
+        );
         device.peak_bytes.store(60_000_000, Ordering::SeqCst);
         ledger.learn(&header, HOLDER);
-        assert_eq!(ledger.fits(&header), Ok(()));
+        assert_eq!(ledger.fits(&header, 0), Ok(()));
         device.peak_bytes.store(50_000_000, Ordering::SeqCst);
         ledger.learn(&header, HOLDER);
         assert_eq!(ledger.needed_bytes(&header), 60_000_000, "the most counts");
@@ -167,11 +176,13 @@ mod tests {
 
     #[test]
     fn what_ran_out_needs_more_than_there_was() {
-        for (limit, free) in [(None, u64::MAX / 2), (None, 0), (Some(40_000_000), u64::MAX / 2)] {
-            let (device, ledger, header) = ledger(limit);
-            device.free_bytes.store(free, Ordering::SeqCst);
-            let Shortage { needed_bytes, free_bytes } = ledger.ran_out(&header);
-            assert!(needed_bytes > free_bytes && free_bytes <= limit.unwrap_or(free), "{limit:?} {free}");
+        for limit in [None, Some(40_000_000), Some(1 << 40)] {
+            for free in [0, 40_000_000, 1 << 50, u64::MAX] {
+                let (device, ledger, header) = ledger(limit);
+                device.free_bytes.store(free, Ordering::SeqCst);
+                let Shortage { needed_bytes, free_bytes } = ledger.ran_out(&header);
+                assert!(needed_bytes > free_bytes.max(limit.unwrap_or(0)), "{limit:?} {free}");
+            }
         }
     }
 
@@ -182,7 +193,7 @@ mod tests {
         {
             let (device, ledger, header) = ledger(Some(limit));
             device.free_bytes.store(free, Ordering::SeqCst);
-            assert_eq!(ledger.fits(&header).is_ok(), fits, "limit {limit}, free {free}");
+            assert_eq!(ledger.fits(&header, 0).is_ok(), fits, "limit {limit}, free {free}");
             let Shortage { needed_bytes, free_bytes } = ledger.ran_out(&header);
             assert!(needed_bytes > free_bytes && ledger.is_tight(&header));
         }

@@ -48,7 +48,7 @@ impl ProcessEngine {
         keep_going: &dyn Fn() -> bool,
         on_death: OnDeath,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
-        self.ledger.fits(header)?;
+        self.ledger.fits(header, 0)?;
         let began = Instant::now();
         let started = Client::start(&self.program, &self.config, header, self.ledger.clone(), on_death);
         let client = started.map_err(|error| {
@@ -62,9 +62,7 @@ impl ProcessEngine {
                 self.config.warn_without_gpu(&client.facts().device);
                 Ok(Arc::new(client))
             }
-            Startup::Failed(LoadFailure::OutOfMemory { free_bytes: 0, .. }) => {
-                Err(self.ledger.ran_out(header).into())
-            }
+            Startup::Failed(LoadFailure::OutOfMemory { .. }) => Err(self.ledger.ran_out(header).into()),
             Startup::Failed(failure) => Err(failure),
             Startup::GivenUp => Err(LoadFailure::Cancelled),
             Startup::Hung => {

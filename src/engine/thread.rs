@@ -53,9 +53,9 @@ impl Engine for ThreadEngine {
             return Err(LoadFailure::Cancelled);
         }
         let header = self.verified.verify(&self.config.model_path, keep_going)?;
-        self.ledger.fits(&header)?;
         let process = std::process::id();
         let holder = Holder { process, before_bytes: self.ledger.used_by(process) };
+        self.ledger.fits(&header, holder.before_bytes)?;
         let needed_bytes = self.ledger.needed_bytes(&header);
         let abort = AtomicBool::new(false);
         let crashed = |message| LoadFailure::Broken { code: "engine_crashed", message };
@@ -66,9 +66,7 @@ impl Engine for ThreadEngine {
             }
         });
         let core = match loaded.map_err(crashed)? {
-            Err(LoadFailure::OutOfMemory { free_bytes: 0, .. }) => {
-                return Err(self.ledger.ran_out(&header).into());
-            }
+            Err(LoadFailure::OutOfMemory { .. }) => return Err(self.ledger.ran_out(&header).into()),
             core => core?,
         };
         if !keep_going() {

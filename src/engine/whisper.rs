@@ -119,7 +119,7 @@ impl WhisperCore {
             path: self.config.model_path.display().to_string(),
             bytes: Some(self.header.bytes),
             multilingual: Some(self.header.multilingual()),
-            fingerprint: fingerprint(&self.header, &self.config),
+            fingerprint: fingerprint(&self.header, &self.config, &self.device),
             device: self.device.clone(),
             holder: None,
         }

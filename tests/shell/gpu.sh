@@ -5,7 +5,9 @@
 # shellcheck shell=bash source-path=SCRIPTDIR
 
 gpu=${GPU:-0}
-export CUDA_VISIBLE_DEVICES=$gpu
+# Counted as nvidia-smi counts them, by the other program too.
+export CUDA_VISIBLE_DEVICES=$gpu CUDA_DEVICE_ORDER=PCI_BUS_ID
+unset BASE_URL
 for tool in nvidia-smi nvcc; do
     if ! command -v "$tool" >/dev/null; then
         echo "skipped: $tool is missing; this test needs an NVIDIA GPU, its driver and the CUDA toolkit"
@@ -53,7 +55,10 @@ fill_card() { # BYTES that are left
     "$work/hog" "$1" >"$work/hog-said" &
     hog=$!
     followers+=("$hog")
-    read -r _ <"$work/hog-said"
+    if ! read -r _ <"$work/hog-said"; then
+        echo "the card cannot be filled" >&2
+        exit 2
+    fi
 }
 free_card() {
     kill "$hog"

@@ -313,7 +313,7 @@ impl ModelActor {
     fn free_bytes(&self) -> Option<u64> {
         let read = || self.parts.memory.read(self.holder());
         match self.life.phase() {
-            Phase::Waiting(_) => Some(read().free_bytes),
+            Phase::Waiting(_) => Some(read().free_bytes).filter(|free| *free < u64::MAX),
             // Its own limit is nothing that others press on.
             Phase::Ready { leases: 0, .. } if self.parts.policy.yield_below_free_bytes.is_some() => {
                 Some(read().unused_bytes)

@@ -166,7 +166,8 @@ pub struct MemoryReading {
     pub total_bytes: u64,
     /// What nobody uses.
     pub unused_bytes: u64,
-    /// What the engine may still take: of the unused no more than its own limit leaves it.
+    /// What the engine may still take: of the unused no more than its own limit leaves it. `u64::MAX` of a device that
+    /// does not tell, which refuses no load.
     pub free_bytes: u64,
     /// 0 without a holder, and when nothing of it is left.
     pub used_by_model_bytes: u64,

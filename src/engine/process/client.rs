@@ -287,7 +287,7 @@ impl LoadedModel for Client {
     }
 
     fn unload(&self) {
-        if self.link.calls().over.is_none() {
+        if self.link.is_at_rest() {
             self.learn();
         }
         self.end(GRACE);
@@ -350,6 +350,12 @@ impl Link {
             debug!(engine.pid = self.pid, %error, "not killed");
         }
         child.wait().ok()
+    }
+
+    /// Whether it is there and works on no chunk.
+    fn is_at_rest(&self) -> bool {
+        let calls = self.calls();
+        calls.over.is_none() && calls.waiting.is_empty()
     }
 
     /// From now on every call fails; those that wait are told by the end of their channel.
