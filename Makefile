@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: decoding-table demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture fidelity run ci bench bench-crowds setup setup-tests lint deny
+.PHONY: decoding-table demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture fidelity run ci bench bench-crowds bench-gpu setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -23,9 +23,12 @@ test-shell: setup
 test-postgres:
 	./scripts/postgres-check.sh
 
-# On a machine with an NVIDIA GPU and the CUDA toolkit; elsewhere it says that it is skipped.
+# On a machine with an NVIDIA GPU and the CUDA toolkit; elsewhere they say that they are skipped.
 test-gpu:
 	./tests/test_gpu.sh
+
+bench-gpu:
+	./scripts/bench-gpu.sh
 
 # Lets every step between an upload and its webhook fail, in three ways each.
 failpoints: setup
