@@ -101,6 +101,10 @@ impl EngineConfig {
         compiled_gpu_backend().filter(|_| self.use_gpu)
     }
 
+    fn flash_attn_on(&self, device: &Device) -> bool {
+        self.flash_attn && device.backend != "cpu"
+    }
+
     /// A model that was to be on a GPU and is not takes many times as long: whoever runs the service should know why.
     fn warn_without_gpu(&self, device: &Device) {
         if self.gpu_backend().is_some() && device.backend == "cpu" {
@@ -216,7 +220,7 @@ fn describe(config: &EngineConfig) -> ModelFacts {
 /// Of the file, by its shape, size and time, and of what decides over text: settings, and the kind of device.
 fn fingerprint(header: &ModelHeader, config: &EngineConfig, device: &Device) -> String {
     let modified = std::fs::metadata(&config.model_path).and_then(|file| file.modified()).ok();
-    let device = (device.backend.as_str(), config.flash_attn && device.backend != "cpu");
+    let device = (device.backend.as_str(), config.flash_attn_on(device));
     let ModelHeader { path: _, bytes, shape, weight_type, tensors } = header;
     let all = format!(
         "{ENGINE} {bytes} {shape:?} {weight_type:?} {tensors} {modified:?} {:?} {device:?}",

@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::EngineConfig;
 
 /// Goes up with every change of this file.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// The hidden command that makes this program an engine process.
 pub(super) const COMMAND: &str = "engine-worker";
@@ -104,8 +104,12 @@ impl From<Work> for ChunkWork {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum WireFailure {
     Cancelled,
-    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
-    Broken { code: String, message: String },
+    /// Without numbers: those who started the engine know them.
+    OutOfMemory,
+    Broken {
+        code: String,
+        message: String,
+    },
 }
 
 /// The codes that a load can fail with; any other is the first.
@@ -115,9 +119,7 @@ impl From<LoadFailure> for WireFailure {
     fn from(failure: LoadFailure) -> Self {
         match failure {
             LoadFailure::Cancelled => Self::Cancelled,
-            LoadFailure::OutOfMemory { needed_bytes, free_bytes } => {
-                Self::OutOfMemory { needed_bytes, free_bytes }
-            }
+            LoadFailure::OutOfMemory { .. } => Self::OutOfMemory,
             LoadFailure::Broken { code, message } => Self::Broken { code: code.to_owned(), message },
         }
     }
@@ -127,9 +129,7 @@ impl From<WireFailure> for LoadFailure {
     fn from(failure: WireFailure) -> Self {
         match failure {
             WireFailure::Cancelled => Self::Cancelled,
-            WireFailure::OutOfMemory { needed_bytes, free_bytes } => {
-                Self::OutOfMemory { needed_bytes, free_bytes }
-            }
+            WireFailure::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
             WireFailure::Broken { code, message } => {
                 let code = CODES.into_iter().find(|known| **known == code).unwrap_or(CODES[0]);
                 Self::Broken { code, message }
@@ -142,18 +142,21 @@ impl From<WireFailure> for LoadFailure {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum WireFault {
     Cancelled,
-    OutOfMemory { needed_bytes: u64, free_bytes: u64 },
-    Died { detail: String },
-    Refused { message: String },
+    /// Without numbers, as in [`WireFailure`].
+    OutOfMemory,
+    Died {
+        detail: String,
+    },
+    Refused {
+        message: String,
+    },
 }
 
 impl From<EngineFault> for WireFault {
     fn from(fault: EngineFault) -> Self {
         match fault {
             EngineFault::Cancelled => Self::Cancelled,
-            EngineFault::OutOfMemory { needed_bytes, free_bytes } => {
-                Self::OutOfMemory { needed_bytes, free_bytes }
-            }
+            EngineFault::OutOfMemory { .. } => Self::OutOfMemory,
             EngineFault::Died { detail } => Self::Died { detail },
             // No process says that of itself.
             EngineFault::Killed => Self::Died { detail: EngineFault::Killed.to_string() },
@@ -166,9 +169,7 @@ impl From<WireFault> for EngineFault {
     fn from(fault: WireFault) -> Self {
         match fault {
             WireFault::Cancelled => Self::Cancelled,
-            WireFault::OutOfMemory { needed_bytes, free_bytes } => {
-                Self::OutOfMemory { needed_bytes, free_bytes }
-            }
+            WireFault::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
             WireFault::Died { detail } => Self::Died { detail },
             WireFault::Refused { message } => Self::Refused { message },
         }

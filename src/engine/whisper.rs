@@ -41,6 +41,9 @@ pub struct WhisperCore {
     failed: AtomicBool,
 }
 
+/// Without numbers: those who started the engine know them.
+const NO_MEMORY: LoadFailure = LoadFailure::OutOfMemory { needed_bytes: 0, free_bytes: 0 };
+
 /// More than any probability.
 const NEVER_SILENT: f32 = 2.0;
 
@@ -80,14 +83,14 @@ impl WhisperCore {
         let (device, free_bytes) = device(config);
         // The GPU was asked by a context that is a part of what is needed.
         let had = estimate::context_bytes(config);
-        if let Some(free_bytes) = free_bytes.filter(|free| free.saturating_add(had) < needed_bytes) {
-            return Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes });
+        if free_bytes.is_some_and(|free| free.saturating_add(had) < needed_bytes) {
+            return Err(NO_MEMORY);
         }
         let mut parameters = WhisperContextParameters::new();
         parameters
             .use_gpu(config.use_gpu)
             .gpu_device(i32::try_from(config.gpu_device).unwrap_or(0))
-            .flash_attn(config.flash_attn && device.backend != "cpu");
+            .flash_attn(config.flash_attn_on(&device));
         let context = WhisperContext::new_with_params(&config.model_path, parameters).map_err(|error| {
             let message = format!("the engine refuses {}: {error}", config.model_path.display());
             LoadFailure::Broken { code: "model_corrupt", message }
@@ -193,9 +196,7 @@ impl WhisperCore {
         match self.decode(&pass, &noise, abort, &|_| {}) {
             Ok(_) => Ok(()),
             Err(EngineFault::Cancelled) => Err(LoadFailure::Cancelled),
-            Err(EngineFault::OutOfMemory { needed_bytes, free_bytes }) => {
-                Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes })
-            }
+            Err(EngineFault::OutOfMemory { .. }) => Err(NO_MEMORY),
             Err(fault @ (EngineFault::Died { .. } | EngineFault::Killed | EngineFault::Refused { .. })) => {
                 let message = format!("the model does not run: {fault}");
                 Err(LoadFailure::Broken { code: "engine_crashed", message })
@@ -382,7 +383,7 @@ impl WhisperCore {
         self.failed.load(Ordering::SeqCst)
     }
 
-    /// Without numbers: those who started the engine know them.
+    /// Without numbers, as [`NO_MEMORY`].
     fn out_of_memory(&self) -> EngineFault {
         EngineFault::OutOfMemory { needed_bytes: 0, free_bytes: 0 }
     }
