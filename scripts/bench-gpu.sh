@@ -34,15 +34,6 @@ with wave.open(sys.argv[1]) as once, wave.open(sys.argv[2], "wb") as out:
         out.writeframes(frames)
 PY
 
-# Whether all of JOB… have ended.
-all_ended() {
-    local id
-    for id in "$@"; do
-        call GET "/jobs/$id"
-        case $(field status) in queued | running) return 1 ;; esac
-    done
-}
-
 since() { python3 -c 'import sys, time; print(f"{time.time() - float(sys.argv[1]):.2f}")' "$1"; }
 now() { python3 -c 'import time; print(time.time())'; }
 megabytes() { echo $((($1 + 500000) / 1000000)); }
@@ -100,7 +91,7 @@ for workers in 1 2 4; do
         call POST /jobs -F "file=@$work/speech.wav" -F language=en
         jobs+=("$(field id)")
     done
-    within 600 all_ended "${jobs[@]}"
+    within 600 completed "${jobs[@]}" || exit
     speed=$(python3 -c 'import sys; print(round(2400 / float(sys.argv[1])))' "$(since "$begun")")
     for job in "${jobs[@]}"; do
         call GET "/jobs/$job"

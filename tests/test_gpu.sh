@@ -12,13 +12,6 @@ programs() { nvidia-smi -i "$gpu" --query-compute-apps=pid --format=csv,noheader
 is_on_card() { programs | grep -qx "$1"; }
 card_is_as_before() { [ "$(on_card used)" = "$before" ]; }
 engine() { cat "/proc/$server/task"/*/children | xargs; }
-completed() { # JOB…
-    local id
-    for id in "$@"; do
-        call GET "/jobs/$id"
-        [ "$(field status)" = completed ] || return 1
-    done
-}
 
 before=$(on_card used)
 starts

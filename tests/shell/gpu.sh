@@ -75,3 +75,11 @@ starts() { # the service, with settings NAME=VALUE…
     fi
     start_server VERBATIM__MODEL__PATH="${MODEL:-$root/tests/fixtures/ggml-words-f16.bin}" GPU_POLL_INTERVAL_SECS=5 "$@"
 }
+
+completed() { # JOB…
+    local id
+    for id in "$@"; do
+        call GET "/jobs/$id"
+        [ "$(field status)" = completed ] || return 1
+    done
+}
