@@ -137,7 +137,7 @@ fn the_engine_runs_inside_the_service_when_told_to() {
     let id = service.queue("en_phrases.wav", &[]);
     assert_eq!(service.finished(&id)["result"]["text"], fixtures::truth("en_phrases.wav")["text"]);
     assert_eq!(service.children(), NOBODY);
-    service.post("/model/unload");
+    service.post("/model/unload?wait=true");
     assert_eq!(service.get("/model/status").json()["state"], "unloaded");
 }
 
