@@ -9,42 +9,19 @@ use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
+use super::epoch::LoadEpoch;
 use super::lease::Lease;
 use super::messages::{
     Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMemory, Released, Tick, Unload,
 };
 use super::status::{Known, ModelStatus};
 use crate::clock::Clock;
-use crate::domain::event::{ModelEvent, OfModel, UnloadReason};
+use crate::domain::event::{ModelEvent, OfModel};
 use crate::domain::lifecycle::{Effect, Failure, Input, Lifecycle, News, Phase, Policy};
 use crate::domain::load_time::LoadTime;
 use crate::domain::models::ModelNo;
 use crate::notifier::NotifierHandle;
 use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe};
-
-/// Bumped from any thread to make a blocking load give up, with the reason of the last one who did.
-#[derive(Clone)]
-pub(super) struct LoadEpoch(watch::Sender<(u64, UnloadReason)>);
-
-impl Default for LoadEpoch {
-    fn default() -> Self {
-        Self(watch::Sender::new((0, UnloadReason::Request)))
-    }
-}
-
-impl LoadEpoch {
-    pub(super) fn interrupt(&self, reason: UnloadReason) {
-        self.0.send_modify(|(epoch, why)| (*epoch, *why) = (*epoch + 1, reason));
-    }
-
-    pub(super) fn current(&self) -> u64 {
-        self.0.borrow().0
-    }
-
-    fn reason(&self) -> UnloadReason {
-        self.0.borrow().1
-    }
-}
 
 /// How long an unload waits for the device to show that the memory is back.
 const UNTIL_IT_IS_BACK: Duration = Duration::from_secs(5);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 
-use super::actor::{LoadEpoch, ModelActor, ModelParts};
+use super::actor::{ModelActor, ModelParts};
+use super::epoch::LoadEpoch;
 use super::lease::Lease;
 use super::messages::{Acquire, KeepAlive, Load, NotReady, RanOutOfMemory, Unload};
 use super::pacemaker::Pacemaker;
@@ -71,8 +72,7 @@ impl ModelHandle {
 
     /// Says that a model is wanted, and does not wait.
     pub fn demand(&self, demand: Demand, model: ModelNo) {
-        let epoch = self.epoch.current();
-        self.addr.do_send(Load { demand, model, keep_alive: None, epoch, seen: None });
+        self.ask(demand, model, None, None);
     }
 
     /// Asks for a load: the status once it shows what came of the asking (`loading`, mostly).
@@ -103,17 +103,26 @@ impl ModelHandle {
     /// Told once the actor has heard of it, and the status shows it.
     fn request(&self, model: ModelNo, keep_alive: Option<Stay>) -> oneshot::Receiver<()> {
         let (seen, shown) = oneshot::channel();
-        let (demand, epoch) = (Demand::Request, self.epoch.current());
-        self.addr.do_send(Load { demand, model, keep_alive, epoch, seen: Some(seen) });
+        self.ask(Demand::Request, model, keep_alive, Some(seen));
         shown
+    }
+
+    fn ask(
+        &self,
+        demand: Demand,
+        model: ModelNo,
+        keep_alive: Option<Stay>,
+        seen: Option<oneshot::Sender<()>>,
+    ) {
+        self.epoch.within(|epoch| self.addr.do_send(Load { demand, model, keep_alive, epoch, seen }));
     }
 
     /// Asks for the memory back. Returns once the actor has heard it: with nothing running the model
     /// is `unloaded` by then, else `unloading`.
     pub async fn unload(&self, reason: UnloadReason, hold: Option<Duration>) -> Result<ModelStatus, Gone> {
-        // Interrupt first, then queue the command: the mailbox keeps the order, the epoch the speed.
-        self.epoch.interrupt(reason);
-        self.addr.send(Unload { reason, hold }).await.map_err(|_| Gone)
+        // The mailbox keeps the order, the epoch the speed.
+        let heard = self.epoch.interrupt(reason, || self.addr.send(Unload { reason, hold }));
+        heard.await.map_err(|_| Gone)
     }
 
     /// Asks for the memory back, and waits until none of it is left; the model may have been asked for
