@@ -3,13 +3,14 @@
 
 pub mod clock;
 pub mod domain;
+mod isolation;
 pub mod job;
 pub mod model;
 pub mod notifier;
 mod panics;
 pub mod ports;
 pub mod testing;
-pub mod worker;
+mod worker;
 
 #[cfg(test)]
 mod random_walk;

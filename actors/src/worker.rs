@@ -7,6 +7,7 @@ use actix::prelude::*;
 use tokio::sync::mpsc;
 
 use crate::domain::transcript::ChunkTranscript;
+use crate::isolation::InEngine;
 use crate::model::Lease;
 use crate::ports::{CancelToken, ChunkWork, EngineFault};
 
@@ -19,6 +20,7 @@ pub struct Transcribe {
     pub cancel: CancelToken,
     /// Told the fraction of the chunk that is done, 0 to 1.
     pub progress: mpsc::UnboundedSender<f32>,
+    pub in_engine: InEngine,
 }
 
 /// N of these share one mailbox, which never holds more than N messages: the queue is the store's.
@@ -39,7 +41,7 @@ impl Handler<Transcribe> for WorkerActor {
     type Result = Result<ChunkTranscript, EngineFault>;
 
     fn handle(&mut self, msg: Transcribe, _: &mut Self::Context) -> Self::Result {
-        let Transcribe { lease, work, cancel, progress } = msg;
+        let Transcribe { lease, work, cancel, progress, in_engine: _in_engine } = msg;
         let mut tell = |fraction| {
             // Whoever asked may have stopped listening: the result says all there is to say.
             let _ = progress.send(fraction);

@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::EngineConfig;
 
 /// Goes up with every change of this file.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 
 /// The hidden command that makes this program an engine process.
 pub(super) const COMMAND: &str = "engine-worker";
@@ -147,6 +147,7 @@ pub(super) enum WireFault {
     Died {
         detail: String,
     },
+    Gone,
     Refused {
         message: String,
     },
@@ -160,6 +161,7 @@ impl From<EngineFault> for WireFault {
             EngineFault::Died { detail } => Self::Died { detail },
             // No process says that of itself.
             EngineFault::Killed => Self::Died { detail: EngineFault::Killed.to_string() },
+            EngineFault::Gone => Self::Gone,
             EngineFault::Refused { message } => Self::Refused { message },
         }
     }
@@ -171,6 +173,7 @@ impl From<WireFault> for EngineFault {
             WireFault::Cancelled => Self::Cancelled,
             WireFault::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
             WireFault::Died { detail } => Self::Died { detail },
+            WireFault::Gone => Self::Gone,
             WireFault::Refused { message } => Self::Refused { message },
         }
     }

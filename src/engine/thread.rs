@@ -102,10 +102,6 @@ impl ThreadModel {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unloaded() -> EngineFault {
-        EngineFault::Died { detail: "the model was unloaded".into() }
-    }
-
     fn take_on_death(&self) -> Option<OnDeath> {
         self.on_death.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -126,7 +122,7 @@ impl LoadedModel for ThreadModel {
             return Err(EngineFault::Cancelled);
         }
         let Some(core) = self.core().clone() else {
-            return Err(Self::unloaded());
+            return Err(EngineFault::Gone);
         };
         let mut told = -1.0;
         let (abort, fraction) = (AtomicBool::new(false), AtomicU32::new(f32::to_bits(told)));
@@ -143,7 +139,7 @@ impl LoadedModel for ThreadModel {
         });
         let result = result.unwrap_or_else(|detail| Err(EngineFault::Died { detail }));
         let (result, death) = match result {
-            Err(EngineFault::Cancelled) if !cancel.is_cancelled() => (Err(Self::unloaded()), Death::Crashed),
+            Err(EngineFault::Cancelled) if !cancel.is_cancelled() => (Err(EngineFault::Gone), Death::Crashed),
             Err(EngineFault::OutOfMemory { .. }) => {
                 let Shortage { needed_bytes, free_bytes } = self.ledger.ran_out(&self.header);
                 let fault = EngineFault::OutOfMemory { needed_bytes, free_bytes };

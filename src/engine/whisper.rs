@@ -197,7 +197,12 @@ impl WhisperCore {
             Ok(_) => Ok(()),
             Err(EngineFault::Cancelled) => Err(LoadFailure::Cancelled),
             Err(EngineFault::OutOfMemory { .. }) => Err(NO_MEMORY),
-            Err(fault @ (EngineFault::Died { .. } | EngineFault::Killed | EngineFault::Refused { .. })) => {
+            Err(
+                fault @ (EngineFault::Died { .. }
+                | EngineFault::Killed
+                | EngineFault::Gone
+                | EngineFault::Refused { .. }),
+            ) => {
                 let message = format!("the model does not run: {fault}");
                 Err(LoadFailure::Broken { code: "engine_crashed", message })
             }
@@ -365,7 +370,7 @@ impl WhisperCore {
     /// A state of its own for every call: nothing of an earlier one is left in it.
     fn state(&self) -> Result<WhisperState, EngineFault> {
         if self.failed.load(Ordering::SeqCst) {
-            return Err(EngineFault::Died { detail: "it failed before".into() });
+            return Err(EngineFault::Gone);
         }
         self.context.create_state().map_err(|error| {
             debug!(%error, "no state");

@@ -14,6 +14,7 @@ use crate::domain::job::{Job, JobId, NewJob};
 use crate::domain::passes::Passes;
 use crate::domain::progress::Pace;
 use crate::domain::queue::{self, Place};
+use crate::isolation::Isolation;
 use crate::model::{ModelHandle, State};
 use crate::notifier::NotifierHandle;
 use crate::panics::Vital;
@@ -52,7 +53,15 @@ impl JobHandle {
         let workers = WorkerActor::start(settings.workers);
         let told = model.clone();
         let JobSettings { condition_on_previous, max_queued, .. } = settings;
-        let deps = Deps { store: store.clone(), recordings, workers, model, notifier, condition_on_previous };
+        let deps = Deps {
+            store: store.clone(),
+            recordings,
+            workers,
+            model,
+            notifier,
+            isolation: Isolation::default(),
+            condition_on_previous,
+        };
         let (sender, pace) = watch::channel(None);
         let (passed, passes) = watch::channel(Passes::default());
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {

@@ -20,7 +20,8 @@ use crate::domain::language::Language;
 use crate::domain::options::Extent;
 use crate::domain::progress::{Pace, Progress};
 use crate::domain::transcript::{ChunkTranscript, Segment, flag_silence};
-use crate::model::{Lease, ModelHandle};
+use crate::isolation::Isolation;
+use crate::model::{Lease, ModelHandle, State};
 use crate::notifier::NotifierHandle;
 use crate::ports::{
     AudioError, Checkpoint, ChunkWork, Claim, Ending, EngineFault, Fence, ModelFacts, Recordings, Store,
@@ -39,6 +40,7 @@ pub(super) struct Deps {
     pub workers: Addr<WorkerActor>,
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
+    pub isolation: Isolation,
     /// Whether chunks are told of the text before them.
     pub condition_on_previous: bool,
 }
@@ -170,6 +172,8 @@ impl Run {
                 Ok(heard) => heard,
                 Err(fault) => return Err(self.judge(fault)),
             };
+            // What the engine does from here on it does not do under this chunk.
+            self.claim.deaths = Deaths::default();
             self.language = self.language.or(heard.language);
             self.tell_language(&heard).await?;
             let segments = self.place(&plan, chunk, heard);
@@ -283,6 +287,14 @@ impl Run {
             .await
             .unwrap_or_else(|| Err(AudioError::Corrupt("the recording is shorter than it was".into())))
             .map_err(|error| self.bad_audio(&error))?;
+        let in_engine = match self.claim.deaths.crashes {
+            0 => self.deps.isolation.enter().await,
+            1.. => self.deps.isolation.enter_alone().await,
+        };
+        // Others may have been there for long.
+        if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
+            return Err(Stop::GiveBack(reason));
+        }
         let options = &self.claim.job.options;
         let work = ChunkWork {
             samples,
@@ -294,8 +306,8 @@ impl Run {
             word_timestamps: options.word_timestamps,
         };
         let (progress, told) = mpsc::unbounded_channel();
-        let transcribe =
-            Transcribe { lease: self.lease.clone(), work, cancel: self.control.cancel.clone(), progress };
+        let (lease, cancel) = (self.lease.clone(), self.control.cancel.clone());
+        let transcribe = Transcribe { lease, work, cancel, progress, in_engine };
         Ok(Started { answer: self.deps.workers.send(transcribe), told })
     }
 
@@ -380,7 +392,6 @@ impl Run {
             Checkpoint { chunk, segments, language: self.language, progress: self.progress(plan, chunk + 1) };
         let (store, fence) = (&self.deps.store, self.fence());
         let events = persist(&self.control, || store.checkpoint(fence, done.clone())).await?;
-        self.claim.deaths = Deaths::default();
         self.deps.notifier.publish(events);
         Ok(())
     }
@@ -418,6 +429,10 @@ impl Run {
                 let deaths = self.claim.deaths.with_kill();
                 self.engine_gone("it was killed", deaths, RequeueReason::EngineKilled)
             }
+            EngineFault::Gone => {
+                self.engine = EngineHealth::Gone;
+                Stop::GiveBack(self.why_gone())
+            }
             EngineFault::Refused { message } => {
                 Stop::Fail(JobError { code: "engine_refused".into(), message })
             }
@@ -436,7 +451,7 @@ impl Run {
         self.engine = EngineHealth::Gone;
         let Deaths { crashes, kills } = deaths;
         error!(job.id = %self.claim.job.id, detail, crashes, kills, "the engine died under a job");
-        // An engine that was unloaded on the way out of the service is no crash.
+        // An engine that was taken down with the service did not crash.
         if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
             return Stop::GiveBack(reason);
         }
@@ -448,6 +463,17 @@ impl Run {
             code: "engine_crashed".into(),
             message: format!("the engine died {times} times in a row on the same chunk"),
         })
+    }
+
+    /// What took the model away from under a job that had no part in it.
+    fn why_gone(&self) -> RequeueReason {
+        let state = self.deps.model.state();
+        match (self.control.order(state), state) {
+            (Order::GiveBack(reason), _) => reason,
+            // Another chunk, beside this one or before it, found no room.
+            (Order::GoOn, State::WaitingForGpu) => RequeueReason::OutOfMemory,
+            (Order::GoOn, _) => RequeueReason::ModelUnloading,
+        }
     }
 
     fn bad_audio(&self, error: &AudioError) -> Stop {

@@ -8,7 +8,7 @@ use crate::domain::options::Priority;
 use crate::model::State;
 use crate::ports::{Cancelled, JobStore, SubmitError};
 use crate::testing::world::{Setting, World, names, new_job};
-use crate::testing::{FakeEngine, Scripted};
+use crate::testing::{FakeEngine, POISON, Scripted};
 
 fn with_chunks(script: impl IntoIterator<Item = Scripted>) -> Setting {
     Setting { engine: FakeEngine::default().script_chunks(script), ..Setting::default() }
@@ -190,6 +190,39 @@ async fn a_chunk_that_kills_the_engine_three_times_fails_its_job_and_not_the_nex
     assert_eq!(world.job(poison.id).await.error.unwrap().code, "engine_crashed");
     world.to_the_end(next.id).await;
     assert_eq!(world.job(next.id).await.status, Status::Completed);
+}
+
+#[actix::test]
+async fn a_job_pays_for_no_crash_but_its_own() {
+    let world = World::start(Setting { workers: 2, ..with_chunks([Scripted::Block, Scripted::Block]) });
+    let innocent = world.submit().await;
+    world.engine.until_chunk(1).await;
+    let mut poison = new_job();
+    poison.options.prompt = Some(POISON.to_owned());
+    let poison = world.jobs.submit(poison).await.unwrap();
+    world.engine.until_chunk(3).await;
+    world.engine.open();
+    world.to_the_end(poison.id).await;
+    assert_eq!(world.job(poison.id).await.error.unwrap().code, "engine_crashed");
+    assert_eq!(world.engine.poisoned(), [1, 0, 0], "alone in the engine after the first crash");
+    world.to_the_end(innocent.id).await;
+    assert_eq!(world.job(innocent.id).await.status, Status::Completed);
+}
+
+#[actix::test]
+async fn a_shortage_under_one_job_is_no_crash_of_the_one_beside_it() {
+    let script = std::iter::repeat_n([Scripted::Block, Scripted::OutOfMemory], 3).flatten();
+    let world = World::start(Setting { workers: 2, ..with_chunks(script) });
+    let jobs = [world.submit().await.id, world.submit().await.id];
+    for _ in 0..3 {
+        world.until_state(State::WaitingForGpu).await;
+        world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
+    }
+    for id in jobs {
+        let events = world.to_the_end(id).await;
+        assert!(!events.contains(&JobEvent::Requeued { reason: RequeueReason::EngineDied }), "{events:?}");
+        assert_eq!(world.job(id).await.status, Status::Completed);
+    }
 }
 
 #[actix::test]

@@ -56,7 +56,7 @@ pub trait LoadedModel: Send + Sync + 'static {
         progress: &mut dyn FnMut(f32),
     ) -> Result<ChunkTranscript, EngineFault>;
 
-    /// Gives back all memory. Work still running ends with [`EngineFault::Died`], and so does any
+    /// Gives back all memory. Work still running ends with [`EngineFault::Gone`], and so does any
     /// that comes later.
     ///
     /// # Blocking
@@ -136,6 +136,9 @@ pub enum EngineFault {
     /// Someone killed the engine's process.
     #[error("the engine was killed")]
     Killed,
+    /// The model is gone, and not because of this chunk: it was unloaded, or had ended before the chunk was begun.
+    #[error("the model was gone")]
+    Gone,
     /// The engine is well but will not do this chunk, ever.
     #[error("the engine refused the chunk: {message}")]
     Refused { message: String },

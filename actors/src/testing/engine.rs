@@ -14,6 +14,8 @@ use crate::ports::{
     MemoryProbe, MemoryReading, ModelFacts, OnDeath,
 };
 
+/// A chunk with this prompt always ends the engine's process, whatever the script says.
+pub const POISON: &str = "poison";
 /// How often a blocked fake looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -52,6 +54,8 @@ struct Shared {
     begun_loads: watch::Sender<usize>,
     begun_chunks: watch::Sender<usize>,
     prompts: Mutex<Vec<Option<String>>>,
+    in_flight: AtomicUsize,
+    poisoned: Mutex<Vec<usize>>,
     unloads: AtomicUsize,
     /// How many blocked steps may go on.
     gate: AtomicU64,
@@ -65,6 +69,7 @@ struct Shared {
 struct Life {
     over: AtomicBool,
     killed: AtomicBool,
+    unloaded: AtomicBool,
     on_death: Mutex<Option<OnDeath>>,
 }
 
@@ -72,6 +77,15 @@ struct FakeModel {
     model: &'static str,
     shared: Arc<Shared>,
     life: Arc<Life>,
+}
+
+/// A chunk less when it is over, by a panic too.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -158,6 +172,11 @@ impl FakeEngine {
         lock(&self.shared.prompts).clone()
     }
 
+    /// Of each poisoned chunk, how many others were in the engine with it.
+    pub fn poisoned(&self) -> Vec<usize> {
+        lock(&self.shared.poisoned).clone()
+    }
+
     pub fn unloads(&self) -> usize {
         self.shared.unloads.load(Ordering::SeqCst)
     }
@@ -178,10 +197,19 @@ impl Shared {
         }
     }
 
+    fn next_chunk(&self, prompt: Option<&str>, others: usize) -> Scripted {
+        if prompt == Some(POISON) {
+            lock(&self.poisoned).push(others);
+            return Scripted::Die;
+        }
+        lock(&self.chunks).pop_front().unwrap_or(Scripted::Succeed)
+    }
+
     fn begin(&self, on_death: OnDeath) -> Arc<Life> {
         let life = Arc::new(Life {
             over: AtomicBool::new(false),
             killed: AtomicBool::new(false),
+            unloaded: AtomicBool::new(false),
             on_death: Mutex::new(Some(on_death)),
         });
         if lock(&self.live).replace(life.clone()).is_some() {
@@ -268,14 +296,21 @@ impl LoadedModel for FakeModel {
     ) -> Result<ChunkTranscript, EngineFault> {
         let shared = &self.shared;
         let is_over = || self.life.over.load(Ordering::SeqCst);
-        let died = || match self.life.killed.load(Ordering::SeqCst) {
-            true => Err(EngineFault::Killed),
-            false => Err(EngineFault::Died { detail: "scripted".into() }),
+        let died = || {
+            Err(if self.life.unloaded.load(Ordering::SeqCst) {
+                EngineFault::Gone
+            } else if self.life.killed.load(Ordering::SeqCst) {
+                EngineFault::Killed
+            } else {
+                EngineFault::Died { detail: "scripted".into() }
+            })
         };
         if is_over() {
-            return died();
+            return Err(EngineFault::Gone);
         }
-        let step = lock(&shared.chunks).pop_front().unwrap_or(Scripted::Succeed);
+        let others = shared.in_flight.fetch_add(1, Ordering::SeqCst);
+        let _in_flight = InFlight(&shared.in_flight);
+        let step = shared.next_chunk(work.prompt.as_deref(), others);
         lock(&shared.prompts).push(work.prompt.clone());
         shared.begun_chunks.send_modify(|n| *n += 1);
         progress(0.5);
@@ -304,6 +339,9 @@ impl LoadedModel for FakeModel {
 
     fn unload(&self) {
         lock(&self.life.on_death).take();
+        if !self.life.over.load(Ordering::SeqCst) {
+            self.life.unloaded.store(true, Ordering::SeqCst);
+        }
         self.shared.end(&self.life);
         self.shared.unloads.fetch_add(1, Ordering::SeqCst);
     }

@@ -8,7 +8,7 @@ mod transport;
 #[cfg(test)]
 pub(crate) mod world;
 
-pub use engine::{FakeEngine, FakeProbe, Scripted};
+pub use engine::{FakeEngine, FakeProbe, POISON, Scripted};
 pub use recordings::FakeRecordings;
 pub use store::MemoryStore;
 pub use transport::{SentWebhooks, TransportFake};

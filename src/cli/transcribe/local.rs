@@ -105,7 +105,10 @@ impl Local {
     /// An engine that is gone is started again for the next recording.
     fn of_engine(&mut self, fault: EngineFault) -> Stop {
         match fault {
-            EngineFault::Died { .. } | EngineFault::Killed | EngineFault::OutOfMemory { .. } => {
+            EngineFault::Died { .. }
+            | EngineFault::Killed
+            | EngineFault::Gone
+            | EngineFault::OutOfMemory { .. } => {
                 self.model = None;
             }
             EngineFault::Cancelled | EngineFault::Refused { .. } => {}

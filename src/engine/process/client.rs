@@ -88,9 +88,10 @@ enum Over {
 }
 
 impl Over {
+    /// What a chunk hears that was under way.
     fn fault(&self) -> EngineFault {
         match self {
-            Over::Asked => EngineFault::Died { detail: "the model was unloaded".into() },
+            Over::Asked => EngineFault::Gone,
             Over::Died(end, Death::Crashed) if end.killed() => EngineFault::Killed,
             Over::Died(end, Death::Crashed) => EngineFault::Died { detail: end.to_string() },
             Over::Hung => EngineFault::Died { detail: "it hung and was killed".into() },
@@ -303,8 +304,8 @@ impl Link {
 
     fn register(&self) -> Result<(u64, Receiver<Reply>), EngineFault> {
         let mut calls = self.calls();
-        if let Some(over) = &calls.over {
-            return Err(over.fault());
+        if calls.over.is_some() {
+            return Err(EngineFault::Gone);
         }
         let (tell, replies) = mpsc::channel();
         calls.next_id += 1;
@@ -432,6 +433,7 @@ impl Link {
             EngineFault::Cancelled
             | EngineFault::Died { .. }
             | EngineFault::Killed
+            | EngineFault::Gone
             | EngineFault::Refused { .. } => fault,
         }
     }

@@ -1,0 +1,50 @@
+//! Who has a chunk in the engine: all who want to, or one that may have brought it down.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+
+/// Chunks that are in the engine together go down together. One under which it crashed comes back by itself: what
+/// happens then is its own doing, and nobody else's job pays for it.
+#[derive(Clone, Default)]
+pub(crate) struct Isolation(Arc<RwLock<()>>);
+
+/// Held for as long as a chunk is in the engine.
+pub enum InEngine {
+    Together { _held: OwnedRwLockReadGuard<()> },
+    Alone { _held: OwnedRwLockWriteGuard<()> },
+}
+
+impl Isolation {
+    /// Waits while someone is alone there, or about to be.
+    pub(crate) async fn enter(&self) -> InEngine {
+        InEngine::Together { _held: self.0.clone().read_owned().await }
+    }
+
+    /// Waits until nobody else is there.
+    pub(crate) async fn enter_alone(&self) -> InEngine {
+        InEngine::Alone { _held: self.0.clone().write_owned().await }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn one_alone_waits_for_the_others_and_they_for_it() {
+        let isolation = Isolation::default();
+        let enter = || isolation.enter().now_or_never();
+        let (first, second) = (enter().unwrap(), enter().unwrap());
+        let mut alone = Box::pin(isolation.enter_alone());
+        assert!((&mut alone).now_or_never().is_none());
+        assert!(enter().is_none(), "who comes later waits for the one that waits");
+        drop((first, second));
+        let alone = alone.now_or_never().unwrap();
+        assert!(enter().is_none());
+        drop(alone);
+        assert!(enter().is_some());
+    }
+}
