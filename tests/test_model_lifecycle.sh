@@ -33,6 +33,7 @@ equal "a job is turned away" "503 model_not_ready" "$status $(field error.code)"
 holds "and told when to come back" between 1 "$(header retry-after)" 60
 holds "with how long a load takes" between 0 "$(field model.load_expected_secs)" 3600
 holds "that triggers the load" within 60 state_is ready
+within 10 seen model_ready "$work/events"
 equal "the events tell of one load" "1 1" "$(count model_loading "$work/events") $(count model_ready "$work/events")"
 submit en_short.wav /jobs
 equal "the job is taken now" 202 "$status"
@@ -42,7 +43,8 @@ holds "and done" seen completed "$work/job-events"
 echo "# ready"
 call POST /model/load
 equal "loading a loaded model is fine" "200 ready" "$status $(field state)"
-holds "an idle model says when it goes" test -n "$(model idle.unloads_at)"
+says_when_it_goes() { [ -n "$(model idle.unloads_at)" ]; }
+holds "an idle model says when it goes" within 5 says_when_it_goes
 call POST "/model/load?keep_alive=-1"
 equal "keep_alive=-1 lets it stay" "" "$(model idle.unloads_at)"
 call POST "/model/load?keep_alive=soon"

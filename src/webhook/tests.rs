@@ -163,7 +163,6 @@ async fn a_receiver_that_never_answers_is_given_up() {
     let settings = WebhookConfig { timeout: Duration::from_millis(50), ..open() };
     let outcome = webhooks(settings).deliver(&delivery(receiver.url())).await;
     assert_eq!(outcome, Err(DeliveryFailure::Unreachable("no answer within 0.05 s".into())));
-    receiver.received();
 }
 
 #[actix_rt::test]

@@ -36,7 +36,7 @@ fn loading_and_unloading_are_idempotent_and_the_status_tells() {
     assert_eq!(status["state"], "unloaded");
     assert_eq!(status["model"]["id"], "words-q8_0");
     assert_eq!(status["memory"]["used_by_model_bytes"], 0);
-    assert_eq!(service.post("/model/load").status, 202);
+    assert!([200, 202].contains(&service.post("/model/load").status), "202, unless it was that fast");
     assert_eq!(service.post("/model/load?wait=true").status, 200);
     let again = service.post("/model/load");
     assert_eq!((again.status, &again.json()["state"]), (200, &json!("ready")));
@@ -160,7 +160,7 @@ fn an_unload_that_waits_is_answered_though_the_model_is_wanted_again() {
     assert!(service.events(&format!("/jobs/{id}/events"), None).any(|event| event.name == "segment"));
     std::thread::scope(|scope| {
         let unload = scope.spawn(|| service.post("/model/unload?wait=true"));
-        service.until_model("unloading");
+        assert!(service.events("/model/events", Some(0)).any(|event| event.name == "model_unloading"));
         service.post("/model/load");
         assert_eq!(unload.join().unwrap().status, 200);
     });

@@ -1,11 +1,12 @@
 //! Memory: too little of it, and all of it back.
 
 use std::fs;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::fixtures;
-use super::service::{Service, with_children};
+use super::service::{HANG_GUARD, Service, with_children};
 
 /// A limit that the kernel holds the engine to: the weights fit, the rest of the load does not.
 const TOO_LITTLE: &str = "50000000";
@@ -115,6 +116,11 @@ fn two_hundred_loads_and_unloads_leave_nothing_behind() {
 fn come_and_go(times: usize) {
     const SLACK_BYTES: u64 = 5_000_000;
     let service = Service::start();
+    // It looks for ffmpeg once.
+    let give_up = Instant::now() + HANG_GUARD;
+    while with_children(service.pid()).len() > 1 {
+        assert!(Instant::now() < give_up, "a process stays");
+    }
     let after = || {
         service.load();
         let id = service.queue("en_short.wav", &[]);

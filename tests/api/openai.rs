@@ -301,9 +301,7 @@ fn a_bad_call_is_told_what_to_change() {
             "{name}={value}"
         );
     }
-    assert_eq!(service.get("/jobs").json()["jobs"], json!([]), "none of them is a job");
-    let files = std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap().count();
-    assert_eq!(files, 0, "nothing is left of them");
+    service.has_taken_nothing_in();
 }
 
 #[test]
@@ -314,6 +312,7 @@ fn a_model_that_cannot_be_loaded_is_told_at_once_and_one_that_does_not_come_afte
 
     let env = [("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000"), ("VERBATIM__OPENAI__WAIT_SECS", "1")];
     let service = Service::start_with(&env);
+    assert_eq!(service.post("/model/load?wait=true").json()["state"], "waiting_for_gpu");
     let answer = call(&service, "transcriptions", "en_short.wav", &[]);
     assert_eq!((answer.status, answer.error().as_str()), (503, "out_of_memory"), "{answer:?}");
     assert!(answer.header("retry-after").is_some());
@@ -368,6 +367,8 @@ fn the_official_clients_understand_what_they_are_told() {
 fn the_official_client_has_a_class_for_every_refusal() {
     let refused = |env: &[(&str, &str)], told: [&str; 3]| {
         let service = Service::start_with(env);
+        // What becomes of a load is known before a call waits for it no longer than a second.
+        service.post("/model/load?wait=true");
         let recording = fixtures::audio("en_short.wav");
         output(python("openai_refused.py").arg(&service.base).arg(recording).args(told));
     };

@@ -188,8 +188,15 @@ impl Service {
 
     /// Follows a job to its end and gives it.
     pub fn finished(&self, id: &str) -> Value {
-        self.events(&format!("/jobs/{id}/events"), None).last();
-        self.job(id)
+        let give_up = Instant::now() + HANG_GUARD;
+        loop {
+            self.events(&format!("/jobs/{id}/events"), None).last();
+            let job = self.job(id);
+            if job["finished_at"].is_string() {
+                return job;
+            }
+            assert!(Instant::now() < give_up, "never over: {job}");
+        }
     }
 
     pub fn events(&self, path: &str, last_event_id: Option<u64>) -> Events {
@@ -211,6 +218,16 @@ impl Service {
             name => name.strip_prefix("model_") == Some(state),
         };
         assert!(self.events("/model/events", None).any(|event| arrived(&event)), "never {state}");
+    }
+
+    /// Checks that there is no job, and waits until no recording is left: files of those who left, or were turned away, go
+    /// a moment later.
+    pub fn has_taken_nothing_in(&self) {
+        assert_eq!(self.get("/jobs").json()["jobs"], Value::Array(vec![]), "something is a job");
+        let give_up = Instant::now() + HANG_GUARD;
+        while fs::read_dir(self.dir.path().join("data/blobs")).unwrap().count() > 0 {
+            assert!(Instant::now() < give_up, "a recording is left");
+        }
     }
 
     /// Waits until the loaded model has nothing to do: a job's end is told a moment before.
@@ -359,7 +376,11 @@ fn spawn(dir: &Path, env: &[(String, String)]) -> (Child, String) {
 }
 
 fn agent(key: Option<&str>) -> Agent {
-    let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(HANG_GUARD));
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(HANG_GUARD))
+        // The service closes one that was idle for 5 s: no request goes out on it at that moment.
+        .max_idle_age(Duration::from_secs(2));
     let Some(key) = key else { return config.build().into() };
     let bearer = format!("Bearer {key}");
     let with_key = move |mut request: ureq::http::Request<ureq::SendBody<'_>>,

@@ -100,7 +100,7 @@ fn what_came_of_every_kind_of_answer_is_in_the_deliveries() {
         "/closed" => Some(String::new()),
         _ => None,
     });
-    let service = Service::start_with(&[OPEN, ("VERBATIM__WEBHOOKS__TIMEOUT_SECS", "1")]);
+    let service = Service::start_with(&[OPEN, ("VERBATIM__WEBHOOKS__TIMEOUT_SECS", "3")]);
     let paths = ["/ok", "/moved", "/gone", "/busy", "/broken", "/garbage", "/closed", "/silent"];
     let ids = paths.map(|path| subscribe(&service, &sink.url(path)));
     ids.iter().for_each(|id| drop(send_test(&service, id)));
@@ -112,7 +112,7 @@ fn what_came_of_every_kind_of_answer_is_in_the_deliveries() {
             "/moved" => (json!(302), Some("status 302")),
             "/busy" => (json!(429), Some("status 429")),
             "/broken" => (json!(500), Some("status 500")),
-            "/silent" => (Value::Null, Some("no answer within 1 s")),
+            "/silent" => (Value::Null, Some("no answer within 3 s")),
             _ => (Value::Null, Some("could not be reached")),
         };
         assert_eq!(attempt["status"], status, "{path}: {first}");
@@ -141,7 +141,7 @@ fn what_was_pending_is_delivered_after_a_kill() {
     let mut service = Service::start_with(&[OPEN]);
     let id = subscribe(&service, &sink.url("/hook"));
     let message = send_test(&service, &id);
-    until(&service, &id, |delivery| tries(delivery) == 1);
+    until(&service, &id, |delivery| tries(delivery) >= 1);
     service.kill_and_restart();
     let told = sink.until("/hook", 2);
     assert!(told.iter().all(|received| received.id() == message && received.body == told[0].body));

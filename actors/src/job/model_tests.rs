@@ -81,8 +81,8 @@ async fn an_interactive_job_gets_its_model_at_the_next_chunk() {
     let urgent = world.jobs.submit(wanting(Priority::Interactive, Some(LARGE))).await.unwrap();
     world.engine.behave();
     world.to_the_end(urgent.id).await;
-    assert_eq!(world.job(batch.id).await.status, Status::Queued, "it waits for its model to come back");
     let events = world.to_the_end(batch.id).await;
+    assert_eq!(world.store.claimed(), [batch.id, urgent.id, batch.id], "it waits for its model to come back");
     let requeued =
         |event: &&JobEvent| matches!(event, JobEvent::Requeued { reason: RequeueReason::Preempted });
     assert_eq!(events.iter().filter(requeued).count(), 1);

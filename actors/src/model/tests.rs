@@ -42,8 +42,8 @@ async fn a_load_that_does_not_listen_still_never_becomes_ready() {
     world.model.load(ModelNo::default(), None).await.unwrap();
     world.engine.until_load(1).await;
     let unload = world.model.unload(UnloadReason::Request, None);
-    world.engine.open();
-    assert_eq!(unload.await.unwrap().state(), State::Unloaded);
+    let (unloaded, ()) = futures_util::join!(unload, async { world.engine.open() });
+    assert_eq!(unloaded.unwrap().state(), State::Unloaded);
     let told = world.model_events(3).await;
     assert!(!told.iter().any(|event| matches!(event, ModelEvent::ModelReady { .. })), "{told:?}");
 }

@@ -228,12 +228,12 @@ impl Shared {
         was_alive
     }
 
+    /// Told before any chunk fails, as an engine must.
     fn die(&self, life: &Arc<Life>, death: Death) -> bool {
-        let was_alive = self.end(life);
         if let Some(tell) = lock(&life.on_death).take() {
             tell(death);
         }
-        was_alive
+        self.end(life)
     }
 }
 

@@ -1,7 +1,7 @@
 //! ffmpeg as it is installed, and programs in its place that do what it never should.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Instant;
 
@@ -32,9 +32,16 @@ fn real_without_sandbox(dir: &TempDir) -> Ffmpeg {
 fn fake(dir: &TempDir, script: &str, patience: Duration, limits: Limits) -> Ffmpeg {
     let program = dir.path().join("ffmpeg");
     let version = "if [ \"$1\" = -version ]; then echo ffmpeg version fake; exit; fi";
-    fs::write(&program, format!("#!/bin/sh\n{version}\n{script}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    install_script(&format!("#!/bin/sh\n{version}\n{script}\n"), &program);
     Ffmpeg::look_in(dir.path().into(), limits, patience)
+}
+
+/// Written by another process: whatever another test starts meanwhile would have it open for writing for a moment, and
+/// nothing that is can be executed.
+fn install_script(script: &str, program: &Path) {
+    let plain = program.with_extension("sh");
+    fs::write(&plain, script).unwrap();
+    assert!(Command::new("install").args(["-m", "755"]).args([&plain, program]).status().unwrap().success());
 }
 
 fn limits() -> Limits {
@@ -186,8 +193,7 @@ fn a_machine_without_it_and_one_whose_does_not_work_say_so() {
     let dir = tempfile::tempdir().unwrap();
     let none = Ffmpeg::look_in(dir.path().into(), limits(), PATIENT);
     assert_eq!(none.installed().err(), Some(&NoFfmpeg::NotFound));
-    fs::write(dir.path().join("ffmpeg"), "#!/bin/sh\necho no such library >&2; exit 127\n").unwrap();
-    fs::set_permissions(dir.path().join("ffmpeg"), fs::Permissions::from_mode(0o755)).unwrap();
+    install_script("#!/bin/sh\necho no such library >&2; exit 127\n", &dir.path().join("ffmpeg"));
     let broken = Ffmpeg::look_in(dir.path().into(), limits(), PATIENT);
     let Err(why @ NoFfmpeg::Unusable { .. }) = broken.installed() else { panic!("it works") };
     assert!(why.to_string().contains("no such library"), "{why}");
