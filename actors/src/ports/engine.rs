@@ -20,7 +20,7 @@ pub trait Engine: Send + Sync + 'static {
     /// `keep_going` is polled at least every 50 ms; once it says no the load is given up and all of
     /// its memory freed before this returns [`LoadFailure::Cancelled`]. `on_death` is called once,
     /// from any thread, if the loaded model ends without [`LoadedModel::unload`], and before any
-    /// [`LoadedModel::transcribe`] returns an [`EngineFault`] for that reason.
+    /// [`LoadedModel::transcribe`] returns an [`EngineFault`] for that reason; it passes the word on and does not block.
     ///
     /// # Blocking
     /// For as long as the load takes.

@@ -71,11 +71,20 @@ struct Calls {
     waiting: HashMap<u64, Sender<Reply>>,
     /// Set when nothing is answered any more.
     over: Option<Over>,
-    /// Why the process ended by itself: set before anyone hears of it, so that whoever ends it then does not
-    /// give a reason of their own.
+    /// Why the process is about to end: whoever ends it meanwhile gives no reason of their own.
     cause: Option<Over>,
     loaded: Option<ModelFacts>,
     on_death: Option<OnDeath>,
+}
+
+impl Calls {
+    /// From now on every call fails; those that wait are told by the end of their channel.
+    fn stop_answering(&mut self, why: Over) {
+        let why = self.cause.take().unwrap_or(why);
+        self.over.get_or_insert(why);
+        self.waiting.clear();
+        self.on_death = None;
+    }
 }
 
 #[derive(Clone)]
@@ -214,7 +223,7 @@ impl Client {
     fn end(&self, grace: Duration) {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reader) = reader.take() else { return };
-        self.link.stop_answering(Over::Asked);
+        self.link.calls().stop_answering(Over::Asked);
         self.link.close_stdin();
         let deadline = Instant::now() + grace;
         while !reader.is_finished() && Instant::now() < deadline {
@@ -359,15 +368,6 @@ impl Link {
         calls.over.is_none() && calls.waiting.is_empty()
     }
 
-    /// From now on every call fails; those that wait are told by the end of their channel.
-    fn stop_answering(&self, why: Over) {
-        let mut calls = self.calls();
-        let why = calls.cause.take().unwrap_or(why);
-        calls.over.get_or_insert(why);
-        calls.waiting.clear();
-        calls.on_death = None;
-    }
-
     fn fault(&self) -> EngineFault {
         self.calls().over.as_ref().map_or(EngineFault::Died { detail: "it is gone".into() }, Over::fault)
     }
@@ -398,17 +398,14 @@ impl Link {
         drop(listener.join());
         let end = self.ending(status);
         let death = self.judge(&end);
-        let (loaded, on_death) = {
-            let mut calls = self.calls();
-            calls.cause.get_or_insert(Over::Died(end.clone(), death));
-            (calls.loaded.is_some(), calls.on_death.take())
-        };
-        // Before any call fails: whoever sees its call fail must not find the model still taken for ready.
-        if let (true, Some(on_death)) = (loaded, on_death) {
+        let mut calls = self.calls();
+        // In one step: whoever sees its call fail must not find the model still taken for ready.
+        if let (true, Some(on_death)) = (calls.loaded.is_some(), calls.on_death.take()) {
             warn!(engine.pid = self.pid, %end, "the engine process died");
             on_death(death);
         }
-        self.stop_answering(Over::Died(end.clone(), death));
+        calls.stop_answering(Over::Died(end.clone(), death));
+        drop(calls);
         drop(startup.send(Startup::Died(end)));
     }
 
