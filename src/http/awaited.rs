@@ -76,10 +76,11 @@ impl Awaited {
                             break;
                         }
                     }
-                    // Streams end before their last event when the service stops; the job goes on after it.
                     None => {
                         self.over = true;
-                        return Err(AppError::ShuttingDown);
+                        // Streams end before their last event when the service stops; the job goes on after it.
+                        let stops = service.is_draining();
+                        return Err(if stops { AppError::ShuttingDown } else { AppError::JobNotFound });
                     }
                 },
                 Ok(()) = self.model.changed(), if waits => {

@@ -1,22 +1,18 @@
 //! Tells the world: live followers of a stream, and receivers of webhooks.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::courier::{Courier, FLUSH_LIMIT};
+use super::live::Live;
 use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish, Subscribe};
-use crate::domain::event::{Recorded, Stream};
+use crate::domain::event::Recorded;
 use crate::panics::Vital;
 use crate::ports::Store;
-
-/// Events a follower may be behind before it has to read the log again.
-const LIVE_EVENTS: usize = 64;
 
 /// A store that fails may get well soon. Not for ever: meanwhile nobody hears anything.
 const PAUSES_OF_A_WRITE: [Duration; 3] =
@@ -32,14 +28,21 @@ pub(super) struct NotifierActor {
     courier: Courier,
     /// Outside the actor's own context: it goes on while a model event is written.
     carrying: Option<JoinHandle<()>>,
-    live: HashMap<Stream, broadcast::Sender<Arc<Recorded>>>,
+    live: Live,
     on_flatline: fn(),
     _vital: Vital,
 }
 
 impl NotifierActor {
     pub(super) fn new(store: Arc<dyn Store>, courier: Courier, on_flatline: fn()) -> Self {
-        Self { store, courier, carrying: None, live: HashMap::new(), on_flatline, _vital: Vital(on_flatline) }
+        Self {
+            store,
+            courier,
+            carrying: None,
+            live: Live::default(),
+            on_flatline,
+            _vital: Vital(on_flatline),
+        }
     }
 
     /// Outside the actor's own context too: in there it would stand still, the store's one connection for
@@ -56,18 +59,12 @@ impl NotifierActor {
         actix::spawn(forgetting);
     }
 
-    /// Hands an event to those who follow its stream now. Who is not there reads the log later.
     fn publish(&mut self, event: Recorded) {
-        let (stream, is_last) = (event.stream(), event.is_last());
-        if is_last {
+        if event.is_last() {
             // With the end of a job its webhook lies in the outbox.
             self.courier.wake();
         }
-        let Some(followers) = self.live.get(&stream) else { return };
-        let heard = followers.send(Arc::new(event));
-        if is_last || heard.is_err() {
-            self.live.remove(&stream);
-        }
+        self.live.publish(event);
     }
 }
 
@@ -132,8 +129,7 @@ impl Handler<Subscribe> for NotifierActor {
     type Result = MessageResult<Subscribe>;
 
     fn handle(&mut self, Subscribe(stream): Subscribe, _: &mut Self::Context) -> Self::Result {
-        let sender = self.live.entry(stream).or_insert_with(|| broadcast::channel(LIVE_EVENTS).0);
-        MessageResult(sender.subscribe())
+        MessageResult(self.live.subscribe(stream))
     }
 }
 
@@ -148,8 +144,7 @@ impl Handler<Flush> for NotifierActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
-        // Followers see the end of their stream.
-        self.live.clear();
+        self.live.end();
         let courier = self.courier.clone();
         let flushed = async move {
             // What is not delivered by then is due again at the next start.

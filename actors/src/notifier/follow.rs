@@ -95,10 +95,18 @@ impl Follower {
     async fn read_log(&mut self) -> Result<(), StoreError> {
         let page = self.log.events_after(self.stream, self.last, PAGE).await?;
         if page.is_empty() {
-            self.source = Source::Live;
+            self.source = if self.is_removed().await? { Source::Ended } else { Source::Live };
         }
         self.ready.extend(page.into_iter().map(Arc::new));
         Ok(())
+    }
+
+    /// A job has events for as long as there is one: nothing will come of a job without.
+    async fn is_removed(&self) -> Result<bool, StoreError> {
+        match self.stream {
+            Stream::Job(_) => Ok(self.log.last_seq(self.stream).await? == 0),
+            Stream::Model => Ok(false),
+        }
     }
 
     async fn hear(&mut self) {

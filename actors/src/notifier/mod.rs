@@ -4,6 +4,7 @@ mod actor;
 mod courier;
 mod follow;
 mod handle;
+mod live;
 mod messages;
 mod tally;
 

@@ -30,6 +30,15 @@ async fn a_stream_can_be_taken_up_at_any_point() {
 }
 
 #[actix::test]
+async fn a_job_that_is_removed_under_its_follower_ends_the_stream() {
+    let world = World::start(Setting::default());
+    let job = world.submit().await;
+    world.to_the_end(job.id).await;
+    world.jobs.cancel(job.id).await.unwrap();
+    assert_eq!(world.notifier.follow(Stream::Job(job.id), 0).count().await, 0);
+}
+
+#[actix::test]
 async fn many_followers_get_every_event_once_and_in_order() {
     let world = World::start(Setting { chunks: 200, ..Setting::default() });
     let job = world.submit().await;

@@ -1,0 +1,82 @@
+//! Who follows which stream at this moment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::domain::event::{Recorded, Stream};
+
+/// Events a follower may be behind before it has to read the log again.
+const LIVE_EVENTS: usize = 64;
+/// With fewer streams than these nobody looks for those that have lost their followers.
+const FEW: usize = 64;
+
+/// The streams that somebody follows, and for a while some that nobody does any more: at most as many again, and a few.
+#[derive(Default)]
+pub(super) struct Live {
+    streams: HashMap<Stream, broadcast::Sender<Arc<Recorded>>>,
+    /// How many there were when the ones without followers were last taken away.
+    followed: usize,
+    over: bool,
+}
+
+impl Live {
+    /// Events of that stream from now on. After [`Live::end`] there are none.
+    pub(super) fn subscribe(&mut self, stream: Stream) -> broadcast::Receiver<Arc<Recorded>> {
+        if self.over {
+            return broadcast::channel(1).1;
+        }
+        if self.streams.len() >= FEW.max(2 * self.followed) {
+            self.streams.retain(|_, followers| followers.receiver_count() > 0);
+            self.followed = self.streams.len();
+        }
+        self.streams.entry(stream).or_insert_with(|| broadcast::channel(LIVE_EVENTS).0).subscribe()
+    }
+
+    /// Hands an event to those who follow its stream. Who is not there reads the log later.
+    pub(super) fn publish(&mut self, event: Recorded) {
+        let (stream, is_last) = (event.stream(), event.is_last());
+        let Some(followers) = self.streams.get(&stream) else { return };
+        let heard = followers.send(Arc::new(event));
+        if is_last || heard.is_err() {
+            self.streams.remove(&stream);
+        }
+    }
+
+    /// Followers see the end of their streams, those too who come later.
+    pub(super) fn end(&mut self) {
+        self.streams.clear();
+        self.over = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast::error::TryRecvError;
+
+    use super::*;
+    use crate::domain::job::JobId;
+
+    #[test]
+    fn streams_that_nobody_follows_are_forgotten() {
+        let mut live = Live::default();
+        let followed: Vec<_> = (0..100).map(|_| live.subscribe(Stream::Job(JobId::new()))).collect();
+        for _ in 0..10_000 {
+            // A job that is over already: no event of its will come.
+            drop(live.subscribe(Stream::Job(JobId::new())));
+        }
+        assert!(live.streams.len() <= 2 * followed.len(), "{}", live.streams.len());
+        assert!(live.streams.values().filter(|stream| stream.receiver_count() > 0).count() == followed.len());
+    }
+
+    #[test]
+    fn after_the_end_there_is_nothing_to_follow() {
+        let mut live = Live::default();
+        let mut before = live.subscribe(Stream::Model);
+        assert_eq!(before.try_recv(), Err(TryRecvError::Empty));
+        live.end();
+        assert_eq!(before.try_recv(), Err(TryRecvError::Closed));
+        assert_eq!(live.subscribe(Stream::Model).try_recv(), Err(TryRecvError::Closed));
+    }
+}
