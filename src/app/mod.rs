@@ -23,6 +23,7 @@ use actors::ports::WebhookTransport;
 use tracing::{error, info, warn};
 use tracing_actix_web::TracingLogger;
 
+use signals::Signals;
 pub use start_error::StartError;
 
 use crate::audio::AudioFiles;
@@ -78,8 +79,10 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     if let Some((listener, door)) = wyoming {
         wyoming::serve(service.clone(), listener, door).map_err(StartError::Server)?;
     }
+    // Whoever reads that it listens may ask it to stop at once.
+    let signals = Signals::catch().map_err(StartError::Server)?;
     announce(address);
-    signals::asked_to_stop().await;
+    signals.asked_to_stop().await;
     stop(&service, &handle, Duration::from_secs(settings.server.shutdown_secs)).await;
     if serving.await.is_err() {
         warn!("the server ended by itself");
