@@ -266,9 +266,10 @@ impl LoadedModel for Client {
         // A process that hangs reads nothing: writing to it may block for as long as it lives, which is
         // why this thread only waits, and sees to it that the process does not outlive its welcome.
         thread::scope(|writers| {
-            writers.spawn(|| self.link.tell(&ToWorker::Transcribe { id, work: Work::from(work) }));
+            let sending =
+                writers.spawn(|| self.link.tell(&ToWorker::Transcribe { id, work: Work::from(work) }));
             let mut heard = Instant::now();
-            let mut told = None;
+            let (mut cancelled, mut told) = (None, false);
             loop {
                 match replies.recv_timeout(POLL) {
                     Ok(Reply::Progress(fraction)) => {
@@ -279,18 +280,22 @@ impl LoadedModel for Client {
                     Err(RecvTimeoutError::Disconnected) => return Err(self.link.fault()),
                     Err(RecvTimeoutError::Timeout) => {}
                 }
-                if told.is_none() && cancel.is_cancelled() {
-                    told = Some(Instant::now());
+                if cancelled.is_none() && cancel.is_cancelled() {
+                    cancelled = Some(Instant::now());
+                }
+                // Not before the chunk itself: what the engine has not heard of it cannot cancel.
+                if cancelled.is_some() && !told && sending.is_finished() {
+                    told = true;
                     writers.spawn(|| self.link.tell(&ToWorker::Cancel { id }));
                 }
                 if heard.elapsed() > self.config.longest_silence
-                    || told.is_some_and(|at| at.elapsed() > CANCEL_GRACE)
+                    || cancelled.is_some_and(|at| at.elapsed() > CANCEL_GRACE)
                 {
                     warn!(engine.pid = self.link.pid, "the engine does not answer: its process is killed");
                     // The reader notices, and ends this wait.
                     self.link.calls().cause.get_or_insert(Over::Hung);
                     self.link.kill();
-                    (heard, told) = (Instant::now(), Some(Instant::now()));
+                    (heard, cancelled) = (Instant::now(), Some(Instant::now()));
                 }
             }
         })
