@@ -23,21 +23,21 @@ pub struct Awaited {
     id: JobId,
     number: ModelNo,
     model: watch::Receiver<ModelStatus>,
+    /// How often the model had failed before the job was taken in.
+    failures_before: u64,
     keep: bool,
     over: bool,
 }
 
 impl Awaited {
-    /// `model` is heard of from before the job was taken in. With `keep` the job goes on whoever leaves.
-    pub(super) fn new(
-        service: web::Data<Service>,
-        job: &Job,
-        keep: bool,
-        model: watch::Receiver<ModelStatus>,
-    ) -> Self {
+    /// `before` is the model's status from before the job was taken in. With `keep` the job goes on whoever leaves.
+    pub(super) fn new(service: web::Data<Service>, job: &Job, keep: bool, before: &ModelStatus) -> Self {
         let number = service.model.find(job.options.model.as_deref()).unwrap_or_default();
         let keep = keep || service.patience.keep;
-        Self { service, id: job.id, number, model, keep, over: false }
+        let (mut model, failures_before) = (service.model.watch(), before.failures(number));
+        // It may have failed meanwhile.
+        model.mark_changed();
+        Self { service, id: job.id, number, model, failures_before, keep, over: false }
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -50,7 +50,6 @@ impl Awaited {
         let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
         let mut too_long = pin!(sleep(service.patience.wait));
         let mut waits = true;
-        let mut failed_before = self.model.borrow().of(self.number).failure().is_some();
         loop {
             tokio::select! {
                 event = events.next() => match event {
@@ -85,14 +84,9 @@ impl Awaited {
                 },
                 Ok(()) = self.model.changed(), if waits => {
                     let status = self.model.borrow_and_update().clone();
-                    let is_present = status.model == self.number;
-                    match status.of(self.number).failure() {
-                        // Known before, and something happened to another model.
-                        Some(_) if failed_before && !is_present => {}
-                        Some(Failure { code, message }) => {
-                            return Err(AppError::ModelFailed { code, message: message.clone() });
-                        }
-                        None => failed_before = false,
+                    let failed_now = status.failures(self.number) > self.failures_before;
+                    if let Some(Failure { code, message }) = status.of(self.number).failure().filter(|_| failed_now) {
+                        return Err(AppError::ModelFailed { code, message: message.clone() });
                     }
                 }
                 () = &mut too_long, if waits => return Err(self.waited_too_long().await?),

@@ -7,12 +7,11 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use actors::domain::event::JobEvent;
 use actors::domain::job::{Job, JobId};
-use tracing::Instrument;
 
 use super::awaited::Awaited;
 use super::client_socket::gone;
 use super::job_view::transcript_of;
-use super::jobs::check_room;
+use super::jobs::{check_room, undisturbed};
 use super::query::idempotency_key;
 use super::service::Service;
 use super::submission::Upload;
@@ -48,14 +47,15 @@ pub async fn begin(
     key: Option<String>,
     upload: Upload,
 ) -> Result<Awaited, AppError> {
-    // Heard from now on: the job may fail the model's load before anybody waits for it.
-    let model = service.model.watch();
-    let (taking, keep) = (service.clone(), key.is_some());
-    let job = actix_web::rt::spawn(
-        async move { upload.take_in(&taking, caller.owner, key).await }.in_current_span(),
-    );
-    let job = job.await.map_err(AppError::internal)??;
-    Ok(Awaited::new(service.clone(), &job, keep, model))
+    // The job may fail the model's load before anybody waits for it.
+    let before = service.model.status();
+    let (service, keep) = (service.clone(), key.is_some());
+    // A client that leaves before it is waited for leaves a job that is cancelled.
+    undisturbed(async move {
+        let job = upload.take_in(&service, caller.owner, key).await?;
+        Ok(Awaited::new(service, &job, keep, &before))
+    })
+    .await
 }
 
 /// The answer once the job is over, as `tell` writes it; `heard` is told what happens meanwhile.

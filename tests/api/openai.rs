@@ -320,6 +320,22 @@ fn a_model_that_cannot_be_loaded_is_told_at_once_and_one_that_does_not_come_afte
     assert_eq!(job["status"], "cancelled", "who was turned away sends it again");
 }
 
+#[test]
+fn a_call_is_not_told_of_a_failure_that_was_mended_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.bin");
+    let service = Service::start_with(&[("VERBATIM__MODEL__PATH", model.to_str().unwrap())]);
+    for _ in 0..5 {
+        let answer = call(&service, "transcriptions", "en_short.wav", &[]);
+        assert_eq!((answer.status, answer.error().as_str()), (422, "model_not_found"), "{answer:?}");
+        std::fs::copy(fixtures::model(), &model).unwrap();
+        let answer = call(&service, "transcriptions", "en_short.wav", &[]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(service.post("/model/unload?wait=true&hold_secs=0").status, 200);
+        std::fs::remove_file(&model).unwrap();
+    }
+}
+
 /// Sends a call and hangs up before it is answered to its end; the job that became of it, once it is over.
 fn hung_up(service: &Service, stream: &str) -> Value {
     let fields = [("model", "whisper-1"), ("stream", stream)];

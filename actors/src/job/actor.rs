@@ -15,7 +15,7 @@ use super::run::{Deps, Run, RunOutcome};
 use super::search::{Found, Order, fail_those_of_unknown_models, search};
 use crate::domain::audio::Decoder;
 use crate::domain::event::RequeueReason;
-use crate::domain::job::{Job, JobId, LEASE_SECS, NewJob};
+use crate::domain::job::{Job, JobId, LEASE_SECS, NewJob, Status};
 use crate::domain::language::Language;
 use crate::domain::lifecycle::Demand;
 use crate::domain::options::Priority;
@@ -64,6 +64,7 @@ pub(super) struct JobActor {
     passes: watch::Sender<Passes>,
     /// Whether an interactive job waits while all workers are busy.
     urgent: watch::Sender<bool>,
+    looks_for_urgent: u64,
     pace: watch::Sender<Option<Pace>>,
     _vital: Vital,
 }
@@ -103,6 +104,7 @@ impl JobActor {
             turns,
             passes,
             urgent,
+            looks_for_urgent: 0,
             pace,
             _vital: vital,
         }
@@ -182,13 +184,20 @@ impl JobActor {
 
     /// Lets batch jobs know whether an interactive one waits for a worker. One whose model cannot be loaded would gain
     /// nothing.
-    fn look_for_urgent(&self, ctx: &mut Context<Self>) {
+    fn look_for_urgent(&mut self, ctx: &mut Context<Self>) {
         let store = self.deps.store.clone();
-        let able = self.deps.model.status().choices(|known| known.failure.is_none());
-        let head = async move { store.head(Priority::Interactive, &able).await.unwrap_or_default() };
-        ctx.spawn(head.into_actor(self).map(|head, this, _| {
-            let is_urgent = head.is_some_and(|head| head.priority == Priority::Interactive);
-            this.urgent.send_replace(is_urgent && this.all_are_busy());
+        let able = self.deps.model.status().choices(|_, known| known.failure.is_none());
+        self.looks_for_urgent += 1;
+        let look = self.looks_for_urgent;
+        let head = async move { store.head(Priority::Interactive, &able).await };
+        ctx.spawn(head.into_actor(self).map(move |head, this, _| match head {
+            Ok(head) if look == this.looks_for_urgent => {
+                let is_urgent = head.is_some_and(|head| head.priority == Priority::Interactive);
+                this.urgent.send_replace(is_urgent && this.all_are_busy());
+            }
+            // A later one knows more.
+            Ok(_) => {}
+            Err(error) => error!(%error, "cannot look for interactive jobs"),
         }));
     }
 
@@ -276,17 +285,20 @@ async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitErro
     let (job, events) = deps.store.submit(job, terms).await?;
     if events.is_empty() {
         info!(job.id = %job.id, "job was taken in before");
-        return Ok(job);
+    } else {
+        info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job taken in");
+        deps.notifier.publish(events);
     }
-    info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job taken in");
-    deps.notifier.publish(events);
-    match job.reused_from {
-        Some(earlier) => info!(job.id = %job.id, %earlier, "job was given an earlier result"),
-        None => match deps.model.find(job.options.model.as_deref()) {
+    if let Some(earlier) = job.reused_from {
+        info!(job.id = %job.id, %earlier, "job was given an earlier result");
+    }
+    if job.status == Status::Queued {
+        match deps.model.find(job.options.model.as_deref()) {
+            // Who asks again asks for the model again, too.
             Some(model) => deps.model.demand(Demand::NewJob, model),
             // The door lets none through.
             None => warn!(job.id = %job.id, "a job wants a model that the settings do not name"),
-        },
+        }
     }
     Ok(job)
 }
@@ -333,6 +345,9 @@ impl Handler<Submit> for JobActor {
             let status = self.deps.model.status().of(self.deps.model.find(model)?);
             status.facts().map(|facts| self.deps.made_with(facts, Decoder::BuiltIn))
         };
+        if let Some(model) = self.deps.model.find(job.options.model.as_deref()) {
+            self.deps.doomed.hope(model, self.deps.model.status().failures(model));
+        }
         let reuse = if reuse_results { facts_of(job.options.model.as_deref()) } else { None };
         let terms = Terms { max_queued, reuse };
         let taken = caught(submit(self.deps.clone(), job, terms).instrument(span));

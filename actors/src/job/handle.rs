@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tracing::Span;
 
 use super::actor::{JobActor, JobSettings};
+use super::doomed::Doomed;
 use super::messages::{Cancel, Stop, Submit};
 use super::run::Deps;
 use crate::domain::job::{Job, JobId, NewJob};
@@ -60,6 +61,7 @@ impl JobHandle {
             model,
             notifier,
             isolation: Isolation::default(),
+            doomed: Doomed::default(),
             condition_on_previous,
         };
         let (sender, pace) = watch::channel(None);
@@ -110,7 +112,7 @@ impl JobHandle {
         let several = status.models.len() > 1;
         if several && let Some(mut waiting) = self.store.queue(LONGEST_RECKONED).await? {
             // Jobs of a model that cannot be loaded come when it can be: nobody knows when.
-            let able = status.choices(|known| known.failure.is_none());
+            let able = status.choices(|_, known| known.failure.is_none());
             waiting.retain(|queued| able.contains(&queued.model));
             waiting.iter_mut().for_each(|queued| queued.model = as_new(queued.model.take()));
             let passes = *self.passes.borrow();

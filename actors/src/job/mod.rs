@@ -2,6 +2,7 @@
 
 mod actor;
 mod control;
+mod doomed;
 mod handle;
 mod messages;
 mod persist;

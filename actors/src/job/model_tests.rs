@@ -92,6 +92,25 @@ async fn an_interactive_job_gets_its_model_at_the_next_chunk() {
 }
 
 #[actix::test]
+async fn a_job_goes_down_only_with_a_failure_that_came_after_it() {
+    let engine = FakeEngine::default().script_loads([Scripted::Broken, Scripted::Block]);
+    let on_model_failed = OnModelFailed::Fail;
+    let world = World::start(Setting { models: vec![LARGE], engine, on_model_failed, ..Setting::default() });
+    let doomed = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    world.to_the_end(doomed.id).await;
+    assert_eq!(world.job(doomed.id).await.error.unwrap().code, "model_failed");
+    // The model's actor hears of the next job only after a long load.
+    let large = world.jobs.submit(wanting(Priority::Batch, Some(LARGE))).await.unwrap();
+    world.engine.until_load(2).await;
+    let mended = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    world.engine.open();
+    for job in [large, mended] {
+        world.to_the_end(job.id).await;
+        assert_eq!(world.job(job.id).await.status, Status::Completed);
+    }
+}
+
+#[actix::test]
 async fn a_model_that_cannot_be_loaded_holds_up_only_its_own_jobs() {
     let store = MemoryStore::default();
     let terms = || Terms { max_queued: 1000, reuse: None };

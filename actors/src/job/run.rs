@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use super::control::{Control, Order};
+use super::doomed::Doomed;
 use super::persist::persist;
 use crate::domain::audio::{Decoder, Plan};
 use crate::domain::context::Context;
@@ -41,6 +42,7 @@ pub(super) struct Deps {
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
     pub isolation: Isolation,
+    pub doomed: Doomed,
     /// Whether chunks are told of the text before them.
     pub condition_on_previous: bool,
 }

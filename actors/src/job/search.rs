@@ -10,7 +10,7 @@ use crate::domain::job::JobError;
 use crate::domain::lifecycle::Demand;
 use crate::domain::options::Priority;
 use crate::domain::passes::{Line, Passes};
-use crate::model::{Lease, ModelStatus, State};
+use crate::model::{Known, Lease, ModelStatus, State};
 use crate::panics::caught;
 use crate::ports::{Claim, Ending, Head, StoreError, Waiting};
 
@@ -57,11 +57,14 @@ async fn try_search(
     }
     let status = deps.model.status();
     if on_model_failed == OnModelFailed::Fail {
-        for model in status.choices(|known| known.failure.is_some()) {
+        let doomed = |model, known: &Known| {
+            known.failure.is_some() && deps.doomed.takes_its_jobs(model, known.failures)
+        };
+        for model in status.choices(doomed) {
             fail_all(deps, &model, "model_failed", "the model cannot be loaded").await?;
         }
     }
-    let models = status.choices(|known| known.failure.is_none());
+    let models = status.choices(|_, known| known.failure.is_none());
     let Some(head) = deps.store.head(turn, &models).await? else { return Ok(Found::Nothing) };
     let Some(wanted) = deps.model.find(head.model.as_deref()) else { return Ok(Found::Nothing) };
     // Whoever the model is kept for comes with a job.
@@ -132,7 +135,12 @@ async fn fail_all(deps: &Deps, model: &Option<String>, code: &str, message: &str
         while let Some((claim, events)) = deps.store.claim(priority, model.as_deref()).await? {
             deps.notifier.publish(events);
             let error = JobError { code: code.into(), message: message.into() };
-            deps.notifier.publish(deps.store.end(claim.fence, Ending::Failed(error)).await?);
+            match deps.store.end(claim.fence, Ending::Failed(error)).await {
+                Ok(events) => deps.notifier.publish(events),
+                // Its owner cancelled it at this moment.
+                Err(StoreError::LeaseLost) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(())

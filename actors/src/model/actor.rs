@@ -46,7 +46,7 @@ pub struct ModelActor {
     parts: ModelParts,
     life: Lifecycle,
     model: Option<Arc<dyn LoadedModel>>,
-    /// Counts loads that became ready, so that what belongs to an earlier one can be told.
+    /// Counts loads, so that what belongs to an earlier one can be told.
     generation: u64,
     epoch: LoadEpoch,
     /// The epoch at which the present load was asked for.
@@ -89,6 +89,7 @@ impl ModelActor {
             facts: engine.describe(),
             load_time: LoadTime::default(),
             failure: None,
+            failures: 0,
         };
         ModelStatus {
             model: life.model(),
@@ -116,8 +117,7 @@ impl ModelActor {
         let mut granted = Granted::No;
         while let Some(input) = inputs.pop_front() {
             let effects = self.life.step(input, self.parts.clock.now());
-            self.unloads +=
-                effects.iter().filter(|e| matches!(e, Effect::Tell(_, News::Unloaded(_)))).count() as u64;
+            effects.iter().for_each(|effect| self.count(effect));
             self.publish();
             if let Some(seen) = seen.take() {
                 // Nobody listens any more: nothing to tell.
@@ -137,6 +137,18 @@ impl ModelActor {
             }
         }
         granted
+    }
+
+    fn count(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Tell(_, News::Unloaded(_)) => self.unloads += 1,
+            Effect::Tell(model, News::Failed(_)) => {
+                if let Some(known) = self.models.get_mut(model.0) {
+                    known.failures += 1;
+                }
+            }
+            Effect::Tell(..) | Effect::Load | Effect::Free | Effect::Grant | Effect::Refuse => {}
+        }
     }
 
     fn snapshot(&self) -> ModelStatus {
@@ -174,7 +186,8 @@ impl ModelActor {
         if !keep_going() {
             return Input::LoadGivenUp(self.epoch.reason());
         }
-        let generation = self.generation + 1;
+        self.generation += 1;
+        let generation = self.generation;
         let address = ctx.address();
         let on_death = Box::new(move |death| match death {
             Death::Crashed => address.do_send(EngineDied { generation }),
@@ -195,7 +208,7 @@ impl ModelActor {
                 })
             });
         match outcome {
-            Ok(model) if keep_going() => self.loaded(model, generation, started.elapsed()),
+            Ok(model) if keep_going() => self.loaded(model, started.elapsed()),
             Ok(model) => {
                 model.unload();
                 Input::LoadGivenUp(self.epoch.reason())
@@ -204,7 +217,7 @@ impl ModelActor {
         }
     }
 
-    fn loaded(&mut self, model: Arc<dyn LoadedModel>, generation: u64, took: Duration) -> Input {
+    fn loaded(&mut self, model: Arc<dyn LoadedModel>, took: Duration) -> Input {
         let facts = model.facts();
         info!(load_ms = took.as_millis() as u64, model.id = %facts.id, "model loaded");
         if let Some(known) = self.models.get_mut(self.life.model().0) {
@@ -212,7 +225,6 @@ impl ModelActor {
         }
         self.residual_bytes = 0;
         self.model = Some(model);
-        self.generation = generation;
         self.load_took = took;
         Input::Loaded
     }
@@ -370,11 +382,12 @@ impl Handler<Released> for ModelActor {
 }
 
 impl Handler<Unload> for ModelActor {
-    type Result = MessageResult<Unload>;
+    type Result = ();
 
-    fn handle(&mut self, msg: Unload, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, msg: Unload, ctx: &mut Self::Context) {
         self.drive(Input::Unload { reason: msg.reason, hold: msg.hold }, None, ctx);
-        MessageResult(self.snapshot())
+        // Nobody listens any more: nothing to tell.
+        let _ = msg.heard.send(self.snapshot());
     }
 }
 

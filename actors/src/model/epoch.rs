@@ -19,17 +19,20 @@ impl Default for LoadEpoch {
 }
 
 impl LoadEpoch {
-    /// Begins a new epoch, with `queue` as its first.
-    pub(super) fn interrupt<T>(&self, reason: UnloadReason, queue: impl FnOnce() -> T) -> T {
+    /// Begins a new epoch, with `queue` as its first. After [`UnloadReason::Shutdown`] nothing else is of it.
+    pub(super) fn interrupt(&self, reason: UnloadReason, queue: impl FnOnce()) {
         let mut present = self.present();
         *present = (present.0 + 1, reason);
-        queue()
+        queue();
     }
 
-    /// Calls `queue` with the present epoch, which lasts until it returns.
-    pub(super) fn within<T>(&self, queue: impl FnOnce(u64) -> T) -> T {
+    /// Calls `queue` with the present epoch, which lasts until it returns. Not in the last one: whoever comes during the
+    /// stop would have the model loaded for the end of the process.
+    pub(super) fn within(&self, queue: impl FnOnce(u64)) {
         let present = self.present();
-        queue(present.0)
+        if present.1 != UnloadReason::Shutdown {
+            queue(present.0);
+        }
     }
 
     pub(super) fn current(&self) -> u64 {

@@ -120,9 +120,10 @@ impl ModelHandle {
     /// Asks for the memory back. Returns once the actor has heard it: with nothing running the model
     /// is `unloaded` by then, else `unloading`.
     pub async fn unload(&self, reason: UnloadReason, hold: Option<Duration>) -> Result<ModelStatus, Gone> {
-        // The mailbox keeps the order, the epoch the speed.
-        let heard = self.epoch.interrupt(reason, || self.addr.send(Unload { reason, hold }));
-        heard.await.map_err(|_| Gone)
+        let (heard, status) = oneshot::channel();
+        // The mailbox keeps the order, the epoch the speed. Whoever asked may leave: it is carried out all the same.
+        self.epoch.interrupt(reason, || self.addr.do_send(Unload { reason, hold, heard }));
+        status.await.map_err(|_| Gone)
     }
 
     /// Asks for the memory back, and waits until none of it is left; the model may have been asked for
@@ -132,8 +133,8 @@ impl ModelHandle {
         reason: UnloadReason,
         hold: Option<Duration>,
     ) -> Result<ModelStatus, Gone> {
-        let before = self.status().unloads;
         let heard = self.unload(reason, hold).await?;
+        let before = heard.unloads;
         if heard.state() == State::Unloaded {
             return Ok(heard);
         }

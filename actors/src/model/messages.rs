@@ -48,12 +48,13 @@ pub struct Released {
     pub generation: u64,
 }
 
-/// Answered with the status of the moment at which it was heard.
 #[derive(Message)]
-#[rtype(result = "ModelStatus")]
+#[rtype(result = "()")]
 pub struct Unload {
     pub reason: UnloadReason,
     pub hold: Option<Duration>,
+    /// Told the status of the moment at which it was heard.
+    pub heard: oneshot::Sender<ModelStatus>,
 }
 
 /// The engine of that generation ended by itself.

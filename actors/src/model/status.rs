@@ -83,6 +83,8 @@ pub struct Known {
     pub load_time: LoadTime,
     /// Why it could not be loaded when that was last tried.
     pub failure: Option<Failure>,
+    /// How often it could not.
+    pub failures: u64,
 }
 
 impl ModelStatus {
@@ -114,9 +116,17 @@ impl ModelStatus {
     }
 
     /// How jobs name the models of a kind.
-    pub fn choices(&self, of: impl Fn(&Known) -> bool) -> Vec<Option<String>> {
-        let numbered = self.models.iter().enumerate().filter(|(_, known)| of(known));
-        numbered.flat_map(|(number, _)| self.names(ModelNo(number))).collect()
+    pub fn choices(&self, of: impl Fn(ModelNo, &Known) -> bool) -> Vec<Option<String>> {
+        let numbered = self.models.iter().enumerate().map(|(number, known)| (ModelNo(number), known));
+        numbered
+            .filter(|(number, known)| of(*number, known))
+            .flat_map(|(number, _)| self.names(number))
+            .collect()
+    }
+
+    /// How often that model could not be loaded.
+    pub fn failures(&self, model: ModelNo) -> u64 {
+        self.models.get(model.0).map_or(0, |known| known.failures)
     }
 
     pub fn state_of(&self, model: ModelNo) -> State {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::event::{Event, ModelEvent, OfModel, Stream, UnloadReason};
+use crate::domain::job::Status;
 use crate::domain::models::ModelNo;
 use crate::domain::stay::Stay;
 use crate::ports::EventLog;
@@ -46,6 +47,19 @@ async fn a_load_that_does_not_listen_still_never_becomes_ready() {
     assert_eq!(unloaded.unwrap().state(), State::Unloaded);
     let told = world.model_events(3).await;
     assert!(!told.iter().any(|event| matches!(event, ModelEvent::ModelReady { .. })), "{told:?}");
+}
+
+#[actix::test]
+async fn nothing_is_loaded_any_more_once_the_service_goes() {
+    let world = world([]);
+    world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
+    world.model.unload_and_wait(UnloadReason::Shutdown, None).await.unwrap();
+    let asked = world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
+    assert_eq!((asked.state(), world.engine.loads()), (State::Unloaded, 1));
+    // A job that is still taken in waits for the next start.
+    let job = world.submit().await;
+    world.model.ticked().await;
+    assert_eq!((world.job(job.id).await.status, world.engine.loads()), (Status::Queued, 1));
 }
 
 #[actix::test]
