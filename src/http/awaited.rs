@@ -126,7 +126,13 @@ impl Drop for Awaited {
         let (service, id) = (self.service.clone(), self.id);
         info!(job.id = %id, "nobody waits for the job any more");
         actix_web::rt::spawn(async move {
-            if let Err(error) = service.jobs.cancel(id).await {
+            let cancelled = match service.jobs.store().job(id).await {
+                // It ended at this moment: what came of it stays.
+                Ok(job) if job.as_ref().is_none_or(|job| job.status.has_ended()) => return,
+                Ok(_) => service.cancel(id).await.map(drop),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = cancelled {
                 warn!(job.id = %id, %error, "cannot cancel a job that nobody waits for");
             }
         });

@@ -9,7 +9,7 @@ use actors::model::State;
 use actors::ports::{Cancelled, JobQuery};
 use serde::Deserialize;
 use serde_json::json;
-use tracing::{Instrument, warn};
+use tracing::Instrument;
 
 use super::by_url;
 use super::job_view::{JobView, transcript_of};
@@ -79,9 +79,11 @@ pub(super) async fn submit(
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
 }
 
-/// A client that goes away now does not stop half of it: the job is taken in with its recording, or neither stays.
-async fn undisturbed(taking: impl Future<Output = Result<Job, AppError>> + 'static) -> Result<Job, AppError> {
-    actix_web::rt::spawn(taking.in_current_span()).await.map_err(AppError::internal)?
+/// A client that goes away now does not stop half of it: a job is taken in with its recording, or neither stays.
+pub(super) async fn undisturbed<T: 'static>(
+    work: impl Future<Output = Result<T, AppError>> + 'static,
+) -> Result<T, AppError> {
+    actix_web::rt::spawn(work.in_current_span()).await.map_err(AppError::internal)?
 }
 
 /// Whether there is room on the disk for what is sent.
@@ -182,16 +184,11 @@ pub(super) async fn cancel(
     id: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {
     let job = find(&service, &caller, &id).await?;
-    match service.jobs.cancel(job.id).await? {
+    let cancelling = service.clone();
+    match undisturbed(async move { Ok(cancelling.cancel(job.id).await?) }).await? {
         Cancelled::Now { job, .. } => Ok(HttpResponse::Ok().json(JobView::whole(&service, &job).await?)),
         Cancelled::NotFound => Err(AppError::JobNotFound),
-        Cancelled::Removed { blob } => {
-            if let Err(error) = service.blobs.delete(&blob).await {
-                // The job is gone; the next start removes files that no job needs.
-                warn!(%error, "cannot remove a recording");
-            }
-            Ok(HttpResponse::NoContent().finish())
-        }
+        Cancelled::Removed { .. } => Ok(HttpResponse::NoContent().finish()),
     }
 }
 

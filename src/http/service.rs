@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actors::clock::Clock;
+use actors::domain::job::JobId;
 use actors::domain::models::ModelNo;
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
-use actors::ports::{BlobStore, MemoryProbe, Recordings, Sources};
+use actors::ports::{BlobStore, Cancelled, MemoryProbe, Recordings, Sources, StoreError};
+use tracing::warn;
 
 use super::calls::Patience;
 use super::metrics::Answers;
@@ -83,6 +85,18 @@ impl Service {
     /// The model of that name, as jobs name it.
     pub fn choose_model(&self, name: Option<&str>) -> Result<Option<String>, AppError> {
         Ok(self.model.status().choice(self.find_model(name)?))
+    }
+
+    /// Cancels a job, or removes one that has ended, with its recording.
+    pub async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
+        let cancelled = self.jobs.cancel(id).await?;
+        if let Cancelled::Removed { blob } = &cancelled
+            && let Err(error) = self.blobs.delete(blob).await
+        {
+            // The job is gone; the next start removes files that no job needs.
+            warn!(%error, "cannot remove a recording");
+        }
+        Ok(cancelled)
     }
 
     pub fn is_draining(&self) -> bool {
