@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -68,8 +68,8 @@ struct Shared {
 /// A loaded model, until it is unloaded or dies.
 struct Life {
     over: AtomicBool,
-    killed: AtomicBool,
-    unloaded: AtomicBool,
+    /// What chunks hear that were under way at its end.
+    cause: OnceLock<EngineFault>,
     on_death: Mutex<Option<OnDeath>>,
 }
 
@@ -131,10 +131,7 @@ impl FakeEngine {
     /// Ends the loaded model's process from outside. Whether there was one.
     pub fn kill(&self) -> bool {
         let live = lock(&self.shared.live).clone();
-        live.is_some_and(|life| {
-            life.killed.store(true, Ordering::SeqCst);
-            self.shared.die(&life, Death::Crashed)
-        })
+        live.is_some_and(|life| self.shared.die(&life, EngineFault::Killed))
     }
 
     /// Whether a model is in memory.
@@ -208,8 +205,7 @@ impl Shared {
     fn begin(&self, on_death: OnDeath) -> Arc<Life> {
         let life = Arc::new(Life {
             over: AtomicBool::new(false),
-            killed: AtomicBool::new(false),
-            unloaded: AtomicBool::new(false),
+            cause: OnceLock::new(),
             on_death: Mutex::new(Some(on_death)),
         });
         if lock(&self.live).replace(life.clone()).is_some() {
@@ -229,9 +225,11 @@ impl Shared {
     }
 
     /// Told before any chunk fails, as an engine must.
-    fn die(&self, life: &Arc<Life>, death: Death) -> bool {
+    fn die(&self, life: &Arc<Life>, cause: EngineFault) -> bool {
+        // Whoever ends it for that reason gives none of their own.
+        let _ = life.cause.set(cause);
         if let Some(tell) = lock(&life.on_death).take() {
-            tell(death);
+            tell(Death::Crashed);
         }
         self.end(life)
     }
@@ -296,15 +294,7 @@ impl LoadedModel for FakeModel {
     ) -> Result<ChunkTranscript, EngineFault> {
         let shared = &self.shared;
         let is_over = || self.life.over.load(Ordering::SeqCst);
-        let died = || {
-            Err(if self.life.unloaded.load(Ordering::SeqCst) {
-                EngineFault::Gone
-            } else if self.life.killed.load(Ordering::SeqCst) {
-                EngineFault::Killed
-            } else {
-                EngineFault::Died { detail: "scripted".into() }
-            })
-        };
+        let died = || Err(self.life.cause.get().cloned().unwrap_or(EngineFault::Gone));
         if is_over() {
             return Err(EngineFault::Gone);
         }
@@ -325,7 +315,7 @@ impl LoadedModel for FakeModel {
             Scripted::Broken => return Err(EngineFault::Refused { message: "scripted".into() }),
             Scripted::Panic => panic_quietly(),
             Scripted::Die => {
-                shared.die(&self.life, Death::Crashed);
+                shared.die(&self.life, EngineFault::Died { detail: "scripted".into() });
                 return died();
             }
             Scripted::Succeed | Scripted::Block => {}
@@ -339,9 +329,8 @@ impl LoadedModel for FakeModel {
 
     fn unload(&self) {
         lock(&self.life.on_death).take();
-        if !self.life.over.load(Ordering::SeqCst) {
-            self.life.unloaded.store(true, Ordering::SeqCst);
-        }
+        // Unless it has one.
+        let _ = self.life.cause.set(EngineFault::Gone);
         self.shared.end(&self.life);
         self.shared.unloads.fetch_add(1, Ordering::SeqCst);
     }
