@@ -290,7 +290,7 @@ fn plan() -> actors::domain::audio::Plan {
 }
 
 fn chunks_of(name: &str) -> Vec<Arc<[f32]>> {
-    chunks_of_file(&fixtures::audio(name), &AudioSettings::default(), &plan(), 0)
+    chunks_of_file(&fixtures::audio(name), &AudioSettings::default(), &plan(), 0, &CancelToken::default())
         .map(Result::unwrap)
         .collect()
 }

@@ -31,7 +31,7 @@ pub fn audio(bytes: &[u8]) {
     let probed = probe_file(&path, &settings);
     let Ok(plan) = plan_file(&path, &settings, &CancelToken::default(), &mut |_| {}) else { return };
     assert!(probed.is_ok(), "what can be planned can be probed");
-    let chunks = chunks_of_file(&path, &settings, &plan, 0);
+    let chunks = chunks_of_file(&path, &settings, &plan, 0, &CancelToken::default());
     for (samples, span) in chunks.map_while(Result::ok).zip(&plan.chunks) {
         assert_eq!(samples.len() as u64, span.end - span.start);
         assert!(samples.iter().all(|sample| sample.is_finite() && sample.abs() <= 1.0));

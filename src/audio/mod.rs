@@ -122,17 +122,27 @@ impl Recordings for AudioFiles {
         plan_file(&self.path(blob), &self.settings, cancel, first)
     }
 
-    fn chunks(&self, blob: &BlobKey, plan: &Plan, first: usize) -> Result<ChunkSamples, AudioError> {
-        Ok(chunks_of_file(&self.path(blob), &self.settings, plan, first))
+    fn chunks(
+        &self,
+        blob: &BlobKey,
+        plan: &Plan,
+        first: usize,
+        cancel: &CancelToken,
+    ) -> Result<ChunkSamples, AudioError> {
+        Ok(chunks_of_file(&self.path(blob), &self.settings, plan, first, cancel))
     }
 }
 
-/// The samples of the plan's chunks from index `first` on, in order, each when it is asked for.
-///
-/// # Blocking
-/// Every call of `next` decodes up to the end of one chunk.
-pub fn chunks_of_file(path: &Path, settings: &AudioSettings, plan: &Plan, first: usize) -> ChunkSamples {
-    let (path, ffmpeg, decoder) = (path.to_owned(), settings.ffmpeg.clone(), plan.decoder);
-    let open = move |take| source::open(&path, decoder, take, ffmpeg.as_ref(), &CancelToken::default());
+/// See [`Recordings::chunks`].
+pub fn chunks_of_file(
+    path: &Path,
+    settings: &AudioSettings,
+    plan: &Plan,
+    first: usize,
+    cancel: &CancelToken,
+) -> ChunkSamples {
+    let (path, ffmpeg, decoder, cancel) =
+        (path.to_owned(), settings.ffmpeg.clone(), plan.decoder, cancel.clone());
+    let open = move |take| source::open(&path, decoder, take, ffmpeg.as_ref(), &cancel);
     Box::new(PlannedChunks::new(plan, first, Box::new(open)))
 }

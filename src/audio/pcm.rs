@@ -1,7 +1,7 @@
 //! A recording as the engine hears it: one stream of samples at 16 kHz, read forward.
 
 use actors::domain::audio::Span;
-use actors::ports::AudioError;
+use actors::ports::{AudioError, CancelToken};
 
 use super::resample::{Resampler, Stretch};
 use super::source::{Doubt, SampleStream};
@@ -15,11 +15,13 @@ pub struct Pcm {
     ready: Stretch,
     floor: u64,
     ended: bool,
+    cancel: CancelToken,
 }
 
 impl Pcm {
-    pub fn new(stream: Box<dyn SampleStream>) -> Self {
-        Self { stream, resampler: None, mono: Vec::new(), ready: Stretch::default(), floor: 0, ended: false }
+    pub fn new(stream: Box<dyn SampleStream>, cancel: CancelToken) -> Self {
+        let (mono, ready) = (Vec::new(), Stretch::default());
+        Self { stream, resampler: None, mono, ready, floor: 0, ended: false, cancel }
     }
 
     /// The next samples in order; an empty slice is not the end, `None` is.
@@ -86,6 +88,9 @@ impl Pcm {
     }
 
     fn advance(&mut self) -> Result<(), AudioError> {
+        if self.cancel.is_cancelled() {
+            return Err(AudioError::Cancelled);
+        }
         let Some(rate) = self.stream.next_block(&mut self.mono)? else { return self.finish() };
         if self.resampler.as_ref().is_none_or(|resampler| resampler.rate() != rate) {
             self.change_rate(rate)?;

@@ -146,9 +146,6 @@ fn hear(
     let mut first = Some(first);
     while let Some(block) = pcm.next_block()? {
         hearing.push(block).map_err(Trouble::Detector)?;
-        if cancel.is_cancelled() {
-            return Err(AudioError::Cancelled.into());
-        }
         check_length(pcm.position(), settings.max_secs)?;
         if pcm.position() >= HEARD_FIRST_SECS * u64::from(SAMPLE_RATE)
             && let Some(tell) = first.take()

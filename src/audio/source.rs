@@ -35,7 +35,7 @@ pub enum Doubt {
     Undecodable,
 }
 
-/// Opens a recording for one decoder.
+/// Opens a recording for one decoder. Once `cancel` is set reading it ends with [`AudioError::Cancelled`].
 ///
 /// # Blocking
 /// Reads the beginning, and the end where a container keeps its index there. Starts a process for [`Decoder::Ffmpeg`].
@@ -55,5 +55,5 @@ pub fn open(
             Box::new(ffmpeg.open(path, take, cancel)?)
         }
     };
-    Ok(Pcm::new(stream))
+    Ok(Pcm::new(stream, cancel.clone()))
 }

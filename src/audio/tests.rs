@@ -36,7 +36,9 @@ fn plan_bytes(bytes: &[u8]) -> Result<Plan, AudioError> {
 }
 
 fn all_chunks(path: &Path, plan: &Plan, first: usize) -> Vec<std::sync::Arc<[f32]>> {
-    chunks_of_file(path, &AudioSettings::default(), plan, first).map(|chunk| chunk.unwrap()).collect()
+    chunks_of_file(path, &AudioSettings::default(), plan, first, &CancelToken::default())
+        .map(|chunk| chunk.unwrap())
+        .collect()
 }
 
 /// A wave file of 16 bits with the given samples, interleaved.
@@ -243,7 +245,7 @@ fn a_file_that_shrank_since_it_was_planned_is_told() {
     let path = fixture("en_short.wav");
     let mut plan = plan(&path).unwrap();
     plan.chunks[0].end = plan.samples + 1;
-    let mut chunks = chunks_of_file(&path, &AudioSettings::default(), &plan, 0);
+    let mut chunks = chunks_of_file(&path, &AudioSettings::default(), &plan, 0, &CancelToken::default());
     assert!(matches!(chunks.next(), Some(Err(AudioError::Corrupt(_)))));
     assert!(chunks.next().is_none());
 }
@@ -264,7 +266,7 @@ fn the_port_reads_the_file_that_the_key_names() {
     let blob = BlobKey("en_short.wav".into());
     files.probe(&blob).unwrap();
     let plan = files.plan(&blob, &CancelToken::default(), &mut |_| {}).unwrap();
-    assert_eq!(files.chunks(&blob, &plan, 0).unwrap().count(), plan.chunks.len());
+    assert_eq!(files.chunks(&blob, &plan, 0, &CancelToken::default()).unwrap().count(), plan.chunks.len());
 }
 
 #[test]
@@ -330,7 +332,7 @@ fn channels_are_planned_and_read_each_by_itself() {
     assert!(plan.channels.contains(&0) && !plan.channels.contains(&1) && plan.channels.contains(&2));
     assert!(plan.chunks.is_sorted_by_key(|chunk| chunk.end));
     for first in 0..plan.chunks.len() {
-        let read = chunks_of_file(file.path(), &settings, &plan, first);
+        let read = chunks_of_file(file.path(), &settings, &plan, first, &CancelToken::default());
         for (n, chunk) in (first..).zip(read) {
             let (span, of) = (plan.chunks[n], if plan.channel(n) == Some(0) { &left } else { &right });
             let wanted = (span.start..span.end).map(|at| of.get(at as usize).copied().unwrap_or(0));

@@ -33,6 +33,9 @@ use crate::worker::{Transcribe, WorkerActor};
 /// Progress from inside a chunk is recorded at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often a run that waits looks whether it is called off.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// What a run reaches the world through.
 #[derive(Clone)]
 pub(super) struct Deps {
@@ -230,8 +233,9 @@ impl Run {
             })
         });
         let ahead = self.begin(first).await;
-        let plan = planning
-            .await
+        let plan = self
+            .unless_called_off(planning)
+            .await?
             .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
             .map_err(|error| self.bad_audio(&error))?;
         let mut plan = Plan { made_with: made_with(plan.decoder), ..plan };
@@ -258,7 +262,7 @@ impl Run {
 
     /// Starts on the chunk that will very likely be the first, if there is word of one.
     async fn begin(&self, first: oneshot::Receiver<Plan>) -> Option<(Plan, Started)> {
-        let begun = first.await.ok()?;
+        let begun = self.unless_called_off(first).await.ok()?.ok()?;
         let started = self.start_chunk(&mut self.samples(&begun, 0)).await.ok()?;
         Some((begun, started))
     }
@@ -268,9 +272,10 @@ impl Run {
         let (sender, receiver) = mpsc::channel(1);
         let (recordings, blob, plan) =
             (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
+        let cancel = self.control.cancel.clone();
         tokio::task::spawn_blocking(move || {
             let first = usize::try_from(first).unwrap_or(usize::MAX);
-            match recordings.chunks(&blob, &plan, first) {
+            match recordings.chunks(&blob, &plan, first, &cancel) {
                 // A receiver that is gone wants no more.
                 Ok(mut chunks) => while chunks.next().is_some_and(|c| sender.blocking_send(c).is_ok()) {},
                 Err(error) => drop(sender.blocking_send(Err(error))),
@@ -279,24 +284,34 @@ impl Run {
         receiver
     }
 
+    /// Waits for what is not the engine's work, but not while someone wants the model's memory, or the job's end.
+    async fn unless_called_off<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let mut work = pin!(work);
+        loop {
+            if let Ok(done) = actix::clock::timeout(LOOK, work.as_mut()).await {
+                return Ok(done);
+            }
+            let ordered = self.control.order(self.deps.model.state()) != Order::GoOn;
+            if ordered || self.control.cancel.is_cancelled() {
+                return Err(self.interrupted());
+            }
+        }
+    }
+
     /// Sends the next chunk to a worker and does not wait for the answer.
     async fn start_chunk(
         &self,
         samples: &mut mpsc::Receiver<Result<Arc<[f32]>, AudioError>>,
     ) -> Result<Started, Stop> {
-        let samples = samples
-            .recv()
-            .await
+        let samples = self
+            .unless_called_off(samples.recv())
+            .await?
             .unwrap_or_else(|| Err(AudioError::Corrupt("the recording is shorter than it was".into())))
             .map_err(|error| self.bad_audio(&error))?;
         let in_engine = match self.claim.deaths.crashes {
-            0 => self.deps.isolation.enter().await,
-            1.. => self.deps.isolation.enter_alone().await,
+            0 => self.unless_called_off(self.deps.isolation.enter()).await?,
+            1.. => self.unless_called_off(self.deps.isolation.enter_alone()).await?,
         };
-        // Others may have been there for long.
-        if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
-            return Err(Stop::GiveBack(reason));
-        }
         let options = &self.claim.job.options;
         let work = ChunkWork {
             samples,

@@ -85,6 +85,36 @@ async fn an_unload_gives_the_job_back_at_its_last_finished_chunk() {
 }
 
 #[actix::test]
+async fn an_unload_does_not_wait_for_a_recording_to_be_read() {
+    for blob in ["endless", "stuck"] {
+        let world = World::start(Setting { unload_hold: Duration::from_secs(3600), ..Setting::default() });
+        let mut long = new_job();
+        long.audio.blob = BlobKey(blob.into());
+        let job = world.jobs.submit(long).await.unwrap();
+        world.until_event(job.id, |event| matches!(event, JobEvent::Started { .. })).await;
+        let hold = Some(Duration::from_secs(3600));
+        world.model.unload_and_wait(UnloadReason::Request, hold).await.unwrap();
+        world.until_event(job.id, |event| matches!(event, JobEvent::Requeued { .. })).await;
+        assert_eq!(world.job(job.id).await.status, Status::Queued, "{blob}");
+    }
+}
+
+#[actix::test]
+async fn a_job_that_is_cancelled_while_its_recording_is_read_gives_its_place_to_the_next() {
+    for blob in ["endless", "stuck"] {
+        let world = World::start(Setting::default());
+        let mut long = new_job();
+        long.audio.blob = BlobKey(blob.into());
+        let job = world.jobs.submit(long).await.unwrap();
+        world.until_event(job.id, |event| matches!(event, JobEvent::Started { .. })).await;
+        world.jobs.cancel(job.id).await.unwrap();
+        let next = world.submit().await;
+        world.to_the_end(next.id).await;
+        assert_eq!(world.job(next.id).await.status, Status::Completed, "{blob}");
+    }
+}
+
+#[actix::test]
 async fn chunks_are_told_of_the_text_before_them_where_the_settings_say_so() {
     let world = World::start(Setting::default());
     world.to_the_end(world.submit().await.id).await;

@@ -107,11 +107,18 @@ pub trait Recordings: Send + Sync + 'static {
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError>;
 
-    /// The samples of the plan's chunks from index `first` on, in order, each when it is asked for.
+    /// The samples of the plan's chunks from index `first` on, in order, each when it is asked for. Once `cancel` is set
+    /// they end with [`AudioError::Cancelled`].
     ///
     /// # Blocking
-    /// Every call of `next` decodes one chunk.
-    fn chunks(&self, blob: &BlobKey, plan: &Plan, first: usize) -> Result<ChunkSamples, AudioError>;
+    /// Every call of `next` decodes one chunk; the first one all that is before it, too.
+    fn chunks(
+        &self,
+        blob: &BlobKey,
+        plan: &Plan,
+        first: usize,
+        cancel: &CancelToken,
+    ) -> Result<ChunkSamples, AudioError>;
 }
 
 /// Chunks of samples, one after the other.

@@ -1,12 +1,15 @@
 //! Recordings of any length, all the same.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use crate::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span};
 use crate::domain::job::BlobKey;
 use crate::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
-/// Every recording has this many chunks of one second; a blob named "bad" cannot be decoded.
+/// Every recording has this many chunks of one second; a blob named "bad" cannot be decoded. That of one named "endless"
+/// is never planned to its end, and of one named "stuck" no chunk is ever read.
 pub struct FakeRecordings {
     pub chunks: usize,
 }
@@ -30,8 +33,16 @@ impl Recordings for FakeRecordings {
     }
 
     /// Tells the first chunk in advance; for a blob named "misleading", a wrong one.
-    fn plan(&self, blob: &BlobKey, _: &CancelToken, first: &mut dyn FnMut(Plan)) -> Result<Plan, AudioError> {
+    fn plan(
+        &self,
+        blob: &BlobKey,
+        cancel: &CancelToken,
+        first: &mut dyn FnMut(Plan),
+    ) -> Result<Plan, AudioError> {
         Self::check(blob)?;
+        if blob.0 == "endless" {
+            return Err(until_cancelled(cancel));
+        }
         let end = if blob.0 == "misleading" { 1 } else { u64::from(SAMPLE_RATE) };
         if self.chunks > 1 {
             first(Plan { samples: end, chunks: vec![Span { start: 0, end }], ..Plan::default() });
@@ -42,11 +53,27 @@ impl Recordings for FakeRecordings {
         Ok(Plan { samples: count * second, chunks, ..Plan::default() })
     }
 
-    fn chunks(&self, blob: &BlobKey, plan: &Plan, first: usize) -> Result<ChunkSamples, AudioError> {
+    fn chunks(
+        &self,
+        blob: &BlobKey,
+        plan: &Plan,
+        first: usize,
+        cancel: &CancelToken,
+    ) -> Result<ChunkSamples, AudioError> {
         Self::check(blob)?;
+        if blob.0 == "stuck" {
+            return Err(until_cancelled(cancel));
+        }
         let spans: Vec<Span> = plan.chunks.iter().skip(first).copied().collect();
         Ok(Box::new(spans.into_iter().map(|span| Ok(silence(span)))))
     }
+}
+
+fn until_cancelled(cancel: &CancelToken) -> AudioError {
+    while !cancel.is_cancelled() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    AudioError::Cancelled
 }
 
 fn silence(span: Span) -> Arc<[f32]> {

@@ -209,8 +209,9 @@ fn plan_and_chunks_come_from_the_same_decoder() {
     let plan = plan_file(&file, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
     assert_eq!((plan.decoder, &plan.warnings[..]), (Decoder::Ffmpeg, &[][..]));
     assert!((plan.duration_secs() - 10.19).abs() < 0.1, "{}", plan.duration_secs());
-    let chunks =
-        |first| -> Vec<_> { chunks_of_file(&file, &settings, &plan, first).map(Result::unwrap).collect() };
+    let chunks = |first| -> Vec<_> {
+        chunks_of_file(&file, &settings, &plan, first, &CancelToken::default()).map(Result::unwrap).collect()
+    };
     let all = chunks(0);
     assert_eq!(all.len(), plan.chunks.len());
     assert!(all.iter().zip(&plan.chunks).all(|(chunk, span)| chunk.len() as u64 == span.samples()));

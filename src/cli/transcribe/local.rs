@@ -191,7 +191,7 @@ fn decode_ahead(file: &Path, audio: &AudioSettings, plan: &Plan) -> io::Result<S
     let (file, audio, plan): (PathBuf, AudioSettings, Plan) = (file.to_owned(), audio.clone(), plan.clone());
     thread::Builder::new().name("decode".into()).spawn(move || {
         // A receiver that is gone wants no more.
-        for chunk in chunks_of_file(&file, &audio, &plan, 0) {
+        for chunk in chunks_of_file(&file, &audio, &plan, 0, &CancelToken::default()) {
             if sender.send(chunk).is_err() {
                 return;
             }
