@@ -273,7 +273,7 @@ impl Interrupted {
     async fn give_back(self) -> RunOutcome {
         let Self { deps, fence, control } = self;
         let requeued = || deps.store.requeue(fence, RequeueReason::EngineDied);
-        match persist(&control, requeued).await {
+        match persist(|| !control.is_stopping(), requeued).await {
             Ok(events) => deps.notifier.publish(events),
             Err(error) => error!(job.id = %fence.id, %error, "a job that was interrupted stays as it is"),
         }

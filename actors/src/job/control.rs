@@ -1,11 +1,16 @@
 //! What a run is told from outside while it works.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 use crate::domain::event::RequeueReason;
 use crate::domain::options::Priority;
 use crate::model::State;
 use crate::ports::CancelToken;
+
+/// How often those who wait look whether they still should.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// Whether the service goes on or comes to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +54,8 @@ impl Control {
         priority == Priority::Batch && self.urgent.send_if_modified(std::mem::take)
     }
 
-    pub(super) fn service(&self) -> Service {
-        *self.service.borrow()
+    /// What is running then, the next start takes up.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.service.borrow() == Service::Stopping
     }
 }

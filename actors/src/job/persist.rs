@@ -3,18 +3,21 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::error;
 
-use super::control::{Control, Service};
+use super::control::LOOK;
 use crate::ports::StoreError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Writes, and waits for the store to get well when it fails. The only error that comes back is
-/// [`StoreError::LeaseLost`], or any other once the service is stopping: the next start repeats the
-/// chunk.
-pub(super) async fn persist<T, F>(control: &Control, mut write: impl FnMut() -> F) -> Result<T, StoreError>
+/// Writes, and waits for the store to get well when it fails, for as long as `waits` says. The only error that comes back
+/// before that is [`StoreError::LeaseLost`].
+pub(super) async fn persist<T, F>(
+    waits: impl Fn() -> bool,
+    mut write: impl FnMut() -> F,
+) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -25,11 +28,14 @@ where
             Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
             Err(error @ (StoreError::DiskFull | StoreError::Failed(_))) => error,
         };
-        if control.service() == Service::Stopping || control.cancel.is_cancelled() {
-            return Err(error);
-        }
         error!(%error, retry_ms = pause.as_millis() as u64, "the store does not take a write");
-        actix::clock::sleep(pause).await;
+        let again = Instant::now() + pause;
+        while Instant::now() < again {
+            if !waits() {
+                return Err(error);
+            }
+            actix::clock::sleep(LOOK.min(pause)).await;
+        }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

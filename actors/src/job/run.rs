@@ -1,28 +1,31 @@
 //! One job's way through the engine, chunk by chunk.
 
+mod reading;
+mod verdict;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Addr;
 use futures_util::future::{Either, select};
-use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
 
-use super::control::{Control, Order};
+use super::control::{Control, LOOK, Order};
 use super::doomed::Doomed;
 use super::persist::persist;
 use crate::domain::audio::{Decoder, Plan};
 use crate::domain::context::Context;
 use crate::domain::deaths::Deaths;
-use crate::domain::event::{JobEvent, Recorded, RequeueReason};
+use crate::domain::event::{JobEvent, RequeueReason};
 use crate::domain::job::{JobError, Status};
 use crate::domain::language::Language;
 use crate::domain::options::Extent;
 use crate::domain::progress::{Pace, Progress};
 use crate::domain::transcript::{ChunkTranscript, Segment, flag_silence};
 use crate::isolation::Isolation;
-use crate::model::{Lease, ModelHandle, State};
+use crate::model::{Lease, ModelHandle};
 use crate::notifier::NotifierHandle;
 use crate::ports::{
     AudioError, Checkpoint, ChunkWork, Claim, Ending, EngineFault, Fence, ModelFacts, Recordings, Store,
@@ -32,9 +35,6 @@ use crate::worker::{Transcribe, WorkerActor};
 
 /// Progress from inside a chunk is recorded at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How often a run that waits looks whether it is called off.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What a run reaches the world through.
 #[derive(Clone)]
@@ -58,19 +58,23 @@ impl Deps {
     }
 }
 
-/// Why a run ended before the job did.
+/// Why the work on a job ended before its last chunk.
 enum Stop {
+    Fail(JobError),
+    Leave(Leave),
+}
+
+/// Why a run ended before the job did.
+enum Leave {
     /// Back to the queue.
     GiveBack(RequeueReason),
-    Fail(JobError),
     /// Someone else cancelled or removed it: nothing more to write.
     Lost,
 }
 
-impl From<StoreError> for Stop {
-    /// Other failures of the store are waited out before they get here.
-    fn from(_: StoreError) -> Self {
-        Stop::Lost
+impl From<Leave> for Stop {
+    fn from(leave: Leave) -> Self {
+        Stop::Leave(leave)
     }
 }
 
@@ -126,18 +130,18 @@ impl Run {
 
     /// Runs to the end or to the point where the job is given back.
     pub(super) async fn run(mut self) -> RunOutcome {
-        match self.transcribe().await {
-            Ok(()) => {
-                self.keep_alive();
-                self.finish(Ending::Completed).await;
-            }
+        let ended = match self.transcribe().await {
+            Ok(()) => self.finish(Ending::Completed).await,
             Err(Stop::Fail(error)) => {
                 warn!(job.id = %self.claim.job.id, code = error.code, "job failed");
-                self.keep_alive();
-                self.finish(Ending::Failed(error)).await;
+                self.finish(Ending::Failed(error)).await
             }
-            Err(Stop::GiveBack(reason)) => self.give_back(reason).await,
-            Err(Stop::Lost) => {
+            Err(Stop::Leave(leave)) => Err(leave),
+        };
+        match ended {
+            Ok(()) => {}
+            Err(Leave::GiveBack(reason)) => return self.give_back(reason).await,
+            Err(Leave::Lost) => {
                 info!(job.id = %self.claim.job.id, "job is no longer ours");
                 self.keep_alive();
             }
@@ -163,7 +167,7 @@ impl Run {
             return Ok(());
         }
         if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
-            return Err(Stop::GiveBack(reason));
+            return Err(Leave::GiveBack(reason).into());
         }
         self.remember(&plan).await?;
         let mut samples = self.samples(&plan, first + u32::from(ahead.is_some()));
@@ -193,7 +197,7 @@ impl Run {
                 (Order::GoOn, Some(started)) => answer = started?,
                 (Order::GoOn, None) => return Ok(()),
                 (Order::GiveBack(_), _) if chunk + 1 == total => return Ok(()),
-                (Order::GiveBack(reason), _) => return Err(Stop::GiveBack(reason)),
+                (Order::GiveBack(reason), _) => return Err(Leave::GiveBack(reason).into()),
             }
             self.note(self.progress(&plan, chunk + 1)).await?;
         }
@@ -209,92 +213,39 @@ impl Run {
         }
     }
 
-    /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
-    /// where the engine could begin with it while the rest was being planned.
-    async fn plan(&mut self) -> Result<(Plan, Option<Started>), Stop> {
-        let (deps, facts) = (self.deps.clone(), self.lease.model().facts());
-        // Another ffmpeg, or none, means nothing for what the built-in decoders read.
-        let made_with = |decoder| deps.made_with(&facts, decoder);
-        match self.claim.plan.take() {
-            Some(plan) if plan.made_with == made_with(plan.decoder) => return Ok((plan, None)),
-            Some(_) => self.begin_anew(),
-            None => {}
-        }
-        let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
-        let cancel = self.control.cancel.clone();
-        let (told, first) = oneshot::channel();
-        let mut told = Some(told);
-        let planning = tokio::task::spawn_blocking(move || {
-            recordings.plan(&blob, &cancel, &mut |begun| {
-                if let Some(told) = told.take() {
-                    // A run that is over wants to know nothing.
-                    let _ = told.send(begun);
-                }
-            })
-        });
-        let ahead = self.begin(first).await;
-        let plan = self
-            .unless_called_off(planning)
-            .await?
-            .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
-            .map_err(|error| self.bad_audio(&error))?;
-        let mut plan = Plan { made_with: made_with(plan.decoder), ..plan };
-        if self.claim.job.options.extent == Extent::Beginning {
-            plan.chunks.truncate(1);
-        }
-        let progress = self.progress(&plan, 0);
-        let (store, fence) = (self.deps.store.clone(), self.fence());
-        persist(&self.control, || store.planned(fence, &plan, progress)).await?;
-        // What the plan says counts; an answer to anything else is not waited for.
-        let is_of =
-            |begun: &Plan| begun.decoder == plan.decoder && begun.chunks.first() == plan.chunks.first();
-        let ahead = ahead.filter(|(begun, _)| is_of(begun));
-        Ok((plan, ahead.map(|(_, started)| started)))
-    }
-
-    /// What an earlier run did was done with another model, or by another version: a transcript is of one
-    /// piece.
-    fn begin_anew(&mut self) {
-        info!(job.id = %self.claim.job.id, "job begins anew: the model or the program has changed");
-        (self.claim.chunks_done, self.segments_done) = (0, 0);
-        self.language = self.claim.job.options.language;
-    }
-
-    /// Starts on the chunk that will very likely be the first, if there is word of one.
-    async fn begin(&self, first: oneshot::Receiver<Plan>) -> Option<(Plan, Started)> {
-        let begun = self.unless_called_off(first).await.ok()?.ok()?;
-        let started = self.start_chunk(&mut self.samples(&begun, 0)).await.ok()?;
-        Some((begun, started))
-    }
-
-    /// Decodes on a thread of its own, one chunk ahead of the engine.
-    fn samples(&self, plan: &Plan, first: u32) -> mpsc::Receiver<Result<Arc<[f32]>, AudioError>> {
-        let (sender, receiver) = mpsc::channel(1);
-        let (recordings, blob, plan) =
-            (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
-        let cancel = self.control.cancel.clone();
-        tokio::task::spawn_blocking(move || {
-            let first = usize::try_from(first).unwrap_or(usize::MAX);
-            match recordings.chunks(&blob, &plan, first, &cancel) {
-                // A receiver that is gone wants no more.
-                Ok(mut chunks) => while chunks.next().is_some_and(|c| sender.blocking_send(c).is_ok()) {},
-                Err(error) => drop(sender.blocking_send(Err(error))),
-            }
-        });
-        receiver
-    }
-
     /// Waits for what is not the engine's work, but not while someone wants the model's memory, or the job's end.
-    async fn unless_called_off<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+    async fn unless_called_off<T>(&self, work: impl Future<Output = T>) -> Result<T, Leave> {
         let mut work = pin!(work);
         loop {
             if let Ok(done) = actix::clock::timeout(LOOK, work.as_mut()).await {
                 return Ok(done);
             }
-            let ordered = self.control.order(self.deps.model.state()) != Order::GoOn;
-            if ordered || self.control.cancel.is_cancelled() {
+            if self.is_called_off() {
                 return Err(self.interrupted());
             }
+        }
+    }
+
+    /// Writes. A store that is not well is waited for on the same terms: what is not written is done again.
+    async fn write<T, F>(&self, write: impl FnMut() -> F) -> Result<T, Leave>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        persist(|| !self.is_called_off(), write).await.map_err(|error| match error {
+            StoreError::LeaseLost => Leave::Lost,
+            StoreError::DiskFull | StoreError::Failed(_) => self.interrupted(),
+        })
+    }
+
+    fn is_called_off(&self) -> bool {
+        self.control.order(self.deps.model.state()) != Order::GoOn || self.control.cancel.is_cancelled()
+    }
+
+    /// The work was cut short from outside: by a stop of the service, for the model's memory, or by the job's owner.
+    fn interrupted(&self) -> Leave {
+        match self.control.order(self.deps.model.state()) {
+            Order::GiveBack(reason) => Leave::GiveBack(reason),
+            Order::GoOn => Leave::Lost,
         }
     }
 
@@ -368,7 +319,7 @@ impl Run {
 
     async fn record(&self, event: JobEvent) -> Result<(), Stop> {
         let (store, fence) = (&self.deps.store, self.fence());
-        let events = persist(&self.control, || store.note(fence, event.clone())).await?;
+        let events = self.write(|| store.note(fence, event.clone())).await?;
         self.deps.notifier.publish(events);
         Ok(())
     }
@@ -378,7 +329,7 @@ impl Run {
     async fn remember(&mut self, plan: &Plan) -> Result<(), Stop> {
         if self.tells_of_text_before(plan) && self.claim.chunks_done > 0 {
             let (store, id) = (&self.deps.store, self.claim.job.id);
-            let said = persist(&self.control, || store.segments(id)).await?;
+            let said = self.write(|| store.segments(id)).await?;
             self.context.hear(&said);
         }
         Ok(())
@@ -408,7 +359,7 @@ impl Run {
         let done =
             Checkpoint { chunk, segments, language: self.language, progress: self.progress(plan, chunk + 1) };
         let (store, fence) = (&self.deps.store, self.fence());
-        let events = persist(&self.control, || store.checkpoint(fence, done.clone())).await?;
+        let events = self.write(|| store.checkpoint(fence, done.clone())).await?;
         self.deps.notifier.publish(events);
         Ok(())
     }
@@ -429,104 +380,41 @@ impl Run {
         (self.audio_secs > 0.0).then_some(Pace { audio_secs: self.audio_secs, wall_secs })
     }
 
-    /// What a fault of the engine means for the job.
-    fn judge(&mut self, fault: EngineFault) -> Stop {
-        match fault {
-            EngineFault::Cancelled => self.interrupted(),
-            EngineFault::OutOfMemory { needed_bytes, free_bytes } => {
-                self.engine = EngineHealth::Gone;
-                self.deps.model.ran_out_of_memory(&self.lease, needed_bytes, free_bytes);
-                Stop::GiveBack(RequeueReason::OutOfMemory)
-            }
-            EngineFault::Died { detail } => {
-                let deaths = self.claim.deaths.with_crash();
-                self.engine_gone(&detail, deaths, RequeueReason::EngineDied)
-            }
-            EngineFault::Killed => {
-                let deaths = self.claim.deaths.with_kill();
-                self.engine_gone("it was killed", deaths, RequeueReason::EngineKilled)
-            }
-            EngineFault::Gone => {
-                self.engine = EngineHealth::Gone;
-                Stop::GiveBack(self.why_gone())
-            }
-            EngineFault::Refused { message } => {
-                Stop::Fail(JobError { code: "engine_refused".into(), message })
-            }
-        }
-    }
-
-    /// The work was cut short from outside: by a stop of the service, or by the job's owner.
-    fn interrupted(&self) -> Stop {
-        match self.control.order(self.deps.model.state()) {
-            Order::GiveBack(reason) => Stop::GiveBack(reason),
-            Order::GoOn => Stop::Lost,
-        }
-    }
-
-    fn engine_gone(&mut self, detail: &str, deaths: Deaths, reason: RequeueReason) -> Stop {
-        self.engine = EngineHealth::Gone;
-        let Deaths { crashes, kills } = deaths;
-        error!(job.id = %self.claim.job.id, detail, crashes, kills, "the engine died under a job");
-        // An engine that was taken down with the service did not crash.
-        if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
-            return Stop::GiveBack(reason);
-        }
-        if !deaths.are_the_jobs_fault() {
-            return Stop::GiveBack(reason);
-        }
-        let times = crashes.saturating_add(kills);
-        Stop::Fail(JobError {
-            code: "engine_crashed".into(),
-            message: format!("the engine died {times} times in a row on the same chunk"),
-        })
-    }
-
-    /// What took the model away from under a job that had no part in it.
-    fn why_gone(&self) -> RequeueReason {
-        let state = self.deps.model.state();
-        match (self.control.order(state), state) {
-            (Order::GiveBack(reason), _) => reason,
-            // Another chunk, beside this one or before it, found no room.
-            (Order::GoOn, State::WaitingForGpu) => RequeueReason::OutOfMemory,
-            (Order::GoOn, _) => RequeueReason::ModelUnloading,
-        }
-    }
-
-    fn bad_audio(&self, error: &AudioError) -> Stop {
-        let code = match error {
-            AudioError::Cancelled => return self.interrupted(),
-            AudioError::Unsupported(_) | AudioError::TooLong { .. } => "unsupported_media",
-            AudioError::EmptyFile | AudioError::NoSamples => "no_audio",
-            AudioError::Corrupt(_) => "corrupt_audio",
-            AudioError::Io(_) => "audio_unreadable",
-        };
-        Stop::Fail(JobError { code: code.into(), message: error.to_string() })
-    }
-
-    async fn finish(&self, ending: Ending) {
+    /// The job is over.
+    async fn finish(&self, ending: Ending) -> Result<(), Leave> {
+        self.keep_alive();
         let status = match ending {
             Ending::Completed => Status::Completed,
             Ending::Failed(_) => Status::Failed,
         };
         let (store, fence) = (&self.deps.store, self.fence());
-        let Ok(events) = persist(&self.control, || store.end(fence, ending.clone())).await else { return };
-        self.publish_end(events, status);
-    }
-
-    fn publish_end(&self, events: Vec<Recorded>, status: Status) {
-        let job = &self.claim.job;
+        let events = self.write(|| store.end(fence, ending.clone())).await?;
         let run_ms = self.started.elapsed().as_millis() as u64;
-        info!(job.id = %job.id, status = status.name(), run_ms, "job ended");
+        info!(job.id = %self.claim.job.id, status = status.name(), run_ms, "job ended");
         self.deps.notifier.publish(events);
+        Ok(())
     }
 
-    async fn give_back(&self, reason: RequeueReason) {
+    /// Back to the queue. The model is let go after that, so that who waits for an unload finds the job there; but it does
+    /// not wait for a store that is not well.
+    async fn give_back(self, reason: RequeueReason) -> RunOutcome {
         info!(job.id = %self.claim.job.id, ?reason, "job goes back to the queue");
-        let (store, fence) = (&self.deps.store, self.fence());
-        if let Ok(events) = persist(&self.control, || store.requeue(fence, reason)).await {
-            self.deps.notifier.publish(events);
+        let pace = self.pace();
+        let Self { deps, claim, control, lease, engine, .. } = self;
+        let mut lease = (engine == EngineHealth::Well).then_some(lease);
+        let requeue = || deps.store.requeue(claim.fence, reason);
+        let mut requeued = requeue().await;
+        // A chunk that was begun and is not waited for any more ends now.
+        control.cancel.cancel();
+        if let Err(StoreError::DiskFull | StoreError::Failed(_)) = requeued {
+            lease = None;
+            requeued = persist(|| !control.is_stopping(), requeue).await;
         }
+        match requeued {
+            Ok(events) => deps.notifier.publish(events),
+            Err(error) => info!(job.id = %claim.job.id, %error, "the job was not given back"),
+        }
+        RunOutcome { pace, lease }
     }
 
     fn fence(&self) -> Fence {

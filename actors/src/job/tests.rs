@@ -100,6 +100,25 @@ async fn an_unload_does_not_wait_for_a_recording_to_be_read() {
 }
 
 #[actix::test]
+async fn an_unload_does_not_wait_for_a_full_disk() {
+    let world = World::start(with_chunks([Scripted::Succeed, Scripted::Block]));
+    let job = world.submit().await;
+    world.until_event(job.id, |event| is_chunk_start(event, 2)).await;
+    world.store.fill_disk(true);
+    world.engine.open();
+    // The third is begun while the second cannot be written down.
+    world.engine.until_chunk(3).await;
+    let hold = Some(Duration::from_secs(3600));
+    world.model.unload_and_wait(UnloadReason::Request, hold).await.unwrap();
+    assert_eq!(world.job(job.id).await.status, Status::Running, "as the store still has it");
+    world.store.fill_disk(false);
+    world.until_event(job.id, |event| matches!(event, JobEvent::Requeued { .. })).await;
+    world.model.load(ModelNo::default(), None).await.unwrap();
+    let events = world.to_the_end(job.id).await;
+    assert_eq!(events.iter().filter(|event| matches!(event, JobEvent::Segment { .. })).count(), 3);
+}
+
+#[actix::test]
 async fn a_job_that_is_cancelled_while_its_recording_is_read_gives_its_place_to_the_next() {
     for blob in ["endless", "stuck"] {
         let world = World::start(Setting::default());

@@ -1,6 +1,7 @@
 //! A store in memory: the same promises, but for durability.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::ports::{
 pub struct MemoryStore {
     clock: Clock,
     tables: Mutex<Tables>,
+    is_full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -79,12 +81,17 @@ impl Default for MemoryStore {
 
 impl MemoryStore {
     pub fn with_clock(clock: Clock) -> Self {
-        Self { clock, tables: Mutex::default() }
+        Self { clock, tables: Mutex::default(), is_full: AtomicBool::new(false) }
     }
 
     /// Lets time pass.
     pub fn let_pass(&self, time: Duration) {
         self.clock.step(time);
+    }
+
+    /// From now on no change of a running job is taken, or all are.
+    pub fn fill_disk(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::SeqCst);
     }
 
     /// Jobs in the order in which they were claimed, each as often as it was.
@@ -113,6 +120,9 @@ impl MemoryStore {
     where
         E: IntoIterator<Item = JobEvent>,
     {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(StoreError::DiskFull);
+        }
         let mut tables = self.tables();
         let row = tables.jobs.get_mut(&fence.id).ok_or(StoreError::LeaseLost)?;
         if row.epoch != fence.epoch || row.job.status != Status::Running {

@@ -1,0 +1,88 @@
+//! A run's recording: where it is cut, and its samples, read beside the engine's work.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::info;
+
+use super::{Run, Started, Stop};
+use crate::domain::audio::Plan;
+use crate::domain::options::Extent;
+use crate::ports::AudioError;
+
+impl Run {
+    /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
+    /// where the engine could begin with it while the rest was being planned.
+    pub(super) async fn plan(&mut self) -> Result<(Plan, Option<Started>), Stop> {
+        let (deps, facts) = (self.deps.clone(), self.lease.model().facts());
+        // Another ffmpeg, or none, means nothing for what the built-in decoders read.
+        let made_with = |decoder| deps.made_with(&facts, decoder);
+        match self.claim.plan.take() {
+            Some(plan) if plan.made_with == made_with(plan.decoder) => return Ok((plan, None)),
+            Some(_) => self.begin_anew(),
+            None => {}
+        }
+        let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
+        let cancel = self.control.cancel.clone();
+        let (told, first) = oneshot::channel();
+        let mut told = Some(told);
+        let planning = tokio::task::spawn_blocking(move || {
+            recordings.plan(&blob, &cancel, &mut |begun| {
+                if let Some(told) = told.take() {
+                    // A run that is over wants to know nothing.
+                    let _ = told.send(begun);
+                }
+            })
+        });
+        let ahead = self.begin(first).await;
+        let plan = self
+            .unless_called_off(planning)
+            .await?
+            .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
+            .map_err(|error| self.bad_audio(&error))?;
+        let mut plan = Plan { made_with: made_with(plan.decoder), ..plan };
+        if self.claim.job.options.extent == Extent::Beginning {
+            plan.chunks.truncate(1);
+        }
+        let progress = self.progress(&plan, 0);
+        let (store, fence) = (self.deps.store.clone(), self.fence());
+        self.write(|| store.planned(fence, &plan, progress)).await?;
+        // What the plan says counts; an answer to anything else is not waited for.
+        let is_of =
+            |begun: &Plan| begun.decoder == plan.decoder && begun.chunks.first() == plan.chunks.first();
+        let ahead = ahead.filter(|(begun, _)| is_of(begun));
+        Ok((plan, ahead.map(|(_, started)| started)))
+    }
+
+    /// What an earlier run did was done with another model, or by another version: a transcript is of one
+    /// piece.
+    fn begin_anew(&mut self) {
+        info!(job.id = %self.claim.job.id, "job begins anew: the model or the program has changed");
+        (self.claim.chunks_done, self.segments_done) = (0, 0);
+        self.language = self.claim.job.options.language;
+    }
+
+    /// Starts on the chunk that will very likely be the first, if there is word of one.
+    async fn begin(&self, first: oneshot::Receiver<Plan>) -> Option<(Plan, Started)> {
+        let begun = self.unless_called_off(first).await.ok()?.ok()?;
+        let started = self.start_chunk(&mut self.samples(&begun, 0)).await.ok()?;
+        Some((begun, started))
+    }
+
+    /// Decodes on a thread of its own, one chunk ahead of the engine.
+    pub(super) fn samples(&self, plan: &Plan, first: u32) -> mpsc::Receiver<Result<Arc<[f32]>, AudioError>> {
+        let (sender, receiver) = mpsc::channel(1);
+        let (recordings, blob, plan) =
+            (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
+        let cancel = self.control.cancel.clone();
+        tokio::task::spawn_blocking(move || {
+            let first = usize::try_from(first).unwrap_or(usize::MAX);
+            match recordings.chunks(&blob, &plan, first, &cancel) {
+                // A receiver that is gone wants no more.
+                Ok(mut chunks) => while chunks.next().is_some_and(|c| sender.blocking_send(c).is_ok()) {},
+                Err(error) => drop(sender.blocking_send(Err(error))),
+            }
+        });
+        receiver
+    }
+}

@@ -1,0 +1,80 @@
+//! What a fault of the engine, or of the recording, means for the job.
+
+use tracing::error;
+
+use super::super::control::Order;
+use super::{EngineHealth, Leave, Run, Stop};
+use crate::domain::deaths::Deaths;
+use crate::domain::event::RequeueReason;
+use crate::domain::job::JobError;
+use crate::model::State;
+use crate::ports::{AudioError, EngineFault};
+
+impl Run {
+    /// What a fault of the engine means for the job.
+    pub(super) fn judge(&mut self, fault: EngineFault) -> Stop {
+        match fault {
+            EngineFault::Cancelled => self.interrupted().into(),
+            EngineFault::OutOfMemory { needed_bytes, free_bytes } => {
+                self.engine = EngineHealth::Gone;
+                self.deps.model.ran_out_of_memory(&self.lease, needed_bytes, free_bytes);
+                Leave::GiveBack(RequeueReason::OutOfMemory).into()
+            }
+            EngineFault::Died { detail } => {
+                let deaths = self.claim.deaths.with_crash();
+                self.engine_gone(&detail, deaths, RequeueReason::EngineDied)
+            }
+            EngineFault::Killed => {
+                let deaths = self.claim.deaths.with_kill();
+                self.engine_gone("it was killed", deaths, RequeueReason::EngineKilled)
+            }
+            EngineFault::Gone => {
+                self.engine = EngineHealth::Gone;
+                Leave::GiveBack(self.why_gone()).into()
+            }
+            EngineFault::Refused { message } => {
+                Stop::Fail(JobError { code: "engine_refused".into(), message })
+            }
+        }
+    }
+
+    fn engine_gone(&mut self, detail: &str, deaths: Deaths, reason: RequeueReason) -> Stop {
+        self.engine = EngineHealth::Gone;
+        let Deaths { crashes, kills } = deaths;
+        error!(job.id = %self.claim.job.id, detail, crashes, kills, "the engine died under a job");
+        // An engine that was taken down with the service did not crash.
+        if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
+            return Leave::GiveBack(reason).into();
+        }
+        if !deaths.are_the_jobs_fault() {
+            return Leave::GiveBack(reason).into();
+        }
+        let times = crashes.saturating_add(kills);
+        Stop::Fail(JobError {
+            code: "engine_crashed".into(),
+            message: format!("the engine died {times} times in a row on the same chunk"),
+        })
+    }
+
+    /// What took the model away from under a job that had no part in it.
+    fn why_gone(&self) -> RequeueReason {
+        let state = self.deps.model.state();
+        match (self.control.order(state), state) {
+            (Order::GiveBack(reason), _) => reason,
+            // Another chunk, beside this one or before it, found no room.
+            (Order::GoOn, State::WaitingForGpu) => RequeueReason::OutOfMemory,
+            (Order::GoOn, _) => RequeueReason::ModelUnloading,
+        }
+    }
+
+    pub(super) fn bad_audio(&self, error: &AudioError) -> Stop {
+        let code = match error {
+            AudioError::Cancelled => return self.interrupted().into(),
+            AudioError::Unsupported(_) | AudioError::TooLong { .. } => "unsupported_media",
+            AudioError::EmptyFile | AudioError::NoSamples => "no_audio",
+            AudioError::Corrupt(_) => "corrupt_audio",
+            AudioError::Io(_) => "audio_unreadable",
+        };
+        Stop::Fail(JobError { code: code.into(), message: error.to_string() })
+    }
+}
