@@ -188,7 +188,12 @@ impl Service {
 
     /// Follows a job to its end and gives it.
     pub fn finished(&self, id: &str) -> Value {
-        let give_up = Instant::now() + HANG_GUARD;
+        self.finished_within(HANG_GUARD, id)
+    }
+
+    /// A stream may be followed for less long than its job takes.
+    pub fn finished_within(&self, limit: Duration, id: &str) -> Value {
+        let give_up = Instant::now() + limit;
         loop {
             self.events(&format!("/jobs/{id}/events"), None).last();
             let job = self.job(id);
