@@ -147,7 +147,9 @@ impl LoadedModel for ThreadModel {
             }
             result => (result, Death::Crashed),
         };
+        // The chunk that failed says so itself.
         if core.has_failed()
+            && result != Err(EngineFault::Gone)
             && let Some(on_death) = self.take_on_death()
         {
             on_death(death);

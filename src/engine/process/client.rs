@@ -97,7 +97,7 @@ enum Over {
 }
 
 impl Over {
-    /// What a chunk hears that was under way.
+    /// What a chunk that was under way hears.
     fn fault(&self) -> EngineFault {
         match self {
             Over::Asked => EngineFault::Gone,
@@ -295,7 +295,7 @@ impl LoadedModel for Client {
                     // The reader notices, and ends this wait.
                     self.link.calls().cause.get_or_insert(Over::Hung);
                     self.link.kill();
-                    (heard, cancelled) = (Instant::now(), Some(Instant::now()));
+                    (heard, cancelled, told) = (Instant::now(), Some(Instant::now()), true);
                 }
             }
         })
@@ -374,7 +374,7 @@ impl Link {
     }
 
     fn fault(&self) -> EngineFault {
-        self.calls().over.as_ref().map_or(EngineFault::Died { detail: "it is gone".into() }, Over::fault)
+        self.calls().over.as_ref().map_or(EngineFault::Gone, Over::fault)
     }
 
     /// Passes on what the process says until it ends, then reaps it and tells everyone.
@@ -473,12 +473,15 @@ impl Link {
                     drop(call.send(Reply::Progress(fraction)));
                 }
             }
-            FromWorker::Done { id, result } => {
-                if let Some(call) = self.calls().waiting.remove(&id) {
-                    let result = result.map_err(|fault| self.complete(fault.into()));
-                    drop(call.send(Reply::Done(result)));
+            FromWorker::Done { id, result } => match result.map_err(|fault| self.complete(fault.into())) {
+                // The process ends with that. Everyone hears of it then, in one step.
+                Err(EngineFault::Died { .. } | EngineFault::Gone) => {}
+                result => {
+                    if let Some(call) = self.calls().waiting.remove(&id) {
+                        drop(call.send(Reply::Done(result)));
+                    }
                 }
-            }
+            },
         }
         Ok(())
     }
