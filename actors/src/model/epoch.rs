@@ -19,15 +19,16 @@ impl Default for LoadEpoch {
 }
 
 impl LoadEpoch {
-    /// Begins a new epoch, with `queue` as its first. After [`UnloadReason::Shutdown`] nothing else is of it.
+    /// Begins a new epoch, with `queue` as its first command. After [`UnloadReason::Shutdown`] no load is of any.
     pub(super) fn interrupt(&self, reason: UnloadReason, queue: impl FnOnce()) {
         let mut present = self.present();
-        *present = (present.0 + 1, reason);
+        let is_last = present.1 == UnloadReason::Shutdown;
+        *present = (present.0 + 1, if is_last { UnloadReason::Shutdown } else { reason });
         queue();
     }
 
-    /// Calls `queue` with the present epoch, which lasts until it returns. Not in the last one: whoever comes during the
-    /// stop would have the model loaded for the end of the process.
+    /// Calls `queue` with the present epoch, which lasts until it returns. Not once the service stops: whoever comes then
+    /// would have the model loaded for the end of the process.
     pub(super) fn within(&self, queue: impl FnOnce(u64)) {
         let present = self.present();
         if present.1 != UnloadReason::Shutdown {

@@ -56,6 +56,7 @@ async fn nothing_is_loaded_any_more_once_the_service_goes() {
     world.model.unload_and_wait(UnloadReason::Shutdown, None).await.unwrap();
     let asked = world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
     assert_eq!((asked.state(), world.engine.loads()), (State::Unloaded, 1));
+    world.model.unload(UnloadReason::Request, None).await.unwrap();
     // A job that is still taken in waits for the next start.
     let job = world.submit().await;
     world.model.ticked().await;

@@ -12,7 +12,8 @@ const LIVE_EVENTS: usize = 64;
 /// With fewer streams than these nobody looks for those that have lost their followers.
 const FEW: usize = 64;
 
-/// The streams that somebody follows, and for a while some that nobody does any more: at most as many again, and a few.
+/// The streams that somebody follows, and some that nobody does any more: no more of those than there were followed ones
+/// when they were last taken away, and a few.
 #[derive(Default)]
 pub(super) struct Live {
     streams: HashMap<Stream, broadcast::Sender<Arc<Recorded>>>,

@@ -30,7 +30,7 @@ async fn a_stream_can_be_taken_up_at_any_point() {
 }
 
 #[actix::test]
-async fn a_job_that_is_removed_under_its_follower_ends_the_stream() {
+async fn a_stream_of_a_job_that_was_removed_is_over() {
     let world = World::start(Setting::default());
     let job = world.submit().await;
     world.to_the_end(job.id).await;
