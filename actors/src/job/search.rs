@@ -61,7 +61,10 @@ async fn try_search(
             known.failure.is_some() && deps.doomed.takes_its_jobs(model, known.failures)
         };
         for model in status.choices(doomed) {
-            fail_all(deps, &model, "model_failed", "the model cannot be loaded").await?;
+            let number = deps.model.find(model.as_deref()).unwrap_or_default();
+            // Not one that comes meanwhile: for that the model is tried again.
+            let goes_on = || deps.doomed.takes_its_jobs(number, status.failures(number));
+            fail_all(deps, &model, goes_on, "model_failed", "the model cannot be loaded").await?;
         }
     }
     let models = status.choices(|_, known| known.failure.is_none());
@@ -129,10 +132,18 @@ async fn take(
     Ok(Found::Work(Box::new(claim), lease, passes))
 }
 
-/// Fails all queued jobs that want a model.
-async fn fail_all(deps: &Deps, model: &Option<String>, code: &str, message: &str) -> Result<(), StoreError> {
+/// Fails all queued jobs that want a model, one after the other for as long as that is right.
+async fn fail_all(
+    deps: &Deps,
+    model: &Option<String>,
+    goes_on: impl Fn() -> bool,
+    code: &str,
+    message: &str,
+) -> Result<(), StoreError> {
     for priority in [Priority::Interactive, Priority::Batch] {
-        while let Some((claim, events)) = deps.store.claim(priority, model.as_deref()).await? {
+        while goes_on()
+            && let Some((claim, events)) = deps.store.claim(priority, model.as_deref()).await?
+        {
             deps.notifier.publish(events);
             let error = JobError { code: code.into(), message: message.into() };
             match deps.store.end(claim.fence, Ending::Failed(error)).await {
@@ -152,7 +163,7 @@ pub(super) async fn fail_those_of_unknown_models(deps: Deps) {
         for model in deps.store.models_waited_for().await? {
             if let (Some(name), None) = (&model, deps.model.find(model.as_deref())) {
                 let message = format!("the settings name no model {name:?} any more");
-                fail_all(&deps, &model, "unknown_model", &message).await?;
+                fail_all(&deps, &model, || true, "unknown_model", &message).await?;
             }
         }
         Ok::<_, StoreError>(())
