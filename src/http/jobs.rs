@@ -79,7 +79,7 @@ pub(super) async fn submit(
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
 }
 
-/// A client that goes away now does not stop half of it: a job is taken in with its recording, or neither stays.
+/// A client that goes away now does not stop half of it: a job is taken in, or goes, with its recording.
 pub(super) async fn undisturbed<T: 'static>(
     work: impl Future<Output = Result<T, AppError>> + 'static,
 ) -> Result<T, AppError> {

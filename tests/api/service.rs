@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -232,6 +233,7 @@ impl Service {
         let give_up = Instant::now() + HANG_GUARD;
         while fs::read_dir(self.dir.path().join("data/blobs")).unwrap().count() > 0 {
             assert!(Instant::now() < give_up, "a recording is left");
+            thread::yield_now();
         }
     }
 
@@ -240,6 +242,7 @@ impl Service {
         let give_up = Instant::now() + HANG_GUARD;
         while self.get("/model/status").json()["idle"]["for_secs"].is_null() {
             assert!(Instant::now() < give_up, "never idle");
+            thread::yield_now();
         }
     }
 

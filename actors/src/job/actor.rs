@@ -1,6 +1,7 @@
 //! The shell that brings jobs, leases and workers together.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -231,7 +232,7 @@ impl JobActor {
     }
 
     fn start(&mut self, claim: Claim, lease: Arc<Lease>, passes: Option<Line>, ctx: &mut Context<Self>) {
-        let id = claim.job.id;
+        let (id, fence) = (claim.job.id, claim.fence);
         info!(job.id = %id, attempt = claim.job.attempts, first_chunk = claim.chunks_done + 1, "job started");
         self.turns.taken(claim.job.options.priority);
         match passes {
@@ -246,9 +247,8 @@ impl JobActor {
             service: self.service.subscribe(),
             urgent: self.urgent.clone(),
         };
-        self.running.insert(id, Running { fence: claim.fence, cancel: control.cancel.clone(), passes });
-        let interrupted =
-            Interrupted { deps: self.deps.clone(), fence: claim.fence, control: control.clone() };
+        self.running.insert(id, Running { fence, cancel: control.cancel.clone(), passes });
+        let interrupted = Interrupted { deps: self.deps.clone(), fence, control: control.clone() };
         let run = Run::new(self.deps.clone(), claim, lease, control);
         let myself = ctx.address();
         actix::spawn(async move {
@@ -256,7 +256,7 @@ impl JobActor {
                 Ok(outcome) => outcome,
                 Err(Panicked) => interrupted.give_back().await,
             };
-            myself.do_send(RunEnded { id, outcome });
+            myself.do_send(RunEnded { fence, outcome });
         });
     }
 }
@@ -272,6 +272,8 @@ impl Interrupted {
     /// Counts as a crash: a job under which the same happens again and again fails in the end.
     async fn give_back(self) -> RunOutcome {
         let Self { deps, fence, control } = self;
+        // What it had begun ends now.
+        control.cancel.cancel();
         let requeued = || deps.store.requeue(fence, RequeueReason::EngineDied);
         match persist(|| !control.is_stopping(), requeued).await {
             Ok(events) => deps.notifier.publish(events),
@@ -345,15 +347,24 @@ impl Handler<Submit> for JobActor {
             let status = self.deps.model.status().of(self.deps.model.find(model)?);
             status.facts().map(|facts| self.deps.made_with(facts, Decoder::BuiltIn))
         };
-        if let Some(model) = self.deps.model.find(job.options.model.as_deref()) {
-            self.deps.doomed.hope(model, self.deps.model.status().failures(model));
+        let status = self.deps.model.status();
+        let model = self.deps.model.find(job.options.model.as_deref());
+        let hopes_for = model.filter(|model| status.of(*model).failure().is_some());
+        if let Some(model) = hopes_for {
+            self.deps.doomed.hope(model, status.failures(model));
         }
         let reuse = if reuse_results { facts_of(job.options.model.as_deref()) } else { None };
         let terms = Terms { max_queued, reuse };
         let taken = caught(submit(self.deps.clone(), job, terms).instrument(span));
-        Box::pin(taken.into_actor(self).map(|taken, this, ctx| {
+        Box::pin(taken.into_actor(self).map(move |taken, this, ctx| {
+            let taken = taken.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()).into()));
+            let is_queued = taken.as_ref().is_ok_and(|job: &Job| job.status == Status::Queued);
+            if let Some(model) = hopes_for.filter(|_| !is_queued) {
+                // Those before it wait for what comes of its try.
+                this.deps.model.demand(Demand::NewJob, model);
+            }
             this.look(None, ctx);
-            taken.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()).into()))
+            taken
         }))
     }
 }
@@ -379,7 +390,11 @@ impl Handler<RunEnded> for JobActor {
     type Result = ();
 
     fn handle(&mut self, msg: RunEnded, ctx: &mut Self::Context) {
-        let passes = self.running.remove(&msg.id).and_then(|running| running.passes);
+        let passes = match self.running.entry(msg.fence.id) {
+            // Not one that was claimed again meanwhile.
+            Entry::Occupied(running) if running.get().fence == msg.fence => running.remove().passes,
+            Entry::Occupied(_) | Entry::Vacant(_) => None,
+        };
         if let (Some(line), Some(pace)) = (passes, msg.outcome.pace) {
             self.passes.send_modify(|passes| passes.heard(line, pace.audio_secs));
         }

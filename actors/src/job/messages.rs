@@ -7,7 +7,7 @@ use tracing::Span;
 
 use super::run::RunOutcome;
 use crate::domain::job::{Job, JobId, NewJob};
-use crate::ports::{Cancelled, StoreError, SubmitError};
+use crate::ports::{Cancelled, Fence, StoreError, SubmitError};
 
 /// Take a job in. The span is the request's, so that the log names it.
 #[derive(Message)]
@@ -34,7 +34,7 @@ pub(super) struct LookForWork;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct RunEnded {
-    pub id: JobId,
+    pub fence: Fence,
     pub outcome: RunOutcome,
 }
 

@@ -34,7 +34,7 @@ where
             if !waits() {
                 return Err(error);
             }
-            actix::clock::sleep(LOOK.min(pause)).await;
+            actix::clock::sleep(LOOK).await;
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use actix::Addr;
 use futures_util::future::{Either, select};
+use futures_util::join;
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::control::{Control, LOOK, Order};
 use super::doomed::Doomed;
@@ -19,7 +20,7 @@ use crate::domain::audio::{Decoder, Plan};
 use crate::domain::context::Context;
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, RequeueReason};
-use crate::domain::job::{JobError, Status};
+use crate::domain::job::JobError;
 use crate::domain::language::Language;
 use crate::domain::options::Extent;
 use crate::domain::progress::{Pace, Progress};
@@ -72,6 +73,13 @@ enum Leave {
     Lost,
 }
 
+/// The last that a run writes.
+enum Last {
+    End(Ending),
+    Requeue(RequeueReason),
+    Nothing,
+}
+
 impl From<Leave> for Stop {
     fn from(leave: Leave) -> Self {
         Stop::Leave(leave)
@@ -82,7 +90,7 @@ impl From<Leave> for Stop {
 pub(super) struct RunOutcome {
     /// How fast it went, if a chunk was finished.
     pub pace: Option<Pace>,
-    /// For the next job; `None` when the engine died under this one.
+    /// For the next job; `None` when the model was gone before this one's end, or the store took it late.
     pub lease: Option<Arc<Lease>>,
 }
 
@@ -130,33 +138,58 @@ impl Run {
 
     /// Runs to the end or to the point where the job is given back.
     pub(super) async fn run(mut self) -> RunOutcome {
-        let ended = match self.transcribe().await {
-            Ok(()) => self.finish(Ending::Completed).await,
+        let last = match self.transcribe().await {
+            Ok(()) => Last::End(Ending::Completed),
             Err(Stop::Fail(error)) => {
                 warn!(job.id = %self.claim.job.id, code = error.code, "job failed");
-                self.finish(Ending::Failed(error)).await
+                Last::End(Ending::Failed(error))
             }
-            Err(Stop::Leave(leave)) => Err(leave),
-        };
-        match ended {
-            Ok(()) => {}
-            Err(Leave::GiveBack(reason)) => return self.give_back(reason).await,
-            Err(Leave::Lost) => {
+            Err(Stop::Leave(Leave::GiveBack(reason))) => {
+                info!(job.id = %self.claim.job.id, ?reason, "job goes back to the queue");
+                return self.write_last(Last::Requeue(reason)).await;
+            }
+            Err(Stop::Leave(Leave::Lost)) => {
                 info!(job.id = %self.claim.job.id, "job is no longer ours");
-                self.keep_alive();
+                Last::Nothing
             }
-        }
-        // A chunk that was begun and is not waited for any more ends now.
-        self.control.cancel.cancel();
-        let pace = self.pace();
-        RunOutcome { pace, lease: (self.engine == EngineHealth::Well).then_some(self.lease) }
-    }
-
-    /// The job is over: the model hears how long its owner wants it to stay.
-    fn keep_alive(&self) {
+        };
+        // The job is over: the model hears how long its owner wants it to stay.
         if let Some(stay) = self.claim.job.options.keep_alive {
             self.deps.model.keep_alive(&self.lease, stay);
         }
+        self.write_last(last).await
+    }
+
+    /// The model is let go after that, so that who waits for its end finds the job as it is; but nobody waits for a store
+    /// that is not well.
+    async fn write_last(self, last: Last) -> RunOutcome {
+        let pace = self.pace();
+        let Self { deps, claim, control, lease, engine, started, .. } = self;
+        let mut lease = (engine == EngineHealth::Well).then_some(lease);
+        let write = async || match &last {
+            Last::End(ending) => deps.store.end(claim.fence, ending.clone()).await,
+            Last::Requeue(reason) => deps.store.requeue(claim.fence, *reason).await,
+            Last::Nothing => Ok(vec![]),
+        };
+        let mut written = write().await;
+        // A chunk that was begun and is not waited for any more ends now.
+        control.cancel.cancel();
+        if let Err(error @ (StoreError::DiskFull | StoreError::Failed(_))) = &written {
+            error!(job.id = %claim.job.id, %error, "the store does not take a job's end");
+            lease = None;
+            written = persist(|| !control.is_stopping(), &write).await;
+        }
+        match (written, last) {
+            (Ok(events), last) => {
+                deps.notifier.publish(events);
+                if let Last::End(ending) = last {
+                    let (status, run_ms) = (ending.status().name(), started.elapsed().as_millis() as u64);
+                    info!(job.id = %claim.job.id, status, run_ms, "job ended");
+                }
+            }
+            (Err(error), _) => info!(job.id = %claim.job.id, %error, "the job stays as the store has it"),
+        }
+        RunOutcome { pace, lease }
     }
 
     async fn transcribe(&mut self) -> Result<(), Stop> {
@@ -178,8 +211,9 @@ impl Run {
         self.note(self.progress(&plan, first)).await?;
         for chunk in first..total {
             let heard = match self.hear(&plan, chunk, answer).await {
-                Ok(heard) => heard,
-                Err(fault) => return Err(self.judge(fault)),
+                (Ok(heard), _) => heard,
+                (Err(EngineFault::Cancelled), Some(leave)) => return Err(leave.into()),
+                (Err(fault), _) => return Err(self.judge(fault)),
             };
             // What the engine does from here on it does not do under this chunk.
             self.claim.deaths = Deaths::default();
@@ -188,11 +222,15 @@ impl Run {
             let segments = self.place(&plan, chunk, heard);
             // The engine goes on with the next chunk while this one is written down.
             let order = self.order_at_boundary(chunk + 1 == total);
-            let next = match order {
-                Order::GoOn if chunk + 1 < total => Some(self.start_chunk(&mut samples).await),
-                Order::GoOn | Order::GiveBack(_) => None,
+            let written = self.checkpoint(&plan, chunk, segments);
+            let (next, written) = match order {
+                Order::GoOn if chunk + 1 < total => {
+                    let (next, written) = join!(self.start_chunk(&mut samples), written);
+                    (Some(next), written)
+                }
+                Order::GoOn | Order::GiveBack(_) => (None, written.await),
             };
-            self.checkpoint(&plan, chunk, segments).await?;
+            written?;
             match (order, next) {
                 (Order::GoOn, Some(started)) => answer = started?,
                 (Order::GoOn, None) => return Ok(()),
@@ -220,8 +258,8 @@ impl Run {
             if let Ok(done) = actix::clock::timeout(LOOK, work.as_mut()).await {
                 return Ok(done);
             }
-            if self.is_called_off() {
-                return Err(self.interrupted());
+            if let Some(leave) = self.called_off() {
+                return Err(leave);
             }
         }
     }
@@ -231,22 +269,26 @@ impl Run {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        persist(|| !self.is_called_off(), write).await.map_err(|error| match error {
+        persist(|| self.called_off().is_none(), write).await.map_err(|error| match error {
             StoreError::LeaseLost => Leave::Lost,
-            StoreError::DiskFull | StoreError::Failed(_) => self.interrupted(),
+            // What was wanted of it may have come about meanwhile.
+            StoreError::DiskFull | StoreError::Failed(_) => {
+                self.called_off().unwrap_or(Leave::GiveBack(RequeueReason::ModelUnloading))
+            }
         })
     }
 
-    fn is_called_off(&self) -> bool {
-        self.control.order(self.deps.model.state()) != Order::GoOn || self.control.cancel.is_cancelled()
+    /// Whether the run is to end before its job: for a stop of the service, for the model's memory, or by the job's owner.
+    fn called_off(&self) -> Option<Leave> {
+        match self.control.order(self.deps.model.state()) {
+            Order::GiveBack(reason) => Some(Leave::GiveBack(reason)),
+            Order::GoOn => self.control.cancel.is_cancelled().then_some(Leave::Lost),
+        }
     }
 
-    /// The work was cut short from outside: by a stop of the service, for the model's memory, or by the job's owner.
+    /// The work was cut short from outside.
     fn interrupted(&self) -> Leave {
-        match self.control.order(self.deps.model.state()) {
-            Order::GiveBack(reason) => Leave::GiveBack(reason),
-            Order::GoOn => Leave::Lost,
-        }
+        self.called_off().unwrap_or(Leave::Lost)
     }
 
     /// Sends the next chunk to a worker and does not wait for the answer.
@@ -279,36 +321,39 @@ impl Run {
         Ok(Started { answer: self.deps.workers.send(transcribe), told })
     }
 
-    /// Waits for the engine's answer and records its progress meanwhile.
-    async fn hear(&self, plan: &Plan, chunk: u32, started: Started) -> Answer {
+    /// Waits for the engine's answer and records its progress meanwhile; with why that was cut short, if it could not be
+    /// recorded.
+    async fn hear(&self, plan: &Plan, chunk: u32, started: Started) -> (Answer, Option<Leave>) {
         let Started { answer, mut told } = started;
         let mut answer = pin!(answer);
         let mut last = Instant::now();
         let base = self.progress(plan, chunk);
+        let mut leave = None;
         loop {
             let fraction = match select(answer.as_mut(), pin!(told.recv())).await {
-                Either::Left((heard, _)) => return heard.unwrap_or_else(worker_gone),
+                Either::Left((heard, _)) => return (heard.unwrap_or_else(worker_gone), leave),
                 Either::Right((Some(fraction), _)) => fraction,
-                Either::Right((None, _)) => return answer.await.unwrap_or_else(worker_gone),
+                Either::Right((None, _)) => return (answer.await.unwrap_or_else(worker_gone), leave),
             };
-            if last.elapsed() >= PROGRESS_INTERVAL {
+            if leave.is_none() && last.elapsed() >= PROGRESS_INTERVAL {
                 last = Instant::now();
                 let secs = chunk_span(plan, chunk).map_or(0.0, |(start, end)| end - start);
                 let progress = base.within_chunk(f64::from(fraction), secs, plan.duration_secs());
-                if self.note(progress).await.is_err() {
+                leave = self.note(progress).await.err();
+                if leave.is_some() {
                     self.control.cancel.cancel();
                 }
             }
         }
     }
 
-    async fn note(&self, progress: Progress) -> Result<(), Stop> {
+    async fn note(&self, progress: Progress) -> Result<(), Leave> {
         let Progress { percent, chunk, chunks_total, eta_secs, .. } = progress;
         self.record(JobEvent::Progress { percent, chunk, chunks_total, eta_secs }).await
     }
 
     /// Who asks for the language alone wants to know how likely it is.
-    async fn tell_language(&self, heard: &ChunkTranscript) -> Result<(), Stop> {
+    async fn tell_language(&self, heard: &ChunkTranscript) -> Result<(), Leave> {
         match (self.claim.job.options.extent, heard.language, heard.language_probability) {
             (Extent::Beginning, Some(language), Some(probability)) => {
                 self.record(JobEvent::LanguageDetected { language, probability }).await
@@ -317,7 +362,7 @@ impl Run {
         }
     }
 
-    async fn record(&self, event: JobEvent) -> Result<(), Stop> {
+    async fn record(&self, event: JobEvent) -> Result<(), Leave> {
         let (store, fence) = (&self.deps.store, self.fence());
         let events = self.write(|| store.note(fence, event.clone())).await?;
         self.deps.notifier.publish(events);
@@ -326,7 +371,7 @@ impl Run {
 
     /// What was said before, for a job that comes back: from what is stored, so that it goes on as if it had never
     /// been away.
-    async fn remember(&mut self, plan: &Plan) -> Result<(), Stop> {
+    async fn remember(&mut self, plan: &Plan) -> Result<(), Leave> {
         if self.tells_of_text_before(plan) && self.claim.chunks_done > 0 {
             let (store, id) = (&self.deps.store, self.claim.job.id);
             let said = self.write(|| store.segments(id)).await?;
@@ -355,7 +400,7 @@ impl Run {
         segments
     }
 
-    async fn checkpoint(&mut self, plan: &Plan, chunk: u32, segments: Vec<Segment>) -> Result<(), Stop> {
+    async fn checkpoint(&self, plan: &Plan, chunk: u32, segments: Vec<Segment>) -> Result<(), Leave> {
         let done =
             Checkpoint { chunk, segments, language: self.language, progress: self.progress(plan, chunk + 1) };
         let (store, fence) = (&self.deps.store, self.fence());
@@ -378,43 +423,6 @@ impl Run {
     fn pace(&self) -> Option<Pace> {
         let wall_secs = self.started.elapsed().as_secs_f64();
         (self.audio_secs > 0.0).then_some(Pace { audio_secs: self.audio_secs, wall_secs })
-    }
-
-    /// The job is over.
-    async fn finish(&self, ending: Ending) -> Result<(), Leave> {
-        self.keep_alive();
-        let status = match ending {
-            Ending::Completed => Status::Completed,
-            Ending::Failed(_) => Status::Failed,
-        };
-        let (store, fence) = (&self.deps.store, self.fence());
-        let events = self.write(|| store.end(fence, ending.clone())).await?;
-        let run_ms = self.started.elapsed().as_millis() as u64;
-        info!(job.id = %self.claim.job.id, status = status.name(), run_ms, "job ended");
-        self.deps.notifier.publish(events);
-        Ok(())
-    }
-
-    /// Back to the queue. The model is let go after that, so that who waits for an unload finds the job there; but it does
-    /// not wait for a store that is not well.
-    async fn give_back(self, reason: RequeueReason) -> RunOutcome {
-        info!(job.id = %self.claim.job.id, ?reason, "job goes back to the queue");
-        let pace = self.pace();
-        let Self { deps, claim, control, lease, engine, .. } = self;
-        let mut lease = (engine == EngineHealth::Well).then_some(lease);
-        let requeue = || deps.store.requeue(claim.fence, reason);
-        let mut requeued = requeue().await;
-        // A chunk that was begun and is not waited for any more ends now.
-        control.cancel.cancel();
-        if let Err(StoreError::DiskFull | StoreError::Failed(_)) = requeued {
-            lease = None;
-            requeued = persist(|| !control.is_stopping(), requeue).await;
-        }
-        match requeued {
-            Ok(events) => deps.notifier.publish(events),
-            Err(error) => info!(job.id = %claim.job.id, %error, "the job was not given back"),
-        }
-        RunOutcome { pace, lease }
     }
 
     fn fence(&self) -> Fence {

@@ -119,6 +119,21 @@ async fn an_unload_does_not_wait_for_a_full_disk() {
 }
 
 #[actix::test]
+async fn a_job_that_is_done_is_over_once_the_disk_takes_it_whatever_becomes_of_the_model() {
+    let world = World::start(Setting { chunks: 1, ..with_chunks([Scripted::Block]) });
+    let job = world.submit().await;
+    world.until_event(job.id, |event| is_chunk_start(event, 1)).await;
+    world.engine.open();
+    world.until_event(job.id, |event| matches!(event, JobEvent::Segment { .. })).await;
+    world.store.fill_disk(true);
+    let hold = Some(Duration::from_secs(3600));
+    world.model.unload_and_wait(UnloadReason::Request, hold).await.unwrap();
+    world.store.fill_disk(false);
+    assert_eq!(names(&world.to_the_end(job.id).await).last(), Some(&"completed"));
+    assert_eq!(world.engine.loads(), 1, "nothing was done again");
+}
+
+#[actix::test]
 async fn a_job_that_is_cancelled_while_its_recording_is_read_gives_its_place_to_the_next() {
     for blob in ["endless", "stuck"] {
         let world = World::start(Setting::default());

@@ -78,6 +78,15 @@ pub enum Ending {
     Failed(JobError),
 }
 
+impl Ending {
+    pub fn status(&self) -> Status {
+        match self {
+            Ending::Completed => Status::Completed,
+            Ending::Failed(_) => Status::Failed,
+        }
+    }
+}
+
 /// What asking for a job's end did.
 #[derive(Debug)]
 pub enum Cancelled {
