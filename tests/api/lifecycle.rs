@@ -181,7 +181,8 @@ fn a_hold_beyond_reason_is_refused() {
 fn an_engine_that_hangs_is_killed_when_its_job_is_cancelled() {
     let service = Service::start();
     let id = service.queue("long.ogg", &[]);
-    assert!(service.events(&format!("/jobs/{id}/events"), None).any(|event| event.name == "segment"));
+    let mut events = service.events(&format!("/jobs/{id}/events"), None);
+    assert!(events.any(|event| event.name == "progress" && event.data["chunk"] == 2), "it is in the engine");
     let engine = service.children()[0];
     signal("STOP", engine);
     assert_eq!(service.delete(&format!("/jobs/{id}")).status, 200);
