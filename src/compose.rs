@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::audio::{AudioSettings, Channels, Ffmpeg, NoFfmpeg, PlanSettings};
 use crate::auth::{Caller, Keys};
-use crate::engine::{BadVadModel, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine};
+use crate::engine::{BackendChoice, BadVadModel, ComputeType, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine};
 use crate::http::{Patience, Rates, Streams};
 use crate::memory::{self, Place};
 use crate::outgoing::{AddressRules, BadAllowEntry};
@@ -74,6 +74,22 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
     EngineConfig {
         model_path,
         model_id,
+        backend: match engine.backend {
+            settings::Backend::Auto => BackendChoice::Auto,
+            settings::Backend::Ctranslate2 => BackendChoice::Ctranslate2,
+            settings::Backend::WhisperCpp => BackendChoice::WhisperCpp,
+        },
+        compute_type: match engine.compute_type {
+            settings::ComputeType::Auto => ComputeType::Auto,
+            settings::ComputeType::Int8 => ComputeType::Int8,
+            settings::ComputeType::Int8Float32 => ComputeType::Int8Float32,
+            settings::ComputeType::Int8Float16 => ComputeType::Int8Float16,
+            settings::ComputeType::Int16 => ComputeType::Int16,
+            settings::ComputeType::Float16 => ComputeType::Float16,
+            settings::ComputeType::Bfloat16 => ComputeType::Bfloat16,
+            settings::ComputeType::Float32 => ComputeType::Float32,
+        },
+        batch_size: count(engine.batch_size),
         threads: count(engine.threads),
         concurrent_chunks: count(engine.workers),
         use_gpu: engine.use_gpu,
@@ -93,8 +109,9 @@ fn decode(settings: &settings::Decode) -> DecodeConfig {
         no_speech_thold: settings.no_speech_thold,
         beam_size: settings.beam_size,
         best_of: settings.best_of,
-        temperature_inc: settings.temperature_inc,
-        ..DecodeConfig::default()
+        max_decodes: settings.max_decodes,
+        unvoiced_logprob_thold: settings.unvoiced_logprob_thold,
+        suppress_non_speech: settings.suppress_non_speech,
     }
 }
 

@@ -9,16 +9,16 @@ use tokio::sync::mpsc;
 use crate::domain::transcript::ChunkTranscript;
 use crate::isolation::InEngine;
 use crate::model::Lease;
-use crate::ports::{CancelToken, ChunkWork, EngineFault};
+use crate::ports::{CancelToken, Batch, EngineFault};
 
-/// Transcribe one chunk. The lease is held for as long as the engine works on it.
+/// Transcribe one batch. The lease is held for as long as the engine works on it.
 #[derive(Message)]
-#[rtype(result = "Result<ChunkTranscript, EngineFault>")]
+#[rtype(result = "Result<Vec<ChunkTranscript>, EngineFault>")]
 pub struct Transcribe {
     pub lease: Arc<Lease>,
-    pub work: ChunkWork,
+    pub batch: Batch,
     pub cancel: CancelToken,
-    /// Told the fraction of the chunk that is done, 0 to 1.
+    /// Told the fraction of the batch that is done, 0 to 1.
     pub progress: mpsc::UnboundedSender<f32>,
     pub in_engine: InEngine,
 }
@@ -38,15 +38,15 @@ impl Actor for WorkerActor {
 }
 
 impl Handler<Transcribe> for WorkerActor {
-    type Result = Result<ChunkTranscript, EngineFault>;
+    type Result = Result<Vec<ChunkTranscript>, EngineFault>;
 
     fn handle(&mut self, msg: Transcribe, _: &mut Self::Context) -> Self::Result {
-        let Transcribe { lease, work, cancel, progress, in_engine: _in_engine } = msg;
+        let Transcribe { lease, batch, cancel, progress, in_engine: _in_engine } = msg;
         let mut tell = |fraction| {
             // Whoever asked may have stopped listening: the result says all there is to say.
             let _ = progress.send(fraction);
         };
-        catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&work, &cancel, &mut tell)))
+        catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&batch, &cancel, &mut tell)))
             .unwrap_or_else(|_| Err(EngineFault::Died { detail: "the engine panicked".into() }))
     }
 }

@@ -131,6 +131,35 @@ impl Recordings for AudioFiles {
     ) -> Result<ChunkSamples, AudioError> {
         Ok(chunks_of_file(&self.path(blob), &self.settings, plan, first, cancel))
     }
+
+    fn spans(
+        &self,
+        blob: &BlobKey,
+        plan: &Plan,
+        spans: &[actors::domain::audio::Span],
+        cancel: &CancelToken,
+    ) -> Result<ChunkSamples, AudioError> {
+        let plan = Plan { chunks: spans.to_vec(), channels: Vec::new(), ..plan.clone() };
+        Ok(chunks_of_file(&self.path(blob), &self.settings, &plan, 0, cancel))
+    }
+}
+
+/// The samples of a plan's language windows, in their order.
+///
+/// # Blocking
+/// Decodes the recording up to the last of them.
+pub fn language_windows_of_file(
+    path: &Path,
+    settings: &AudioSettings,
+    plan: &Plan,
+) -> Result<Vec<Arc<[f32]>>, AudioError> {
+    let mut spans = plan.language_windows.clone();
+    spans.sort_by_key(|span| span.start);
+    let read = Plan { chunks: spans.clone(), channels: Vec::new(), ..plan.clone() };
+    let samples: Vec<Arc<[f32]>> =
+        chunks_of_file(path, settings, &read, 0, &CancelToken::default()).collect::<Result<_, _>>()?;
+    let of = |span| spans.iter().position(|known| known == span).and_then(|at| samples.get(at).cloned());
+    Ok(plan.language_windows.iter().filter_map(of).collect())
 }
 
 /// See [`Recordings::chunks`].

@@ -4,11 +4,12 @@
 //! [`FromWorker::Hello`] finds out when they are not.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use actors::domain::language::Language;
 use actors::domain::options::Task;
 use actors::domain::transcript::ChunkTranscript;
-use actors::ports::{ChunkWork, EngineFault, LoadFailure, ModelFacts};
+use actors::ports::{Batch, ChunkAudio, EngineFault, LoadFailure, ModelFacts, VoiceActivity};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -16,7 +17,7 @@ use thiserror::Error;
 use super::EngineConfig;
 
 /// Goes up with every change of this file.
-pub(super) const VERSION: u32 = 6;
+pub(super) const VERSION: u32 = 7;
 
 /// The hidden command that makes this program an engine process.
 pub(super) const COMMAND: &str = "engine-worker";
@@ -53,49 +54,89 @@ pub(super) enum FromWorker {
     },
     Done {
         id: u64,
-        result: Result<ChunkTranscript, WireFault>,
+        result: Result<Vec<ChunkTranscript>, WireFault>,
     },
 }
 
-/// A chunk on its way.
+/// A batch on its way.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Work {
-    /// 32-bit floats, little-endian.
-    #[serde(with = "serde_bytes")]
-    samples: Vec<u8>,
+    chunks: Vec<Chunk>,
     language: Option<Language>,
     languages: Vec<Language>,
+    language_windows: Vec<Samples>,
     task: Task,
     prompt: Option<String>,
+    hotwords: Vec<String>,
     temperature: Option<f32>,
     word_timestamps: bool,
+    token_logprobs: bool,
 }
 
-impl From<&ChunkWork> for Work {
-    fn from(work: &ChunkWork) -> Self {
+#[derive(Debug, Serialize, Deserialize)]
+struct Chunk {
+    samples: Samples,
+    voices: VoiceActivity,
+    is_joined: bool,
+}
+
+/// 32-bit floats, little-endian.
+#[derive(Debug, Serialize, Deserialize)]
+struct Samples(#[serde(with = "serde_bytes")] Vec<u8>);
+
+impl From<&Arc<[f32]>> for Samples {
+    fn from(samples: &Arc<[f32]>) -> Self {
+        Self(samples.iter().flat_map(|sample| sample.to_le_bytes()).collect())
+    }
+}
+
+impl From<Samples> for Arc<[f32]> {
+    fn from(Samples(bytes): Samples) -> Self {
+        let (samples, _) = bytes.as_chunks::<4>();
+        samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+}
+
+impl From<&Batch> for Work {
+    fn from(batch: &Batch) -> Self {
+        let chunk = |chunk: &ChunkAudio| Chunk {
+            samples: (&chunk.samples).into(),
+            voices: chunk.voices,
+            is_joined: chunk.is_joined,
+        };
         Self {
-            samples: work.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
-            language: work.language,
-            languages: work.languages.clone(),
-            task: work.task,
-            prompt: work.prompt.clone(),
-            temperature: work.temperature,
-            word_timestamps: work.word_timestamps,
+            chunks: batch.chunks.iter().map(chunk).collect(),
+            language: batch.language,
+            languages: batch.languages.clone(),
+            language_windows: batch.language_windows.iter().map(Samples::from).collect(),
+            task: batch.task,
+            prompt: batch.prompt.clone(),
+            hotwords: batch.hotwords.clone(),
+            temperature: batch.temperature,
+            word_timestamps: batch.word_timestamps,
+            token_logprobs: batch.token_logprobs,
         }
     }
 }
 
-impl From<Work> for ChunkWork {
+impl From<Work> for Batch {
     fn from(work: Work) -> Self {
-        let (samples, _) = work.samples.as_chunks::<4>();
+        let chunk = |chunk: Chunk| ChunkAudio {
+            samples: chunk.samples.into(),
+            voices: chunk.voices,
+            is_joined: chunk.is_joined,
+        };
         Self {
-            samples: samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            chunks: work.chunks.into_iter().map(chunk).collect(),
             language: work.language,
             languages: work.languages,
+            language_windows: work.language_windows.into_iter().map(Arc::from).collect(),
             task: work.task,
             prompt: work.prompt,
+            hotwords: work.hotwords,
             temperature: work.temperature,
             word_timestamps: work.word_timestamps,
+            token_logprobs: work.token_logprobs,
         }
     }
 }
@@ -215,19 +256,30 @@ mod tests {
 
     #[test]
     fn messages_follow_each_other_without_anything_between() {
-        let work = ChunkWork {
-            samples: vec![0.25, -1.0, f32::MIN_POSITIVE].into(),
+        let chunk = |samples: [f32; 3], voices, is_joined| ChunkAudio {
+            samples: samples.into(),
+            voices,
+            is_joined,
+        };
+        let batch = Batch {
+            chunks: vec![
+                chunk([0.25, -1.0, f32::MIN_POSITIVE], VoiceActivity::Present, true),
+                chunk([0.5, 0.0, 1.0], VoiceActivity::Absent, false),
+            ],
             language: "fr".parse().ok(),
             languages: "de".parse().into_iter().collect(),
+            language_windows: vec![[0.125].into()],
             task: Task::Translate,
             prompt: Some("Größe".into()),
+            hotwords: vec!["Aoife".into()],
             temperature: Some(0.4),
             word_timestamps: true,
+            token_logprobs: true,
         };
         let mut pipe = Vec::new();
         let config = Box::new(EngineConfig::new("a.bin", "a"));
         send(&mut pipe, &ToWorker::Load { config, needed_bytes: 5 }).unwrap();
-        send(&mut pipe, &ToWorker::Transcribe { id: 7, work: Work::from(&work) }).unwrap();
+        send(&mut pipe, &ToWorker::Transcribe { id: 7, work: Work::from(&batch) }).unwrap();
         send(&mut pipe, &ToWorker::Cancel { id: 7 }).unwrap();
         let mut pipe = pipe.as_slice();
         assert!(matches!(
@@ -235,7 +287,7 @@ mod tests {
             Ok(ToWorker::Load { config, needed_bytes: 5 }) if config.model_id == "a"
         ));
         let Ok(ToWorker::Transcribe { id: 7, work: received }) = receive(&mut pipe) else { panic!("other") };
-        assert_eq!(ChunkWork::from(received), work);
+        assert_eq!(Batch::from(received), batch);
         assert!(matches!(receive(&mut pipe), Ok(ToWorker::Cancel { id: 7 })));
         assert!(matches!(receive::<ToWorker>(&mut pipe), Err(ReceiveError::Closed)));
     }

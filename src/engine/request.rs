@@ -1,20 +1,25 @@
-//! What must hold of a chunk before whisper.cpp sees it.
+//! What must hold of a batch before a backend sees it.
 
 use std::borrow::Cow;
 
-use actors::ports::ChunkWork;
+use actors::ports::{Batch, EngineFault};
 use thiserror::Error;
 
-pub(super) const SAMPLE_RATE: usize = 16_000;
+use super::SAMPLE_RATE;
+
 const MOST_SAMPLES: usize = 30 * SAMPLE_RATE;
-/// Up to 200 samples whisper.cpp reads past the end; up to 110 ms it hears nothing.
+/// whisper.cpp reads up to 200 samples past the end, and transcribes nothing below 110 ms.
 const FEWEST_SAMPLES: usize = SAMPLE_RATE / 5;
 /// Longer prompts lose their beginning anyway: 224 tokens are used.
 const LONGEST_PROMPT_BYTES: usize = 1024;
-/// The prompt's tokeniser recurses along a word.
+/// Bounds the work of the tokeniser, which is quadratic in a word's length.
 const LONGEST_PROMPT_WORD: usize = 1000;
 
-/// Why the engine will not take a chunk.
+/// More hotwords than this do not fit beside a prompt.
+const MOST_HOTWORDS: usize = 64;
+const LONGEST_HOTWORD_BYTES: usize = 128;
+
+/// Why the engine refuses a batch.
 #[derive(Debug, Error, PartialEq)]
 pub(super) enum Unfit {
     #[error("sample {index} is not a finite number: send decoded audio")]
@@ -27,12 +32,18 @@ pub(super) enum Unfit {
     PromptWordTooLong { chars: usize },
     #[error("the prompt holds a zero byte: remove it")]
     PromptWithZeroByte,
+    #[error("there are {count} hotwords, at most {MOST_HOTWORDS} are taken: leave the common ones out")]
+    TooManyHotwords { count: usize },
+    #[error("a hotword has {bytes} bytes, at most {LONGEST_HOTWORD_BYTES} are taken: use single words or names")]
+    HotwordTooLong { bytes: usize },
+    #[error("a hotword contains a zero byte: remove it")]
+    HotwordWithZeroByte,
     #[error("the temperature is {temperature}, 0 to 1 expected")]
     BadTemperature { temperature: f32 },
 }
 
-/// The samples as the engine can hear them: within [-1, 1] and at least 0.2 s, silence added.
-pub(super) fn audible(samples: &[f32]) -> Result<Cow<'_, [f32]>, Unfit> {
+/// The samples as backends can process them: within [-1, 1] and at least 0.2 s, silence added.
+pub(super) fn usable(samples: &[f32]) -> Result<Cow<'_, [f32]>, Unfit> {
     if samples.len() > MOST_SAMPLES {
         return Err(Unfit::TooLong { samples: samples.len() });
     }
@@ -49,8 +60,8 @@ pub(super) fn audible(samples: &[f32]) -> Result<Cow<'_, [f32]>, Unfit> {
 }
 
 /// The prompt's last kilobyte, from the start of a word where there is one.
-pub(super) fn prompt(work: &ChunkWork) -> Result<Option<&str>, Unfit> {
-    let Some(whole) = work.prompt.as_deref().map(str::trim).filter(|prompt| !prompt.is_empty()) else {
+pub(super) fn prompt(batch: &Batch) -> Result<Option<&str>, Unfit> {
+    let Some(whole) = batch.prompt.as_deref().map(str::trim).filter(|prompt| !prompt.is_empty()) else {
         return Ok(None);
     };
     if whole.contains('\0') {
@@ -71,51 +82,68 @@ fn last_kilobyte(whole: &str) -> &str {
     tail.split_once(char::is_whitespace).map_or(tail, |(_, words)| words.trim_start())
 }
 
+/// The words that the recording is likely to have.
+pub(super) fn hotwords(batch: &Batch) -> Result<&[String], Unfit> {
+    let hotwords = &batch.hotwords;
+    if hotwords.len() > MOST_HOTWORDS {
+        return Err(Unfit::TooManyHotwords { count: hotwords.len() });
+    }
+    for hotword in hotwords {
+        if hotword.len() > LONGEST_HOTWORD_BYTES {
+            return Err(Unfit::HotwordTooLong { bytes: hotword.len() });
+        }
+        if hotword.contains('\0') {
+            return Err(Unfit::HotwordWithZeroByte);
+        }
+    }
+    Ok(hotwords)
+}
+
 /// The temperature to start from.
-pub(super) fn temperature(work: &ChunkWork) -> Result<f32, Unfit> {
-    match work.temperature {
+pub(super) fn temperature(batch: &Batch) -> Result<f32, Unfit> {
+    match batch.temperature {
         None => Ok(0.0),
         Some(temperature) if (0.0..=1.0).contains(&temperature) => Ok(temperature),
         Some(temperature) => Err(Unfit::BadTemperature { temperature }),
     }
 }
 
+impl From<Unfit> for EngineFault {
+    fn from(unfit: Unfit) -> Self {
+        EngineFault::Refused { message: unfit.to_string() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use actors::ports::ChunkAudio;
+
     use super::*;
 
-    fn work(prompt: &str) -> ChunkWork {
-        ChunkWork {
-            samples: Vec::new().into(),
-            language: None,
-            languages: Vec::new(),
-            task: Default::default(),
-            prompt: Some(prompt.into()),
-            temperature: None,
-            word_timestamps: false,
-        }
+    fn work(prompt: &str) -> Batch {
+        Batch { prompt: Some(prompt.into()), ..Batch::of(ChunkAudio::new([])) }
     }
 
     #[test]
     fn good_audio_is_passed_on_as_it_is() {
-        assert!(matches!(audible(&[0.5; 16_000]), Ok(Cow::Borrowed(_))));
+        assert!(matches!(usable(&[0.5; 16_000]), Ok(Cow::Borrowed(_))));
     }
 
     #[test]
     fn short_audio_is_padded_with_silence() {
         for samples in [0, 1, 199, 3199] {
-            assert_eq!(audible(&vec![0.1; samples]).unwrap().len(), 3200);
+            assert_eq!(usable(&vec![0.1; samples]).unwrap().len(), 3200);
         }
     }
 
     #[test]
     fn loud_audio_is_clamped_and_audio_that_is_no_number_refused() {
-        assert!(audible(&[1e30; 4000]).unwrap().iter().all(|sample| *sample == 1.0));
+        assert!(usable(&[1e30; 4000]).unwrap().iter().all(|sample| *sample == 1.0));
         let mut samples = vec![0.0; 4000];
         samples[7] = f32::NAN;
-        assert_eq!(audible(&samples).unwrap_err(), Unfit::NotFinite { index: 7 });
-        assert!(audible(&[f32::INFINITY; 1]).is_err());
-        assert!(audible(&vec![0.0; 480_001]).is_err());
+        assert_eq!(usable(&samples).unwrap_err(), Unfit::NotFinite { index: 7 });
+        assert!(usable(&[f32::INFINITY; 1]).is_err());
+        assert!(usable(&vec![0.0; 480_001]).is_err());
     }
 
     #[test]
@@ -137,8 +165,17 @@ mod tests {
     }
 
     #[test]
+    fn hotwords_that_do_not_fit_are_refused() {
+        let with = |hotwords: Vec<String>| Batch { hotwords, ..work("") };
+        assert_eq!(hotwords(&with(vec!["Aoife".into()])).map(<[String]>::len), Ok(1));
+        assert!(hotwords(&with(vec!["a".into(); 65])).is_err());
+        assert!(hotwords(&with(vec!["a".repeat(129)])).is_err());
+        assert!(hotwords(&with(vec!["a\0b".into()])).is_err());
+    }
+
+    #[test]
     fn a_temperature_out_of_range_is_refused() {
-        let at = |temperature| self::temperature(&ChunkWork { temperature, ..work("") });
+        let at = |temperature| self::temperature(&Batch { temperature, ..work("") });
         assert_eq!((at(None), at(Some(1.0))), (Ok(0.0), Ok(1.0)));
         assert!(at(Some(1.5)).is_err() && at(Some(f32::NAN)).is_err());
     }

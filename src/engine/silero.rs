@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use whisper_rs::{WhisperVadContext, WhisperVadContextParams};
 
-use super::request::SAMPLE_RATE;
-use super::whisper::{echo_trouble_to_stderr, install_log_hooks};
+use super::SAMPLE_RATE;
+use super::backends::whisper_cpp::{echo_trouble_to_stderr, install_log_hooks};
 use super::worker::take_stdout;
 
 /// The hidden command of this program that is the process; its argument is the model file.

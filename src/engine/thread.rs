@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{
-    CancelToken, ChunkWork, Death, Engine, EngineFault, Holder, LoadFailure, LoadedModel, MemoryProbe,
+    Batch, CancelToken, Death, Engine, EngineFault, Holder, LoadFailure, LoadedModel, MemoryProbe,
     ModelFacts, OnDeath,
 };
 
 use super::memory::{Ledger, Shortage};
 use super::model_file::{ModelHeader, VerifiedFiles};
-use super::whisper::{WhisperCore, give_back_freed_memory};
+use super::backends::whisper_cpp::give_back_freed_memory;
+use super::core::EngineCore;
 use super::{EngineConfig, describe};
 
 /// How often flags are looked at while waiting.
@@ -59,7 +60,7 @@ impl Engine for ThreadEngine {
         let needed_bytes = self.ledger.needed_bytes(&header);
         let abort = AtomicBool::new(false);
         let crashed = |message| LoadFailure::Broken { code: "engine_crashed", message };
-        let load = || WhisperCore::load(&self.config, header.clone(), needed_bytes, &abort);
+        let load = || EngineCore::load(&self.config, header.clone(), needed_bytes, &abort);
         let loaded = beside(load, &mut || {
             if !keep_going() {
                 abort.store(true, Ordering::SeqCst);
@@ -92,13 +93,13 @@ struct ThreadModel {
     ledger: Arc<Ledger>,
     header: ModelHeader,
     /// `None` once unloaded. Chunks that run hold on to it.
-    core: Mutex<Option<Arc<WhisperCore>>>,
+    core: Mutex<Option<Arc<EngineCore>>>,
     unloading: AtomicBool,
     on_death: Mutex<Option<OnDeath>>,
 }
 
 impl ThreadModel {
-    fn core(&self) -> MutexGuard<'_, Option<Arc<WhisperCore>>> {
+    fn core(&self) -> MutexGuard<'_, Option<Arc<EngineCore>>> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,10 +115,10 @@ impl LoadedModel for ThreadModel {
 
     fn transcribe(
         &self,
-        work: &ChunkWork,
+        batch: &Batch,
         cancel: &CancelToken,
         progress: &mut dyn FnMut(f32),
-    ) -> Result<ChunkTranscript, EngineFault> {
+    ) -> Result<Vec<ChunkTranscript>, EngineFault> {
         if cancel.is_cancelled() {
             return Err(EngineFault::Cancelled);
         }
@@ -126,7 +127,7 @@ impl LoadedModel for ThreadModel {
         };
         let mut told = -1.0;
         let (abort, fraction) = (AtomicBool::new(false), AtomicU32::new(f32::to_bits(told)));
-        let run = || core.transcribe(work, &abort, &|done| fraction.store(done.to_bits(), Ordering::Relaxed));
+        let run = || core.transcribe(batch, &abort, &|done| fraction.store(done.to_bits(), Ordering::Relaxed));
         let result = beside(run, &mut || {
             if cancel.is_cancelled() || self.unloading.load(Ordering::SeqCst) {
                 abort.store(true, Ordering::SeqCst);

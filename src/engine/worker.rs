@@ -10,11 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use actors::domain::transcript::ChunkTranscript;
-use actors::ports::{ChunkWork, EngineFault, LoadFailure};
+use actors::ports::{Batch, EngineFault, LoadFailure};
 
 use super::model_file::ModelHeader;
 use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
-use super::whisper::{WhisperCore, echo_trouble_to_stderr, exit_now};
+use super::backends::whisper_cpp::{echo_trouble_to_stderr, exit_now};
+use super::core::EngineCore;
 use super::{EngineConfig, estimate};
 
 /// The prompt's tokeniser recurses along a word.
@@ -82,7 +83,7 @@ struct Worker {
 enum State {
     Empty,
     Loading,
-    Loaded { core: Arc<WhisperCore>, running: HashMap<u64, Arc<AtomicBool>> },
+    Loaded { core: Arc<EngineCore>, running: HashMap<u64, Arc<AtomicBool>> },
 }
 
 impl Worker {
@@ -110,7 +111,7 @@ impl Worker {
             if let Some(bytes) = config.memory_limit_bytes {
                 limit_memory(bytes.saturating_add(estimate::untouched_bytes(&header, config)));
             }
-            WhisperCore::load(config, header, needed_bytes, &AtomicBool::new(false))
+            EngineCore::load(config, header, needed_bytes, &AtomicBool::new(false))
         });
         use_large_pages(true);
         match loaded {
@@ -144,13 +145,13 @@ impl Worker {
 
     fn transcribe(
         &self,
-        core: &WhisperCore,
+        core: &EngineCore,
         id: u64,
-        work: &ChunkWork,
+        batch: &Batch,
         abort: &AtomicBool,
-    ) -> Result<ChunkTranscript, EngineFault> {
+    ) -> Result<Vec<ChunkTranscript>, EngineFault> {
         let last: Mutex<Option<(Instant, f32)>> = Mutex::new(None);
-        core.transcribe(work, abort, &|fraction| {
+        core.transcribe(batch, abort, &|fraction| {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             let due = last.is_none_or(|(at, told)| {
                 let wait = if fraction > told { PROGRESS_INTERVAL } else { SIGN_OF_LIFE_INTERVAL };
@@ -164,7 +165,7 @@ impl Worker {
     }
 
     /// Answers, and ends the process when the engine is not to be trusted any more.
-    fn finish(&self, core: &WhisperCore, id: u64, result: Result<ChunkTranscript, EngineFault>) {
+    fn finish(&self, core: &EngineCore, id: u64, result: Result<Vec<ChunkTranscript>, EngineFault>) {
         if let State::Loaded { running, .. } = &mut *self.state() {
             running.remove(&id);
         }

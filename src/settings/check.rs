@@ -7,7 +7,7 @@ use super::layers::Table;
 use super::models;
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 33] = [
+pub const BOUNDS: [(&str, f64, f64); 35] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -23,6 +23,7 @@ pub const BOUNDS: [(&str, f64, f64); 33] = [
     ("model.max_loaded", 1.0, 1.0),
     ("engine.workers", 1.0, 64.0),
     ("engine.threads", 0.0, 1_024.0),
+    ("engine.batch_size", 0.0, 64.0),
     ("engine.memory_limit_bytes", 0.0, BYTES),
     ("engine.hang_secs", 60.0, 86_400.0),
     ("engine.gpu_device", 0.0, 63.0),
@@ -36,7 +37,8 @@ pub const BOUNDS: [(&str, f64, f64); 33] = [
     // The engine has at most eight decoders.
     ("decode.beam_size", 1.0, 8.0),
     ("decode.best_of", 1.0, 8.0),
-    ("decode.temperature_inc", 0.0, 1.0),
+    ("decode.max_decodes", 1.0, 4.0),
+    ("decode.unvoiced_logprob_thold", -100.0, 0.0),
     ("webhooks.timeout_secs", 1.0, 300.0),
     ("fetch.timeout_secs", 1.0, 86_400.0),
     ("openai.wait_secs", 1.0, 86_400.0),

@@ -81,8 +81,12 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 pub struct Engine {
     pub isolation: Isolation,
+    pub backend: Backend,
+    pub compute_type: ComputeType,
+    /// 0: by the device.
+    pub batch_size: u32,
     pub workers: u32,
-    /// 0: the cores less one.
+    /// 0: all physical cores.
     pub threads: u32,
     /// 0: no limit.
     pub memory_limit_bytes: u64,
@@ -97,6 +101,27 @@ pub struct Engine {
 pub enum Isolation {
     Process,
     Thread,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    Auto,
+    Ctranslate2,
+    WhisperCpp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ComputeType {
+    Auto,
+    Int8,
+    Int8Float32,
+    Int8Float16,
+    Int16,
+    Float16,
+    Bfloat16,
+    Float32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -155,7 +180,9 @@ pub struct Decode {
     pub logprob_thold: f32,
     pub beam_size: u32,
     pub best_of: u32,
-    pub temperature_inc: f32,
+    pub max_decodes: u32,
+    pub unvoiced_logprob_thold: f32,
+    pub suppress_non_speech: bool,
     pub condition_on_previous: bool,
     /// Empty: any.
     pub languages: Vec<String>,

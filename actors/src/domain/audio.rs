@@ -57,6 +57,9 @@ pub struct Plan {
     /// Where somebody was heard to speak. Empty in plans that did not look, and in silence.
     #[serde(default)]
     pub speech: Vec<Span>,
+    /// Stretches of likely speech from all over the recording, best first, at most 10 s each: they show its language.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub language_windows: Vec<Span>,
     /// What was odd about the recording, one sentence each ("ends in the middle of a frame").
     pub warnings: Vec<String>,
     /// What the chunks' samples come from: two decoders do not give the same bits.
@@ -75,6 +78,19 @@ impl Plan {
     /// Whose a chunk is, where channels are transcribed each by itself.
     pub fn channel(&self, chunk: usize) -> Option<u8> {
         self.channels.get(chunk).copied()
+    }
+
+    /// Whether a chunk overlaps the one before it: both have the words of the overlap.
+    pub fn overlaps_previous(&self, chunk: usize) -> bool {
+        let pair = chunk.checked_sub(1).and_then(|before| self.chunks.get(before..=chunk));
+        matches!(pair, Some([before, this]) if self.channels.is_empty() && this.start < before.end)
+    }
+
+    /// Whether somebody was heard to speak in a chunk. Without any `speech` nobody listened.
+    pub fn has_voices(&self, chunk: usize) -> bool {
+        let Some(span) = self.chunks.get(chunk) else { return true };
+        let next = self.speech.partition_point(|speech| speech.end <= span.start);
+        self.speech.is_empty() || self.speech.get(next).is_some_and(|speech| speech.start < span.end)
     }
 
     /// How many times the recording is gone through: once for each channel with speech, and once where they are mixed.

@@ -2,6 +2,7 @@
 //! time is a parameter.
 
 pub mod audio;
+pub mod batches;
 pub mod context;
 pub mod deaths;
 pub mod event;
@@ -12,10 +13,12 @@ pub mod load_time;
 pub mod models;
 pub mod options;
 pub mod passes;
+pub mod placement;
 pub mod progress;
 pub mod queue;
 pub mod repetition;
 pub mod retry;
+pub mod seam;
 pub mod stay;
 pub mod time;
 pub mod transcript;

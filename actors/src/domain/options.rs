@@ -42,10 +42,19 @@ pub struct Options {
     #[serde(default)]
     pub languages: Vec<Language>,
     pub task: Task,
+    /// Whether every chunk may be in another language: it is detected for each.
+    #[serde(default)]
+    pub is_multilingual: bool,
     pub prompt: Option<String>,
+    /// Words that the recording is likely to have.
+    #[serde(default)]
+    pub hotwords: Vec<String>,
     /// 0 to 1; `None`: start at 0 and climb when a chunk does not decode well.
     pub temperature: Option<f32>,
     pub word_timestamps: bool,
+    /// Whether the log probability of each token is kept.
+    #[serde(default)]
+    pub token_logprobs: bool,
     pub priority: Priority,
     /// How long the model stays after the job; `None`: as the settings say.
     pub keep_alive: Option<Stay>,
@@ -72,15 +81,19 @@ impl Options {
                 language,
                 languages,
                 task,
+                is_multilingual,
                 prompt,
+                hotwords,
                 temperature,
                 word_timestamps,
+                token_logprobs,
                 extent,
                 model,
                 priority: _,
                 keep_alive: _,
             } = options.clone();
-            (language, languages, task, prompt, temperature, word_timestamps, extent, model)
+            let asked = (language, languages, is_multilingual, task, prompt, hotwords, temperature);
+            (asked, word_timestamps, token_logprobs, extent, model)
         };
         made_by(self) == made_by(other)
     }

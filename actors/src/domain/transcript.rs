@@ -77,6 +77,11 @@ pub struct ChunkTranscript {
 }
 
 impl ChunkTranscript {
+    /// Of a chunk without speech.
+    pub fn silent(language: Option<Language>) -> Self {
+        Self { language, language_probability: None, segments: Vec::new() }
+    }
+
     /// Moves segments to their place in the recording: times by `offset_secs`, ids from `first_id`,
     /// nothing past `end_secs`, where the chunk's audio ends.
     pub fn into_segments(self, offset_secs: f64, end_secs: f64, first_id: u32) -> Vec<Segment> {

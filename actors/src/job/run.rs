@@ -3,6 +3,7 @@
 mod reading;
 mod verdict;
 
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,19 +18,21 @@ use super::control::{Control, LOOK, Order};
 use super::doomed::Doomed;
 use super::persist::persist;
 use crate::domain::audio::{Decoder, Plan};
+use crate::domain::batches::batches;
 use crate::domain::context::Context;
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, RequeueReason};
 use crate::domain::job::JobError;
-use crate::domain::language::Language;
+use crate::domain::language::{Language, SURE_OF_LANGUAGE};
 use crate::domain::options::Extent;
+use crate::domain::placement::Placement;
 use crate::domain::progress::{Pace, Progress};
-use crate::domain::transcript::{ChunkTranscript, Segment, flag_silence};
+use crate::domain::transcript::{ChunkTranscript, Segment};
 use crate::isolation::Isolation;
 use crate::model::{Lease, ModelHandle};
 use crate::notifier::NotifierHandle;
 use crate::ports::{
-    AudioError, Checkpoint, ChunkWork, Claim, Ending, EngineFault, Fence, ModelFacts, Recordings, Store,
+    AudioError, Batch, Checkpoint, ChunkAudio, Claim, Ending, EngineFault, Fence, ModelFacts, Recordings, Store,
     StoreError,
 };
 use crate::worker::{Transcribe, WorkerActor};
@@ -108,20 +111,21 @@ pub(super) struct Run {
     started: Instant,
     /// Seconds of audio finished in this run.
     audio_secs: f64,
-    segments_done: u32,
     language: Option<Language>,
     /// Of the chunks finished by now; empty unless chunks are told of it.
     context: Context,
+    placement: Placement,
     engine: EngineHealth,
 }
 
-/// What the engine said to one chunk.
-type Answer = Result<ChunkTranscript, EngineFault>;
+/// What the engine answers to one batch.
+type Answer = Result<Vec<ChunkTranscript>, EngineFault>;
 
 impl Run {
     pub(super) fn new(deps: Deps, claim: Claim, lease: Arc<Lease>, control: Control) -> Self {
         let language = claim.job.language;
-        let segments_done = claim.segments_done;
+        let mut placement = Placement::new(claim.job.options.word_timestamps);
+        placement.resume(claim.segments_done);
         Self {
             deps,
             claim,
@@ -129,9 +133,9 @@ impl Run {
             control,
             started: Instant::now(),
             audio_secs: 0.0,
-            segments_done,
             language,
             context: Context::default(),
+            placement,
             engine: EngineHealth::Well,
         }
     }
@@ -203,43 +207,84 @@ impl Run {
             return Err(Leave::GiveBack(reason).into());
         }
         self.remember(&plan).await?;
-        let mut samples = self.samples(&plan, first + u32::from(ahead.is_some()));
-        let mut answer = match ahead.take() {
-            Some(started) => started,
-            None => self.start_chunk(&mut samples).await?,
-        };
+        let batches: Vec<Range<u32>> = batches(&plan, self.batch_size())
+            .into_iter()
+            .map(|batch| chunk_number(batch.start)..chunk_number(batch.end))
+            .filter(|batch| batch.end > first)
+            .collect();
+        let begun = batches.first().map_or(first, |batch| batch.start);
+        let mut samples = self.samples(&plan, begun + u32::from(ahead.is_some()));
         self.note(self.progress(&plan, first)).await?;
-        for chunk in first..total {
-            let heard = match self.hear(&plan, chunk, answer).await {
-                (Ok(heard), _) => heard,
-                (Err(EngineFault::Cancelled), Some(leave)) => return Err(leave.into()),
-                (Err(fault), _) => return Err(self.judge(fault)),
-            };
-            // What the engine does from here on it does not do under this chunk.
+        let mut batches = batches.into_iter().peekable();
+        let mut answer = match (ahead.take(), batches.peek()) {
+            (Some(started), _) => Some(started),
+            (None, Some(batch)) => Some(self.start_batch(&plan, batch, &mut samples).await?),
+            (None, None) => None,
+        };
+        while let (Some(batch), Some(started)) = (batches.next(), answer.take()) {
+            let transcripts = self.await_batch(&plan, &batch, started).await?;
+            // What the engine does from here on it does not do under these chunks.
             self.claim.deaths = Deaths::default();
-            self.language = self.language.or(heard.language);
-            self.tell_language(&heard).await?;
-            let segments = self.place(&plan, chunk, heard);
-            // The engine goes on with the next chunk while this one is written down.
-            let order = self.order_at_boundary(chunk + 1 == total);
-            let written = self.checkpoint(&plan, chunk, segments);
-            let (next, written) = match order {
-                Order::GoOn if chunk + 1 < total => {
-                    let (next, written) = join!(self.start_chunk(&mut samples), written);
-                    (Some(next), written)
+            if let Some(first) = transcripts.first() {
+                self.set_language(first).await?;
+            }
+            let placed = self.place_batch(&plan, &batch, transcripts);
+            let next = batches.peek();
+            // The engine goes on with the next batch while this one is written down.
+            let order = self.order_at_boundary(next.is_none());
+            let written = self.write_down(&plan, placed);
+            let (started, written) = match (order, next) {
+                (Order::GoOn, Some(next)) => {
+                    let (started, written) = join!(self.start_batch(&plan, next, &mut samples), written);
+                    (Some(started), written)
                 }
-                Order::GoOn | Order::GiveBack(_) => (None, written.await),
+                (Order::GoOn | Order::GiveBack(_), _) => (None, written.await),
             };
             written?;
-            match (order, next) {
-                (Order::GoOn, Some(started)) => answer = started?,
+            match (order, started) {
+                (Order::GoOn, Some(started)) => answer = Some(started?),
                 (Order::GoOn, None) => return Ok(()),
-                (Order::GiveBack(_), _) if chunk + 1 == total => return Ok(()),
+                (Order::GiveBack(_), _) if batches.peek().is_none() => return Ok(()),
                 (Order::GiveBack(reason), _) => return Err(Leave::GiveBack(reason).into()),
             }
-            self.note(self.progress(&plan, chunk + 1)).await?;
         }
         Ok(())
+    }
+
+    /// Chunks of this job that are decoded together: with the text before as context each waits for the one before it.
+    fn batch_size(&self) -> usize {
+        match self.deps.condition_on_previous || self.claim.job.options.is_multilingual {
+            true => 1,
+            false => self.lease.model().facts().batch_size,
+        }
+    }
+
+    /// The answer to a batch. Where its first chunk alone does not show the language and it was sent before the plan was
+    /// complete, it is sent once more, with speech from the whole recording.
+    async fn await_batch(
+        &mut self,
+        plan: &Plan,
+        batch: &Range<u32>,
+        started: Started,
+    ) -> Result<Vec<ChunkTranscript>, Stop> {
+        let is_early = started.is_early;
+        let answer = match self.answer_to(plan, batch, started).await {
+            (Ok(transcripts), _) => transcripts,
+            (Err(EngineFault::Cancelled), Some(leave)) => return Err(leave.into()),
+            (Err(fault), _) => return Err(self.judge(fault)),
+        };
+        let probability = answer.first().and_then(|first| first.language_probability);
+        let is_unsure = probability.is_some_and(|probability| probability < SURE_OF_LANGUAGE);
+        if !(is_early && is_unsure && !plan.language_windows.is_empty()) {
+            return Ok(answer);
+        }
+        let mut samples = self.samples(plan, batch.start);
+        let again = self.start_batch(plan, batch, &mut samples).await?;
+        match self.answer_to(plan, batch, again).await {
+            (Ok(transcripts), _) => Ok(transcripts),
+            (Err(EngineFault::Cancelled), Some(leave)) => Err(leave.into()),
+            (Err(fault), _) => Err(self.judge(fault)),
+        }
     }
 
     fn order_at_boundary(&self, is_last: bool) -> Order {
@@ -291,53 +336,76 @@ impl Run {
         self.called_off().unwrap_or(Leave::Lost)
     }
 
-    /// Sends the next chunk to a worker and does not wait for the answer.
-    async fn start_chunk(
+    /// Sends the next batch to a worker and does not wait for the answer.
+    async fn start_batch(
         &self,
+        plan: &Plan,
+        batch: &Range<u32>,
         samples: &mut mpsc::Receiver<Result<Arc<[f32]>, AudioError>>,
     ) -> Result<Started, Stop> {
-        let samples = self
-            .unless_called_off(samples.recv())
-            .await?
-            .unwrap_or_else(|| Err(AudioError::Corrupt("the recording is shorter than it was".into())))
-            .map_err(|error| self.bad_audio(&error))?;
+        let mut chunks = Vec::with_capacity(batch.len());
+        for chunk in batch.clone() {
+            let samples = self
+                .unless_called_off(samples.recv())
+                .await?
+                .unwrap_or_else(|| Err(AudioError::Corrupt("the recording is shorter than it was".into())))
+                .map_err(|error| self.bad_audio(&error))?;
+            chunks.push(ChunkAudio::of(plan, chunk_index(chunk), samples));
+        }
+        let language_windows = match self.language {
+            None if !self.claim.job.options.is_multilingual => self.language_windows(plan).await?,
+            None | Some(_) => Vec::new(),
+        };
+        self.send(chunks, language_windows, Early::No).await
+    }
+
+    async fn send(
+        &self,
+        chunks: Vec<ChunkAudio>,
+        language_windows: Vec<Arc<[f32]>>,
+        early: Early,
+    ) -> Result<Started, Stop> {
         let in_engine = match self.claim.deaths.crashes {
             0 => self.unless_called_off(self.deps.isolation.enter()).await?,
             1.. => self.unless_called_off(self.deps.isolation.enter_alone()).await?,
         };
         let options = &self.claim.job.options;
-        let work = ChunkWork {
-            samples,
+        let batch = Batch {
+            chunks,
             language: self.language,
             languages: options.languages.clone(),
+            language_windows,
             task: options.task,
             prompt: self.context.prompt(options.prompt.as_deref()),
+            hotwords: options.hotwords.clone(),
             temperature: options.temperature,
             word_timestamps: options.word_timestamps,
+            token_logprobs: options.token_logprobs,
         };
         let (progress, told) = mpsc::unbounded_channel();
         let (lease, cancel) = (self.lease.clone(), self.control.cancel.clone());
-        let transcribe = Transcribe { lease, work, cancel, progress, in_engine };
-        Ok(Started { answer: self.deps.workers.send(transcribe), told })
+        let transcribe = Transcribe { lease, batch, cancel, progress, in_engine };
+        Ok(Started { answer: self.deps.workers.send(transcribe), told, is_early: early == Early::Yes })
     }
 
     /// Waits for the engine's answer and records its progress meanwhile; with why that was cut short, if it could not be
     /// recorded.
-    async fn hear(&self, plan: &Plan, chunk: u32, started: Started) -> (Answer, Option<Leave>) {
-        let Started { answer, mut told } = started;
+    async fn answer_to(&self, plan: &Plan, batch: &Range<u32>, started: Started) -> (Answer, Option<Leave>) {
+        let Started { answer, mut told, .. } = started;
         let mut answer = pin!(answer);
         let mut last = Instant::now();
-        let base = self.progress(plan, chunk);
+        let base = self.progress(plan, batch.start);
+        let spans = batch.clone().filter_map(|chunk| chunk_span(plan, chunk));
+        let secs: f64 = spans.map(|(start, end)| end - start).sum();
         let mut leave = None;
         loop {
             let fraction = match select(answer.as_mut(), pin!(told.recv())).await {
-                Either::Left((heard, _)) => return (heard.unwrap_or_else(worker_gone), leave),
+                Either::Left((answered, _)) => return (answered.unwrap_or_else(worker_gone), leave),
                 Either::Right((Some(fraction), _)) => fraction,
                 Either::Right((None, _)) => return (answer.await.unwrap_or_else(worker_gone), leave),
             };
             if leave.is_none() && last.elapsed() >= PROGRESS_INTERVAL {
                 last = Instant::now();
-                let secs = chunk_span(plan, chunk).map_or(0.0, |(start, end)| end - start);
                 let progress = base.within_chunk(f64::from(fraction), secs, plan.duration_secs());
                 leave = self.note(progress).await.err();
                 if leave.is_some() {
@@ -352,9 +420,12 @@ impl Run {
         self.record(JobEvent::Progress { percent, chunk, chunks_total, eta_secs }).await
     }
 
-    /// Who asks for the language alone wants to know how likely it is.
-    async fn tell_language(&self, heard: &ChunkTranscript) -> Result<(), Leave> {
-        match (self.claim.job.options.extent, heard.language, heard.language_probability) {
+    /// Keeps the language that was detected; a caller that asked for nothing else is told how likely it is.
+    async fn set_language(&mut self, first: &ChunkTranscript) -> Result<(), Leave> {
+        if !self.claim.job.options.is_multilingual {
+            self.language = self.language.or(first.language);
+        }
+        match (self.claim.job.options.extent, first.language, first.language_probability) {
             (Extent::Beginning, Some(language), Some(probability)) => {
                 self.record(JobEvent::LanguageDetected { language, probability }).await
             }
@@ -369,13 +440,17 @@ impl Run {
         Ok(())
     }
 
-    /// What was said before, for a job that comes back: from what is stored, so that it goes on as if it had never
-    /// been away.
+    /// The text before, for a job that comes back: from what is stored, so that it goes on as if it had never been away.
     async fn remember(&mut self, plan: &Plan) -> Result<(), Leave> {
-        if self.tells_of_text_before(plan) && self.claim.chunks_done > 0 {
+        let done = self.claim.chunks_done;
+        let is_joined = plan.overlaps_previous(chunk_index(done));
+        if done > 0 && (self.tells_of_text_before(plan) || is_joined) {
             let (store, id) = (&self.deps.store, self.claim.job.id);
-            let said = self.write(|| store.segments(id)).await?;
-            self.context.hear(&said);
+            let stored = self.write(|| store.segments(id)).await?;
+            self.placement.recall(&stored);
+            if self.tells_of_text_before(plan) {
+                self.context.hear(&stored);
+            }
         }
         Ok(())
     }
@@ -385,19 +460,38 @@ impl Run {
         self.deps.condition_on_previous && plan.channels.is_empty()
     }
 
-    /// A chunk's segments at their place in the recording.
-    fn place(&mut self, plan: &Plan, chunk: u32, heard: ChunkTranscript) -> Vec<Segment> {
+    /// The segments of a batch's chunks at their places in the recording, without the chunks that were done before.
+    fn place_batch(
+        &mut self,
+        plan: &Plan,
+        batch: &Range<u32>,
+        transcripts: Vec<ChunkTranscript>,
+    ) -> Vec<(u32, Vec<Segment>)> {
+        let done = self.claim.chunks_done;
+        let new = batch.clone().zip(transcripts).filter(|(chunk, _)| *chunk >= done);
+        new.map(|(chunk, transcript)| (chunk, self.place(plan, chunk, transcript))).collect()
+    }
+
+    fn place(&mut self, plan: &Plan, chunk: u32, transcript: ChunkTranscript) -> Vec<Segment> {
         let (start, end) = chunk_span(plan, chunk).unwrap_or_default();
         self.audio_secs += (end - start) / f64::from(plan.passes());
-        let mut segments = heard.into_segments(start, end, self.segments_done);
-        let channel = plan.channel(usize::try_from(chunk).unwrap_or(usize::MAX));
-        segments.iter_mut().for_each(|segment| segment.channel = channel);
-        flag_silence(&mut segments, &plan.speech);
-        self.segments_done += chunk_number(segments.len());
+        let segments = self.placement.place(plan, chunk_index(chunk), transcript);
         if self.tells_of_text_before(plan) {
             self.context.hear(&segments);
         }
         segments
+    }
+
+    /// Writes a batch's chunks down, one by one, each with the progress that follows.
+    async fn write_down(&self, plan: &Plan, placed: Vec<(u32, Vec<Segment>)>) -> Result<(), Leave> {
+        let total = chunk_number(plan.chunks.len());
+        for (chunk, segments) in placed {
+            self.checkpoint(plan, chunk, segments).await?;
+            if chunk + 1 < total {
+                self.note(self.progress(plan, chunk + 1)).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn checkpoint(&self, plan: &Plan, chunk: u32, segments: Vec<Segment>) -> Result<(), Leave> {
@@ -430,10 +524,18 @@ impl Run {
     }
 }
 
-/// A chunk that a worker has.
+/// A batch that a worker has.
 struct Started {
     answer: actix::prelude::Request<WorkerActor, Transcribe>,
     told: mpsc::UnboundedReceiver<f32>,
+    is_early: bool,
+}
+
+/// Whether a batch is sent before its recording's plan is complete.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Early {
+    Yes,
+    No,
 }
 
 fn worker_gone(_: actix::MailboxError) -> Answer {
@@ -444,6 +546,10 @@ fn worker_gone(_: actix::MailboxError) -> Answer {
 fn chunk_span(plan: &Plan, chunk: u32) -> Option<(f64, f64)> {
     let span = plan.chunks.get(usize::try_from(chunk).ok()?)?;
     Some((span.start_secs(), span.end_secs()))
+}
+
+fn chunk_index(chunk: u32) -> usize {
+    usize::try_from(chunk).unwrap_or(usize::MAX)
 }
 
 /// Chunks and segments are counted in 32 bits: four billion chunks are 4,000 years.

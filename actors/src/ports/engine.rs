@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::domain::audio::Plan;
 use crate::domain::language::Language;
 use crate::domain::options::Task;
 use crate::domain::transcript::ChunkTranscript;
@@ -44,17 +45,20 @@ pub enum Death {
 pub trait LoadedModel: Send + Sync + 'static {
     fn facts(&self) -> ModelFacts;
 
-    /// Transcribes one chunk from a fresh state: the same work gives the same transcript. `progress`
-    /// is told the fraction done, 0 to 1, now and then. A cancelled chunk ends within one graph.
+    /// Transcribes the chunks of one batch, in their order: the same batch gives the same transcripts, whatever ran
+    /// before or runs beside it. `progress` is called now and then with the fraction done, 0 to 1.
+    ///
+    /// # Errors
+    /// [`EngineFault::Cancelled`] soon after `cancel` is set: a batch that cannot be interrupted ends first.
     ///
     /// # Blocking
-    /// For as long as the chunk takes.
+    /// For as long as the batch takes.
     fn transcribe(
         &self,
-        work: &ChunkWork,
+        batch: &Batch,
         cancel: &CancelToken,
         progress: &mut dyn FnMut(f32),
-    ) -> Result<ChunkTranscript, EngineFault>;
+    ) -> Result<Vec<ChunkTranscript>, EngineFault>;
 
     /// Gives back all memory. Work still running ends with [`EngineFault::Gone`], and so does any
     /// that comes later.
@@ -75,6 +79,10 @@ pub struct ModelFacts {
     /// Equal where the same chunk has the same transcript: of the file and of how it is decoded. Empty while
     /// the file cannot be read.
     pub fingerprint: String,
+    /// The library that runs it: "ctranslate2" or "whisper_cpp".
+    pub backend: String,
+    /// Chunks of one job that are best decoded together; at least 1.
+    pub batch_size: usize,
     pub device: Device,
     /// While the model is loaded.
     pub holder: Option<Holder>,
@@ -96,19 +104,79 @@ pub struct Device {
     pub name: String,
 }
 
-/// One chunk to transcribe.
+/// Chunks of one job to transcribe together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ChunkWork {
-    /// 16 kHz mono, finite, within [-1, 1], at most 30 s.
-    pub samples: Arc<[f32]>,
-    /// `None`: find it out.
+pub struct Batch {
+    /// At least one.
+    pub chunks: Vec<ChunkAudio>,
+    /// `None`: detect it, once for all chunks.
     pub language: Option<Language>,
-    /// Where it is to be found out, it is one of these; empty: any.
+    /// Where it is detected, it is one of these; empty: any.
     pub languages: Vec<Language>,
+    /// Samples of likely speech from the whole recording, as in [`ChunkAudio`]: where the first chunk alone does not show
+    /// the language, they do.
+    pub language_windows: Vec<Arc<[f32]>>,
     pub task: Task,
+    /// Text that the decoder continues.
     pub prompt: Option<String>,
+    /// Words that the recording is likely to have.
+    pub hotwords: Vec<String>,
     pub temperature: Option<f32>,
     pub word_timestamps: bool,
+    /// Whether each token's log probability is wanted.
+    pub token_logprobs: bool,
+}
+
+impl Batch {
+    /// One chunk, everything else as it is by default.
+    pub fn of(chunk: ChunkAudio) -> Self {
+        Self {
+            chunks: vec![chunk],
+            language: None,
+            languages: Vec::new(),
+            language_windows: Vec::new(),
+            task: Task::default(),
+            prompt: None,
+            hotwords: Vec::new(),
+            temperature: None,
+            word_timestamps: false,
+            token_logprobs: false,
+        }
+    }
+}
+
+/// The sound of one chunk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChunkAudio {
+    /// 16 kHz mono, finite, within [-1, 1], at most 30 s.
+    pub samples: Arc<[f32]>,
+    pub voices: VoiceActivity,
+    /// Whether it overlaps a neighbour: its segments get word times, by which the two are joined.
+    pub is_joined: bool,
+}
+
+impl ChunkAudio {
+    /// Of a plan's chunk.
+    pub fn of(plan: &Plan, chunk: usize, samples: Arc<[f32]>) -> Self {
+        Self {
+            samples,
+            voices: if plan.has_voices(chunk) { VoiceActivity::Present } else { VoiceActivity::Absent },
+            is_joined: plan.overlaps_previous(chunk) || plan.overlaps_previous(chunk.saturating_add(1)),
+        }
+    }
+
+    /// Of a recording by itself.
+    pub fn new(samples: impl Into<Arc<[f32]>>) -> Self {
+        Self { samples: samples.into(), voices: VoiceActivity::Present, is_joined: false }
+    }
+}
+
+/// What voice activity detection says of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VoiceActivity {
+    Present,
+    /// Nothing like speech in it: text of which the model is not sure is not believed.
+    Absent,
 }
 
 /// Why a load did not end in a ready model.

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::engine::CancelToken;
 use super::jobs::StoreError;
-use crate::domain::audio::{Decoder, Plan};
+use crate::domain::audio::{Decoder, Plan, Span};
 use crate::domain::job::BlobKey;
 
 /// Uploaded files, as they came.
@@ -117,6 +117,19 @@ pub trait Recordings: Send + Sync + 'static {
         blob: &BlobKey,
         plan: &Plan,
         first: usize,
+        cancel: &CancelToken,
+    ) -> Result<ChunkSamples, AudioError>;
+
+    /// The samples of some stretches of a planned recording, such as its language windows, in the order of their
+    /// beginnings.
+    ///
+    /// # Blocking
+    /// As [`Recordings::chunks`].
+    fn spans(
+        &self,
+        blob: &BlobKey,
+        plan: &Plan,
+        spans: &[Span],
         cancel: &CancelToken,
     ) -> Result<ChunkSamples, AudioError>;
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::transcript::{ChunkTranscript, Decoding, Segment};
 use crate::ports::{
-    CancelToken, ChunkWork, Death, Device, Engine, EngineFault, Holder, LoadFailure, LoadedModel,
+    Batch, CancelToken, ChunkAudio, Death, Device, Engine, EngineFault, Holder, LoadFailure, LoadedModel,
     MemoryProbe, MemoryReading, ModelFacts, OnDeath,
 };
 
@@ -247,6 +247,8 @@ fn facts(model: &str) -> ModelFacts {
         bytes: Some(1),
         multilingual: Some(true),
         fingerprint: model.into(),
+        backend: "fake".into(),
+        batch_size: 1,
         device: Device { backend: "cpu".into(), name: "fake".into() },
         holder: None,
     }
@@ -288,10 +290,10 @@ impl LoadedModel for FakeModel {
 
     fn transcribe(
         &self,
-        work: &ChunkWork,
+        batch: &Batch,
         cancel: &CancelToken,
         progress: &mut dyn FnMut(f32),
-    ) -> Result<ChunkTranscript, EngineFault> {
+    ) -> Result<Vec<ChunkTranscript>, EngineFault> {
         let shared = &self.shared;
         let is_over = || self.life.over.load(Ordering::SeqCst);
         let died = || Err(self.life.cause.get().cloned().unwrap_or(EngineFault::Gone));
@@ -300,8 +302,8 @@ impl LoadedModel for FakeModel {
         }
         let others = shared.in_flight.fetch_add(1, Ordering::SeqCst);
         let _in_flight = InFlight(&shared.in_flight);
-        let step = shared.next_chunk(work.prompt.as_deref(), others);
-        lock(&shared.prompts).push(work.prompt.clone());
+        let step = shared.next_chunk(batch.prompt.as_deref(), others);
+        lock(&shared.prompts).push(batch.prompt.clone());
         shared.begun_chunks.send_modify(|n| *n += 1);
         progress(0.5);
         match step {
@@ -320,11 +322,15 @@ impl LoadedModel for FakeModel {
             }
             Scripted::Succeed | Scripted::Block => {}
         }
-        Ok(ChunkTranscript {
-            language: "en".parse().ok().or(work.language),
-            language_probability: work.language.is_none().then_some(0.75),
-            segments: vec![segment(self.model, work)],
-        })
+        Ok(batch
+            .chunks
+            .iter()
+            .map(|chunk| ChunkTranscript {
+                language: "en".parse().ok().or(batch.language),
+                language_probability: batch.language.is_none().then_some(0.75),
+                segments: vec![segment(self.model, chunk)],
+            })
+            .collect())
     }
 
     fn unload(&self) {
@@ -337,9 +343,9 @@ impl LoadedModel for FakeModel {
 }
 
 /// Says how long the chunk was and, unless it was the usual model, which one heard it.
-fn segment(model: &str, work: &ChunkWork) -> Segment {
+fn segment(model: &str, chunk: &ChunkAudio) -> Segment {
     let by = if model == "fake" { String::new() } else { format!(" by {model}") };
-    let text = format!(" {} samples{by}.", work.samples.len());
+    let text = format!(" {} samples{by}.", chunk.samples.len());
     Segment {
         id: 0,
         start: 0.0,

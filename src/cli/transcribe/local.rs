@@ -7,16 +7,18 @@ use std::time::Instant;
 use std::{io, thread};
 
 use actors::domain::audio::{Plan, Span};
+use actors::domain::batches::batches;
 use actors::domain::context::Context;
 use actors::domain::language::Language;
+use actors::domain::placement::Placement;
 use actors::domain::progress::{Pace, Progress};
-use actors::domain::transcript::{Segment, flag_silence, in_order};
-use actors::ports::{AudioError, CancelToken, ChunkWork, Engine, EngineFault, LoadFailure, LoadedModel};
+use actors::domain::transcript::{Segment, in_order};
+use actors::ports::{AudioError, Batch, CancelToken, ChunkAudio, Engine, EngineFault, LoadFailure, LoadedModel};
 
 use super::args::Wanted;
 use super::meter::{Meter, Step};
 use super::{Stop, Transcriber};
-use crate::audio::{AudioSettings, chunks_of_file, plan_file};
+use crate::audio::{AudioSettings, chunks_of_file, language_windows_of_file, plan_file};
 use crate::cli::failure::Failure;
 use crate::cli::{SettingsArgs, serve};
 use crate::compose;
@@ -66,40 +68,54 @@ impl Local {
         let samples = decode_ahead(file, &self.audio, plan).map_err(|error| Stop::File(error.to_string()))?;
         let mut track = Track::new(plan);
         let mut context = Context::default();
-        for (number, &span) in plan.chunks.iter().enumerate() {
-            meter.step(&track.step(0.0, span));
-            let samples = samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?;
-            let work = self.work(samples, heard.language, &context);
-            let mut progress = |fraction: f32| meter.step(&track.step(f64::from(fraction), span));
-            let chunk = model
-                .transcribe(&work, &CancelToken::default(), &mut progress)
-                .map_err(|fault| self.of_engine(fault))?;
-            heard.language = heard.language.or(chunk.language);
-            let first_id = u32::try_from(heard.segments.len()).unwrap_or(u32::MAX);
-            let mut segments = chunk.into_segments(span.start_secs(), span.end_secs(), first_id);
-            let channel = plan.channel(number);
-            segments.iter_mut().for_each(|segment| segment.channel = channel);
-            flag_silence(&mut segments, &plan.speech);
-            if self.condition_on_previous && plan.channels.is_empty() {
-                context.hear(&segments);
+        let mut placement = Placement::new(self.wanted.word_timestamps);
+        let language_windows = match heard.language {
+            None => language_windows_of_file(file, &self.audio, plan).map_err(of_audio)?,
+            Some(_) => Vec::new(),
+        };
+        let size = if self.condition_on_previous { 1 } else { model.facts().batch_size };
+        for chunks in batches(plan, size) {
+            let spans = plan.chunks.get(chunks.clone()).unwrap_or_default();
+            let whole = Span {
+                start: spans.first().map_or(0, |span| span.start),
+                end: spans.last().map_or(0, |span| span.end),
+            };
+            meter.step(&track.step(0.0, whole));
+            let mut audio = Vec::with_capacity(chunks.len());
+            for chunk in chunks.clone() {
+                let samples = samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?;
+                audio.push(ChunkAudio::of(plan, chunk, samples));
             }
-            heard.segments.extend(segments);
-            track.finish(span);
+            let batch = Batch {
+                chunks: audio,
+                language: heard.language,
+                languages: self.wanted.languages.clone(),
+                language_windows: if heard.language.is_none() { language_windows.clone() } else { Vec::new() },
+                task: self.wanted.task,
+                prompt: context.prompt(self.wanted.prompt.as_deref()),
+                hotwords: Vec::new(),
+                temperature: None,
+                word_timestamps: self.wanted.word_timestamps,
+                token_logprobs: false,
+            };
+            let mut progress = |fraction: f32| meter.step(&track.step(f64::from(fraction), whole));
+            let transcripts = model
+                .transcribe(&batch, &CancelToken::default(), &mut progress)
+                .map_err(|fault| self.of_engine(fault))?;
+            for (chunk, transcript) in chunks.zip(transcripts) {
+                heard.language = heard.language.or(transcript.language);
+                let segments = placement.place(plan, chunk, transcript);
+                if self.condition_on_previous && plan.channels.is_empty() {
+                    context.hear(&segments);
+                }
+                heard.segments.extend(segments);
+                if let Some(span) = plan.chunks.get(chunk) {
+                    track.finish(*span);
+                }
+            }
         }
         heard.segments = in_order(heard.segments);
         Ok(heard)
-    }
-
-    fn work(&self, samples: Arc<[f32]>, language: Option<Language>, context: &Context) -> ChunkWork {
-        ChunkWork {
-            samples,
-            language,
-            languages: self.wanted.languages.clone(),
-            task: self.wanted.task,
-            prompt: context.prompt(self.wanted.prompt.as_deref()),
-            temperature: None,
-            word_timestamps: self.wanted.word_timestamps,
-        }
     }
 
     /// An engine that is gone is started again for the next recording.

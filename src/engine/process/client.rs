@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{
-    CancelToken, ChunkWork, Death, EngineFault, Holder, LoadFailure, LoadedModel, ModelFacts, OnDeath,
+    Batch, CancelToken, Death, EngineFault, Holder, LoadFailure, LoadedModel, ModelFacts, OnDeath,
 };
 use tracing::{debug, warn};
 
@@ -19,7 +19,7 @@ use super::child::{self, End, LastWords, OomKills};
 use crate::engine::memory::{Ledger, Shortage};
 use crate::engine::model_file::ModelHeader;
 use crate::engine::protocol::{self, COMMAND, FromWorker, ReceiveError, ToWorker, VERSION, Work};
-use crate::engine::whisper::give_back_freed_memory;
+use crate::engine::backends::whisper_cpp::give_back_freed_memory;
 use crate::engine::{EngineConfig, describe};
 
 /// How often flags are looked at while waiting.
@@ -113,7 +113,7 @@ impl Over {
 
 enum Reply {
     Progress(f32),
-    Done(Result<ChunkTranscript, EngineFault>),
+    Done(Result<Vec<ChunkTranscript>, EngineFault>),
 }
 
 impl Client {
@@ -255,10 +255,10 @@ impl LoadedModel for Client {
 
     fn transcribe(
         &self,
-        work: &ChunkWork,
+        batch: &Batch,
         cancel: &CancelToken,
         progress: &mut dyn FnMut(f32),
-    ) -> Result<ChunkTranscript, EngineFault> {
+    ) -> Result<Vec<ChunkTranscript>, EngineFault> {
         if cancel.is_cancelled() {
             return Err(EngineFault::Cancelled);
         }
@@ -267,7 +267,7 @@ impl LoadedModel for Client {
         // why this thread only waits, and sees to it that the process does not outlive its welcome.
         thread::scope(|writers| {
             let sending =
-                writers.spawn(|| self.link.tell(&ToWorker::Transcribe { id, work: Work::from(work) }));
+                writers.spawn(|| self.link.tell(&ToWorker::Transcribe { id, work: Work::from(batch) }));
             let mut heard = Instant::now();
             let (mut cancelled, mut told) = (None, false);
             loop {

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::child::{self, LastWords, OomKills};
-use crate::engine::request::SAMPLE_RATE;
+use crate::engine::SAMPLE_RATE;
 use crate::engine::silero::{COMMAND, WINDOW};
 
 /// Samples for one value of the port.

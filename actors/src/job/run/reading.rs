@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
-use super::{Run, Started, Stop};
-use crate::domain::audio::Plan;
+use super::{Early, Run, Started, Stop};
+use crate::domain::audio::{Plan, Span};
 use crate::domain::options::Extent;
-use crate::ports::AudioError;
+use crate::ports::{AudioError, ChunkAudio, VoiceActivity};
 
 impl Run {
     /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
@@ -47,9 +47,12 @@ impl Run {
         let progress = self.progress(&plan, 0);
         let (store, fence) = (self.deps.store.clone(), self.fence());
         self.write(|| store.planned(fence, &plan, progress)).await?;
-        // What the plan says counts; an answer to anything else is not waited for.
-        let is_of =
-            |begun: &Plan| begun.decoder == plan.decoder && begun.chunks.first() == plan.chunks.first();
+        // What the plan says counts; an answer to anything else is not waited for. The first chunk went without word
+        // of its voices and neighbours.
+        let is_plain = plan.has_voices(0) && !plan.overlaps_previous(1);
+        let is_of = |begun: &Plan| {
+            is_plain && begun.decoder == plan.decoder && begun.chunks.first() == plan.chunks.first()
+        };
         let ahead = ahead.filter(|(begun, _)| is_of(begun));
         Ok((plan, ahead.map(|(_, started)| started)))
     }
@@ -58,20 +61,47 @@ impl Run {
     /// piece.
     fn begin_anew(&mut self) {
         info!(job.id = %self.claim.job.id, "job begins anew: the model or the program has changed");
-        (self.claim.chunks_done, self.segments_done) = (0, 0);
+        self.claim.chunks_done = 0;
+        self.placement.resume(0);
         self.language = self.claim.job.options.language;
     }
 
     /// Starts on the chunk that will very likely be the first, if there is word of one.
     async fn begin(&self, first: oneshot::Receiver<Plan>) -> Option<(Plan, Started)> {
         let begun = self.unless_called_off(first).await.ok()?.ok()?;
-        let started = self.start_chunk(&mut self.samples(&begun, 0)).await.ok()?;
+        let samples = self.unless_called_off(self.samples(&begun, 0).recv()).await.ok()??.ok()?;
+        let chunk = ChunkAudio { samples, voices: VoiceActivity::Present, is_joined: false };
+        let started = self.send(vec![chunk], Vec::new(), Early::Yes).await.ok()?;
         Some((begun, started))
     }
 
-    /// Decodes on a thread of its own, one chunk ahead of the engine.
+    /// The samples of the plan's language windows, in the plan's order.
+    pub(super) async fn language_windows(&self, plan: &Plan) -> Result<Vec<Arc<[f32]>>, Stop> {
+        if plan.language_windows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (recordings, blob, plan) =
+            (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
+        let cancel = self.control.cancel.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut order: Vec<usize> = (0..plan.language_windows.len()).collect();
+            order.sort_by_key(|at| plan.language_windows.get(*at).map(|span| span.start));
+            let ascending: Vec<Span> =
+                order.iter().filter_map(|at| plan.language_windows.get(*at).copied()).collect();
+            let read = recordings.spans(&blob, &plan, &ascending, &cancel)?.collect::<Result<Vec<_>, _>>()?;
+            let mut windows: Vec<(usize, Arc<[f32]>)> = order.into_iter().zip(read).collect();
+            windows.sort_by_key(|(at, _)| *at);
+            Ok(windows.into_iter().map(|(_, samples)| samples).collect())
+        });
+        self.unless_called_off(reading)
+            .await?
+            .unwrap_or_else(|_| Err(AudioError::Corrupt("the recording could not be decoded".into())))
+            .map_err(|error| self.bad_audio(&error))
+    }
+
+    /// Decodes on a thread of its own, one batch ahead of the engine.
     pub(super) fn samples(&self, plan: &Plan, first: u32) -> mpsc::Receiver<Result<Arc<[f32]>, AudioError>> {
-        let (sender, receiver) = mpsc::channel(1);
+        let (sender, receiver) = mpsc::channel(self.batch_size().max(1));
         let (recordings, blob, plan) =
             (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
         let cancel = self.control.cancel.clone();

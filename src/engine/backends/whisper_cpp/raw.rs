@@ -11,80 +11,28 @@ use tracing::debug;
 use whisper_rs::whisper_rs_sys as sys;
 use whisper_rs::{FullParams, WhisperError, WhisperState};
 
-use crate::engine::starts::{Marks, StartTimes};
-use crate::engine::windows::{Windows, probability};
-
-/// How to ask the model whether a window is silent: the token that says so, and the one that it comes after.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Silence {
-    pub token: i32,
-    pub after: i32,
-    pub threads: i32,
-}
-
-/// Listens to one transcription while it runs: stops it, tells how far it is, notes start times and how windows
-/// were decoded.
+/// Observes one transcription: stops it, keeps it to one window, and notes the tokens of every decoder.
 pub(super) struct Watcher<'a> {
     abort: &'a AtomicBool,
-    progress: &'a (dyn Fn(f32) + Sync),
-    marks: Marks,
-    silence: Silence,
-    /// Of the samples, silence that was added included.
-    duration_hundredths: i64,
-    /// How far the present window's start is, in percent.
-    window_percent: AtomicU32,
-    starts: Mutex<StartTimes>,
-    windows: Mutex<Windows>,
+    windows: AtomicU32,
+    sequences: Mutex<Vec<Vec<i32>>>,
     /// A callback panicked: the transcription is to end.
     broken: AtomicBool,
 }
 
 impl<'a> Watcher<'a> {
-    pub(super) fn new(
-        abort: &'a AtomicBool,
-        progress: &'a (dyn Fn(f32) + Sync),
-        marks: Marks,
-        silence: Silence,
-        duration_hundredths: i64,
-    ) -> Self {
+    pub(super) fn new(abort: &'a AtomicBool) -> Self {
         Self {
             abort,
-            progress,
-            marks,
-            silence,
-            duration_hundredths: duration_hundredths.max(1),
-            window_percent: AtomicU32::new(0),
-            starts: Mutex::new(StartTimes::new(marks)),
-            windows: Mutex::default(),
+            windows: AtomicU32::new(0),
+            sequences: Mutex::default(),
             broken: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn into_notes(self) -> (StartTimes, Windows) {
-        let starts = self.starts.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (starts, self.windows.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn window_at(&self, percent: u32) {
-        self.window_percent.store(percent.min(100), Ordering::Relaxed);
-        (self.progress)(percent.min(100) as f32 / 100.0);
-    }
-
-    fn decoded(&self, tokens: &[sys::whisper_token_data]) {
-        let ids: Vec<i32> = tokens.iter().map(|token| token.id).collect();
-        if let Some(time) = ids.last().and_then(|&id| self.marks.time(id)) {
-            let window = self.window_percent.load(Ordering::Relaxed) as f32 / 100.0;
-            (self.progress)((window + time as f32 / self.duration_hundredths as f32).min(1.0));
-        }
-        self.starts().decoded(&ids);
-    }
-
-    fn starts(&self) -> std::sync::MutexGuard<'_, StartTimes> {
-        self.starts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn windows(&self) -> std::sync::MutexGuard<'_, Windows> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What each decoder had written each time that it was to choose a token.
+    pub(super) fn into_sequences(self) -> Vec<Vec<i32>> {
+        self.sequences.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stopped(&self) -> bool {
@@ -99,7 +47,7 @@ impl<'a> Watcher<'a> {
     }
 }
 
-/// Transcribes `samples` under the eyes of `watcher`. The error is whisper.cpp's own code; it frees
+/// Transcribes the first window of `samples`, observed by `watcher`. The error is whisper.cpp's own code; it frees
 /// the state itself when that is -7.
 ///
 /// # Blocking
@@ -114,16 +62,12 @@ pub(super) fn full(
     // SAFETY: every callback below casts its data back to the `Watcher` that `data` points to. That
     // one is borrowed until this function returns, and `params`, the only thing that keeps the
     // pointer, is consumed by the call. Callbacks come from several threads: a `Watcher` is `Sync`
-    // (its closure is by type, the rest are atomics and a mutex), and they only take it by `&`.
+    // (atomics and a mutex), and they only take it by `&`.
     unsafe {
         params.set_abort_callback(Some(on_abort));
         params.set_abort_callback_user_data(data);
-        params.set_progress_callback(Some(on_progress));
-        params.set_progress_callback_user_data(data);
         params.set_start_encoder_callback(Some(on_window));
         params.set_start_encoder_callback_user_data(data);
-        params.set_new_segment_callback(Some(on_segments));
-        params.set_new_segment_callback_user_data(data);
         params.set_filter_logits_callback(Some(on_logits));
         params.set_filter_logits_callback_user_data(data);
     }
@@ -146,73 +90,10 @@ unsafe extern "C" fn on_abort(data: *mut c_void) -> bool {
     unsafe { watcher(data) }.stopped()
 }
 
-unsafe extern "C" fn on_progress(
-    _: *mut sys::whisper_context,
-    _: *mut sys::whisper_state,
-    percent: c_int,
-    data: *mut c_void,
-) {
+/// Answers whether to go on: for one window. whisper.cpp keeps what it has when the answer is no.
+unsafe extern "C" fn on_window(_: *mut sys::whisper_context, _: *mut sys::whisper_state, data: *mut c_void) -> bool {
     // SAFETY: called by whisper.cpp inside `full`, with the data given there.
-    unsafe { watcher(data) }.guarded(|watcher| watcher.window_at(percent.max(0).unsigned_abs()));
-}
-
-/// Answers whether to go on. Until it does so the window before is still encoded.
-unsafe extern "C" fn on_window(
-    context: *mut sys::whisper_context,
-    state: *mut sys::whisper_state,
-    data: *mut c_void,
-) -> bool {
-    // SAFETY: called by whisper.cpp inside `full`, with the data given there.
-    unsafe { watcher(data) }.guarded(|watcher| {
-        let asks = watcher.windows().asks_for_silence();
-        // SAFETY: whisper.cpp passes the context and the state that it works on, between two windows.
-        if asks && let Some(silence) = unsafe { hear_silence(context, state, watcher.silence) } {
-            watcher.windows().heard_silence(silence);
-        }
-        watcher.windows().begins();
-        watcher.starts().window_begins();
-    });
-    // A no here would end as a success with half a transcript; `on_abort` makes it an error.
-    true
-}
-
-unsafe extern "C" fn on_segments(
-    _: *mut sys::whisper_context,
-    _: *mut sys::whisper_state,
-    count: c_int,
-    data: *mut c_void,
-) {
-    let count = count.max(0).unsigned_abs() as usize;
-    // SAFETY: called by whisper.cpp inside `full`, with the data given there.
-    unsafe { watcher(data) }.guarded(|watcher| {
-        watcher.starts().segments_made(count);
-        watcher.windows().segments_made(count);
-    });
-}
-
-/// The probability that the window encoded last has no speech, as the model was taught to tell it: right after the
-/// start token.
-///
-/// # Safety
-/// The pointers must be whisper.cpp's own, and no decoding under way: the text in the state's cache is lost. At the
-/// start of a window and after the last one nothing is read from it.
-unsafe fn hear_silence(
-    context: *mut sys::whisper_context,
-    state: *mut sys::whisper_state,
-    silence: Silence,
-) -> Option<f32> {
-    // SAFETY: the caller's promise; one token is passed, and it is one of the model's. whisper.cpp keeps a row of as
-    // many logits as the model has tokens for the last token that it decoded, and nothing changes it meanwhile.
-    unsafe {
-        let decoded =
-            sys::whisper_decode_with_state(context, state, &raw const silence.after, 1, 0, silence.threads);
-        let logits = sys::whisper_get_logits_from_state(state);
-        let count = usize::try_from(sys::whisper_n_vocab(context)).ok()?;
-        if decoded != 0 || logits.is_null() {
-            return None;
-        }
-        probability(slice::from_raw_parts(logits, count), silence.token)
-    }
+    unsafe { watcher(data) }.windows.fetch_add(1, Ordering::Relaxed) == 0
 }
 
 unsafe extern "C" fn on_logits(
@@ -224,11 +105,6 @@ unsafe extern "C" fn on_logits(
     data: *mut c_void,
 ) {
     let count = count.max(0).unsigned_abs() as usize;
-    if count == 0 {
-        // Only the first decoder of a pass has to choose its first token, the others copy its choice.
-        // SAFETY: called by whisper.cpp inside `full`, with the data given there.
-        unsafe { watcher(data) }.guarded(|watcher| watcher.windows().pass_begins());
-    }
     if tokens.is_null() || count == 0 {
         return;
     }
@@ -236,7 +112,10 @@ unsafe extern "C" fn on_logits(
     // this returns. The logits are left alone.
     let tokens = unsafe { slice::from_raw_parts(tokens, count) };
     // SAFETY: called by whisper.cpp inside `full`, with the data given there.
-    unsafe { watcher(data) }.guarded(|watcher| watcher.decoded(tokens));
+    unsafe { watcher(data) }.guarded(|watcher| {
+        let sequence = tokens.iter().map(|token| token.id).collect();
+        watcher.sequences.lock().unwrap_or_else(PoisonError::into_inner).push(sequence);
+    });
 }
 
 /// A device that ggml can compute on.

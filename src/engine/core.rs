@@ -1,0 +1,155 @@
+//! A loaded model in this process: the core of both adapters.
+
+use std::sync::atomic::AtomicBool;
+
+use actors::domain::transcript::ChunkTranscript;
+use actors::ports::{Batch, ChunkAudio, EngineFault, LoadFailure, ModelFacts, VoiceActivity};
+use tracing::info;
+
+use super::backends::Backend;
+#[cfg(feature = "ctranslate2")]
+use super::backends::ctranslate2::CTranslate2;
+use super::backends::whisper_cpp::WhisperCpp;
+use super::config::{BackendKind, EngineConfig};
+use super::decode::Decoder;
+use super::failure::{NO_MEMORY, broken};
+use super::model_file::{Format, ModelHeader};
+use super::{SAMPLE_RATE, fingerprint};
+
+/// A loaded model that several threads may use at once: the same batch gives the same transcripts.
+pub struct EngineCore {
+    loaded: Loaded,
+    header: ModelHeader,
+    config: EngineConfig,
+}
+
+enum Loaded {
+    #[cfg(feature = "ctranslate2")]
+    CTranslate2(Decoder<CTranslate2>),
+    WhisperCpp(Decoder<WhisperCpp>),
+}
+
+/// Evaluates `$body` with the decoder, whichever backend it has.
+macro_rules! with_decoder {
+    ($loaded:expr, $decoder:ident => $body:expr) => {
+        match $loaded {
+            #[cfg(feature = "ctranslate2")]
+            Loaded::CTranslate2($decoder) => $body,
+            Loaded::WhisperCpp($decoder) => $body,
+        }
+    };
+}
+
+impl EngineCore {
+    /// Loads the file that `header` was read from and transcribes a second of noise; a GPU with less than
+    /// `needed_bytes` free is not tried. Setting `abort` ends this before or after the warm-up.
+    ///
+    /// # Blocking
+    /// For as long as the load takes.
+    pub fn load(
+        config: &EngineConfig,
+        header: ModelHeader,
+        needed_bytes: u64,
+        abort: &AtomicBool,
+    ) -> Result<Self, LoadFailure> {
+        let loaded = match config.backend_for(header.format) {
+            #[cfg(feature = "ctranslate2")]
+            BackendKind::CTranslate2 => {
+                Loaded::CTranslate2(Decoder::new(CTranslate2::load(config, &header)?, config.decode))
+            }
+            #[cfg(not(feature = "ctranslate2"))]
+            BackendKind::CTranslate2 => {
+                let message = format!(
+                    "{} needs CTranslate2, which this build does not have: build with the feature ctranslate2, or set \
+                     [model] path to a ggml file and [engine] backend to \"auto\"",
+                    header.path.display()
+                );
+                return Err(broken("model_corrupt", message));
+            }
+            BackendKind::WhisperCpp => {
+                if header.format == Format::CTranslate2 || !header.weight_type.whisper_cpp_reads() {
+                    let message = format!(
+                        "whisper.cpp cannot read {}: set [model] path to a ggml file with f16 or quantised weights, or \
+                         [engine] backend to \"auto\"",
+                        header.path.display()
+                    );
+                    return Err(broken("model_corrupt", message));
+                }
+                Loaded::WhisperCpp(Decoder::new(WhisperCpp::load(config, &header, needed_bytes)?, config.decode))
+            }
+        };
+        let core = Self { loaded, header, config: config.clone() };
+        core.warm_up(abort)?;
+        let facts = core.facts();
+        info!(
+            model = facts.id,
+            backend = facts.backend,
+            device = facts.device.backend,
+            threads = config.thread_count(),
+            "model loaded"
+        );
+        Ok(core)
+    }
+
+    pub fn facts(&self) -> ModelFacts {
+        let (device, batch_size) =
+            with_decoder!(&self.loaded, decoder => (decoder.backend().device().clone(), decoder.backend().batch_size()));
+        ModelFacts {
+            id: self.config.model_id.clone(),
+            path: self.config.model_path.display().to_string(),
+            bytes: Some(self.header.bytes),
+            multilingual: Some(self.header.multilingual()),
+            fingerprint: fingerprint(&self.header, &self.config, &device),
+            backend: self.config.backend_for(self.header.format).name().to_owned(),
+            batch_size,
+            device,
+            holder: None,
+        }
+    }
+
+    /// Transcribes the chunks of one batch. `progress` is called with the fraction done, from any thread. Setting
+    /// `abort` ends it with [`EngineFault::Cancelled`]: within one graph with whisper.cpp, after the present encoding
+    /// or text with CTranslate2.
+    ///
+    /// # Blocking
+    /// For as long as the batch takes.
+    pub fn transcribe(
+        &self,
+        batch: &Batch,
+        abort: &AtomicBool,
+        progress: &(dyn Fn(f32) + Sync),
+    ) -> Result<Vec<ChunkTranscript>, EngineFault> {
+        with_decoder!(&self.loaded, decoder => decoder.transcribe(batch, abort, progress))
+    }
+
+    /// Whether the engine is not to be used any more.
+    pub fn has_failed(&self) -> bool {
+        with_decoder!(&self.loaded, decoder => decoder.backend().has_failed())
+    }
+
+    /// Runs encoder and decoder once, so that the first chunk finds everything set up.
+    fn warm_up(&self, abort: &AtomicBool) -> Result<(), LoadFailure> {
+        let mut state = 1u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state as f32 / u32::MAX as f32 - 0.5) * 1e-2
+        });
+        let chunk = ChunkAudio {
+            samples: noise.take(SAMPLE_RATE).collect(),
+            voices: VoiceActivity::Absent,
+            is_joined: false,
+        };
+        let batch = Batch { language: "en".parse().ok(), ..Batch::of(chunk) };
+        match self.transcribe(&batch, abort, &|_| {}) {
+            Ok(_) => Ok(()),
+            Err(EngineFault::Cancelled) => Err(LoadFailure::Cancelled),
+            Err(EngineFault::OutOfMemory { .. }) => Err(NO_MEMORY),
+            Err(
+                fault @ (EngineFault::Died { .. }
+                | EngineFault::Killed
+                | EngineFault::Gone
+                | EngineFault::Refused { .. }),
+            ) => Err(broken("engine_crashed", format!("the model does not run: {fault}"))),
+        }
+    }
+}

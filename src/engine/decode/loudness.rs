@@ -1,0 +1,98 @@
+//! Where a window sounds, by its level alone. Times are hundredths of a second.
+
+use std::ops::Range;
+
+use super::features::HOP;
+
+/// Sound that ends a text is above this part of the way from the background to the loud parts, in dB …
+const SPEECH_PART: f32 = 0.35;
+/// … and above this level, in dB of full scale.
+const LOWEST_SPEECH_DB: f32 = -55.0;
+/// For the words' share of sound: what is this much below the loud parts is quiet, in dB …
+const BELOW_LOUD_DB: f32 = 30.0;
+/// … or not this much above the background, in dB.
+const ABOVE_BACKGROUND_DB: f32 = 6.0;
+/// Where the loud parts are less than this above the background, nothing counts as quiet, in dB.
+const LEAST_CONTRAST_DB: f32 = 12.0;
+/// A window that never exceeds this is silent, in dB of full scale.
+const SILENT_DB: f32 = -65.0;
+/// The level of digital silence, in dB of full scale.
+const FLOOR_DB: f32 = -90.0;
+
+/// The level of a window, frame by frame of 10 ms.
+pub(super) struct Loudness {
+    frames_db: Vec<f32>,
+    /// At and below it a frame is quiet, in dB.
+    quiet_db: f32,
+    /// Above it a frame may be speech, in dB.
+    speech_db: f32,
+}
+
+impl Loudness {
+    pub(super) fn of(samples: &[f32]) -> Self {
+        let frames_db: Vec<f32> = samples.chunks(HOP).map(level_db).collect();
+        let mut sorted = frames_db.clone();
+        sorted.sort_by(f32::total_cmp);
+        let at = |percent: usize| sorted.get(sorted.len() * percent / 100).copied().unwrap_or(FLOOR_DB);
+        let (background, loud) = (at(10), at(95));
+        let quiet_db = if loud > background + LEAST_CONTRAST_DB {
+            (background + ABOVE_BACKGROUND_DB).max(loud - BELOW_LOUD_DB)
+        } else {
+            FLOOR_DB
+        };
+        let speech_db = (background + SPEECH_PART * (at(98) - background)).max(LOWEST_SPEECH_DB);
+        Self { frames_db, quiet_db, speech_db }
+    }
+
+    /// Whether there is nothing to decode.
+    pub(super) fn is_silent(&self) -> bool {
+        self.frames_db.iter().all(|level| *level <= SILENT_DB)
+    }
+
+    /// Where the last sound as loud as speech ends; 0 where there is none.
+    pub(super) fn speech_end(&self) -> usize {
+        self.frames_db.iter().rposition(|level| *level > self.speech_db).map_or(0, |last| last + 1)
+    }
+
+    /// The hundredths of a second of `range` in which there is sound.
+    pub(super) fn sounding(&self, range: Range<usize>) -> Vec<usize> {
+        range.filter(|&at| self.frames_db.get(at).is_some_and(|level| *level > self.quiet_db)).collect()
+    }
+}
+
+fn level_db(frame: &[f32]) -> f32 {
+    let power = frame.iter().map(|sample| sample * sample).sum::<f32>() / frame.len() as f32;
+    10.0 * (power + 1e-9).log10()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hundredths of a second and level of each stretch.
+    fn window(stretches: &[(usize, f32)]) -> Loudness {
+        let samples: Vec<f32> =
+            stretches.iter().flat_map(|&(length, level)| std::iter::repeat_n(level, length * HOP)).collect();
+        Loudness::of(&samples)
+    }
+
+    #[test]
+    fn speech_ends_with_the_last_loud_frame() {
+        assert_eq!(window(&[(100, 0.001), (100, 0.2), (100, 0.001)]).speech_end(), 200);
+        assert_eq!(window(&[(100, 0.0)]).speech_end(), 0);
+    }
+
+    #[test]
+    fn silence_is_told_from_quiet_speech() {
+        assert!(window(&[(100, 0.0), (10, 0.0004)]).is_silent());
+        assert!(!window(&[(100, 0.0), (10, 0.003)]).is_silent());
+        assert!(window(&[]).is_silent());
+    }
+
+    #[test]
+    fn pauses_are_quiet_and_steady_sound_is_not() {
+        let talk = window(&[(50, 0.3), (50, 0.001), (50, 0.3)]);
+        assert_eq!(talk.sounding(0..150).len(), 100);
+        assert_eq!(window(&[(50, 0.1)]).sounding(0..50).len(), 50);
+    }
+}
