@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::engine::CancelToken;
 use super::jobs::StoreError;
-use crate::domain::audio::{Decoder, Plan};
+use crate::domain::audio::{Decoder, Plan, Span};
 use crate::domain::job::BlobKey;
 
 /// Uploaded files, as they came.
@@ -94,9 +94,9 @@ pub trait Recordings: Send + Sync + 'static {
     /// Reads and decodes the beginning.
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError>;
 
-    /// Decodes all of it once and decides where it is cut. `first` is told at most once, as early as
-    /// can be, a plan of what the first chunk will very likely be: for work that need not wait for the rest.
-    /// Only the whole plan says what it is.
+    /// Decodes all of it once and decides where it is cut. `first` is called at most once, as early as possible, with a
+    /// plan that has the first chunk and nothing else: for work that need not wait for the rest. The first chunk of the
+    /// whole plan is very likely the same one.
     ///
     /// # Blocking
     /// For as long as decoding takes.
@@ -117,6 +117,20 @@ pub trait Recordings: Send + Sync + 'static {
         blob: &BlobKey,
         plan: &Plan,
         first: usize,
+        cancel: &CancelToken,
+    ) -> Result<ChunkSamples, AudioError>;
+
+    /// The samples of spans of a planned recording, such as [`Plan::language_windows`], each when it is asked for. Spans
+    /// are in the order of their starts and may overlap. Of several channels the mix is read, whatever the plan says.
+    /// Once `cancel` is set they end with [`AudioError::Cancelled`].
+    ///
+    /// # Blocking
+    /// Every call of `next` decodes up to the span's end.
+    fn spans(
+        &self,
+        blob: &BlobKey,
+        plan: &Plan,
+        spans: &[Span],
         cancel: &CancelToken,
     ) -> Result<ChunkSamples, AudioError>;
 }

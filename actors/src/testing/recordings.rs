@@ -67,6 +67,20 @@ impl Recordings for FakeRecordings {
         let spans: Vec<Span> = plan.chunks.iter().skip(first).copied().collect();
         Ok(Box::new(spans.into_iter().map(|span| Ok(silence(span)))))
     }
+
+    fn spans(
+        &self,
+        blob: &BlobKey,
+        _: &Plan,
+        spans: &[Span],
+        cancel: &CancelToken,
+    ) -> Result<ChunkSamples, AudioError> {
+        Self::check(blob)?;
+        if blob.0 == "stuck" {
+            return Err(until_cancelled(cancel));
+        }
+        Ok(Box::new(spans.to_vec().into_iter().map(|span| Ok(silence(span)))))
+    }
 }
 
 fn until_cancelled(cancel: &CancelToken) -> AudioError {
