@@ -79,7 +79,8 @@ impl Recordings for FakeRecordings {
         if blob.0 == "stuck" {
             return Err(until_cancelled(cancel));
         }
-        Ok(Box::new(spans.to_vec().into_iter().map(|span| Ok(silence(span)))))
+        let spans = spans.to_vec();
+        Ok(Box::new(spans.into_iter().map(|span| Ok(silence(span)))))
     }
 }
 
