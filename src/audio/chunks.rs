@@ -1,4 +1,4 @@
-//! Serves the samples of a plan's chunks, one chunk in memory at a time.
+//! Serves the samples of a plan's chunks, one chunk of each channel in memory at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub type Open = Box<dyn Fn(Take) -> Result<Pcm, AudioError> + Send>;
 
 /// The samples of the chunks from one index on, in order. After an error nothing more comes.
 ///
-/// A chunk's samples are the same bits whichever chunk was the first. Where channels are transcribed each by itself, the
+/// A chunk's samples are the same bits whichever chunk was the first; chunks may overlap. Where channels are transcribed each by itself, the
 /// recording is read once for each.
 pub struct PlannedChunks {
     open: Open,
@@ -28,7 +28,15 @@ pub struct PlannedChunks {
 impl PlannedChunks {
     pub fn new(plan: &Plan, first: usize, open: Open) -> Self {
         let all = plan.chunks.iter().enumerate().map(|(n, span)| (*span, plan.channel(n)));
-        let chunks: Vec<_> = all.skip(first).collect();
+        Self::of(all.skip(first).collect(), open)
+    }
+
+    /// The samples of spans of all channels mixed, in the order of their starts.
+    pub fn mixed(spans: &[Span], open: Open) -> Self {
+        Self::of(spans.iter().map(|span| (*span, None)).collect(), open)
+    }
+
+    fn of(chunks: Vec<(Span, Option<u8>)>, open: Open) -> Self {
         Self { open, readers: BTreeMap::new(), chunks: chunks.into_iter(), failed: false }
     }
 

@@ -1,21 +1,22 @@
 //! Recordings: decoded, resampled to what the engine hears, and cut into chunks.
 //!
 //! ```text
-//! file → decode (symphonia or ffmpeg, one channel) → resample (16 kHz) ┬→ voice activity → planner → plan
-//!                                                               └→ the samples of a planned chunk
+//! file → decode (symphonia or ffmpeg, one channel) → resample (16 kHz) ┬→ voice activity and level → planner → plan
+//!                                                                      └→ the samples of a planned chunk
 //! ```
 //!
-//! Everything is a stream: memory does not grow with a recording's length, but for one byte each
+//! Everything is a stream: memory does not grow with a recording's length, but for two bytes each
 //! 16 ms while it is planned. The same file gives the same plan and the same samples.
 
+mod analysis;
 mod chunks;
 mod decode;
 mod ffmpeg;
+mod frames;
 mod guard;
 mod health;
-mod hearing;
+mod level;
 mod mix;
-mod music;
 mod pcm;
 mod plan;
 mod planner;
@@ -31,18 +32,18 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use actors::domain::audio::{Decoder, Plan};
+use actors::domain::audio::{Decoder, Plan, Span};
 use actors::domain::job::BlobKey;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings, VoiceDetector};
 
-use chunks::PlannedChunks;
+use chunks::{Open, PlannedChunks};
 pub use ffmpeg::{Ffmpeg, NoFfmpeg};
 pub use plan::{plan_file, probe_file};
-pub use planner::{PlanSettings, plan_chunks};
+pub use planner::PlanSettings;
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// What the adapter takes in, and how it cuts.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ pub struct AudioSettings {
     pub channels: Channels,
     /// For what the built-in decoders do not know; `None`: they are all there is.
     pub ffmpeg: Option<Ffmpeg>,
-    /// Who finds the voices; `None`: the built-in detector.
+    /// Voice detector; `None`: the built-in one.
     pub voices: Option<Arc<dyn VoiceDetector>>,
 }
 
@@ -170,8 +171,22 @@ pub fn chunks_of_file(
     first: usize,
     cancel: &CancelToken,
 ) -> ChunkSamples {
+    Box::new(PlannedChunks::new(plan, first, opener(path, settings, plan, cancel)))
+}
+
+/// See [`Recordings::spans`].
+pub fn spans_of_file(
+    path: &Path,
+    settings: &AudioSettings,
+    plan: &Plan,
+    spans: &[Span],
+    cancel: &CancelToken,
+) -> ChunkSamples {
+    Box::new(PlannedChunks::mixed(spans, opener(path, settings, plan, cancel)))
+}
+
+fn opener(path: &Path, settings: &AudioSettings, plan: &Plan, cancel: &CancelToken) -> Open {
     let (path, ffmpeg, decoder, cancel) =
         (path.to_owned(), settings.ffmpeg.clone(), plan.decoder, cancel.clone());
-    let open = move |take| source::open(&path, decoder, take, ffmpeg.as_ref(), &cancel);
-    Box::new(PlannedChunks::new(plan, first, Box::new(open)))
+    Box::new(move |take| source::open(&path, decoder, take, ffmpeg.as_ref(), &cancel))
 }

@@ -37,8 +37,8 @@ impl Pcm {
         Ok(Some(&self.ready.samples))
     }
 
-    /// The samples of one span. What lies before it is decoded but not resampled, and a span that
-    /// begins before the end of the last one is cut off there.
+    /// The samples of one span. What lies before it is decoded but not resampled. A span may overlap the one that was
+    /// read before it, but not start before that one: the samples of the last span stay in memory until the next read.
     ///
     /// # Blocking
     /// Decodes everything up to the span's end.
@@ -53,9 +53,7 @@ impl Pcm {
             self.ready.drop_before(span.start);
         }
         let wanted = span.end.saturating_sub(self.ready.start).min(self.ready.samples.len() as u64);
-        let samples = self.ready.samples.get(..wanted as usize).unwrap_or_default().to_vec();
-        self.ready.drop_before(span.end);
-        Ok(samples)
+        Ok(self.ready.samples.get(..wanted as usize).unwrap_or_default().to_vec())
     }
 
     /// Samples that came out so far, those that were skipped too.

@@ -1,4 +1,4 @@
-//! Decodes a recording once: is there anything in it, and where is it cut.
+//! Decodes a recording once to find out whether it can be decoded and where it is cut.
 //!
 //! The built-in decoders come first. ffmpeg, where it is allowed and there, takes what they refuse, and what they
 //! may have made too little of.
@@ -9,19 +9,19 @@ use actors::domain::audio::{Decoder, Plan, SAMPLE_RATE, secs};
 use actors::ports::{AudioError, CancelToken};
 use tracing::{debug, warn};
 
+use super::analysis::Analysis;
 use super::ffmpeg::Ffmpeg;
 use super::guard::guarded;
-use super::hearing::Hearing;
 use super::mix::Take;
 use super::pcm::Pcm;
-use super::planner::{find_voices, plan_chunks};
+use super::planner::{find_speech, first_chunk, language_windows, plan_chunks};
 use super::sniff::{Kind, look};
 use super::source::{Doubt, open};
 use super::{AudioSettings, Channels};
 
-/// How much has to be heard before the first chunk is told: more than the longest one. What comes later
-/// hardly ever changes where it ends.
-const HEARD_FIRST_SECS: u64 = 40;
+/// So much of a recording is analysed before the first chunk can be final; from then on that is tried as often.
+const FIRST_CHUNK_SAMPLES: u64 = 42 * SAMPLE_RATE as u64;
+const NEXT_TRY_SAMPLES: u64 = 10 * SAMPLE_RATE as u64;
 
 /// So many detectors of voices in a row may die over one recording before that is an error: whoever killed the first
 /// one may have meant no harm to the job.
@@ -49,8 +49,8 @@ pub fn probe_file(path: &Path, settings: &AudioSettings) -> Result<(), AudioErro
     })
 }
 
-/// Decodes all of the file once and decides where it is cut; `first` is told in advance a plan of what the first
-/// of several chunks will very likely be.
+/// Decodes all of the file once and decides where it is cut. `first` is called in advance with a plan of the first
+/// chunk alone, once that is final unless the whole recording turns out to be decoded otherwise.
 ///
 /// # Blocking
 /// For as long as decoding takes: about 1 s for every 15 min of audio. `cancel` is polled at every
@@ -90,28 +90,28 @@ fn plan_with(
     cancel: &CancelToken,
     first: &mut dyn FnMut(Plan),
 ) -> Result<Planned, AudioError> {
-    let hear = |take, first: &mut dyn FnMut(Plan)| {
+    let analyse = |take, first: &mut dyn FnMut(Plan)| {
         let mut detectors = 1;
         loop {
             let pcm = open(path, decoder, take, settings.ffmpeg.as_ref(), cancel)?;
-            match hear(pcm, settings, cancel, &mut |plan| first(Plan { decoder, ..plan })) {
+            match analyse(pcm, settings, cancel, &mut |plan| first(Plan { decoder, ..plan })) {
                 Err(_) if cancel.is_cancelled() => return Err(AudioError::Cancelled),
                 Err(Trouble::Detector(error)) if detectors < DETECTORS => {
-                    warn!(%error, "the recording is listened to anew");
+                    warn!(%error, "voice detector failed; starting again");
                     detectors += 1;
                 }
                 Err(Trouble::Detector(error) | Trouble::Recording(error)) => return Err(error),
-                Ok(heard) => return Ok(heard),
+                Ok(analysed) => return Ok(analysed),
             }
         }
     };
     let mut planned = match settings.channels {
-        Channels::Mix => hear(Take::Mean, first)?.0,
+        Channels::Mix => analyse(Take::Mean, first)?.0,
         Channels::Split => {
-            let (one, channels) = hear(Take::Channel(0), &mut |_| {})?;
+            let (one, channels) = analyse(Take::Channel(0), &mut |_| {})?;
             let mut all = vec![one];
             for channel in 1..u8::try_from(channels).unwrap_or(u8::MAX) {
-                all.push(hear(Take::Channel(channel), &mut |_| {})?.0);
+                all.push(analyse(Take::Channel(channel), &mut |_| {})?.0);
             }
             side_by_side(all)
         }
@@ -122,10 +122,10 @@ fn plan_with(
     Ok(planned)
 }
 
-/// Whom an error comes from.
+/// Where an error comes from.
 enum Trouble {
     Recording(AudioError),
-    /// The next one may hear the recording to its end.
+    /// Another try may succeed.
     Detector(AudioError),
 }
 
@@ -136,30 +136,35 @@ impl From<AudioError> for Trouble {
 }
 
 /// The plan of one channel, or of all mixed, and how many there are.
-fn hear(
+fn analyse(
     mut pcm: Pcm,
     settings: &AudioSettings,
     cancel: &CancelToken,
     first: &mut dyn FnMut(Plan),
 ) -> Result<(Planned, usize), Trouble> {
-    let mut hearing = Hearing::begin(settings, cancel)?;
-    let mut first = Some(first);
+    let mut analysis = Analysis::begin(settings, cancel)?;
+    let mut next_try = Some(FIRST_CHUNK_SAMPLES);
     while let Some(block) = pcm.next_block()? {
-        hearing.push(block).map_err(Trouble::Detector)?;
+        analysis.push(block).map_err(Trouble::Detector)?;
         check_length(pcm.position(), settings.max_secs)?;
-        if pcm.position() >= HEARD_FIRST_SECS * u64::from(SAMPLE_RATE)
-            && let Some(tell) = first.take()
-            && let Some(heard) = hearing.so_far()
-            && let [chunk, _, ..] = plan_chunks(&heard, pcm.position(), &settings.plan)[..]
-        {
-            tell(Plan { samples: chunk.end, chunks: vec![chunk], ..Plan::default() });
+        if next_try.is_some_and(|next_try| pcm.position() >= next_try) {
+            let chunk = analysis.so_far().and_then(|frames| first_chunk(&frames, &settings.plan));
+            next_try = if chunk.is_none() { Some(pcm.position() + NEXT_TRY_SAMPLES) } else { None };
+            if let Some(chunk) = chunk {
+                first(Plan { samples: chunk.end, chunks: vec![chunk], ..Plan::default() });
+            }
         }
     }
     let samples = pcm.position_or_none()?;
-    let activity = hearing.finish().map_err(Trouble::Detector)?;
-    let chunks = plan_chunks(&activity, samples, &settings.plan);
-    let speech = find_voices(&activity, samples, &settings.plan);
-    let plan = Plan { samples, chunks, speech, warnings: pcm.warnings(), ..Plan::default() };
+    let frames = analysis.finish().map_err(Trouble::Detector)?;
+    let plan = Plan {
+        samples,
+        chunks: plan_chunks(&frames, samples, &settings.plan),
+        speech: find_speech(&frames, samples),
+        language_windows: language_windows(&frames, samples),
+        warnings: pcm.warnings(),
+        ..Plan::default()
+    };
     Ok((Planned { plan, doubt: pcm.doubt() }, pcm.channels()))
 }
 
@@ -172,13 +177,15 @@ fn side_by_side(channels: Vec<Planned>) -> Planned {
         .collect();
     chunks.sort_by_key(|(span, channel)| (span.end, *channel));
     let samples = channels.iter().map(|planned| planned.plan.samples).max().unwrap_or(0);
+    let speaks = channels.iter().find(|planned| !planned.plan.speech.is_empty()).or(channels.first());
+    let language_windows = speaks.map(|planned| planned.plan.language_windows.clone()).unwrap_or_default();
     // What is odd about a recording is so in all of its channels.
     let (warnings, doubt) = match channels.into_iter().next() {
         Some(first) => (first.plan.warnings, first.doubt),
         None => (Vec::new(), None),
     };
     let (chunks, channels) = chunks.into_iter().unzip();
-    Planned { plan: Plan { samples, chunks, channels, warnings, ..Plan::default() }, doubt }
+    Planned { plan: Plan { samples, chunks, channels, language_windows, warnings, ..Plan::default() }, doubt }
 }
 
 /// Does `work` with the built-in decoders and, where they do not know the recording, with ffmpeg. What neither

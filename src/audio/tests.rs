@@ -99,12 +99,19 @@ fn the_length_is_the_recordings() {
 }
 
 #[test]
-fn silence_and_noise_have_no_chunk() {
-    for name in ["silence.wav", "noise.wav"] {
-        assert_eq!(plan(&fixture(name)).unwrap().chunks, []);
-    }
+fn silence_has_no_chunk() {
+    let plan = plan(&fixture("silence.wav")).unwrap();
+    assert_eq!((plan.chunks, plan.speech, plan.language_windows), (vec![], vec![], vec![]));
+}
+
+#[test]
+fn noise_without_speech_is_in_a_chunk_all_the_same() {
+    let faint = plan(&fixture("noise.wav")).unwrap();
     let loud = plan_bytes(&wave(16_000, 1, &noise(80_000))).unwrap();
-    assert_eq!((loud.samples, loud.chunks), (80_000, vec![]));
+    for plan in [faint, loud] {
+        let whole = Span { start: 0, end: plan.samples };
+        assert_eq!((plan.chunks, plan.speech), (vec![whole], vec![]));
+    }
 }
 
 #[test]
@@ -136,13 +143,43 @@ fn a_chunks_samples_are_the_same_whichever_chunk_comes_first() {
 }
 
 #[test]
+fn overlapping_chunks_share_their_samples() {
+    let path = fixture("long.ogg");
+    let second = |n: u64| n * 16_000;
+    let chunks = [(10, 38), (35, 63), (60, 88), (88, 100)]
+        .map(|(start, end)| Span { start: second(start), end: second(end) });
+    let plan = Plan { samples: second(218), chunks: chunks.to_vec(), ..Plan::default() };
+    let all = all_chunks(&path, &plan, 0);
+    for pair in [(0, 1), (1, 2)] {
+        assert_eq!(all[pair.0][second(25) as usize..], all[pair.1][..second(3) as usize]);
+    }
+    for first in 1..4 {
+        assert_eq!(all_chunks(&path, &plan, first), all[first..]);
+    }
+}
+
+#[test]
+fn language_windows_are_read_like_chunks() {
+    let files = AudioFiles::new(PathBuf::from(FIXTURES), AudioSettings::default());
+    let (blob, cancel) = (BlobKey("long.ogg".into()), CancelToken::default());
+    let mut plan = files.plan(&blob, &cancel, &mut |_| {}).unwrap();
+    let mut windows = plan.language_windows.clone();
+    assert_eq!(windows.len(), 6);
+    windows.sort_by_key(|window| window.start);
+    let read: Vec<_> = files.spans(&blob, &plan, &windows, &cancel).unwrap().map(Result::unwrap).collect();
+    plan.chunks = windows;
+    assert_eq!(read, all_chunks(&fixture("long.ogg"), &plan, 0));
+}
+
+#[test]
 fn a_span_holds_exactly_its_samples() {
     let samples: Vec<i16> = (0..32_000).map(|n| (n % 30_000) as i16).collect();
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), wave(16_000, 1, &samples)).unwrap();
     let chunks = vec![
-        actors::domain::audio::Span { start: 100, end: 5_000 },
-        actors::domain::audio::Span { start: 5_000, end: 20_001 },
+        Span { start: 100, end: 5_000 },
+        Span { start: 5_000, end: 20_001 },
+        Span { start: 17_000, end: 30_000 },
     ];
     let plan = Plan { samples: 32_000, chunks, ..Plan::default() };
     let read = all_chunks(file.path(), &plan, 0);
@@ -151,6 +188,7 @@ fn a_span_holds_exactly_its_samples() {
     };
     assert_eq!(&read[0][..], wanted(100..5_000));
     assert_eq!(&read[1][..], wanted(5_000..20_001));
+    assert_eq!(&read[2][..], wanted(17_000..30_000), "it overlaps the one before");
 }
 
 #[test]
@@ -158,7 +196,7 @@ fn channels_are_mixed_to_their_mean() {
     let stereo: Vec<i16> = (0..1_000).flat_map(|_| [8_192, -4_096]).collect();
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), wave(16_000, 2, &stereo)).unwrap();
-    let chunks = vec![actors::domain::audio::Span { start: 0, end: 1_000 }];
+    let chunks = vec![Span { start: 0, end: 1_000 }];
     let plan = Plan { samples: 1_000, chunks, ..Plan::default() };
     assert!(all_chunks(file.path(), &plan, 0)[0].iter().all(|s| *s == 0.0625));
 }
@@ -288,6 +326,7 @@ fn the_first_chunk_is_told_in_advance_and_is_the_plan_s() {
     let [begun] = &told[..] else { panic!("{} plans of a beginning", told.len()) };
     let plan = plan.unwrap();
     assert_eq!((&begun.chunks[..], begun.decoder), (&plan.chunks[..1], plan.decoder));
+    assert!(plan.chunks.len() > 5);
 }
 
 #[test]
@@ -306,7 +345,7 @@ fn a_recording_at_full_scale_stays_within_it() {
     let mut pcm =
         super::source::open(&path, Default::default(), super::mix::Take::Mean, None, &CancelToken::default())
             .unwrap();
-    let samples = pcm.read(actors::domain::audio::Span { start: 0, end: 16_000 }).unwrap();
+    let samples = pcm.read(Span { start: 0, end: 16_000 }).unwrap();
     assert_eq!(samples.len(), 16_000);
     assert!(samples.iter().all(|sample| sample.abs() <= 1.0));
     assert!(samples.contains(&1.0), "it is at full scale");
@@ -330,6 +369,7 @@ fn channels_are_planned_and_read_each_by_itself() {
     assert_eq!((plan.samples, plan.passes()), (left.len() as u64, 2), "{plan:?}");
     assert_eq!(plan.channels.len(), plan.chunks.len());
     assert!(plan.channels.contains(&0) && !plan.channels.contains(&1) && plan.channels.contains(&2));
+    assert!(!plan.language_windows.is_empty());
     assert!(plan.chunks.is_sorted_by_key(|chunk| chunk.end));
     for first in 0..plan.chunks.len() {
         let read = chunks_of_file(file.path(), &settings, &plan, first, &CancelToken::default());

@@ -2,10 +2,7 @@
 
 use earshot::Detector;
 
-use super::music::Tones;
-
-/// Samples in one frame, at 16 kHz.
-pub const FRAME: usize = 256;
+use super::frames::FRAME;
 
 /// The detector hears everything 12 dB quieter. Measured: at full level it takes loud noise (white or
 /// pink at -3 dB, brown at -10 dB) for speech nearly throughout, at this level none of it; speech is
@@ -17,8 +14,7 @@ const LEVEL: f32 = 0.25;
 /// takes the first moment of any loud noise for speech.
 const OPENING: usize = 32;
 
-/// Finds speech in a stream of samples. Keeps one byte for each frame (225 KB an hour) and what [`Tones`] keeps, no
-/// samples.
+/// Finds speech in a stream of samples. Keeps one byte for each frame (225 KB an hour) and no samples.
 pub struct Vad {
     detector: Box<Detector>,
     /// The frame being filled.
@@ -27,7 +23,6 @@ pub struct Vad {
     /// The first frames, until there are [`OPENING`] of them.
     opening: Option<Vec<[f32; FRAME]>>,
     activity: Vec<u8>,
-    tones: Tones,
 }
 
 impl Vad {
@@ -38,13 +33,11 @@ impl Vad {
             filled: 0,
             opening: Some(Vec::with_capacity(OPENING)),
             activity: Vec::new(),
-            tones: Tones::new(),
         }
     }
 
     /// Takes samples within [-1, 1].
     pub fn push(&mut self, mut samples: &[f32]) {
-        self.tones.push(samples);
         while let Some(space) = self.frame.get_mut(self.filled..).filter(|_| !samples.is_empty()) {
             let (now, later) = samples.split_at(space.len().min(samples.len()));
             for (heard, sample) in space.iter_mut().zip(now) {
@@ -59,10 +52,8 @@ impl Vad {
     }
 
     /// The frames that are finished by now.
-    pub fn so_far(&self) -> Vec<u8> {
-        let mut activity = self.activity.clone();
-        self.tones.silence_music(&mut activity);
-        activity
+    pub fn so_far(&self) -> &[u8] {
+        &self.activity
     }
 
     /// The probability of speech in each frame, 0 to 255; the last frame may be a part of one.
@@ -72,7 +63,6 @@ impl Vad {
             self.end_frame();
         }
         self.end_opening();
-        self.tones.silence_music(&mut self.activity);
         self.activity
     }
 

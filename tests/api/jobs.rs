@@ -69,13 +69,10 @@ fn speech_is_translated_when_asked() {
 #[test]
 fn silence_completes_with_an_empty_text() {
     let service = Service::start();
-    for name in ["silence.wav", "noise.wav"] {
-        let id = service.queue(name, &[]);
-        let job = service.finished(&id);
-        assert_eq!(job["status"], "completed");
-        assert_eq!((&job["result"]["text"], &job["result"]["language"]), (&json!(""), &Value::Null));
-        assert_eq!(job["progress"]["chunks_total"], 0);
-    }
+    let job = service.finished(&service.queue("silence.wav", &[]));
+    assert_eq!(job["status"], "completed");
+    assert_eq!((&job["result"]["text"], &job["result"]["language"]), (&json!(""), &Value::Null));
+    assert_eq!(job["progress"]["chunks_total"], 0);
 }
 
 #[test]

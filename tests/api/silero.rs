@@ -28,10 +28,8 @@ fn recordings_cut_by_silero_have_the_same_words() {
         // What the built-in detector leads to as well: another test holds it to the truth.
         assert_eq!(job["result"]["text"], fixtures::truth(name)["text"], "{name}");
     }
-    for name in ["silence.wav", "noise.wav"] {
-        let job = service.finished(&service.queue(name, &[]));
-        assert_eq!((&job["result"]["text"], &job["progress"]["chunks_total"]), (&"".into(), &0.into()));
-    }
+    let job = service.finished(&service.queue("silence.wav", &[]));
+    assert_eq!((&job["result"]["text"], &job["progress"]["chunks_total"]), (&"".into(), &0.into()));
 }
 
 #[test]

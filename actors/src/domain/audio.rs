@@ -1,4 +1,4 @@
-//! Recordings as the engine hears them: 16 kHz, mono, cut into chunks.
+//! Recordings as the engine gets them: 16 kHz, mono, cut into chunks.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +44,13 @@ pub enum Decoder {
 
 /// How a recording is cut: the same recording and settings give the same plan.
 ///
-/// Chunks are in the order of their ends and last at most 30 s each; those of one channel do not overlap. Stretches
-/// without speech are in no chunk, so a silent recording has none.
+/// Chunks are in the order of their ends and last at most 30 s each; those of one channel are in the order of their
+/// starts, too. Together they hold every sound, whether or not the voice detector takes it for speech; only stretches of
+/// near silence are in no chunk. A recording that is silent throughout has none.
+///
+/// A chunk ends in a pause. Where there is none, the next chunk of the same channel starts 2 to 4 s before the end of the
+/// one before, so that each word is whole in one of them. What both say of that time is to be joined, word by word. At
+/// most two chunks of a channel overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Length of the whole recording, in samples.
@@ -54,7 +59,7 @@ pub struct Plan {
     /// Where channels are transcribed each by itself, whose each chunk is, from 0; empty where they are mixed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<u8>,
-    /// Where somebody was heard to speak. Empty in plans that did not look, and in silence.
+    /// Where the voice detector found speech, in order. Empty in plans of single channels, and where it found none.
     #[serde(default)]
     pub speech: Vec<Span>,
     /// Stretches of likely speech from all over the recording, best first, at most 10 s each: they show its language.

@@ -94,9 +94,9 @@ pub trait Recordings: Send + Sync + 'static {
     /// Reads and decodes the beginning.
     fn probe(&self, blob: &BlobKey) -> Result<(), AudioError>;
 
-    /// Decodes all of it once and decides where it is cut. `first` is told at most once, as early as
-    /// can be, a plan of what the first chunk will very likely be: for work that need not wait for the rest.
-    /// Only the whole plan says what it is.
+    /// Decodes all of it once and decides where it is cut. `first` is called at most once, as early as possible, with a
+    /// plan that has the first chunk and nothing else: for work that need not wait for the rest. The first chunk of the
+    /// whole plan is very likely the same one.
     ///
     /// # Blocking
     /// For as long as decoding takes.

@@ -1,0 +1,127 @@
+//! How good a place each frame is to cut at.
+//!
+//! The cost of a frame is its level in dB relative to the speech around the chunk, plus up to 20 dB where the detector
+//! is sure of speech. Both are means over 0.27 s: shorter dips lie within words. The detector alone does not make a pause:
+//! what is as loud as speech costs 0 or more. Near silence costs less than anything else.
+//!
+//! Measured on 13 real recordings, 326 cuts, against word timestamps: none of the 257 cuts that cost less than -15 dB
+//! was within a word, 3 of 54 up to -10 dB, 4 of 15 above. Silero in place of the built-in detector put 11 of 296 cuts
+//! below -15 dB within words.
+
+use std::ops::Range;
+
+use super::silence::{self, Silence};
+use crate::audio::frames::{Frames, LEVEL_STEPS_PER_DB, frames, level};
+
+/// Cost of the detector's certainty.
+const SPEECH_DB: f32 = 20.0;
+/// Frames that are averaged.
+const SMOOTHING: usize = 17;
+/// Lower levels count as this one: digital silence is not a better place than a quiet room.
+const FLOOR_DBFS: f64 = -75.0;
+/// A frame that costs at most this much is part of a pause.
+const PAUSE_DB: f32 = -12.0;
+/// 2 dB in 8 s. With 5 dB twice as many cuts were within words.
+const EARLY_DB_PER_FRAME: f32 = 0.004;
+/// What is called the speech level is exceeded in 1/20 of this time.
+const SPEECH_LEVEL_SECS: f64 = 36.0;
+
+/// The costs around one chunk.
+pub struct Pauses<'a> {
+    recording: &'a Frames,
+    silences: &'a [Silence],
+    speech_level: f32,
+}
+
+impl<'a> Pauses<'a> {
+    /// For a chunk that starts at the frame `start`; the speech level is taken from the 36 s after it.
+    pub fn new(recording: &'a Frames, silences: &'a [Silence], start: usize) -> Self {
+        let end = (start + frames(SPEECH_LEVEL_SECS)).min(recording.len());
+        let mut levels: Vec<f32> = (start..end).map(|frame| smooth_level(&recording.levels, frame)).collect();
+        levels.sort_by(f32::total_cmp);
+        let speech_level = levels.get(levels.len() * 19 / 20).copied().unwrap_or(0.0);
+        Self { recording, silences, speech_level }
+    }
+
+    pub fn is_pause(&self, frame: usize) -> bool {
+        self.cost(frame) <= PAUSE_DB
+    }
+
+    /// In dB; the lower the better.
+    pub fn cost(&self, frame: usize) -> f32 {
+        if silence::at(self.silences, frame).is_some() {
+            return f32::NEG_INFINITY;
+        }
+        let speech = mean(&self.recording.activity, frame, f32::from) / 255.0;
+        smooth_level(&self.recording.levels, frame) - self.speech_level + SPEECH_DB * speech
+    }
+
+    /// The frame of a range that is the best to cut at, with a mild preference for a later one; the range's start where
+    /// it is empty.
+    pub fn best(&self, range: Range<usize>) -> usize {
+        let costs = |frame: usize| self.cost(frame) + EARLY_DB_PER_FRAME * (range.end - frame) as f32;
+        range.clone().rev().min_by(|a, b| costs(*a).total_cmp(&costs(*b))).unwrap_or(range.start)
+    }
+}
+
+fn smooth_level(levels: &[u8], frame: usize) -> f32 {
+    let floor = level(FLOOR_DBFS);
+    mean(levels, frame, |level| f32::from(level.max(floor))) / LEVEL_STEPS_PER_DB as f32
+}
+
+fn mean(values: &[u8], frame: usize, of: impl Fn(u8) -> f32) -> f32 {
+    let around = frame.saturating_sub(SMOOTHING / 2)..(frame + SMOOTHING / 2 + 1).min(values.len());
+    let around = values.get(around).unwrap_or_default();
+    around.iter().map(|value| of(*value)).sum::<f32>() / around.len().max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of a probability and a level each.
+    fn recording(stretches: &[(usize, u8, f64)]) -> Frames {
+        let mut frames = Frames::default();
+        for &(count, activity, dbfs) in stretches {
+            frames.activity.extend(std::iter::repeat_n(activity, count));
+            frames.levels.extend(std::iter::repeat_n(level(dbfs), count));
+        }
+        frames
+    }
+
+    #[test]
+    fn a_pause_is_both_quiet_and_without_speech() {
+        let recording = recording(&[
+            (500, 250, -20.0),
+            (50, 0, -20.0),
+            (500, 250, -20.0),
+            (50, 250, -30.0),
+            (500, 250, -20.0),
+            (50, 60, -45.0),
+            (500, 250, -20.0),
+        ]);
+        let pauses = Pauses::new(&recording, &[], 0);
+        assert!(!pauses.is_pause(525), "the detector alone does not make a pause");
+        assert!(!pauses.is_pause(1_075), "quiet speech is not a pause");
+        assert!(pauses.is_pause(1_625));
+        assert!((1_600..1_650).contains(&pauses.best(0..2_000)));
+    }
+
+    #[test]
+    fn a_closed_consonant_is_not_a_pause() {
+        let recording = recording(&[(500, 250, -20.0), (5, 200, -60.0), (500, 250, -20.0)]);
+        assert!(!Pauses::new(&recording, &[], 0).is_pause(502));
+    }
+
+    #[test]
+    fn of_equal_pauses_the_later_one_is_taken() {
+        let recording = recording(&[
+            (500, 250, -20.0),
+            (50, 0, -60.0),
+            (500, 250, -20.0),
+            (50, 0, -60.0),
+            (500, 250, -20.0),
+        ]);
+        assert!((1_050..1_100).contains(&Pauses::new(&recording, &[], 0).best(0..1_500)));
+    }
+}
