@@ -137,11 +137,10 @@ impl Recordings for AudioFiles {
         &self,
         blob: &BlobKey,
         plan: &Plan,
-        spans: &[actors::domain::audio::Span],
+        spans: &[Span],
         cancel: &CancelToken,
     ) -> Result<ChunkSamples, AudioError> {
-        let plan = Plan { chunks: spans.to_vec(), channels: Vec::new(), ..plan.clone() };
-        Ok(chunks_of_file(&self.path(blob), &self.settings, &plan, 0, cancel))
+        Ok(spans_of_file(&self.path(blob), &self.settings, plan, spans, cancel))
     }
 }
 
@@ -156,9 +155,8 @@ pub fn language_windows_of_file(
 ) -> Result<Vec<Arc<[f32]>>, AudioError> {
     let mut spans = plan.language_windows.clone();
     spans.sort_by_key(|span| span.start);
-    let read = Plan { chunks: spans.clone(), channels: Vec::new(), ..plan.clone() };
     let samples: Vec<Arc<[f32]>> =
-        chunks_of_file(path, settings, &read, 0, &CancelToken::default()).collect::<Result<_, _>>()?;
+        spans_of_file(path, settings, plan, &spans, &CancelToken::default()).collect::<Result<_, _>>()?;
     let of = |span| spans.iter().position(|known| known == span).and_then(|at| samples.get(at).cloned());
     Ok(plan.language_windows.iter().filter_map(of).collect())
 }

@@ -62,7 +62,10 @@ pub struct Plan {
     /// Where the voice detector found speech, in order. Empty in plans of single channels, and where it found none.
     #[serde(default)]
     pub speech: Vec<Span>,
-    /// Stretches of likely speech from all over the recording, best first, at most 10 s each: they show its language.
+    /// Where to detect the language: up to 6 spans of at most 10 s that do not overlap, the one with the most speech
+    /// first. They are spread over the recording and at most 15 dB below the loudest of them. Empty in silence, and in
+    /// plans of the first chunk alone. Where channels are transcribed each by itself they are those of the first channel
+    /// with speech.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub language_windows: Vec<Span>,
     /// What was odd about the recording, one sentence each ("ends in the middle of a frame").
@@ -91,11 +94,11 @@ impl Plan {
         matches!(pair, Some([before, this]) if self.channels.is_empty() && this.start < before.end)
     }
 
-    /// Whether somebody was heard to speak in a chunk. Without any `speech` nobody listened.
+    /// Whether the voice detector found speech in a chunk; of single channels it is taken for granted.
     pub fn has_voices(&self, chunk: usize) -> bool {
         let Some(span) = self.chunks.get(chunk) else { return true };
         let next = self.speech.partition_point(|speech| speech.end <= span.start);
-        self.speech.is_empty() || self.speech.get(next).is_some_and(|speech| speech.start < span.end)
+        !self.channels.is_empty() || self.speech.get(next).is_some_and(|speech| speech.start < span.end)
     }
 
     /// How many times the recording is gone through: once for each channel with speech, and once where they are mixed.

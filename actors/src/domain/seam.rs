@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_seam_neither_loses_nor_doubles_a_word() {
-        let first = || segment(23.0, "he did not look out of the win");
+        let first = || segment(23.6, "he did not look out of the win");
         for second in ["out of the window at all", "Out of the window, at all", "of the window at all"] {
             let start = if second.starts_with("of") { 26.0 } else { 25.0 };
             let text = joined(first(), segment(start, second));

@@ -242,7 +242,10 @@ impl Run {
             };
             written?;
             match (order, started) {
-                (Order::GoOn, Some(started)) => answer = Some(started?),
+                (Order::GoOn, Some(started)) => {
+                    answer = Some(started?);
+                    self.note(self.progress(&plan, batch.end)).await?;
+                }
                 (Order::GoOn, None) => return Ok(()),
                 (Order::GiveBack(_), _) if batches.peek().is_none() => return Ok(()),
                 (Order::GiveBack(reason), _) => return Err(Leave::GiveBack(reason).into()),
@@ -482,12 +485,12 @@ impl Run {
         segments
     }
 
-    /// Writes a batch's chunks down, one by one, each with the progress that follows.
+    /// Writes a batch's chunks down, one by one, with the progress between them.
     async fn write_down(&self, plan: &Plan, placed: Vec<(u32, Vec<Segment>)>) -> Result<(), Leave> {
-        let total = chunk_number(plan.chunks.len());
+        let last = placed.last().map(|(chunk, _)| *chunk);
         for (chunk, segments) in placed {
             self.checkpoint(plan, chunk, segments).await?;
-            if chunk + 1 < total {
+            if Some(chunk) != last {
                 self.note(self.progress(plan, chunk + 1)).await?;
             }
         }
