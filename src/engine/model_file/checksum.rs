@@ -1,4 +1,4 @@
-//! Compares a model file with the checksum beside it, once for every version of the file.
+//! Compares a model's weights with the checksum beside them, once for each version of the file.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use thiserror::Error;
 
 use super::{ModelFileError, ModelHeader};
 
-/// Why a file was not verified.
+/// Why a model was not verified.
 #[derive(Debug, Error)]
 pub enum ChecksumError {
-    #[error("the check was given up")]
+    #[error("the check was cancelled")]
     GivenUp,
     #[error(transparent)]
     File(#[from] ModelFileError),
@@ -29,7 +29,7 @@ struct Verified {
     sha256: String,
 }
 
-/// A file that was rewritten has another one.
+/// A rewritten file has another version.
 #[derive(Debug, PartialEq, Eq)]
 struct Version {
     path: PathBuf,
@@ -38,13 +38,15 @@ struct Version {
 }
 
 impl VerifiedFiles {
-    /// Checks the header, every tensor's place, and, where a `<file>.sha256` stands beside the file,
-    /// that its contents are the ones the checksum was made of.
+    /// Checks the header and the position of every tensor. Where there is a `<file>.sha256` beside the file
+    /// (in a folder `model.bin.sha256`), checks that the file has this checksum.
     ///
     /// # Blocking
-    /// About a second for each 1.5 GB the first time; `keep_going` is asked every megabyte.
+    /// About a second for each 1.5 GB the first time; calls `keep_going` every megabyte.
     pub fn verify(&self, path: &Path, keep_going: &dyn Fn() -> bool) -> Result<ModelHeader, ChecksumError> {
         let header = ModelHeader::read(path)?;
+        let weights = header.weights_path();
+        let path = weights.as_path();
         let Some((sidecar, expected)) = sidecar_of(path)? else {
             return Ok(header);
         };
@@ -85,7 +87,7 @@ fn sidecar_of(model: &Path) -> Result<Option<(PathBuf, String)>, ModelFileError>
         Err(source) => return Err(ModelFileError::Unreadable { path: sidecar, source }),
     };
     let mut text = String::new();
-    // One line is enough; whatever else lies there must not fill the memory.
+    // One line is enough; a large file must not fill the memory.
     if file.take(4096).read_to_string(&mut text).is_err() {
         return Err(ModelFileError::BadSidecar { sidecar });
     }

@@ -1,19 +1,27 @@
 //! Reads numbers from a file of known length and never past its end.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 
-use super::Fault;
+use super::error::Fault;
 
-/// A place in a file. A file that shrinks while it is read ends in an error like any other.
-pub(super) struct Reader {
-    inner: BufReader<File>,
+pub(super) trait Source: Read + Seek {}
+
+impl<T: Read + Seek> Source for T {}
+
+/// A position in a file. A file that shrinks while it is read ends in an error like any other.
+pub(super) struct Reader<'a> {
+    inner: Box<dyn Source + 'a>,
     left: u64,
 }
 
-impl Reader {
-    pub(super) fn new(file: File, bytes: u64) -> Self {
-        Self { inner: BufReader::with_capacity(64 << 10, file), left: bytes }
+impl<'a> Reader<'a> {
+    pub(super) fn of_file(file: File, bytes: u64) -> Self {
+        Self::new(BufReader::with_capacity(64 << 10, file), bytes)
+    }
+
+    pub(super) fn new(source: impl Source + 'a, bytes: u64) -> Self {
+        Self { inner: Box::new(source), left: bytes }
     }
 
     /// Bytes from here to the end of the file.
@@ -35,8 +43,20 @@ impl Reader {
         })
     }
 
+    pub(super) fn byte(&mut self, inside: &str) -> Result<u8, Fault> {
+        self.array::<1>(inside).map(|[byte]| byte)
+    }
+
     pub(super) fn int(&mut self, inside: &str) -> Result<i32, Fault> {
-        self.array::<4>(inside).map(i32::from_le_bytes)
+        self.array(inside).map(i32::from_le_bytes)
+    }
+
+    pub(super) fn u32(&mut self, inside: &str) -> Result<u32, Fault> {
+        self.array(inside).map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u16(&mut self, inside: &str) -> Result<u16, Fault> {
+        self.array(inside).map(u16::from_le_bytes)
     }
 
     /// Moves on without reading.

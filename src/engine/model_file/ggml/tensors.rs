@@ -1,56 +1,83 @@
-//! The tensors of a Whisper model: which there must be, and a walk over those that are there.
+//! The tensors of a ggml Whisper model: which are expected, and a walk over those in the file.
 
 use std::collections::HashMap;
 
-use super::Fault;
-use super::reader::Reader;
-use super::shape::{Shape, WeightType};
+use super::super::error::Fault;
+use super::super::reader::Reader;
+use super::super::shape::Shape;
+use super::super::weight_type::WeightType;
 
-/// How a tensor's numbers lie in the file.
+/// How a tensor's numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Storage {
+pub struct Storage {
+    pub weight_type: WeightType,
     /// ggml's number for it.
-    kind: i32,
+    pub kind: i32,
     /// Numbers per block, and bytes per block.
-    block: u64,
-    bytes: u64,
+    pub block: u64,
+    pub bytes: u64,
 }
 
-const F32: Storage = Storage { kind: 0, block: 1, bytes: 4 };
-const F16: Storage = Storage { kind: 1, block: 1, bytes: 2 };
+const F32: Storage = Storage { weight_type: WeightType::F32, kind: 0, block: 1, bytes: 4 };
+const F16: Storage = Storage { weight_type: WeightType::F16, kind: 1, block: 1, bytes: 2 };
 
-/// Block sizes as in ggml-common.h.
-fn storage(weight_type: WeightType) -> Storage {
-    let (kind, block, bytes) = match weight_type {
-        WeightType::F16 => return F16,
-        WeightType::Q4_0 => (2, 32, 18),
-        WeightType::Q4_1 => (3, 32, 20),
-        WeightType::Q5_0 => (6, 32, 22),
-        WeightType::Q5_1 => (7, 32, 24),
-        WeightType::Q8_0 => (8, 32, 34),
-        WeightType::Q2K => (10, 256, 84),
-        WeightType::Q3K => (11, 256, 110),
-        WeightType::Q4K => (12, 256, 144),
-        WeightType::Q5K => (13, 256, 176),
-        WeightType::Q6K => (14, 256, 210),
-    };
-    Storage { kind, block, bytes }
+impl Storage {
+    /// Block sizes as in ggml-common.h. Nothing for a type that ggml files do not have.
+    pub fn of(weight_type: WeightType) -> Option<Self> {
+        let (kind, block, bytes) = match weight_type {
+            WeightType::F32 => return Some(F32),
+            WeightType::F16 => return Some(F16),
+            WeightType::Q4_0 => (2, 32, 18),
+            WeightType::Q4_1 => (3, 32, 20),
+            WeightType::Q5_0 => (6, 32, 22),
+            WeightType::Q5_1 => (7, 32, 24),
+            WeightType::Q8_0 => (8, 32, 34),
+            WeightType::Q2K => (10, 256, 84),
+            WeightType::Q3K => (11, 256, 110),
+            WeightType::Q4K => (12, 256, 144),
+            WeightType::Q5K => (13, 256, 176),
+            WeightType::Q6K => (14, 256, 210),
+            WeightType::Bf16 | WeightType::Int16 | WeightType::Int8 => return None,
+        };
+        Some(Storage { weight_type, kind, block, bytes })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Expected {
-    dims: [i32; 4],
-    storage: Storage,
+pub struct Expected {
+    pub dims: [i32; 4],
+    pub storage: Storage,
 }
+
+/// A tensor whose header has been checked.
+pub struct Tensor<'a> {
+    pub name: &'a str,
+    pub weight_type: WeightType,
+    /// How many numbers it has.
+    pub numbers: u64,
+    /// How many bytes of the file they take.
+    pub bytes: u64,
+}
+
+/// Takes exactly the bytes of the tensor from the reader.
+pub type Visit<'a> = dyn FnMut(&Tensor<'_>, &mut Reader<'_>) -> Result<(), Fault> + 'a;
 
 /// The longest name, "decoder.blocks.31.cross_attn.query.weight", has 41 bytes.
 const LONGEST_NAME: i32 = 64;
 const MOST_DIMS: i32 = 4;
 
-/// Walks every tensor's header and skips its data. All tensors of the shape must be there, once
-/// each and with nothing else, and the file must end with the last of them.
-pub(super) fn walk(reader: &mut Reader, shape: &Shape, weight_type: WeightType) -> Result<usize, Fault> {
-    let mut missing = expected(shape, storage(weight_type));
+/// Visits every tensor. All tensors of the shape must be there, once each and with nothing else, and the
+/// file must end with the last of them.
+pub fn walk(
+    reader: &mut Reader<'_>,
+    shape: &Shape,
+    weight_type: WeightType,
+    visit: &mut Visit<'_>,
+) -> Result<usize, Fault> {
+    let Some(weights) = Storage::of(weight_type) else {
+        return Err(Fault::Invalid(format!("its weights are {weight_type}")));
+    };
+    let mut missing = expected(shape, weights);
     let count = missing.len();
     while !missing.is_empty() {
         let (name, found) = tensor_header(reader, &missing)?;
@@ -63,7 +90,11 @@ pub(super) fn walk(reader: &mut Reader, shape: &Shape, weight_type: WeightType) 
                 found.0, found.1, wanted.dims, wanted.storage.kind
             )));
         }
-        reader.skip(data_bytes(&name, wanted)?, &format!("the tensor {name}"))?;
+        let (numbers, bytes) = size(&name, wanted)?;
+        if bytes > reader.left() {
+            return Err(Fault::EndsInside(format!("the tensor {name}")));
+        }
+        visit(&Tensor { name: &name, weight_type: wanted.storage.weight_type, numbers, bytes }, reader)?;
     }
     match reader.left() {
         0 => Ok(count),
@@ -72,7 +103,7 @@ pub(super) fn walk(reader: &mut Reader, shape: &Shape, weight_type: WeightType) 
 }
 
 fn tensor_header(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     missing: &HashMap<String, Expected>,
 ) -> Result<(String, ([i32; 4], i32)), Fault> {
     if reader.left() == 0 {
@@ -94,26 +125,27 @@ fn tensor_header(
     Ok((String::from_utf8_lossy(&name).into_owned(), (dims, kind)))
 }
 
-/// Called with dimensions that have been compared with those expected, so nothing overflows.
-fn data_bytes(name: &str, Expected { dims, storage }: Expected) -> Result<u64, Fault> {
-    let row = u64::from(dims[0].unsigned_abs());
+/// Numbers and bytes. Called with dimensions that equal those expected, so nothing overflows.
+fn size(name: &str, Expected { dims, storage }: Expected) -> Result<(u64, u64), Fault> {
+    let [row, rows @ ..] = dims.map(|dim| u64::from(dim.unsigned_abs()));
     if row % storage.block != 0 {
         return Err(Fault::Invalid(format!(
             "its tensor {name} has rows of {row}, too short for its quantisation: use q8_0 or q5_1"
         )));
     }
-    let rows: u64 = dims[1..].iter().map(|dim| u64::from(dim.unsigned_abs())).product();
-    Ok(row / storage.block * storage.bytes * rows)
+    let rows: u64 = rows.into_iter().product();
+    Ok((row * rows, row / storage.block * storage.bytes * rows))
 }
 
 /// Every tensor of a model of this shape.
-fn expected(shape: &Shape, weights: Storage) -> HashMap<String, Expected> {
+pub fn expected(shape: &Shape, weights: Storage) -> HashMap<String, Expected> {
     let w = shape.width;
+    let convolutions = if weights == F32 { F32 } else { F16 };
     let mut all = Tensors { weights, named: HashMap::new() };
     all.add("encoder.positional_embedding", [w, shape.audio_context, 1], F32);
-    all.add("encoder.conv1.weight", [3, shape.mel_bands, w], F16);
+    all.add("encoder.conv1.weight", [3, shape.mel_bands, w], convolutions);
     all.add("encoder.conv1.bias", [1, w, 1], F32);
-    all.add("encoder.conv2.weight", [3, w, w], F16);
+    all.add("encoder.conv2.weight", [3, w, w], convolutions);
     all.add("encoder.conv2.bias", [1, w, 1], F32);
     all.norm("encoder.ln_post", w);
     for layer in 0..shape.encoder_layers {
