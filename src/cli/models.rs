@@ -23,9 +23,9 @@ pub(super) enum ModelsCommand {
         #[command(flatten)]
         settings: SettingsArgs,
     },
-    /// Say what a model file holds
+    /// Describe a model file or folder
     Inspect {
-        /// A model file in ggml format
+        /// A model file in ggml format, or a CTranslate2 folder
         file: PathBuf,
     },
 }
@@ -72,6 +72,7 @@ fn describe(header: &ModelHeader) -> String {
         let _: std::fmt::Result = writeln!(text, "{name:<15} {value}");
     };
     row("file", &header.path.display());
+    row("format", &header.format);
     row("bytes", &header.bytes);
     row("family", &shape.family());
     row("weights", &header.weight_type);
@@ -84,7 +85,7 @@ fn describe(header: &ModelHeader) -> String {
     row("audio context", &format!("{} positions of 20 ms", shape.audio_context));
     row("text context", &format!("{} tokens", shape.text_context));
     row("tensors", &header.tensors);
-    row("checksum file", &if sidecar(&header.path).is_file() { "there" } else { "none" });
+    row("checksum file", &if sidecar(&header.weights_path()).is_file() { "there" } else { "none" });
     text
 }
 

@@ -89,7 +89,7 @@ pub(super) fn untouched_bytes(header: &ModelHeader, config: &EngineConfig) -> u6
 
 #[cfg(test)]
 mod tests {
-    use super::super::model_file::{Shape, WeightType};
+    use super::super::model_file::{Format, Shape, WeightType};
     use super::*;
 
     fn model(bytes: u64, width: i32, decoder_layers: i32) -> ModelHeader {
@@ -103,7 +103,8 @@ mod tests {
             decoder_layers,
             mel_bands: 80,
         };
-        ModelHeader { path: "model.bin".into(), bytes, shape, weight_type: WeightType::F16, tensors: 0 }
+        let (path, format, weight_type) = ("model.bin".into(), Format::Ggml, WeightType::F16);
+        ModelHeader { path, format, bytes, shape, weight_type, tensors: 0 }
     }
 
     /// Width, layers, weights, and the most memory of the device that the engine's process had in a job, the latter

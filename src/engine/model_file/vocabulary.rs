@@ -203,6 +203,14 @@ impl Vocabulary {
         self.languages().nth(usize::try_from(index).ok()?)
     }
 
+    /// The language whose token has this name, as CTranslate2's detection returns it.
+    pub fn language_named(&self, name: &str) -> Option<Language> {
+        (self.special.first_language()..)
+            .zip(self.languages())
+            .find(|(id, _)| self.token_string(*id) == name)
+            .map(|(_, language)| language)
+    }
+
     /// The languages that the model transcribes, in the order of their tokens.
     pub fn languages(&self) -> impl Iterator<Item = Language> {
         Language::all().take(if self.special.multilingual() { self.special.languages as usize } else { 1 })

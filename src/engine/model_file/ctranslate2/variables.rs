@@ -161,7 +161,9 @@ fn attributes(shape: &Shape) -> Vec<Attribute> {
         required("decoder/scale_embeddings", 0..=0),
         optional("decoder/pre_norm", 1..=1),
         optional("decoder/alibi", 0..=0),
+        // Of no effect without the one before.
         optional("decoder/alibi_use_positive_positions", 0..=1),
+        optional("decoder/scale_alibi", 0..=1),
         optional("decoder/start_from_zero_embedding", 0..=0),
         // Both are used as indices without a check.
         optional("decoder/alignment_layer", -layers..=layers - 1),

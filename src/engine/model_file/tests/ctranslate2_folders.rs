@@ -182,6 +182,13 @@ fn numbers_that_are_used_as_indices_are_checked() {
     }
     assert!(refusal(|model| drop(model.remove("decoder/num_heads"))).contains("decoder/num_heads"));
     check(|model| drop(model.remove("decoder/alignment_heads"))).unwrap();
+    // What newer converters write as well.
+    for name in ["decoder/alibi_use_positive_positions", "decoder/scale_alibi"] {
+        check(|model| {
+            model.variables.push(Stored { name: name.into(), dims: vec![], kind: 1, bytes: vec![1] });
+        })
+        .unwrap();
+    }
 }
 
 #[test]

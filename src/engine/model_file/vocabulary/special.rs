@@ -16,8 +16,8 @@ const TASKS: [&str; 6] = [
     "<|notimestamps|>",
 ];
 const NO_SPEECH: u32 = 4;
-/// What transformers calls the fifth of these.
-const NO_SPEECH_ALIAS: &str = "<|nocaptions|>";
+/// Other names of some tokens in files of transformers.
+const ALIASES: [(&str, &str); 2] = [("<|nospeech|>", "<|nocaptions|>"), ("<|he|>", "<|iw|>")];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpecialTokens {
@@ -103,7 +103,6 @@ impl SpecialTokens {
 
     /// Whether a special token may have this name.
     pub fn is_name(self, id: u32, name: &str) -> bool {
-        self.name(id).is_some_and(|expected| expected == name)
-            || (id == self.no_speech() && name == NO_SPEECH_ALIAS)
+        self.name(id).is_some_and(|own| own == name || ALIASES.contains(&(own.as_str(), name)))
     }
 }

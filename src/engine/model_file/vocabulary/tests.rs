@@ -153,8 +153,14 @@ fn lists_of_tokens_are_checked() {
         Vocabulary::from_strings(tokens.into_iter(), &shape(51_865))
     };
     assert_eq!(read(&|_| {}).unwrap().text(440), Some(&b" The"[..]));
-    // As transformers writes it.
-    read(&|tokens| tokens[50_362] = "<|nocaptions|>").unwrap();
+    // As transformers writes them.
+    let other = read(&|tokens| {
+        tokens[50_362] = "<|nocaptions|>";
+        tokens[50_279] = "<|iw|>";
+    })
+    .unwrap();
+    assert_eq!(other.language_named("<|iw|>"), Some("he".parse().unwrap()));
+    assert_eq!(other.language_named("<|transcribe|>"), None);
     type Change = fn(&mut Vec<&str>);
     let odd: [(Change, &str); 7] = [
         (|tokens| tokens.truncate(51_864), "51864 tokens, 51865 expected"),
