@@ -13,7 +13,7 @@ use super::backends::whisper_cpp::WhisperCpp;
 use super::config::{BackendKind, EngineConfig};
 use super::decode::Decoder;
 use super::failure::{NO_MEMORY, broken};
-use super::model_file::{Format, ModelHeader};
+use super::model_file::ModelHeader;
 use super::{SAMPLE_RATE, fingerprint};
 
 /// A loaded model that several threads may use at once: the same batch gives the same transcripts.
@@ -67,14 +67,7 @@ impl EngineCore {
                 return Err(broken("model_corrupt", message));
             }
             BackendKind::WhisperCpp => {
-                if header.format == Format::CTranslate2 || !header.weight_type.whisper_cpp_reads() {
-                    let message = format!(
-                        "whisper.cpp cannot read {}: set [model] path to a ggml file with f16 or quantised weights, or \
-                         [engine] backend to \"auto\"",
-                        header.path.display()
-                    );
-                    return Err(broken("model_corrupt", message));
-                }
+                header.check_whisper_cpp()?;
                 Loaded::WhisperCpp(Decoder::new(WhisperCpp::load(config, &header, needed_bytes)?, config.decode))
             }
         };

@@ -66,10 +66,11 @@ fn describe(config: &EngineConfig) -> ModelFacts {
 /// Of the file, by its shape, size and time, and of what decides over text: library, settings, and the kind of device.
 fn fingerprint(header: &ModelHeader, config: &EngineConfig, device: &Device) -> String {
     let modified = std::fs::metadata(header.weights_path()).and_then(|file| file.modified()).ok();
-    let device = (device.backend.as_str(), config.flash_attn_on(device));
     let ModelHeader { path: _, format, bytes, shape, weight_type, tensors } = header;
+    let backend = config.backend_for(*format).name();
+    let computed = (device.backend.as_str(), config.flash_attn, config.compute_type, config.batch_size);
     let all = format!(
-        "{ENGINE} {format} {bytes} {shape:?} {weight_type:?} {tensors} {modified:?} {:?} {device:?}",
+        "{ENGINE} {backend} {format} {bytes} {shape:?} {weight_type:?} {tensors} {modified:?} {:?} {computed:?}",
         config.decode
     );
     Sha256::digest(all).iter().take(16).map(|byte| format!("{byte:02x}")).collect()

@@ -413,7 +413,9 @@ impl<B: Backend> Decoder<B> {
         let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
         let silent = no_speech_prob > self.config.no_speech_thold && avg_logprob < self.config.logprob_thold;
         let agreed = window.voices == VoiceActivity::Absent
-            && (no_speech_prob > self.config.no_speech_thold || avg_logprob < self.config.unvoiced_logprob_thold);
+            && (no_speech_prob > self.config.no_speech_thold
+                || avg_logprob < self.config.unvoiced_logprob_thold
+                || text.doubt.is_some());
         silent || agreed
     }
 

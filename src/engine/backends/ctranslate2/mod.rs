@@ -13,7 +13,8 @@ use super::{Aligned, Alignment, Backend, Hypothesis, LanguageProbabilities, Sear
 use crate::engine::config::{ComputeType, EngineConfig};
 use crate::engine::decode::LogMel;
 use crate::engine::failure::{NO_MEMORY, broken, mentions_memory};
-use crate::engine::model_file::{Format, ModelHeader, Vocabulary, convert};
+use crate::engine::model_file::convert::{self, Converted};
+use crate::engine::model_file::{DecodingConfig, Format, ModelHeader, Vocabulary};
 
 /// Seconds of one encoder position.
 const POSITION_SECS: f64 = 0.02;
@@ -57,15 +58,17 @@ impl CTranslate2 {
             num_threads_per_replica: config.thread_count(),
             ..sys::Config::default()
         };
-        let model = match header.format {
-            Format::CTranslate2 => sys::Whisper::new(&header.path, settings),
-            Format::Ggml => {
+        // A folder without word alignment or languages in its configuration is completed in memory.
+        let is_complete = header.format == Format::CTranslate2 && DecodingConfig::read(header, &vocabulary)?.in_folder;
+        let model = match is_complete {
+            true => sys::Whisper::new(&header.path, settings),
+            false => {
                 let mut files = sys::ModelMemoryReader::new("ggml").map_err(|error| refused(&header.path, &error))?;
-                let converted = convert::to_ctranslate2(&header.path, header)?;
-                files.register_file("model.bin", &converted.model);
-                files.register_file("config.json", &converted.config);
-                files.register_file("vocabulary.json", &converted.vocabulary);
-                drop(converted);
+                let Converted { model, config, vocabulary } = convert::to_ctranslate2(&header.path, header)?;
+                files.register_file("model.bin", &model);
+                drop(model);
+                files.register_file("config.json", &config);
+                files.register_file("vocabulary.json", &vocabulary);
                 sys::Whisper::new_from_memory(&mut files, settings)
             }
         };
