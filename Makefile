@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: decoding-table demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture fidelity run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
+.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture fidelity run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -82,22 +82,6 @@ bench: setup
 # Ten thousand followers, a hundred thousand jobs, an upload of 1 GiB; `CROWDS="queue upload"` picks some.
 bench-crowds: setup
 	cargo bench --locked --bench crowds -- $(CROWDS)
-
-# The table of docs/DECODING.md: `make decoding-table WHISPER_CLI=path/to/whisper-cli`, that of whisper.cpp 1.8.3.
-WHISPER_CLI ?= whisper-cli
-decoding-table:
-	./scripts/decoding_table.py $(WHISPER_CLI)
-
-# Word error rate, phrases, times and speed on speech, with the published Whisper weights, beside faster-whisper;
-# `make eval EVAL="--only jfk.wav --repeat 3"` passes options of scripts/eval/judge.py.
-eval: setup setup-tests
-	cargo build --release --locked
-	./scripts/eval/run.sh $(EVAL)
-
-# A minute of generated speech, without peers; skipped where the weights cannot be downloaded.
-eval-short: setup setup-tests
-	cargo build --release --locked
-	EVAL_SHORT=1 ./scripts/eval/run.sh $(EVAL)
 
 ci: setup lint deny test
 

@@ -16,7 +16,9 @@ use thiserror::Error;
 
 use crate::audio::{AudioSettings, Channels, Ffmpeg, NoFfmpeg, PlanSettings};
 use crate::auth::{Caller, Keys};
-use crate::engine::{BackendChoice, BadVadModel, ComputeType, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine};
+use crate::engine::{
+    BackendChoice, BadVadModel, ComputeType, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine,
+};
 use crate::http::{Patience, Rates, Streams};
 use crate::memory::{self, Place};
 use crate::outgoing::{AddressRules, BadAllowEntry};

@@ -230,7 +230,7 @@ fn unsafe_stands_in_one_file_and_every_use_has_its_reason() {
     let with_unsafe: Vec<_> =
         all.iter().filter(|file| words(&file.code).any(|word| word == "unsafe")).collect();
     let names: Vec<_> = with_unsafe.iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["src/engine/whisper/raw.rs"]);
+    assert_eq!(names, ["src/engine/backends/whisper_cpp/raw.rs"]);
     let lines: Vec<_> = with_unsafe[0].text.lines().collect();
     for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {")) {
         let comment: Vec<_> =

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::domain::transcript::ChunkTranscript;
 use crate::isolation::InEngine;
 use crate::model::Lease;
-use crate::ports::{CancelToken, Batch, EngineFault};
+use crate::ports::{Batch, CancelToken, EngineFault};
 
 /// Transcribe one batch. The lease is held for as long as the engine works on it.
 #[derive(Message)]

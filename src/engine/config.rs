@@ -7,7 +7,7 @@ use actors::ports::Device;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::model_file::Format;
+use super::model_file::{Format, ModelHeader, Shape, WeightType};
 
 /// Which model to load and how to run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,16 +105,34 @@ impl EngineConfig {
         Self { decode: self.decode.usable(), ..self }
     }
 
-    /// The library for a model of this format: with `auto` CTranslate2 on CPUs and with CUDA, whisper.cpp on other GPUs
-    /// and in builds without CTranslate2.
-    pub fn backend_for(&self, format: Format) -> BackendKind {
-        match (self.backend, format) {
-            (BackendChoice::Ctranslate2, _) | (BackendChoice::Auto, Format::CTranslate2) => BackendKind::CTranslate2,
+    /// The library for a model: with `auto` CTranslate2 on CPUs and with CUDA, whisper.cpp on other GPUs, in builds without
+    /// CTranslate2 and for weights that cannot be converted.
+    pub fn backend_for(&self, header: &ModelHeader) -> BackendKind {
+        match (self.backend, header.format) {
+            (BackendChoice::Ctranslate2, _) | (BackendChoice::Auto, Format::CTranslate2) => {
+                BackendKind::CTranslate2
+            }
             (BackendChoice::WhisperCpp, _) => BackendKind::WhisperCpp,
-            (BackendChoice::Auto, Format::Ggml) => match self.gpu_backend() {
-                None | Some("cuda") if cfg!(feature = "ctranslate2") => BackendKind::CTranslate2,
-                None | Some(_) => BackendKind::WhisperCpp,
-            },
+            (BackendChoice::Auto, Format::Ggml) => self.auto_backend(header.weight_type),
+        }
+    }
+
+    fn auto_backend(&self, weights: WeightType) -> BackendKind {
+        let on_its_device = matches!(self.gpu_backend(), None | Some("cuda"));
+        match cfg!(feature = "ctranslate2") && on_its_device && weights.converts() {
+            true => BackendKind::CTranslate2,
+            false => BackendKind::WhisperCpp,
+        }
+    }
+
+    /// Windows that CTranslate2 decodes together: 4 on a CPU, where more gain nothing, and one of a model so large that a
+    /// batch would take minutes.
+    pub(super) fn windows_together(&self, shape: &Shape, on_gpu: bool) -> usize {
+        match self.batch_size {
+            0 if on_gpu => 16,
+            0 if shape.width <= WIDTH_OF_SMALL => 4,
+            0 => 1,
+            size => size,
         }
     }
 
@@ -136,11 +154,15 @@ impl EngineConfig {
     pub(super) fn thread_count(&self) -> usize {
         match self.threads {
             // Hyper-threads of one core share what the encoder keeps busy. A container may have fewer cores than the machine.
-            0 => num_cpus::get_physical().min(std::thread::available_parallelism().map_or(1, usize::from)).max(1),
+            0 => num_cpus::get_physical()
+                .min(std::thread::available_parallelism().map_or(1, usize::from))
+                .max(1),
             threads => threads.min(MOST_THREADS),
         }
     }
 }
+
+const WIDTH_OF_SMALL: i32 = 768;
 
 /// ggml's own limit.
 const MOST_THREADS: usize = 512;

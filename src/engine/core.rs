@@ -52,7 +52,7 @@ impl EngineCore {
         needed_bytes: u64,
         abort: &AtomicBool,
     ) -> Result<Self, LoadFailure> {
-        let loaded = match config.backend_for(header.format) {
+        let loaded = match config.backend_for(&header) {
             #[cfg(feature = "ctranslate2")]
             BackendKind::CTranslate2 => {
                 Loaded::CTranslate2(Decoder::new(CTranslate2::load(config, &header)?, config.decode))
@@ -68,7 +68,10 @@ impl EngineCore {
             }
             BackendKind::WhisperCpp => {
                 header.check_whisper_cpp()?;
-                Loaded::WhisperCpp(Decoder::new(WhisperCpp::load(config, &header, needed_bytes)?, config.decode))
+                Loaded::WhisperCpp(Decoder::new(
+                    WhisperCpp::load(config, &header, needed_bytes)?,
+                    config.decode,
+                ))
             }
         };
         let core = Self { loaded, header, config: config.clone() };
@@ -85,15 +88,14 @@ impl EngineCore {
     }
 
     pub fn facts(&self) -> ModelFacts {
-        let (device, batch_size) =
-            with_decoder!(&self.loaded, decoder => (decoder.backend().device().clone(), decoder.backend().batch_size()));
+        let (device, batch_size) = with_decoder!(&self.loaded, decoder => (decoder.backend().device().clone(), decoder.backend().batch_size()));
         ModelFacts {
             id: self.config.model_id.clone(),
             path: self.config.model_path.display().to_string(),
             bytes: Some(self.header.bytes),
             multilingual: Some(self.header.multilingual()),
             fingerprint: fingerprint(&self.header, &self.config, &device),
-            backend: self.config.backend_for(self.header.format).name().to_owned(),
+            backend: self.config.backend_for(&self.header).name().to_owned(),
             batch_size,
             device,
             holder: None,

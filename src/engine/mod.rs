@@ -34,8 +34,6 @@ pub use silero::run_vad_worker;
 pub use thread::ThreadEngine;
 pub use worker::run_worker;
 
-use model_file::Format;
-
 /// Samples a second of everything the engine is given.
 const SAMPLE_RATE: usize = actors::domain::audio::SAMPLE_RATE as usize;
 
@@ -49,14 +47,14 @@ pub fn share_one_heap() {
 fn describe(config: &EngineConfig) -> ModelFacts {
     let header = ModelHeader::read(&config.model_path).ok();
     let device = expected_device(config);
-    let format = header.as_ref().map_or(Format::Ggml, |header| header.format);
+    let backend = header.as_ref().map_or("", |header| config.backend_for(header).name());
     ModelFacts {
         id: config.model_id.clone(),
         path: config.model_path.display().to_string(),
         bytes: header.as_ref().map(|header| header.bytes),
         multilingual: header.as_ref().map(ModelHeader::multilingual),
         fingerprint: header.map(|header| fingerprint(&header, config, &device)).unwrap_or_default(),
-        backend: config.backend_for(format).name().to_owned(),
+        backend: backend.to_owned(),
         batch_size: 1,
         device,
         holder: None,
@@ -67,7 +65,7 @@ fn describe(config: &EngineConfig) -> ModelFacts {
 fn fingerprint(header: &ModelHeader, config: &EngineConfig, device: &Device) -> String {
     let modified = std::fs::metadata(header.weights_path()).and_then(|file| file.modified()).ok();
     let ModelHeader { path: _, format, bytes, shape, weight_type, tensors } = header;
-    let backend = config.backend_for(*format).name();
+    let backend = config.backend_for(header).name();
     let computed = (device.backend.as_str(), config.flash_attn, config.compute_type, config.batch_size);
     let all = format!(
         "{ENGINE} {backend} {format} {bytes} {shape:?} {weight_type:?} {tensors} {modified:?} {:?} {computed:?}",

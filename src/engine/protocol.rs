@@ -256,11 +256,8 @@ mod tests {
 
     #[test]
     fn messages_follow_each_other_without_anything_between() {
-        let chunk = |samples: [f32; 3], voices, is_joined| ChunkAudio {
-            samples: samples.into(),
-            voices,
-            is_joined,
-        };
+        let chunk =
+            |samples: [f32; 3], voices, is_joined| ChunkAudio { samples: samples.into(), voices, is_joined };
         let batch = Batch {
             chunks: vec![
                 chunk([0.25, -1.0, f32::MIN_POSITIVE], VoiceActivity::Present, true),

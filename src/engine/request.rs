@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use actors::domain::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS};
 use actors::ports::{Batch, EngineFault};
 use thiserror::Error;
 
@@ -14,10 +15,6 @@ const FEWEST_SAMPLES: usize = SAMPLE_RATE / 5;
 const LONGEST_PROMPT_BYTES: usize = 1024;
 /// Bounds the work of the tokeniser, which is quadratic in a word's length.
 const LONGEST_PROMPT_WORD: usize = 1000;
-
-/// More hotwords than this do not fit beside a prompt.
-const MOST_HOTWORDS: usize = 64;
-const LONGEST_HOTWORD_BYTES: usize = 128;
 
 /// Why the engine refuses a batch.
 #[derive(Debug, Error, PartialEq)]
@@ -34,7 +31,9 @@ pub(super) enum Unfit {
     PromptWithZeroByte,
     #[error("there are {count} hotwords, at most {MOST_HOTWORDS} are taken: leave the common ones out")]
     TooManyHotwords { count: usize },
-    #[error("a hotword has {bytes} bytes, at most {LONGEST_HOTWORD_BYTES} are taken: use single words or names")]
+    #[error(
+        "a hotword has {bytes} bytes, at most {LONGEST_HOTWORD_BYTES} are taken: use single words or names"
+    )]
     HotwordTooLong { bytes: usize },
     #[error("a hotword contains a zero byte: remove it")]
     HotwordWithZeroByte,

@@ -12,10 +12,10 @@ use actors::ports::{
     ModelFacts, OnDeath,
 };
 
-use super::memory::{Ledger, Shortage};
-use super::model_file::{ModelHeader, VerifiedFiles};
 use super::backends::whisper_cpp::give_back_freed_memory;
 use super::core::EngineCore;
+use super::memory::{Ledger, Shortage};
+use super::model_file::{ModelHeader, VerifiedFiles};
 use super::{EngineConfig, describe};
 
 /// How often flags are looked at while waiting.
@@ -127,7 +127,8 @@ impl LoadedModel for ThreadModel {
         };
         let mut told = -1.0;
         let (abort, fraction) = (AtomicBool::new(false), AtomicU32::new(f32::to_bits(told)));
-        let run = || core.transcribe(batch, &abort, &|done| fraction.store(done.to_bits(), Ordering::Relaxed));
+        let run =
+            || core.transcribe(batch, &abort, &|done| fraction.store(done.to_bits(), Ordering::Relaxed));
         let result = beside(run, &mut || {
             if cancel.is_cancelled() || self.unloading.load(Ordering::SeqCst) {
                 abort.store(true, Ordering::SeqCst);

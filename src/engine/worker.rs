@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, EngineFault, LoadFailure};
 
-use super::model_file::ModelHeader;
-use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
 use super::backends::whisper_cpp::{echo_trouble_to_stderr, exit_now};
 use super::core::EngineCore;
+use super::model_file::ModelHeader;
+use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
 use super::{EngineConfig, estimate};
 
 /// The prompt's tokeniser recurses along a word.

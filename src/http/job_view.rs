@@ -112,6 +112,9 @@ fn options(service: &Service, job: &Job) -> Value {
     if !options.languages.is_empty() {
         view["languages"] = json!(options.languages);
     }
+    if !options.hotwords.is_empty() {
+        view["hotwords"] = json!(options.hotwords);
+    }
     if options.extent != Extent::Whole {
         view["extent"] = json!(options.extent);
     }

@@ -6,7 +6,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web;
 use actors::domain::job::{Audio, BlobKey, Job, JobId, NewJob, Once};
 use actors::domain::language::Language;
-use actors::domain::options::{Options, Priority, Task};
+use actors::domain::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS, Options, Priority, Task};
 use actors::domain::stay::{NotAStay, Stay};
 use actors::ports::{BlobStore, BlobWriter, StoredBlob};
 use bytes::Bytes;
@@ -27,11 +27,12 @@ use crate::outgoing::TargetUrl;
 const FILE: &str = "file";
 
 /// What a form may hold beside it.
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 12] = [
     "language",
     "languages",
     "task",
     "prompt",
+    "hotwords",
     "temperature",
     "word_timestamps",
     "webhook_url",
@@ -250,6 +251,7 @@ impl Form {
             "languages" => options.languages.extend(languages(&text)?),
             "task" => options.task = task(&text)?,
             "prompt" => options.prompt = Some(prompt(text)?),
+            "hotwords" => hotwords("hotwords", text.split(','), &mut options.hotwords)?,
             "temperature" => options.temperature = Some(temperature(&text)?),
             "word_timestamps" => options.word_timestamps = flag("word_timestamps", &text)?,
             "priority" => options.priority = priority(&text)?,
@@ -281,6 +283,23 @@ async fn probe(service: &Service, key: &BlobKey) -> Result<(), AppError> {
 
 fn invalid(name: &'static str, message: &str) -> AppError {
     AppError::InvalidOption { name, message: message.into() }
+}
+
+/// Adds words that the recording is likely to have.
+pub(super) fn hotwords<'a>(
+    name: &'static str,
+    words: impl IntoIterator<Item = &'a str>,
+    hotwords: &mut Vec<String>,
+) -> Result<(), AppError> {
+    let words = words.into_iter().map(str::trim).filter(|word| !word.is_empty());
+    hotwords.extend(words.map(str::to_owned));
+    let is_fit = |word: &String| word.len() <= LONGEST_HOTWORD_BYTES && !word.contains('\0');
+    if hotwords.len() <= MOST_HOTWORDS && hotwords.iter().all(is_fit) {
+        return Ok(());
+    }
+    let message =
+        format!("must be at most {MOST_HOTWORDS} words of at most {LONGEST_HOTWORD_BYTES} bytes without NUL");
+    Err(invalid(name, &message))
 }
 
 pub(super) fn task(text: &str) -> Result<Task, AppError> {

@@ -5,10 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use actors::domain::options::Task;
 use actors::domain::repetition::said_again;
 use actors::domain::transcript::{ChunkTranscript, Flag, text};
-use actors::ports::{CancelToken, ChunkWork, Engine, LoadedModel};
+use actors::ports::{Batch, CancelToken, ChunkAudio, Engine, LoadedModel};
 use serde_json::{Value, json};
 use verbatim::engine::{DecodeConfig, EngineConfig, ThreadEngine};
 use verbatim::memory::SystemMemory;
@@ -26,8 +25,9 @@ const GUARD_ALONE: DecodeConfig = DecodeConfig {
     no_speech_thold: 0.6,
     beam_size: 1,
     best_of: 1,
-    temperature_inc: 0.2,
-    suppress_non_speech: false,
+    max_decodes: 4,
+    unvoiced_logprob_thold: -0.5,
+    suppress_non_speech: true,
 };
 
 fn load(decode: DecodeConfig) -> Arc<dyn LoadedModel> {
@@ -45,16 +45,9 @@ fn recording(name: &str) -> Vec<f32> {
 
 /// Transcribes samples, in English unless it is to be found out.
 fn hear(model: &dyn LoadedModel, samples: Vec<f32>, language: Option<&str>) -> ChunkTranscript {
-    let work = ChunkWork {
-        samples: samples.into(),
-        language: language.map(|code| code.parse().unwrap()),
-        languages: vec![],
-        task: Task::Transcribe,
-        prompt: None,
-        temperature: None,
-        word_timestamps: false,
-    };
-    model.transcribe(&work, &CancelToken::default(), &mut |_| {}).unwrap()
+    let batch =
+        Batch { language: language.map(|code| code.parse().unwrap()), ..Batch::of(ChunkAudio::new(samples)) };
+    model.transcribe(&batch, &CancelToken::default(), &mut |_| {}).unwrap().remove(0)
 }
 
 fn goes_in_circles(heard: &ChunkTranscript) -> bool {
@@ -246,12 +239,8 @@ fn chunks_that_are_told_of_the_text_before_them_are_heard_alike_after_a_restart(
 #[test]
 fn no_text_is_left_out_by_a_probability_that_the_engine_has_wrong() {
     // By the engine's own number every window is silent, and by these settings none is sure.
-    let nothing_is_sure = DecodeConfig {
-        no_speech_thold: 0.0,
-        logprob_thold: 0.0,
-        temperature_inc: 0.0,
-        ..DecodeConfig::default()
-    };
+    let nothing_is_sure =
+        DecodeConfig { no_speech_thold: 0.0, logprob_thold: 0.0, max_decodes: 1, ..DecodeConfig::default() };
     let heard = hear(&*load(nothing_is_sure), recording("en_short.wav"), Some("en"));
     assert_eq!(text(&heard.segments), "One two three.");
     assert_eq!(heard.segments[0].flags, [Flag::LowConfidence, Flag::NoSpeech]);

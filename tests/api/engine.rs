@@ -11,10 +11,10 @@ use std::time::Duration;
 use actors::domain::options::Task;
 use actors::domain::transcript::{ChunkTranscript, text};
 use actors::ports::{
-    CancelToken, ChunkWork, Death, Engine, EngineFault, LoadFailure, LoadedModel, MemoryProbe,
+    Batch, CancelToken, ChunkAudio, Death, Engine, EngineFault, LoadFailure, LoadedModel, MemoryProbe,
 };
 use serde_json::Value;
-use verbatim::engine::{EngineConfig, ProcessEngine, ThreadEngine};
+use verbatim::engine::{BackendChoice, EngineConfig, ProcessEngine, ThreadEngine};
 use verbatim::memory::SystemMemory;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
@@ -37,9 +37,16 @@ fn memory(config: &EngineConfig) -> Arc<dyn MemoryProbe> {
     Arc::new(SystemMemory { limit_bytes: config.memory_limit_bytes })
 }
 
-/// Both adapters of the port: what holds for one must hold for the other.
-fn engines(config: &EngineConfig) -> [Box<dyn Engine>; 2] {
-    [Box::new(process_engine(config.clone())), Box::new(thread_engine(config.clone()))]
+/// Both adapters of the port with both backends: what holds for one must hold for the others.
+fn engines(config: &EngineConfig) -> [Box<dyn Engine>; 4] {
+    let of = |backend| EngineConfig { backend, ..config.clone() };
+    let (ours, theirs) = (of(BackendChoice::Ctranslate2), of(BackendChoice::WhisperCpp));
+    [
+        Box::new(process_engine(ours.clone())),
+        Box::new(thread_engine(ours)),
+        Box::new(process_engine(theirs.clone())),
+        Box::new(thread_engine(theirs)),
+    ]
 }
 
 /// The process that the engine has for itself.
@@ -62,20 +69,14 @@ fn truth() -> Value {
     serde_json::from_slice(&fs::read(Path::new(FIXTURES).join("audio/truth.json")).unwrap()).unwrap()
 }
 
-fn work(name: &str) -> ChunkWork {
-    ChunkWork {
-        samples: recording(name),
-        language: None,
-        languages: vec![],
-        task: Task::Transcribe,
-        prompt: None,
-        temperature: None,
-        word_timestamps: false,
-    }
+fn work(name: &str) -> Batch {
+    Batch::of(ChunkAudio::new(recording(name)))
 }
 
-fn transcribe(model: &dyn LoadedModel, work: &ChunkWork) -> Result<ChunkTranscript, EngineFault> {
-    model.transcribe(work, &CancelToken::default(), &mut |_| {})
+fn transcribe(model: &dyn LoadedModel, work: &Batch) -> Result<ChunkTranscript, EngineFault> {
+    let mut transcripts = model.transcribe(work, &CancelToken::default(), &mut |_| {})?;
+    assert_eq!(transcripts.len(), 1);
+    Ok(transcripts.remove(0))
 }
 
 /// Children of this process, running or not yet reaped.
@@ -127,7 +128,7 @@ fn speech_is_translated_into_english() {
     for engine in engines(&config()) {
         let model = load(&*engine);
         for name in ["de_phrases.wav", "es_phrases.wav", "fr_phrases.wav"] {
-            let asked = ChunkWork { task: Task::Translate, ..work(name) };
+            let asked = Batch { task: Task::Translate, ..work(name) };
             let heard = transcribe(&*model, &asked).unwrap();
             assert_eq!(text(&heard.segments), truth[name]["english"].as_str().unwrap(), "{name}");
         }
@@ -137,20 +138,20 @@ fn speech_is_translated_into_english() {
 
 #[test]
 fn the_same_work_gives_the_same_transcript_from_either_adapter() {
-    let asked = ChunkWork { word_timestamps: true, language: "en".parse().ok(), ..work("en_phrases.wav") };
-    let [a, b] = engines(&config()).map(|engine| {
+    let asked = Batch { word_timestamps: true, language: "en".parse().ok(), ..work("en_phrases.wav") };
+    let [a, b, c, d] = engines(&config()).map(|engine| {
         let model = load(&*engine);
         let first = transcribe(&*model, &asked).unwrap();
         assert_eq!(first, transcribe(&*model, &asked).unwrap());
         first
     });
-    assert_eq!(a, b);
+    assert_eq!((a, c), (b, d), "process and thread");
 }
 
 #[test]
 fn words_have_times_inside_their_segment() {
     let model = load(&thread_engine(config()));
-    let asked = ChunkWork { word_timestamps: true, ..work("de_phrases.wav") };
+    let asked = Batch { word_timestamps: true, ..work("de_phrases.wav") };
     let heard = transcribe(&*model, &asked).unwrap();
     for segment in &heard.segments {
         let words = segment.words.as_ref().unwrap();
@@ -184,24 +185,24 @@ fn several_chunks_run_at_the_same_time() {
 fn odd_chunks_are_answered_and_the_model_goes_on() {
     for engine in engines(&config()) {
         let model = load(&*engine);
-        let of = |samples: Vec<f32>| ChunkWork { samples: samples.into(), ..work("en_short.wav") };
+        let of = |samples: Vec<f32>| Batch::of(ChunkAudio::new(samples));
         for samples in [vec![], vec![0.5], vec![0.1; 150], vec![0.0; 480_000]] {
             transcribe(&*model, &of(samples)).unwrap();
         }
-        let given = |code: &str| ChunkWork { language: code.parse().ok(), ..work("en_short.wav") };
-        let prompted = |prompt: String| ChunkWork { prompt: Some(prompt), ..work("en_short.wav") };
+        let given = |code: &str| Batch { language: code.parse().ok(), ..work("en_short.wav") };
+        let prompted = |prompt: String| Batch { prompt: Some(prompt), ..work("en_short.wav") };
         for refused in [
             of(vec![f32::NAN; 16_000]),
             of(vec![0.0; 480_001]),
             given("yue"),
             prompted("x".repeat(20_000)),
-            ChunkWork { temperature: Some(7.0), ..work("en_short.wav") },
+            Batch { temperature: Some(7.0), ..work("en_short.wav") },
         ] {
             assert!(matches!(transcribe(&*model, &refused), Err(EngineFault::Refused { .. })));
         }
         let heard = transcribe(&*model, &prompted("one two ".repeat(900))).unwrap();
         assert!(heard.segments.iter().all(|segment| !segment.text.is_empty()));
-        let heard = transcribe(&*model, &ChunkWork { temperature: Some(0.2), ..given("en") }).unwrap();
+        let heard = transcribe(&*model, &Batch { temperature: Some(0.2), ..given("en") }).unwrap();
         assert_eq!(heard.language.unwrap().code(), "en");
         model.unload();
     }
@@ -228,15 +229,14 @@ fn progress_grows_from_nothing_to_at_most_all() {
     }
 }
 
-/// A chunk that keeps the engine busy until it is stopped: every temperature is tried on noise.
-fn endless() -> (EngineConfig, ChunkWork) {
+/// A batch that keeps the engine busy until it is stopped: every text of many is decoded again.
+fn endless() -> (EngineConfig, Batch) {
     let mut config = config();
     config.threads = 1;
     config.decode.logprob_thold = 10.0;
     config.decode.no_speech_thold = 2.0;
-    config.decode.best_of = 8;
-    config.decode.temperature_inc = 1e-4;
-    (config, work("en_dense.wav"))
+    let chunk = ChunkAudio::new(recording("en_dense.wav"));
+    (config, Batch { chunks: vec![chunk; 200], ..work("en_dense.wav") })
 }
 
 #[test]
@@ -451,7 +451,7 @@ fn too_little_memory_is_told_apart_from_a_broken_model() {
 
 #[test]
 fn facts_name_the_device_and_the_process() {
-    let [process, thread] = engines(&config());
+    let [process, thread, ..] = engines(&config());
     let (process, thread) = (load(&*process), load(&*thread));
     let facts = process.facts();
     assert!(alive(owner(&*process).unwrap()));

@@ -174,7 +174,8 @@ fn what_clients_send_beside_is_passed_over() {
     ];
     let answer = transcribed(&service, "de_phrases.wav", &german);
     let options = service.job(answer.header("x-job-id").unwrap())["options"].clone();
-    assert_eq!((&options["language"], &options["prompt"]), (&json!("de"), &json!("eins, zwei. Zahlen.")));
+    assert_eq!((&options["language"], &options["prompt"]), (&json!("de"), &json!("Zahlen.")));
+    assert_eq!(options["hotwords"], json!(["eins", "zwei"]));
 }
 
 #[test]
@@ -284,7 +285,7 @@ fn a_bad_call_is_told_what_to_change() {
     assert_eq!(sent(Some(b"no recording"), &[("model", "whisper-1")]), (415, "file".into()));
     let word = "x".repeat(60_000);
     let many = [&[("model", "whisper-1")][..], &[("keywords[]", word.as_str()); 5]].concat();
-    assert_eq!(sent(wav, &many), (400, String::new()), "options are bounded together");
+    assert_eq!(sent(wav, &many), (400, "keywords".into()), "a keyword is a word");
     for (name, value) in [
         ("response_format", "diarized_json"),
         ("temperature", "hot"),

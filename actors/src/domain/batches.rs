@@ -21,9 +21,7 @@ pub fn batches(plan: &Plan, size: usize) -> Vec<Range<usize>> {
         let (least, most) = (samples.min(shortest), samples.max(longest));
         match batches.last_mut() {
             Some(batch)
-                if batch.start > 0
-                    && batch.len() < size
-                    && least as f64 >= most as f64 * LEAST_PART =>
+                if batch.start > 0 && batch.len() < size && least as f64 >= most as f64 * LEAST_PART =>
             {
                 batch.end = index + 1;
                 (shortest, longest) = (least, most);

@@ -33,6 +33,10 @@ pub enum Extent {
     Beginning,
 }
 
+/// More hotwords than this do not fit beside a prompt.
+pub const MOST_HOTWORDS: usize = 64;
+pub const LONGEST_HOTWORD_BYTES: usize = 128;
+
 /// How to transcribe a recording.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Options {
@@ -46,7 +50,7 @@ pub struct Options {
     #[serde(default)]
     pub is_multilingual: bool,
     pub prompt: Option<String>,
-    /// Words that the recording is likely to have.
+    /// Words that the recording is likely to have: at most [`MOST_HOTWORDS`], of [`LONGEST_HOTWORD_BYTES`] each.
     #[serde(default)]
     pub hotwords: Vec<String>,
     /// 0 to 1; `None`: start at 0 and climb when a chunk does not decode well.

@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn overlapping() -> Plan {
-        let second = |start, end| Span { start: start * 16_000, end: end * 16_000 };
+        let second = |start: u64, end: u64| Span { start: start * 16_000, end: end * 16_000 };
         Plan { samples: 53 * 16_000, chunks: vec![second(0, 28), second(25, 53)], ..Plan::default() }
     }
 
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn chunks_that_do_not_overlap_keep_all_their_words() {
-        let second = |start, end| Span { start: start * 16_000, end: end * 16_000 };
+        let second = |start: u64, end: u64| Span { start: start * 16_000, end: end * 16_000 };
         let plan = Plan { chunks: vec![second(0, 28), second(28, 53)], ..Plan::default() };
         let mut placement = Placement::new(true);
         placement.place(&plan, 0, transcript(&[("yes", 27.5)]));

@@ -229,7 +229,14 @@ mod tests {
         for second in ["out of the window at all", "Out of the window, at all", "of the window at all"] {
             let start = if second.starts_with("of") { 26.0 } else { 25.0 };
             let text = joined(first(), segment(start, second));
-            let expected = format!("he did not look {}", if second.starts_with("Out") { "out of the window, at all" } else { "out of the window at all" });
+            let expected = format!(
+                "he did not look {}",
+                if second.starts_with("Out") {
+                    "out of the window, at all"
+                } else {
+                    "out of the window at all"
+                }
+            );
             assert_eq!(text, expected, "{second}");
         }
     }
@@ -237,7 +244,10 @@ mod tests {
     #[test]
     fn texts_that_differ_are_joined_by_time() {
         // The first one keeps what ends by 27 s.
-        let text = joined(segment(25.0, "alpha beta gamma delta epsilon"), segment(25.0, "aleph bet gimel dalet he vav"));
+        let text = joined(
+            segment(25.0, "alpha beta gamma delta epsilon"),
+            segment(25.0, "aleph bet gimel dalet he vav"),
+        );
         assert_eq!(text, "alpha beta gamma delta he vav");
     }
 
@@ -251,7 +261,10 @@ mod tests {
     fn tokens_follow_the_words() {
         let mut cut = vec![segment(25.0, "one two three four five six")];
         cut_tail(&mut cut, 28.0);
-        assert_eq!((cut[0].decoding.tokens.as_slice(), cut[0].text.as_str()), (&[0, 1, 2, 3][..], " one two three four"));
+        assert_eq!(
+            (cut[0].decoding.tokens.as_slice(), cut[0].text.as_str()),
+            (&[0, 1, 2, 3][..], " one two three four")
+        );
         assert_eq!((cut[0].end, cut[0].decoding.logprobs.len()), (27.0, 4));
         cut_head(&mut cut, &Tail { words: vec!["one".into(), "two".into()] }, 26.5);
         assert_eq!((cut[0].decoding.tokens.as_slice(), cut[0].start), (&[2, 3][..], 26.0));

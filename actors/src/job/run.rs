@@ -32,8 +32,8 @@ use crate::isolation::Isolation;
 use crate::model::{Lease, ModelHandle};
 use crate::notifier::NotifierHandle;
 use crate::ports::{
-    AudioError, Batch, Checkpoint, ChunkAudio, Claim, Ending, EngineFault, Fence, ModelFacts, Recordings, Store,
-    StoreError,
+    AudioError, Batch, Checkpoint, ChunkAudio, Claim, Ending, EngineFault, Fence, ModelFacts, Recordings,
+    Store, StoreError,
 };
 use crate::worker::{Transcribe, WorkerActor};
 

@@ -17,11 +17,8 @@ const ATTACHED_SECS: f64 = 6.0;
 /// What remains of the recording behind a cut is not shorter.
 const REST_SECS: f64 = 4.0;
 
-/// Parts of the longest chunk. 12 s of 28: the shortest chunk that is ended by a long pause, or by any pause where
-/// there is none later.
+/// Parts of the longest chunk. 12 s of 28: the shortest chunk that is cut where speech goes on.
 const FILLED: (usize, usize) = (12, 28);
-/// 20 s: the shortest chunk that is ended by any pause.
-const PREFERRED: (usize, usize) = (20, 28);
 /// 24 s: the shortest chunk that is cut without a pause.
 const WITHOUT_PAUSE: (usize, usize) = (24, 28);
 /// 2 to 4 s: by so much the next chunk overlaps such a chunk.
@@ -169,14 +166,12 @@ impl<'a> Cutter<'a> {
     fn cut_speech(&self, sound: Range<usize>, covered: usize, pauses: &Pauses<'_>) -> Cut {
         let at = sound.start;
         let latest = (at + self.most).min(sound.end - frames(REST_SECS).min(self.most / 8));
-        for least in [PREFERRED, FILLED] {
-            let cut = pauses.best((at + self.part(least)).max(covered)..latest);
-            if let Some(silence) = silence::at(&self.silences, cut) {
-                return Cut::one(at..silence.skipped.start.min(at + self.most), silence.skipped.end);
-            }
-            if pauses.is_pause(cut) {
-                return Cut::one(at..cut, cut);
-            }
+        let cut = pauses.best((at + self.part(FILLED)).max(covered)..latest);
+        if let Some(silence) = silence::at(&self.silences, cut) {
+            return Cut::one(at..silence.skipped.start.min(at + self.most), silence.skipped.end);
+        }
+        if pauses.is_pause(cut) {
+            return Cut::one(at..cut, cut);
         }
         let cut = pauses.best((at + self.part(WITHOUT_PAUSE)).min(latest - 1)..latest);
         let next = pauses.best(cut - self.part(MOST_OVERLAP)..cut - self.part(LEAST_OVERLAP));

@@ -13,7 +13,9 @@ use actors::domain::language::Language;
 use actors::domain::placement::Placement;
 use actors::domain::progress::{Pace, Progress};
 use actors::domain::transcript::{Segment, in_order};
-use actors::ports::{AudioError, Batch, CancelToken, ChunkAudio, Engine, EngineFault, LoadFailure, LoadedModel};
+use actors::ports::{
+    AudioError, Batch, CancelToken, ChunkAudio, Engine, EngineFault, LoadFailure, LoadedModel,
+};
 
 use super::args::Wanted;
 use super::meter::{Meter, Step};
@@ -90,7 +92,11 @@ impl Local {
                 chunks: audio,
                 language: heard.language,
                 languages: self.wanted.languages.clone(),
-                language_windows: if heard.language.is_none() { language_windows.clone() } else { Vec::new() },
+                language_windows: if heard.language.is_none() {
+                    language_windows.clone()
+                } else {
+                    Vec::new()
+                },
                 task: self.wanted.task,
                 prompt: context.prompt(self.wanted.prompt.as_deref()),
                 hotwords: Vec::new(),

@@ -12,7 +12,7 @@ use actors::ports::{Batch, EngineFault, VoiceActivity};
 use tracing::debug;
 
 use super::echo::is_echo;
-use super::fallback::{self, Attempt};
+use super::fallback::{self, Attempt, SoFar};
 use super::features::HOP;
 use super::language::Votes;
 use super::loudness::Loudness;
@@ -27,6 +27,8 @@ use crate::engine::model_file::Vocabulary;
 use crate::engine::request;
 use crate::engine::{DecodeConfig, SAMPLE_RATE};
 
+/// A text that stays unlikely after every decode is dropped where the no-speech probability exceeds this.
+const UNLIKELY_NO_SPEECH: f32 = 0.2;
 /// A window whose text ends early is read on from there, where at least this much is left, in seconds.
 const LEAST_REST_SECS: f64 = 1.0;
 /// An average log probability below which a length-matched window is decoded once more in full.
@@ -75,11 +77,22 @@ impl<E> Source<E> {
     }
 }
 
+/// How long the features are that a text was decoded from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Features {
+    /// As long as the samples.
+    Matched,
+    /// As long as the encoder takes.
+    Full,
+}
+
 /// What all windows of a batch share.
 struct Request<'a> {
     start: Start<'a>,
     search: Search,
     prompt_text: &'a str,
+    /// Whether the batch's features are as long as the encoder takes.
+    is_full: bool,
     abort: &'a AtomicBool,
 }
 
@@ -132,7 +145,8 @@ impl<B: Backend> Decoder<B> {
         let echoed = format!("{} {prompt_text}", hotwords.join(" "));
         unless(abort)?;
 
-        let sounding: Vec<usize> = (0..windows.len()).filter(|at| !windows[*at].loudness.is_silent()).collect();
+        let sounding: Vec<usize> =
+            (0..windows.len()).filter(|at| !windows[*at].loudness.is_silent()).collect();
         if sounding.is_empty() {
             return Ok(batch.chunks.iter().map(|_| ChunkTranscript::silent(batch.language)).collect());
         }
@@ -159,6 +173,7 @@ impl<B: Backend> Decoder<B> {
                 suppress_non_speech: self.config.suppress_non_speech,
             },
             prompt_text: &echoed,
+            is_full: frames == FULL_FRAMES,
             abort,
         };
         let hypotheses = self.backend.generate(&encoding, &request.start, &request.search, abort)?;
@@ -168,12 +183,13 @@ impl<B: Backend> Decoder<B> {
         for (index, (hypothesis, at)) in hypotheses.into_iter().zip(&sounding).enumerate() {
             let window = &windows[*at];
             let source = Source { encoding: Rc::clone(&encoding), index, windows: sounding.len() };
-            let first = self.judge(hypothesis, window, source, request.search.temperature, 1);
+            let span = if request.is_full { Features::Full } else { Features::Matched };
+            let first = self.judge(hypothesis, window, source, request.search.temperature, (1, span));
             texts[*at] = Some(self.settle(first, window, &request)?);
             progress(0.8 + 0.15 * (index + 1) as f32 / sounding.len() as f32);
         }
         for (text, window) in texts.iter_mut().zip(&windows) {
-            text.take_if(|text| self.is_no_speech(text, window));
+            text.take_if(|text| self.is_no_speech(text, window) || stays_unlikely(text));
         }
         let alignments = self.alignments(&texts, &windows, &request)?;
         progress(1.0);
@@ -212,8 +228,11 @@ impl<B: Backend> Decoder<B> {
                 false => Err(self.unknown_language(&[language])),
             };
         }
-        let allowed: Vec<Language> =
-            known.iter().copied().filter(|language| batch.languages.is_empty() || batch.languages.contains(language)).collect();
+        let allowed: Vec<Language> = known
+            .iter()
+            .copied()
+            .filter(|language| batch.languages.is_empty() || batch.languages.contains(language))
+            .collect();
         match allowed[..] {
             [] => return Err(self.unknown_language(&batch.languages)),
             [only] => return Ok((only, None)),
@@ -256,24 +275,23 @@ impl<B: Backend> Decoder<B> {
         window: &Window<'_>,
         source: Source<B::Encoding>,
         temperature: f32,
-        decodes: usize,
+        (decodes, features): (usize, Features),
     ) -> Text<B::Encoding> {
         let vocabulary = self.vocabulary();
         let mut tokens = hypothesis.tokens.clone();
         let trimmed = segments::trim(&mut tokens, window.speech_end_secs(), vocabulary);
-        let mut text = Text {
-            tokens,
-            hypothesis,
-            doubt: None,
-            source: Some(source),
-            temperature,
-            decodes,
-        };
-        text.doubt = self.doubt(&text, window, trimmed && decodes == 1, decodes == 1);
+        let mut text = Text { tokens, hypothesis, doubt: None, source: Some(source), temperature, decodes };
+        text.doubt = self.doubt(&text, window, trimmed, features);
         text
     }
 
-    fn doubt(&self, text: &Text<B::Encoding>, window: &Window<'_>, trimmed: bool, matched: bool) -> Option<Doubt> {
+    fn doubt(
+        &self,
+        text: &Text<B::Encoding>,
+        window: &Window<'_>,
+        was_trimmed: bool,
+        features: Features,
+    ) -> Option<Doubt> {
         let vocabulary = self.vocabulary();
         let words = text_tokens(&text.tokens, vocabulary);
         let evidence = Evidence {
@@ -281,15 +299,20 @@ impl<B: Backend> Decoder<B> {
             tokens: &words,
             avg_logprob: text.hypothesis.avg_logprob,
             no_speech_prob: text.hypothesis.no_speech_prob,
-            limit_reached: text.hypothesis.limit_reached && !trimmed,
-            trimmed,
+            limit_reached: text.hypothesis.limit_reached && !was_trimmed,
+            trimmed: was_trimmed && features == Features::Matched,
             last_timestamp: segments::last_timestamp(&text.tokens, vocabulary),
             duration_secs: window.duration_secs(),
             sound_end_secs: window.speech_end_secs(),
         };
         evidence.doubt(Thresholds {
-            avg_logprob: if matched { MATCHED_LOGPROB.max(self.config.logprob_thold) } else { self.config.logprob_thold },
+            avg_logprob: match features {
+                Features::Matched => MATCHED_LOGPROB.max(self.config.logprob_thold),
+                Features::Full => self.config.logprob_thold,
+            },
             no_speech_prob: self.config.no_speech_thold,
+            entropy: self.config.entropy_thold,
+            loop_entropy: self.config.loop_entropy,
         })
     }
 
@@ -305,12 +328,14 @@ impl<B: Backend> Decoder<B> {
         let mut padded: Option<Rc<B::Encoding>> = None;
         let mut last = best.doubt;
         let mut decodes = best.decodes;
+        let mut so_far = if request.is_full { SoFar::Padded { searches: 0 } } else { SoFar::Matched };
         while let Some(doubt) = last {
             if decodes >= self.config.max_decodes as usize || self.is_no_speech(&best, window) {
                 break;
             }
             let is_loud = window.loudness.speech_end() > 0;
-            let Some(attempt) = fallback::next(doubt, decodes, is_loud, &searches) else { break };
+            let Some(attempt) = fallback::next(doubt, so_far, is_loud, &searches) else { break };
+            so_far = so_far.after(attempt);
             let search = match attempt {
                 Attempt::Padded => Search { token_limit: MAX_TOKENS, ..request.search },
                 Attempt::Search(search) => Search { token_limit: MAX_TOKENS, ..search },
@@ -328,7 +353,13 @@ impl<B: Backend> Decoder<B> {
             unless(request.abort)?;
             decodes += 1;
             let Some(hypothesis) = generated.into_iter().next() else { break };
-            let text = self.judge(hypothesis, window, Source::only(&encoding), search.temperature, decodes);
+            let text = self.judge(
+                hypothesis,
+                window,
+                Source::only(&encoding),
+                search.temperature,
+                (decodes, Features::Full),
+            );
             last = text.doubt;
             if is_better(&text, &best) {
                 best = text;
@@ -366,7 +397,13 @@ impl<B: Backend> Decoder<B> {
                 wants_alignment: window.wants_alignment,
             };
             let Some(hypothesis) = generated.into_iter().next() else { break };
-            let more = self.judge(hypothesis, &rest, Source::only(&encoding), search.temperature, text.decodes);
+            let more = self.judge(
+                hypothesis,
+                &rest,
+                Source::only(&encoding),
+                search.temperature,
+                (text.decodes, Features::Matched),
+            );
             let accepted = match more.doubt {
                 None | Some(Doubt::EarlyEnd | Doubt::Trimmed) => !self.is_no_speech(&more, &rest),
                 Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty | Doubt::BeyondEnd) => false,
@@ -375,7 +412,8 @@ impl<B: Backend> Decoder<B> {
                 break;
             }
             let steps = (from / 0.02).round() as u32;
-            let moved = |token: u32| if token >= vocabulary.first_timestamp() { token + steps } else { token };
+            let moved =
+                |token: u32| if token >= vocabulary.first_timestamp() { token + steps } else { token };
             text.tokens.extend(more.tokens.into_iter().map(moved));
             text.doubt = more.doubt;
             text.source = None;
@@ -400,12 +438,19 @@ impl<B: Backend> Decoder<B> {
         if !is_suspect {
             return Ok(text);
         }
-        let encoding = Rc::new(self.backend.encode(&[window.samples], frames(window.samples.len()), request.abort)?);
+        let encoding =
+            Rc::new(self.backend.encode(&[window.samples], frames(window.samples.len()), request.abort)?);
         unless(request.abort)?;
         let start = Start { context: &[], ..request.start };
         let generated = self.backend.generate(&encoding, &start, &request.search, request.abort)?;
         let Some(hypothesis) = generated.into_iter().next() else { return Ok(text) };
-        Ok(self.judge(hypothesis, window, Source::only(&encoding), text.temperature, text.decodes + 1))
+        Ok(self.judge(
+            hypothesis,
+            window,
+            Source::only(&encoding),
+            text.temperature,
+            (text.decodes + 1, Features::Matched),
+        ))
     }
 
     /// Whether the window holds no speech: the model says so and is not sure of its text, or the detector says so too.
@@ -461,7 +506,8 @@ impl<B: Backend> Decoder<B> {
                     members.push((other, index));
                 }
             }
-            let Some(found) = self.backend.align(&source.encoding, &request.start, &together, request.abort)?
+            let Some(found) =
+                self.backend.align(&source.encoding, &request.start, &together, request.abort)?
             else {
                 return Ok(alignments);
             };
@@ -491,9 +537,7 @@ impl<B: Backend> Decoder<B> {
             if is_noise(&written) {
                 continue;
             }
-            let words = window
-                .wants_words
-                .then(|| self.words(&piece, own, alignment, window, language));
+            let words = window.wants_words.then(|| self.words(&piece, own, alignment, window, language));
             let (mut start, mut end) = (piece.start, piece.end);
             if let Some([first, .., last] | [first @ last]) = words.as_deref() {
                 // The words know better than timestamps where a segment begins and ends, but not that it is shorter.
@@ -526,7 +570,10 @@ impl<B: Backend> Decoder<B> {
         language: Language,
     ) -> Vec<Word> {
         let vocabulary = self.vocabulary();
-        let groups = word_times::group(tokens.iter().map(|token| vocabulary.text(*token).unwrap_or_default()), language);
+        let groups = word_times::group(
+            tokens.iter().map(|token| vocabulary.text(*token).unwrap_or_default()),
+            language,
+        );
         match alignment {
             Some(alignment) => {
                 let first = piece.tokens.start;
@@ -569,8 +616,10 @@ impl<B: Backend> Decoder<B> {
         written: &str,
         alignment: Option<&Alignment>,
     ) -> Decoding {
-        let lengths: Vec<u16> =
-            tokens.iter().map(|token| self.vocabulary().text(*token).unwrap_or_default().len() as u16).collect();
+        let lengths: Vec<u16> = tokens
+            .iter()
+            .map(|token| self.vocabulary().text(*token).unwrap_or_default().len() as u16)
+            .collect();
         let is_whole = lengths.iter().map(|length| usize::from(*length)).sum::<usize>() == written.len();
         let logprobs = match (alignment, &text.hypothesis.logprobs) {
             (Some(alignment), _) => {
@@ -617,6 +666,12 @@ fn is_better<E>(text: &Text<E>, than: &Text<E>) -> bool {
     };
     let order = rank(text).cmp(&rank(than));
     order.then(text.hypothesis.avg_logprob.total_cmp(&than.hypothesis.avg_logprob)).is_ge()
+}
+
+/// Whether nothing that was tried gave a likely text, and the model holds speech for unlikely, too: laughter and breathing
+/// come out as thanks to an audience.
+fn stays_unlikely<E>(text: &Text<E>) -> bool {
+    text.doubt == Some(Doubt::Unlikely) && text.hypothesis.no_speech_prob > UNLIKELY_NO_SPEECH
 }
 
 /// Exclamation marks are the tokens that come of logits that are not numbers.

@@ -2,11 +2,14 @@
 
 use std::io::Write;
 
+use actors::domain::repetition::{entropy, said_again};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
 /// Text that compresses better than this repeats itself; openai-whisper's threshold.
 const MAX_COMPRESSION_RATIO: f32 = 2.4;
+/// Tokens whose entropy is taken, as in whisper.cpp; of texts that have more.
+const ENTROPY_TOKENS: usize = 32;
 /// Longest phrase, in tokens, that is looked for as the period of a loop.
 const MAX_PERIOD: usize = 12;
 /// A last timestamp this much beyond the end of the samples points nowhere, in seconds.
@@ -68,6 +71,10 @@ pub(in crate::engine) struct Evidence<'a> {
 pub(in crate::engine) struct Thresholds {
     pub avg_logprob: f32,
     pub no_speech_prob: f32,
+    /// Nats, of the last [`ENTROPY_TOKENS`] tokens.
+    pub entropy: f32,
+    /// Nats, see [`said_again`]. 0: phrases that come back are not a loop.
+    pub loop_entropy: f32,
 }
 
 impl Evidence<'_> {
@@ -76,7 +83,7 @@ impl Evidence<'_> {
         if self.limit_reached {
             return Some(Doubt::NoEnd);
         }
-        if self.is_loop() {
+        if self.is_loop(thresholds) {
             return Some(Doubt::Loop);
         }
         if self.avg_logprob < thresholds.avg_logprob && !self.tokens.is_empty() {
@@ -95,8 +102,16 @@ impl Evidence<'_> {
         }
     }
 
-    pub(in crate::engine) fn is_loop(&self) -> bool {
-        compression_ratio(self.text) > MAX_COMPRESSION_RATIO || repeats(self.tokens)
+    fn is_loop(&self, thresholds: Thresholds) -> bool {
+        let ids: Vec<i32> = self.tokens.iter().map(|token| token.cast_signed()).collect();
+        let last = ids.len().checked_sub(ENTROPY_TOKENS).filter(|first| *first > 0);
+        let is_flat = last
+            .and_then(|first| ids.get(first..))
+            .is_some_and(|last| entropy(last) < f64::from(thresholds.entropy));
+        is_flat
+            || compression_ratio(self.text) > MAX_COMPRESSION_RATIO
+            || repeats(self.tokens)
+            || said_again(&ids, f64::from(thresholds.loop_entropy)).contains(&true)
     }
 }
 
@@ -129,7 +144,8 @@ fn repeats(tokens: &[u32]) -> bool {
 mod tests {
     use super::*;
 
-    const THRESHOLDS: Thresholds = Thresholds { avg_logprob: -0.7, no_speech_prob: 0.6 };
+    const THRESHOLDS: Thresholds =
+        Thresholds { avg_logprob: -0.7, no_speech_prob: 0.6, entropy: 2.4, loop_entropy: 3.5 };
 
     fn good() -> Evidence<'static> {
         Evidence {

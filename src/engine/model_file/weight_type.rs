@@ -27,6 +27,15 @@ pub enum WeightType {
 }
 
 impl WeightType {
+    /// Whether a ggml file with such weights can be converted for CTranslate2.
+    pub fn converts(self) -> bool {
+        match self {
+            Self::F32 | Self::F16 | Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 => true,
+            Self::Q2K | Self::Q3K | Self::Q4K | Self::Q5K | Self::Q6K => false,
+            Self::Bf16 | Self::Int16 | Self::Int8 => false,
+        }
+    }
+
     /// By a ggml file's number for "most tensors are of this type".
     pub(super) fn from_file_type(number: i32) -> Option<Self> {
         Some(match number {

@@ -11,8 +11,8 @@ use std::thread::{self, JoinHandle};
 
 use tracing::debug;
 
-/// Bounds how long a neighbour on the cores can hold up threads that wait for each other; costs 3 %
-/// on a quiet machine. `GGML_NO_BACKTRACE` keeps a failed assertion from starting a debugger.
+/// Threads that wait for each other sleep: where a neighbour has one of the cores, spinning makes decoding ten times slower.
+/// `GGML_NO_BACKTRACE` keeps a failed assertion from starting a debugger.
 /// `CUDA_DISABLE_PERF_BOOST` lets an idle GPU clock down; with `CUDA_DEVICE_ORDER` GPUs are counted as their driver
 /// counts them, by which their memory is read.
 ///
@@ -20,7 +20,7 @@ use tracing::debug;
 /// kernel would map every chunk's buffers anew, which made a chunk of the bundled model take 1.1 times
 /// as long. Large pages are asked for where the machine has them on request; the worker says when.
 const ENVIRONMENT: [(&str, &str); 6] = [
-    ("GOMP_SPINCOUNT", "5000"),
+    ("OMP_WAIT_POLICY", "passive"),
     ("MALLOC_ARENA_MAX", "1"),
     ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
     ("GGML_NO_BACKTRACE", "1"),

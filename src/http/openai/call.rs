@@ -9,7 +9,7 @@ use crate::error::AppError;
 use crate::http::body::Recording;
 use crate::http::form::{self, Sent};
 use crate::http::service::Service;
-use crate::http::submission::{Upload, flag, languages, temperature};
+use crate::http::submission::{Upload, flag, hotwords, languages, temperature};
 use crate::transcript::{Format, Granularity, Shape};
 
 pub(super) struct Call {
@@ -39,7 +39,6 @@ pub(super) enum Logprobs {
 struct Form {
     model: Option<String>,
     options: Options,
-    keywords: Vec<String>,
     format: Format,
     granularities: Vec<Granularity>,
     logprobs: Logprobs,
@@ -82,7 +81,6 @@ pub(super) async fn receive(
     let mut form = Form {
         model: None,
         options,
-        keywords: vec![],
         format: Format::Json,
         granularities: vec![],
         logprobs: Logprobs::Left,
@@ -109,7 +107,7 @@ impl Form {
                 self.options.languages.extend(languages(text)?);
             }
             "prompt" => self.options.prompt = Some(form::prompt(text)),
-            "keywords" => self.keywords.push(text.to_owned()),
+            "keywords" => hotwords("keywords", [text], &mut self.options.hotwords)?,
             // 0 is what clients send who leave it alone: start there and climb.
             "temperature" => self.options.temperature = Some(temperature(text)?).filter(|t| *t > 0.0),
             "response_format" => self.format = format(text)?,
@@ -148,10 +146,7 @@ impl Form {
         if language.is_some_and(|language| !languages.is_empty() && !languages.contains(&language)) {
             return Err(invalid("languages", "must hold the language asked for, or be left out beside it"));
         }
-        if !self.keywords.is_empty() {
-            let prompt = self.options.prompt.unwrap_or_default();
-            self.options.prompt = Some(form::prompt(&format!("{}. {prompt}", self.keywords.join(", "))));
-        }
+        self.options.token_logprobs = self.logprobs == Logprobs::Included;
         let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
         let shape = Shape::new(max_line_chars, max_lines, max_cps);
         let shape = shape.map_err(|bad| invalid(bad.limit, &format!("must be {}", bad.range)))?;

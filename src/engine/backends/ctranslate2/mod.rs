@@ -22,9 +22,6 @@ const POSITION_SECS: f64 = 0.02;
 const MEDIAN_FILTER: i64 = 7;
 /// The decoder's positions: half of them for the text.
 const MAX_POSITIONS: usize = 448;
-/// Windows decoded together on a CPU: the gain ends there (docs/BENCHMARKS.md).
-const CPU_BATCH: usize = 4;
-const GPU_BATCH: usize = 16;
 
 /// A loaded model.
 pub(in crate::engine) struct CTranslate2 {
@@ -59,11 +56,13 @@ impl CTranslate2 {
             ..sys::Config::default()
         };
         // A folder without word alignment or languages in its configuration is completed in memory.
-        let is_complete = header.format == Format::CTranslate2 && DecodingConfig::read(header, &vocabulary)?.in_folder;
+        let is_complete =
+            header.format == Format::CTranslate2 && DecodingConfig::read(header, &vocabulary)?.in_folder;
         let model = match is_complete {
             true => sys::Whisper::new(&header.path, settings),
             false => {
-                let mut files = sys::ModelMemoryReader::new("ggml").map_err(|error| refused(&header.path, &error))?;
+                let mut files =
+                    sys::ModelMemoryReader::new("ggml").map_err(|error| refused(&header.path, &error))?;
                 let Converted { model, config, vocabulary } = convert::to_ctranslate2(&header.path, header)?;
                 files.register_file("model.bin", &model);
                 drop(model);
@@ -74,11 +73,7 @@ impl CTranslate2 {
         };
         let model = model.map_err(|error| refused(&header.path, &error))?;
         let bands = model.n_mels();
-        let batch_size = match config.batch_size {
-            0 if on_gpu => GPU_BATCH,
-            0 => CPU_BATCH,
-            size => size,
-        };
+        let batch_size = config.windows_together(&header.shape, on_gpu);
         let special_tokens = [
             vocabulary.start_of_transcript(),
             vocabulary.translate(),
@@ -86,7 +81,8 @@ impl CTranslate2 {
             vocabulary.start_of_previous(),
             vocabulary.no_speech(),
         ];
-        let special_tokens = special_tokens.into_iter().filter_map(|token| i32::try_from(token).ok()).collect();
+        let special_tokens =
+            special_tokens.into_iter().filter_map(|token| i32::try_from(token).ok()).collect();
         Ok(Self {
             model,
             features: LogMel::new(bands),
@@ -158,7 +154,11 @@ impl Backend for CTranslate2 {
         Ok(Encoding { output, windows: windows.len() })
     }
 
-    fn languages(&self, encoding: &Encoding, _: &AtomicBool) -> Result<Vec<LanguageProbabilities>, EngineFault> {
+    fn languages(
+        &self,
+        encoding: &Encoding,
+        _: &AtomicBool,
+    ) -> Result<Vec<LanguageProbabilities>, EngineFault> {
         let windows = self
             .model
             .detect_language(&encoding.output)
@@ -244,7 +244,8 @@ pub(in crate::engine) struct Encoding {
 }
 
 fn hypothesis(result: sys::WhisperGenerationResult, limit: usize) -> Hypothesis {
-    let best = (0..result.scores.len()).max_by(|a, b| result.scores[*a].total_cmp(&result.scores[*b])).unwrap_or(0);
+    let best =
+        (0..result.scores.len()).max_by(|a, b| result.scores[*a].total_cmp(&result.scores[*b])).unwrap_or(0);
     let ids = result.sequences_ids.into_iter().nth(best).unwrap_or_default();
     let tokens: Vec<u32> = ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect();
     let length = tokens.len() as f32;

@@ -74,7 +74,10 @@ impl WhisperCpp {
             .gpu_device(i32::try_from(config.gpu_device).unwrap_or(0))
             .flash_attn(config.flash_attn);
         let context = WhisperContext::new_with_params(&config.model_path, parameters).map_err(|error| {
-            broken("model_corrupt", format!("whisper.cpp cannot load {}: {error}", config.model_path.display()))
+            broken(
+                "model_corrupt",
+                format!("whisper.cpp cannot load {}: {error}", config.model_path.display()),
+            )
         })?;
         Ok(Self {
             context,
@@ -220,19 +223,34 @@ impl Backend for WhisperCpp {
         abort: &AtomicBool,
     ) -> Result<Vec<LanguageProbabilities>, EngineFault> {
         // One token of any language: what counts is the encoding that the state keeps.
-        let search = Search { temperature: 0.0, beam_size: 1, best_of: 1, no_repeat_ngram: 0, token_limit: 1, suppress_non_speech: true };
+        let search = Search {
+            temperature: 0.0,
+            beam_size: 1,
+            best_of: 1,
+            no_repeat_ngram: 0,
+            token_limit: 1,
+            suppress_non_speech: true,
+        };
         let english = self.vocabulary.languages().next();
         let Some(language) = english else { return Ok(Vec::new()) };
         encoding
             .windows
             .iter()
             .map(|samples| {
-                let pass = Pass { language, task: Task::Transcribe, prompt: &[], search: &search, max_tokens: 1, frames: encoding.frames };
+                let pass = Pass {
+                    language,
+                    task: Task::Transcribe,
+                    prompt: &[],
+                    search: &search,
+                    max_tokens: 1,
+                    frames: encoding.frames,
+                };
                 let mut run = self.run(&pass, samples, abort)?;
                 let logits = self.start_logits(&mut run.state)?;
                 let of = |language: &Language| {
                     let token = self.vocabulary.language(*language)?;
-                    probability(logits, i32::try_from(token).ok()?).map(|probability| (*language, probability))
+                    probability(logits, i32::try_from(token).ok()?)
+                        .map(|probability| (*language, probability))
                 };
                 Ok(self.vocabulary.languages().filter_map(|language| of(&language)).collect())
             })
@@ -273,13 +291,13 @@ impl Backend for WhisperCpp {
                 .filter(|token| u32::try_from(token.id).is_ok_and(|id| id < end))
                 .map(|token| token.plog)
                 .collect();
-            let mut avg_logprob =
-                data.iter().map(|token| token.plog).sum::<f32>() / data.len().max(1) as f32;
+            let mut avg_logprob = data.iter().map(|token| token.plog).sum::<f32>() / data.len().max(1) as f32;
             let tokens = with_starts(written, &run.sequences, end);
             let mut hypothesis = Hypothesis {
-                no_speech_prob: self
-                    .start_logits(&mut run.state)
-                    .map(|logits| probability(logits, i32::try_from(self.vocabulary.no_speech()).unwrap_or(0)).unwrap_or(0.0))?,
+                no_speech_prob: self.start_logits(&mut run.state).map(|logits| {
+                    probability(logits, i32::try_from(self.vocabulary.no_speech()).unwrap_or(0))
+                        .unwrap_or(0.0)
+                })?,
                 limit_reached: tokens.len() + 1 >= search.token_limit,
                 logprobs: Some(logprobs),
                 ..Hypothesis::default()
@@ -316,7 +334,8 @@ impl Backend for WhisperCpp {
 /// The tokens of a text with the start timestamps that whisper.cpp drops from its segments, as far as one of its
 /// decoders is known to have written them.
 fn with_starts(written: Vec<u32>, sequences: &[Vec<i32>], end_of_text: u32) -> Vec<u32> {
-    let text_of = |tokens: &[u32]| -> Vec<u32> { tokens.iter().copied().filter(|id| *id < end_of_text).collect() };
+    let text_of =
+        |tokens: &[u32]| -> Vec<u32> { tokens.iter().copied().filter(|id| *id < end_of_text).collect() };
     let text = text_of(&written);
     let known = sequences
         .iter()
@@ -363,8 +382,12 @@ mod tests {
     fn dropped_start_timestamps_come_back() {
         // Segments say: 101 a b 110, c 120; the decoder wrote 101 a b 110 112 c 120.
         let written = vec![101, 1, 2, 110, 3, 120];
-        let sequences =
-            vec![vec![101], vec![101, 1, 2, 110, 112], vec![101, 9, 9, 9, 9, 9, 9], vec![101, 1, 2, 110, 112, 3]];
+        let sequences = vec![
+            vec![101],
+            vec![101, 1, 2, 110, 112],
+            vec![101, 9, 9, 9, 9, 9, 9],
+            vec![101, 1, 2, 110, 112, 3],
+        ];
         assert_eq!(with_starts(written, &sequences, END), [101, 1, 2, 110, 112, 3, 120]);
     }
 

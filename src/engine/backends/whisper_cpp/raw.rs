@@ -91,7 +91,11 @@ unsafe extern "C" fn on_abort(data: *mut c_void) -> bool {
 }
 
 /// Answers whether to go on: for one window. whisper.cpp keeps what it has when the answer is no.
-unsafe extern "C" fn on_window(_: *mut sys::whisper_context, _: *mut sys::whisper_state, data: *mut c_void) -> bool {
+unsafe extern "C" fn on_window(
+    _: *mut sys::whisper_context,
+    _: *mut sys::whisper_state,
+    data: *mut c_void,
+) -> bool {
     // SAFETY: called by whisper.cpp inside `full`, with the data given there.
     unsafe { watcher(data) }.windows.fetch_add(1, Ordering::Relaxed) == 0
 }
