@@ -13,16 +13,18 @@ const TAIL: usize = 16;
 const BEHIND_SECS: f64 = 0.5;
 
 /// The end of a chunk's text, as far as the next chunk is compared with it. It follows from the segments' text alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tail {
     words: Vec<String>,
+    /// Where the last segment ends in the recording.
+    end_secs: f64,
 }
 
 impl Tail {
     pub fn of(segments: &[Segment]) -> Self {
         let mut words = words_of(&text(segments));
         words.drain(..words.len().saturating_sub(TAIL));
-        Self { words }
+        Self { words, end_secs: segments.last().map_or(0.0, |segment| segment.end) }
     }
 }
 
@@ -51,8 +53,7 @@ pub fn cut_head(segments: &mut Vec<Segment>, before: &Tail, end_secs: f64) {
         .flat_map(|segment| segment.words.iter().flatten())
         .map(|word| (word.word.clone(), word.start, word.end))
         .collect();
-    let limit = end_secs - LEFT_TO_NEXT_SECS;
-    let by_time = words.iter().take_while(|(_, start, end)| (start + end) / 2.0 < limit).count();
+    let by_time = words.iter().take_while(|(_, start, end)| (start + end) / 2.0 < before.end_secs).count();
     // Each part of a word with the word that it is of.
     let parts: Vec<(String, usize)> = words
         .iter()
@@ -266,7 +267,7 @@ mod tests {
             (&[0, 1, 2, 3][..], " one two three four")
         );
         assert_eq!((cut[0].end, cut[0].decoding.logprobs.len()), (27.0, 4));
-        cut_head(&mut cut, &Tail { words: vec!["one".into(), "two".into()] }, 26.5);
+        cut_head(&mut cut, &Tail { words: vec!["one".into(), "two".into()], end_secs: 26.0 }, 26.5);
         assert_eq!((cut[0].decoding.tokens.as_slice(), cut[0].start), (&[2, 3][..], 26.0));
     }
 
@@ -275,7 +276,7 @@ mod tests {
         let mut plain = vec![Segment { words: None, ..segment(20.0, "a b") }];
         let before = plain.clone();
         cut_tail(&mut plain, 20.5);
-        cut_head(&mut plain, &Tail { words: vec!["a".into()] }, 21.0);
+        cut_head(&mut plain, &Tail { words: vec!["a".into()], end_secs: 20.5 }, 21.0);
         assert_eq!(plain, before);
     }
 

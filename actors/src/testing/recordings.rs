@@ -50,7 +50,8 @@ impl Recordings for FakeRecordings {
         let second = u64::from(SAMPLE_RATE);
         let count = self.chunks as u64;
         let chunks = (0..count).map(|n| Span { start: n * second, end: (n + 1) * second }).collect();
-        Ok(Plan { samples: count * second, chunks, ..Plan::default() })
+        let speech = vec![Span { start: 0, end: count * second }];
+        Ok(Plan { samples: count * second, chunks, speech, ..Plan::default() })
     }
 
     fn chunks(
