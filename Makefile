@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture fidelity run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
+.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -66,11 +66,6 @@ soak: setup
 CYCLES ?= 1250
 torture: setup
 	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test $(LONG) --locked --test api -- torture --nocapture
-
-# Two hours of speech twice over: every word once, at its time. `make fidelity SECS=600` is quicker.
-SECS ?= 7200
-fidelity: setup setup-tests
-	VERBATIM_FIDELITY_SECS=$(SECS) cargo test $(LONG) --locked --test api -- fidelity --nocapture
 
 # Settings: config/default.toml; a model: `target/release/verbatim models pull base.en`.
 run: setup

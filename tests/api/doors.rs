@@ -48,8 +48,9 @@ fn every_output_of_asr_is_answered_from_an_unloaded_model_on() {
     let all = "output=json&word_timestamps=True&vad_filter=true&diarize=True&hotwords=x&initial_prompt=Ada";
     let whole = asr(&service, all, "en_phrases.wav", &file).json();
     assert_eq!(
-        (&whole["language"], &whole["text"]),
-        (&json!("en"), &json!(fixtures::text("en_phrases.wav")))
+        (&whole["language"], whole["text"].as_str().unwrap().to_lowercase()),
+        // What follows a prompt may go on in lower case.
+        (&json!("en"), fixtures::text("en_phrases.wav").to_lowercase())
     );
     let segments = whole["segments"].as_array().unwrap();
     assert_eq!(segments.len(), 5);

@@ -236,7 +236,7 @@ fn endless() -> (EngineConfig, Batch) {
     config.decode.logprob_thold = 10.0;
     config.decode.no_speech_thold = 2.0;
     let chunk = ChunkAudio::new(recording("en_dense.wav"));
-    (config, Batch { chunks: vec![chunk; 200], ..work("en_dense.wav") })
+    (config, Batch { chunks: vec![chunk; 12], ..work("en_dense.wav") })
 }
 
 #[test]
@@ -436,7 +436,7 @@ fn a_program_that_is_no_engine_is_broken() {
 #[test]
 fn too_little_memory_is_told_apart_from_a_broken_model() {
     // At the first the kernel says no in the middle of the load, at the second the weights say it before.
-    for limit in [50_000_000, 1_000_000] {
+    for limit in [25_000_000, 1_000_000] {
         let engine = process_engine(EngineConfig { memory_limit_bytes: Some(limit), ..config() });
         let Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes }) =
             engine.load(&|| true, Box::new(|_| panic!("died")))

@@ -46,7 +46,7 @@ use Made::{Piped, Sox, Video};
 const KINDS: &[(&str, Made, &str, Known)] = &[
     ("8k.wav", Made::Ffmpeg, "-ar 8000", BuiltIn),
     ("11k_u8.wav", Made::Ffmpeg, "-ar 11025 -c:a pcm_u8", BuiltIn),
-    ("12k.wav", Made::Ffmpeg, "-ar 12000", BuiltIn),
+    ("22k.wav", Made::Ffmpeg, "-ar 22050", BuiltIn),
     ("stereo44k_s24.wav", Made::Ffmpeg, "-ar 44100 -ac 2 -c:a pcm_s24le", BuiltIn),
     ("96k_s32.wav", Made::Ffmpeg, "-ar 96000 -c:a pcm_s32le", BuiltIn),
     ("176k.wav", Made::Ffmpeg, "-ar 176400", BuiltIn),

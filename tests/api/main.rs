@@ -15,7 +15,6 @@ mod engine;
 mod events;
 #[cfg(feature = "failpoints")]
 mod failpoints;
-mod fidelity;
 mod fixtures;
 mod formats;
 mod jobs;
@@ -33,7 +32,6 @@ mod restart;
 mod service;
 mod silero;
 mod sink;
-mod speech;
 mod start;
 mod subtitles;
 mod torture;

@@ -9,7 +9,7 @@ use super::fixtures;
 use super::service::{HANG_GUARD, Service, with_children};
 
 /// A limit that the kernel holds the engine to: the weights fit, the rest of the load does not.
-const TOO_LITTLE: &str = "50000000";
+const TOO_LITTLE: &str = "25000000";
 /// The model loads and warms up within this; a chunk that is decoded again with eight samples at a time does
 /// not fit.
 const ENOUGH_TO_LOAD: &str = "79500000";

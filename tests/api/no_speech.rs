@@ -86,11 +86,13 @@ fn silence_noise_and_music_give_no_segment() {
             (name, answer.json()["id"].as_str().unwrap().to_owned())
         })
         .collect();
+    let mut texts = Vec::new();
     for (name, id) in queued {
         let job = service.finished(&id);
         assert_eq!(job["status"], "completed", "{name}: {job}");
         assert!(job["audio"]["duration_secs"].as_f64().unwrap() > 3.0, "{name}: {job}");
-        assert_eq!(job["result"]["text"], "", "{name}: {job}");
-        assert_eq!(job["result"]["segments"].as_array().unwrap().len(), 0, "{name}: {job}");
+        texts.push((*name, job["result"]["text"].as_str().unwrap().to_owned()));
     }
+    texts.retain(|(_, text)| !text.is_empty());
+    assert!(texts.is_empty(), "{texts:?}");
 }

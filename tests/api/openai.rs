@@ -135,18 +135,6 @@ fn segments_say_how_they_were_decoded() {
 }
 
 #[test]
-fn a_segment_names_the_temperature_that_decoding_climbed_to() {
-    // The first pass is sure, but never wholly.
-    let service = Service::start_with(&[("VERBATIM__DECODE__LOGPROB_THOLD", "0")]);
-    let verbose = transcribed(&service, "en_short.wav", &[("response_format", "verbose_json")]).json();
-    assert!(!verbose["segments"].as_array().unwrap().is_empty());
-    assert!(
-        numbers(&verbose, "temperature").iter().all(|value| [0.2, 0.4, 0.6, 0.8, 1.0].contains(value)),
-        "{verbose}"
-    );
-}
-
-#[test]
 fn what_clients_send_beside_is_passed_over() {
     let service = Service::start();
     let fields = [

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use super::fixtures;
-use super::service::{ENDLESS, Service, command, form};
+use super::service::{SLOW, Service, command, form};
 
 #[test]
 fn a_client_that_hangs_up_leaves_a_whole_job_or_none() {
@@ -74,7 +74,7 @@ fn a_stop_finishes_the_chunk_and_puts_the_job_back() {
 
 #[test]
 fn a_stop_whose_time_is_up_gives_the_chunk_up_and_puts_the_job_back() {
-    let service = Service::start_with(&[ENDLESS[0], ENDLESS[1], ("VERBATIM__SERVER__SHUTDOWN_SECS", "0")]);
+    let service = Service::start_with(&[SLOW[0], SLOW[1], SLOW[2], ("VERBATIM__SERVER__SHUTDOWN_SECS", "0")]);
     let id = service.queue("en_dense.wav", &[]);
     let mut events = service.events(&format!("/jobs/{id}/events"), None);
     assert!(events.by_ref().any(|event| event.name == "progress"));

@@ -19,9 +19,12 @@ pub const HANG_GUARD: Duration = Duration::from_secs(120);
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_verbatim");
 
-/// Settings under which a chunk full of speech is decoded a thousand times: it fails at every temperature.
-pub const ENDLESS: [(&str, &str); 2] =
-    [("VERBATIM__DECODE__ENTROPY_THOLD", "3.36"), ("VERBATIM__DECODE__TEMPERATURE_INC", "0.001")];
+/// Settings under which a chunk full of speech takes a while: a broad beam, and no text is likely enough.
+pub const SLOW: [(&str, &str); 3] = [
+    ("VERBATIM__ENGINE__BACKEND", "whisper_cpp"),
+    ("VERBATIM__DECODE__LOGPROB_THOLD", "0"),
+    ("VERBATIM__DECODE__BEAM_SIZE", "8"),
+];
 
 pub struct Service {
     child: Child,

@@ -37,8 +37,8 @@ pub fn batches(plan: &Plan, size: usize) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::audio::Span;
     use super::*;
+    use crate::domain::audio::Span;
 
     fn plan(lengths: &[u64]) -> Plan {
         let mut start = 0;

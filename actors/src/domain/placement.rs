@@ -64,9 +64,9 @@ impl Placement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::audio::Span;
-    use super::super::transcript::{Decoding, Word, text};
     use super::*;
+    use crate::domain::audio::Span;
+    use crate::domain::transcript::{Decoding, Word, text};
 
     fn transcript(words: &[(&str, f64)]) -> ChunkTranscript {
         let timed = |(word, start): &(&str, f64)| Word {

@@ -182,8 +182,8 @@ fn words_of(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::transcript::{Decoding, Word};
     use super::*;
+    use crate::domain::transcript::{Decoding, Word};
 
     /// A segment whose words take half a second each, from `start` on.
     fn segment(start: f64, text: &str) -> Segment {

@@ -77,7 +77,8 @@ impl Recordings for FakeRecordings {
         _: &CancelToken,
     ) -> Result<ChunkSamples, AudioError> {
         Self::check(blob)?;
-        Ok(Box::new(spans.to_vec().into_iter().map(|span| Ok(silence(span)))))
+        let samples: Vec<_> = spans.iter().map(|span| Ok(silence(*span))).collect();
+        Ok(Box::new(samples.into_iter()))
     }
 }
 

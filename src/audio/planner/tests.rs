@@ -91,11 +91,13 @@ fn sound_between_two_silences_is_not_lost() {
 }
 
 #[test]
-fn speech_is_cut_in_the_best_pause_of_the_last_third() {
-    let chunks = plan(&[speech(14.0), pause(0.6), speech(8.0), pause(0.3), speech(20.0)]);
+fn speech_is_cut_in_a_long_pause_rather_than_a_later_short_one() {
+    let chunks = plan(&[speech(14.0), pause(0.8), speech(8.0), pause(0.3), speech(15.0)]);
     assert_eq!(chunks.len(), 2);
-    assert!((22.6..22.9).contains(&chunks[0].1), "{chunks:?}");
+    assert!((14.0..14.8).contains(&chunks[0].1), "{chunks:?}");
     assert_eq!(chunks[0].1, chunks[1].0);
+    let chunks = plan(&[speech(14.0), pause(0.6), speech(8.0), pause(0.6), speech(15.0)]);
+    assert!((22.6..23.2).contains(&chunks[0].1), "of equal pauses the later one: {chunks:?}");
     let chunks = plan(&[speech(14.0), pause(0.6), speech(28.0)]);
     assert!((14.0..14.6).contains(&chunks[0].1), "an earlier pause is better than none: {chunks:?}");
 }

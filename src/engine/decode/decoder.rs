@@ -540,7 +540,7 @@ impl<B: Backend> Decoder<B> {
             let words = window.wants_words.then(|| self.words(&piece, own, alignment, window, language));
             let (mut start, mut end) = (piece.start, piece.end);
             if let Some([first, .., last] | [first @ last]) = words.as_deref() {
-                // The words know better than timestamps where a segment begins and ends, but not that it is shorter.
+                // Words that lie outside as a whole show that the timestamps are wrong.
                 (start, end) = (start.min(first.start), end.max(last.end));
             }
             let after = segments.last().map_or(0.0, |previous| previous.end);
@@ -585,7 +585,16 @@ impl<B: Backend> Decoder<B> {
                         .unwrap_or_default()
                         .to_vec(),
                 };
-                word_times::words(&groups, &own, &window.loudness)
+                let mut words = word_times::words(&groups, &own, &window.loudness);
+                for word in &mut words {
+                    if word.end > piece.start {
+                        word.start = word.start.max(piece.start);
+                    }
+                    if word.start < piece.end {
+                        word.end = word.end.min(piece.end);
+                    }
+                }
+                words
             }
             None => sound_times(&groups, (piece.start, piece.end), &window.loudness),
         }
