@@ -11,6 +11,7 @@ test: setup setup-tests
 	$(MAKE) failpoints
 	$(MAKE) test-shell
 	$(MAKE) test-postgres
+	$(MAKE) eval-short
 
 # The same from outside, over HTTP: with BASE_URL they test any server.
 test-shell: setup
@@ -77,6 +78,17 @@ bench: setup
 # Ten thousand followers, a hundred thousand jobs, an upload of 1 GiB; `CROWDS="queue upload"` picks some.
 bench-crowds: setup
 	cargo bench --locked --bench crowds -- $(CROWDS)
+
+# Judges transcripts and times on real speech beside faster-whisper: minutes. EVAL="--only jfk.wav --repeat 3" passes options
+# to scripts/eval/judge.py; the recordings beside the project are taken where they are there.
+eval: setup setup-tests
+	cargo build --release --locked
+	./scripts/eval/run.sh $(EVAL)
+
+# A minute of generated speech, without peers; skipped where the weights cannot be downloaded.
+eval-short: setup setup-tests
+	cargo build --locked
+	EVAL_SHORT=1 EVAL_BIN=target/debug/verbatim ./scripts/eval/run.sh $(EVAL)
 
 ci: setup lint deny test
 

@@ -4,11 +4,13 @@
 #
 # - Of oneDNN CTranslate2 needs the matrix products (sgemm, gemm_u8s8s32, gemm_s8s8s32) alone: its one-dimensional
 #   convolution is built on those, too, as it is without oneDNN. About 60 of 400 sources are compiled.
-# - Both are compiled several sources at a time. The sources of oneDNN write machine code at run time; optimising them
-#   gains nothing.
+#   ONEDNN_ENABLE_PRIMITIVE_CPU_ISA must stay ALL: anything less leaves out the fast kernels of the products, and no error
+#   says so.
+# - Both are compiled several sources at a time. What writes machine code at run time is hardly optimised.
 #
 # A source that a new version needs and that is left out here shows as an undefined symbol when the program is linked:
-# add it to the pattern of its target.
+# add it to the pattern of its target. After an update look at the speed as well: `nm -C PROGRAM | grep gemm_driver` finds
+# x64::gemm_driver where the fast kernels are in.
 if(CMAKE_HOST_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND NOT COMMAND _add_library)
 
 if(PROJECT_NAME STREQUAL "oneDNN")
@@ -29,25 +31,32 @@ if(PROJECT_NAME STREQUAL "oneDNN")
       list(FILTER sources INCLUDE REGEX "^OBJECT$|/x64/(gemm/.*|cpu_isa_traits|jit_generator|platform)\\.cpp$")
     endif()
     list(FILTER sources EXCLUDE REGEX "/gemm/bf16/")
-    if(target STREQUAL "dnnl_cpu_x64")
-      set_property(SOURCE ${sources} PROPERTY COMPILE_FLAGS)
-      # Only the tables of instructions can share one unit.
-      set(single ${sources})
-      list(FILTER single EXCLUDE REGEX "^OBJECT$|_autogen\\.cpp$")
-      set_property(SOURCE ${single} PROPERTY SKIP_UNITY_BUILD_INCLUSION ON)
+    if(NOT target STREQUAL "dnnl_cpu_x64")
+      _add_library(${target} ${sources})
+      return()
     endif()
+    # The lists of instructions, *_autogen.cpp, share units and are not optimised at all. The drivers run with each product.
+    set_property(SOURCE ${sources} PROPERTY COMPILE_FLAGS)
+    set(single ${sources})
+    list(FILTER single EXCLUDE REGEX "^OBJECT$|_autogen\\.cpp$")
+    set_property(SOURCE ${single} PROPERTY SKIP_UNITY_BUILD_INCLUSION ON)
+    set(drivers ${single})
+    list(FILTER drivers INCLUDE REGEX "_driver\\.cpp$|/jit_avx[^/]*_gemm_f32\\.cpp$")
+    set_source_files_properties(${drivers} PROPERTIES COMPILE_OPTIONS -O3 SKIP_PRECOMPILE_HEADERS ON)
     _add_library(${target} ${sources})
-    if(target STREQUAL "dnnl_cpu_x64")
-      target_compile_options(${target} PRIVATE -O1)
-      set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
-        UNITY_BUILD_CODE_BEFORE_INCLUDE "#pragma GCC optimize 0")
-      target_precompile_headers(${target} PRIVATE <cpu/x64/jit_generator.hpp>)
-    endif()
+    target_compile_options(${target} PRIVATE -O1)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
+      UNITY_BUILD_CODE_BEFORE_INCLUDE "#pragma GCC optimize 0")
+    target_precompile_headers(${target} PRIVATE <cpu/x64/jit_generator.hpp>)
   endfunction()
 
 elseif(PROJECT_NAME STREQUAL "ctranslate2")
   function(add_library target)
-    if(NOT target STREQUAL "ctranslate2")
+    if(target STREQUAL "ctranslate2")
+      set_property(SOURCE src/ops/conv1d_cpu.cc PROPERTY COMPILE_OPTIONS -UCT2_WITH_DNNL)
+    endif()
+    # With CUDA, sources are compiled one by one: the other way is untried.
+    if(NOT target STREQUAL "ctranslate2" OR WITH_CUDA)
       _add_library(${target} ${ARGN})
       return()
     endif()
@@ -58,7 +67,6 @@ elseif(PROJECT_NAME STREQUAL "ctranslate2")
     list(FILTER rest EXCLUDE REGEX "_cpu\\.cc$")
     _add_library(${target} ${first} ${rest})
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
-    set_property(SOURCE src/ops/conv1d_cpu.cc PROPERTY COMPILE_OPTIONS -UCT2_WITH_DNNL)
     set(single ${rest})
     list(FILTER single INCLUDE REGEX "/drama/")
     list(APPEND single src/cpu/allocator.cc src/ops/conv_transpose1d_cpu.cc)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Judges target/release/verbatim on real and generated speech, with the published Whisper weights:
+# Judges target/release/verbatim, or EVAL_BIN, on real and generated speech, with the published Whisper weights:
 # run.sh [OPTION...]. Options are judge.py's. Everything that is fetched, generated or measured is in
 # target/eval; result.json and result.md there have the result.
 #
@@ -8,7 +8,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-program=target/release/verbatim
+program=${EVAL_BIN:-target/release/verbatim}
 work=target/eval
 short=${EVAL_SHORT:-}
 python=$work/venv/bin/python
@@ -31,7 +31,7 @@ unavailable() {
 }
 
 if [ ! -x "$program" ]; then
-    echo "$program does not exist; build it with cargo build --release --locked" >&2
+    echo "$program does not exist; build it, for example with cargo build --release --locked" >&2
     exit 1
 fi
 

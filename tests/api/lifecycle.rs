@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use super::fixtures;
-use super::service::{SLOW, Service, signal};
+use super::service::{Service, signal};
 
 const NOBODY: [u32; 0] = [];
 
@@ -283,38 +283,6 @@ fn an_idle_engine_that_is_killed_leaves_an_unloaded_model() {
     assert_eq!(unloaded.unwrap().data["reason"], "engine_died");
     let id = service.queue("en_short.wav", &[]);
     assert_eq!(service.finished(&id)["status"], "completed");
-}
-
-/// Signals as crashes of native code send them. One that only looks like a bad access to memory is survived.
-const CRASHES: [&str; 3] = ["ABRT", "FPE", "ILL"];
-
-#[test]
-fn a_chunk_that_crashes_the_engine_three_times_in_a_row_fails_its_job_and_no_other() {
-    let service = Service::start_with(&SLOW);
-    let poison = service.queue("en_dense.wav", &[]);
-    let next = service.queue("en_short.wav", &[]);
-    let mut events = service.events(&format!("/jobs/{poison}/events"), None);
-    let mut crashes = 0;
-    let failed = loop {
-        assert!(
-            events.any(|event| event.name == "progress" && event.data["chunk"] == 1),
-            "never begun again"
-        );
-        signal(CRASHES[crashes % CRASHES.len()], service.children()[0]);
-        let told = events.find(|event| event.name != "progress").unwrap();
-        match told.name.as_str() {
-            // An engine that crashed before the chunk was sent to it does not count.
-            "requeued" => crashes += usize::from(told.data["reason"] == "engine_died"),
-            _ => break told,
-        }
-    };
-    assert_eq!((crashes, failed.name.as_str()), (2, "failed"), "{failed:?}");
-    assert_eq!(failed.data["error"]["code"], "engine_crashed");
-    assert!(events.next().is_none(), "the stream ends with the job");
-    let failed = service.job(&poison);
-    assert_eq!(failed["status"], "failed");
-    assert!(failed["attempts"].as_u64().unwrap() >= 3, "{failed}");
-    assert_eq!(service.finished(&next)["status"], "completed");
 }
 
 #[test]
