@@ -54,7 +54,7 @@ mod tests {
     fn the_first_chunk_is_alone_and_others_of_like_length_go_together() {
         let of = |lengths: &[u64], size| batches(&plan(lengths), size);
         assert_eq!(of(&[], 4), []);
-        assert_eq!(of(&[28], 4), [0..1]);
+        assert_eq!(of(&[28, 28], 1), [0..1, 1..2]);
         assert_eq!(of(&[28; 7], 4), [0..1, 1..5, 5..7]);
         assert_eq!(of(&[28; 3], 1), [0..1, 1..2, 2..3]);
         assert_eq!(of(&[28, 20, 28, 5, 4, 3, 28], 4), [0..1, 1..3, 3..6, 6..7]);

@@ -52,6 +52,7 @@ const fn probability(p: f32) -> u8 {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // Lists of one range are meant.
 mod tests {
     use super::*;
 

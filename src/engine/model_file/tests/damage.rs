@@ -138,7 +138,7 @@ fn damaged_ctranslate2_models_never_panic() {
 fn damaged_configurations_and_vocabularies_never_panic() {
     let folder = Folder::converted();
     let config = folder.read("config.json");
-    let structure = vec![0..config.len()];
+    let structure: Vec<_> = std::iter::once(0..config.len()).collect();
     let shape = folder.header().unwrap().shape;
     let read = |bytes: &[u8]| drop(ctranslate2::config::parse(bytes, &shape));
     Subject { bytes: config, structure, read: &read }.damage(800, 5);
