@@ -82,6 +82,19 @@ pub(super) struct Start<'a> {
     pub context: &'a [u32],
 }
 
+impl Start<'_> {
+    /// The start token and, with a model of several languages, those of the language and the task.
+    fn tokens(&self, vocabulary: &Vocabulary) -> Vec<u32> {
+        let task = match self.task {
+            Task::Transcribe => vocabulary.transcribe(),
+            Task::Translate => vocabulary.translate(),
+        };
+        let mut tokens = vec![vocabulary.start_of_transcript()];
+        tokens.extend(vocabulary.language(self.language).into_iter().flat_map(|language| [language, task]));
+        tokens
+    }
+}
+
 /// How text is searched for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Search {

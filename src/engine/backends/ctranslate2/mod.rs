@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actors::domain::language::Language;
-use actors::domain::options::Task;
 use actors::ports::{Device, EngineFault, LoadFailure};
 use ct2rs::sys;
 use tracing::debug;
@@ -102,19 +101,8 @@ impl CTranslate2 {
             prompt.push(vocabulary.token_string(vocabulary.start_of_previous()));
             prompt.extend(start.context.iter().map(|token| vocabulary.token_string(*token)));
         }
-        prompt.extend(self.start_tokens(start).map(|token| vocabulary.token_string(token)));
+        prompt.extend(start.tokens(vocabulary).into_iter().map(|token| vocabulary.token_string(token)));
         prompt
-    }
-
-    fn start_tokens(&self, start: &Start<'_>) -> impl Iterator<Item = u32> {
-        let vocabulary = &self.vocabulary;
-        let task = match start.task {
-            Task::Transcribe => vocabulary.transcribe(),
-            Task::Translate => vocabulary.translate(),
-        };
-        let language = vocabulary.language(start.language).filter(|_| self.model.is_multilingual());
-        let of_task = language.map(|language| [language, task]);
-        std::iter::once(vocabulary.start_of_transcript()).chain(of_task.into_iter().flatten())
     }
 
     fn fault(&self, doing: &str, error: &anyhow::Error) -> EngineFault {
@@ -212,7 +200,8 @@ impl Backend for CTranslate2 {
         texts: &[Aligned<'_>],
         _: &AtomicBool,
     ) -> Result<Option<Vec<Alignment>>, EngineFault> {
-        let start: Vec<usize> = self.start_tokens(start).map(|token| token as usize).collect();
+        let start: Vec<usize> =
+            start.tokens(&self.vocabulary).into_iter().map(|token| token as usize).collect();
         let tokens: Vec<Vec<usize>> =
             texts.iter().map(|text| text.tokens.iter().map(|token| *token as usize).collect()).collect();
         let frames: Vec<usize> = texts.iter().map(|text| text.frames.max(2)).collect();

@@ -26,7 +26,6 @@ pub(in crate::engine) use raw::{
 pub(in crate::engine) struct WhisperCpp {
     context: WhisperContext,
     vocabulary: Vocabulary,
-    multilingual: bool,
     device: Device,
     model_id: String,
     threads: i32,
@@ -82,7 +81,6 @@ impl WhisperCpp {
         Ok(Self {
             context,
             vocabulary,
-            multilingual: header.multilingual(),
             device,
             model_id: config.model_id.clone(),
             threads: i32::try_from(config.thread_count()).unwrap_or(1),
@@ -154,7 +152,7 @@ impl WhisperCpp {
     fn rescore(&self, run: &mut Run, start: &Start<'_>, tokens: &[u32]) -> Result<f32, EngineFault> {
         let failed = |error| self.fail(format!("whisper.cpp failed to score a text: {error}"));
         let threads = self.threads as usize;
-        let mut prompt = self.start_tokens(start);
+        let mut prompt = ids(&start.tokens(&self.vocabulary));
         let mut sum = 0.0;
         let mut past = 0;
         for token in tokens {
@@ -166,19 +164,6 @@ impl WhisperCpp {
             prompt = vec![id];
         }
         Ok(sum / tokens.len().max(1) as f32)
-    }
-
-    fn start_tokens(&self, start: &Start<'_>) -> Vec<i32> {
-        let vocabulary = &self.vocabulary;
-        let task = match start.task {
-            Task::Transcribe => vocabulary.transcribe(),
-            Task::Translate => vocabulary.translate(),
-        };
-        let mut tokens = vec![vocabulary.start_of_transcript()];
-        if let Some(language) = vocabulary.language(start.language).filter(|_| self.multilingual) {
-            tokens.extend([language, task]);
-        }
-        ids(&tokens)
     }
 
     fn out_of_memory(&self) -> EngineFault {
