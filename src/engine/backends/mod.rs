@@ -63,9 +63,6 @@ pub(super) trait Backend: Send + Sync {
         abort: &AtomicBool,
     ) -> Result<Option<Vec<Alignment>>, EngineFault>;
 
-    /// The searches for a window whose text is doubtful, in order, after the one that the request asks for.
-    fn fallback(&self, asked: &Search) -> Vec<Search>;
-
     /// Whether the backend has failed in a way that leaves its memory or its device in doubt.
     fn has_failed(&self) -> bool;
 }
@@ -104,11 +101,18 @@ pub(super) struct Search {
     pub beam_size: usize,
     /// Texts sampled at a temperature above 0, of which the likeliest is kept.
     pub best_of: usize,
-    /// No phrase of so many tokens twice. 0: no such rule.
-    pub no_repeat_ngram: usize,
     pub token_limit: usize,
     /// Whether tokens that are not speech (brackets, notes) are never written.
     pub suppress_non_speech: bool,
+}
+
+impl Search {
+    /// The search for a window whose text is doubtful; `None` where this one is as wide. It is deterministic, where
+    /// openai-whisper samples: a job that is resumed has to get the same text.
+    pub(super) fn wider(self) -> Option<Self> {
+        let wider = Self { temperature: 0.0, beam_size: 5, ..self };
+        (self != wider).then_some(wider)
+    }
 }
 
 /// The text of a window.

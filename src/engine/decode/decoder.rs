@@ -17,7 +17,7 @@ use super::features::HOP;
 use super::language::Votes;
 use super::loudness::Loudness;
 use super::prompt;
-use super::quality::{Doubt, Evidence, Thresholds};
+use super::quality::{self, Doubt, Evidence, Thresholds};
 use super::segments::{self, Piece, pieces, text_of, text_tokens};
 use super::sound_times::sound_times;
 use super::window::{FULL_FRAMES, MAX_TOKENS, frames, token_limit};
@@ -27,7 +27,7 @@ use crate::engine::model_file::Vocabulary;
 use crate::engine::request;
 use crate::engine::{DecodeConfig, SAMPLE_RATE};
 
-/// A text that stays unlikely after every decode is dropped where the no-speech probability exceeds this.
+/// A text that stays below [`MATCHED_LOGPROB`] after every decode is dropped where the no-speech probability exceeds this.
 const UNLIKELY_NO_SPEECH: f32 = 0.2;
 /// A window whose text ends early is read on from there, where at least this much is left, in seconds.
 const LEAST_REST_SECS: f64 = 1.0;
@@ -57,8 +57,10 @@ struct Text<E> {
     tokens: Vec<u32>,
     hypothesis: Hypothesis,
     doubt: Option<Doubt>,
-    /// What the tokens were generated from; `None` where it was several encodings.
-    source: Option<Source<E>>,
+    /// The encoding of the whole window.
+    source: Source<E>,
+    /// Whether a loop was cut off its end.
+    is_cut: bool,
     temperature: f32,
     decodes: usize,
 }
@@ -87,6 +89,7 @@ enum Features {
 }
 
 /// What all windows of a batch share.
+#[derive(Clone, Copy)]
 struct Request<'a> {
     start: Start<'a>,
     search: Search,
@@ -168,7 +171,6 @@ impl<B: Backend> Decoder<B> {
                 temperature,
                 beam_size: self.config.beam_size as usize,
                 best_of: self.config.best_of as usize,
-                no_repeat_ngram: 0,
                 token_limit: if frames == FULL_FRAMES { MAX_TOKENS } else { token_limit(longest) },
                 suppress_non_speech: self.config.suppress_non_speech,
             },
@@ -279,9 +281,15 @@ impl<B: Backend> Decoder<B> {
     ) -> Text<B::Encoding> {
         let vocabulary = self.vocabulary();
         let mut tokens = hypothesis.tokens.clone();
-        let trimmed = segments::trim(&mut tokens, window.speech_end_secs(), vocabulary);
-        let mut text = Text { tokens, hypothesis, doubt: None, source: Some(source), temperature, decodes };
-        text.doubt = self.doubt(&text, window, trimmed, features);
+        let is_trimmed = segments::trim(&mut tokens, window.speech_end_secs(), vocabulary);
+        // What comes before a loop is kept, and read on from there.
+        let words = text_tokens(&tokens, vocabulary);
+        let is_cut = quality::loop_start(&words, self.config.loop_entropy)
+            .is_some_and(|start| segments::cut_before(&mut tokens, start, vocabulary));
+        let mut text = Text { tokens, hypothesis, doubt: None, source, is_cut, temperature, decodes };
+        text.doubt = self.doubt(&text, window, is_trimmed || is_cut, features);
+        let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
+        debug!(doubt = ?text.doubt, avg_logprob, no_speech_prob, decodes, "window decoded");
         text
     }
 
@@ -289,7 +297,7 @@ impl<B: Backend> Decoder<B> {
         &self,
         text: &Text<B::Encoding>,
         window: &Window<'_>,
-        was_trimmed: bool,
+        is_shortened: bool,
         features: Features,
     ) -> Option<Doubt> {
         let vocabulary = self.vocabulary();
@@ -299,10 +307,8 @@ impl<B: Backend> Decoder<B> {
             tokens: &words,
             avg_logprob: text.hypothesis.avg_logprob,
             no_speech_prob: text.hypothesis.no_speech_prob,
-            limit_reached: text.hypothesis.limit_reached && !was_trimmed,
-            trimmed: was_trimmed && features == Features::Matched,
+            limit_reached: text.hypothesis.limit_reached && !is_shortened,
             last_timestamp: segments::last_timestamp(&text.tokens, vocabulary),
-            duration_secs: window.duration_secs(),
             sound_end_secs: window.speech_end_secs(),
         };
         evidence.doubt(Thresholds {
@@ -324,18 +330,18 @@ impl<B: Backend> Decoder<B> {
         request: &Request<'_>,
     ) -> Result<Text<B::Encoding>, EngineFault> {
         best = self.without_echo(best, window, request)?;
-        let searches = self.backend.fallback(&request.search);
+        let wider = request.search.wider();
         let mut padded: Option<Rc<B::Encoding>> = None;
         let mut last = best.doubt;
         let mut decodes = best.decodes;
-        let mut so_far = if request.is_full { SoFar::Padded { searches: 0 } } else { SoFar::Matched };
+        let mut so_far = if request.is_full { SoFar::Padded } else { SoFar::Matched };
         while let Some(doubt) = last {
             if decodes >= self.config.max_decodes as usize || self.is_no_speech(&best, window) {
                 break;
             }
             let is_loud = window.loudness.speech_end() > 0;
-            let Some(attempt) = fallback::next(doubt, so_far, is_loud, &searches) else { break };
-            so_far = so_far.after(attempt);
+            let Some((attempt, then)) = fallback::next(doubt, so_far, is_loud, wider) else { break };
+            so_far = then;
             let search = match attempt {
                 Attempt::Padded => Search { token_limit: MAX_TOKENS, ..request.search },
                 Attempt::Search(search) => Search { token_limit: MAX_TOKENS, ..search },
@@ -369,7 +375,7 @@ impl<B: Backend> Decoder<B> {
         self.read_on(best, window, request)
     }
 
-    /// A text that ends early is continued from its last timestamp.
+    /// A text that ends early is continued from its last timestamp: the rest is a window of its own.
     fn read_on(
         &self,
         mut text: Text<B::Encoding>,
@@ -377,48 +383,79 @@ impl<B: Backend> Decoder<B> {
         request: &Request<'_>,
     ) -> Result<Text<B::Encoding>, EngineFault> {
         let vocabulary = self.vocabulary();
-        while text.doubt == Some(Doubt::EarlyEnd) && text.decodes < self.config.max_decodes as usize {
-            let Some(from) = segments::last_timestamp(&text.tokens, vocabulary) else { break };
-            let first = (from * SAMPLE_RATE as f64) as usize;
-            let rest = window.samples.get(first..).unwrap_or_default();
-            if from < 0.5 || (rest.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
-                break;
-            }
-            let encoding = Rc::new(self.backend.encode(&[rest], frames(rest.len()), request.abort)?);
-            unless(request.abort)?;
-            let search = Search { token_limit: token_limit(rest.len()), ..request.search };
-            let generated = self.backend.generate(&encoding, &request.start, &search, request.abort)?;
-            text.decodes += 1;
-            let rest = Window {
-                samples: rest,
-                loudness: Loudness::of(rest),
-                voices: window.voices,
-                wants_words: window.wants_words,
-                wants_alignment: window.wants_alignment,
-            };
-            let Some(hypothesis) = generated.into_iter().next() else { break };
-            let more = self.judge(
-                hypothesis,
-                &rest,
-                Source::only(&encoding),
-                search.temperature,
-                (text.decodes, Features::Matched),
-            );
-            let accepted = match more.doubt {
-                None | Some(Doubt::EarlyEnd | Doubt::Trimmed) => !self.is_no_speech(&more, &rest),
-                Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty | Doubt::BeyondEnd) => false,
-            };
-            if !accepted || text_tokens(&more.tokens, vocabulary).is_empty() {
-                break;
-            }
+        if text.doubt != Some(Doubt::EarlyEnd) || text.decodes >= self.config.max_decodes as usize {
+            return Ok(text);
+        }
+        let from = self.end_secs(&text, window, request)?;
+        let first = (from * SAMPLE_RATE as f64) as usize;
+        let samples = window.samples.get(first..).unwrap_or_default();
+        if from < 0.5 || (samples.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
+            return Ok(text);
+        }
+        debug!(from, "window read on");
+        let encoding = Rc::new(self.backend.encode(&[samples], frames(samples.len()), request.abort)?);
+        unless(request.abort)?;
+        let request = Request { is_full: frames(samples.len()) == FULL_FRAMES, ..*request };
+        let search = Search { token_limit: token_limit(samples.len()), ..request.search };
+        let generated = self.backend.generate(&encoding, &request.start, &search, request.abort)?;
+        unless(request.abort)?;
+        text.decodes += 1;
+        let rest = Window {
+            samples,
+            loudness: Loudness::of(samples),
+            voices: window.voices,
+            wants_words: window.wants_words,
+            wants_alignment: window.wants_alignment,
+        };
+        let Some(hypothesis) = generated.into_iter().next() else { return Ok(text) };
+        let more = self.judge(
+            hypothesis,
+            &rest,
+            Source::only(&encoding),
+            search.temperature,
+            (text.decodes, Features::Matched),
+        );
+        if stays_unlikely(&more) {
+            return Ok(text);
+        }
+        let more = self.settle(more, &rest, &request)?;
+        text.decodes = more.decodes;
+        let accepted = match more.doubt {
+            None | Some(Doubt::EarlyEnd) => !self.is_no_speech(&more, &rest),
+            Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty) => false,
+        };
+        if accepted && !text_tokens(&more.tokens, vocabulary).is_empty() {
             let steps = (from / 0.02).round() as u32;
             let moved =
                 |token: u32| if token >= vocabulary.first_timestamp() { token + steps } else { token };
             text.tokens.extend(more.tokens.into_iter().map(moved));
             text.doubt = more.doubt;
-            text.source = None;
         }
         Ok(text)
+    }
+
+    /// Where the text of a window ends: at its last timestamp. Before a loop timestamps may be seconds early, so there the
+    /// end of the last word counts, where it is later.
+    fn end_secs(
+        &self,
+        text: &Text<B::Encoding>,
+        window: &Window<'_>,
+        request: &Request<'_>,
+    ) -> Result<f64, EngineFault> {
+        let timestamp = segments::last_timestamp(&text.tokens, self.vocabulary()).unwrap_or(0.0);
+        if !text.is_cut {
+            return Ok(timestamp);
+        }
+        let tokens = text_tokens(&text.tokens, self.vocabulary());
+        let Source { encoding, index, windows } = &text.source;
+        let mut aligned = vec![Aligned { tokens: &[], frames: window.frames() }; *windows];
+        if let Some(own) = aligned.get_mut(*index) {
+            own.tokens = &tokens;
+        }
+        let found = self.backend.align(encoding, &request.start, &aligned, request.abort)?;
+        unless(request.abort)?;
+        let last = found.and_then(|found| found.get(*index)?.starts.last().copied());
+        Ok(last.map_or(timestamp, |last| last.max(timestamp)))
     }
 
     /// What the model copied from its prompt is decoded again without one.
@@ -483,16 +520,9 @@ impl<B: Backend> Decoder<B> {
                 continue;
             }
             // All windows of the same encoding are aligned at once.
-            let Some(source) = &text.source else {
-                let encoding = self.backend.encode(&[windows[at].samples], FULL_FRAMES, request.abort)?;
-                unless(request.abort)?;
-                let own = [Aligned { tokens: &tokens[at], frames: windows[at].frames() }];
-                let found = self.backend.align(&encoding, &request.start, &own, request.abort)?;
-                alignments[at] = found.and_then(|found| found.into_iter().next());
-                continue;
-            };
+            let source = &text.source;
             let of_source = |other: &Option<Text<B::Encoding>>| {
-                let other = other.as_ref()?.source.as_ref()?;
+                let other = &other.as_ref()?.source;
                 Rc::ptr_eq(&other.encoding, &source.encoding).then_some(other.index)
             };
             let mut together: Vec<Aligned<'_>> =
@@ -671,7 +701,7 @@ fn is_better<E>(text: &Text<E>, than: &Text<E>) -> bool {
     let rank = |text: &Text<E>| match text.doubt {
         None => 2,
         Some(Doubt::NoEnd | Doubt::Loop) => 0,
-        Some(Doubt::Unlikely | Doubt::Trimmed | Doubt::Empty | Doubt::BeyondEnd | Doubt::EarlyEnd) => 1,
+        Some(Doubt::Unlikely | Doubt::Empty | Doubt::EarlyEnd) => 1,
     };
     let order = rank(text).cmp(&rank(than));
     order.then(text.hypothesis.avg_logprob.total_cmp(&than.hypothesis.avg_logprob)).is_ge()
@@ -680,7 +710,7 @@ fn is_better<E>(text: &Text<E>, than: &Text<E>) -> bool {
 /// Whether nothing that was tried gave a likely text, and the model holds speech for unlikely, too: laughter and breathing
 /// come out as thanks to an audience.
 fn stays_unlikely<E>(text: &Text<E>) -> bool {
-    text.doubt == Some(Doubt::Unlikely) && text.hypothesis.no_speech_prob > UNLIKELY_NO_SPEECH
+    text.hypothesis.avg_logprob < MATCHED_LOGPROB && text.hypothesis.no_speech_prob > UNLIKELY_NO_SPEECH
 }
 
 /// Exclamation marks are the tokens that come of logits that are not numbers.

@@ -12,8 +12,6 @@ const MAX_COMPRESSION_RATIO: f32 = 2.4;
 const ENTROPY_TOKENS: usize = 32;
 /// Longest phrase, in tokens, that is looked for as the period of a loop.
 const MAX_PERIOD: usize = 12;
-/// A last timestamp this much beyond the end of the samples points nowhere, in seconds.
-const BEYOND_END_SECS: f64 = 0.5;
 /// Sound that goes on for this long after the last timestamp was not transcribed, in seconds.
 const EARLY_END_SECS: f64 = 2.0;
 
@@ -26,22 +24,18 @@ pub(in crate::engine) enum Doubt {
     Loop,
     /// The average log probability is below the threshold.
     Unlikely,
-    /// The text was cut where it continued behind the end of the sound.
-    Trimmed,
     /// No text, although the model detected speech.
     Empty,
-    /// A timestamp behind the end of the samples.
-    BeyondEnd,
     /// The text ends long before the sound does.
     EarlyEnd,
 }
 
 impl Doubt {
-    /// Whether another search may help: an early end comes back at any temperature, an empty text too.
+    /// Whether another search may help: an empty text comes back with any.
     pub(in crate::engine) fn asks_for_search(self) -> bool {
         match self {
             Self::NoEnd | Self::Loop | Self::Unlikely => true,
-            Self::Trimmed | Self::Empty | Self::BeyondEnd | Self::EarlyEnd => false,
+            Self::Empty | Self::EarlyEnd => false,
         }
     }
 }
@@ -56,12 +50,8 @@ pub(in crate::engine) struct Evidence<'a> {
     pub no_speech_prob: f32,
     /// Whether it ended because no more tokens were allowed.
     pub limit_reached: bool,
-    /// Whether text behind the end of the sound was cut off.
-    pub trimmed: bool,
     /// Seconds from the start of the window.
     pub last_timestamp: Option<f64>,
-    /// Where the samples end, in seconds.
-    pub duration_secs: f64,
     /// Where the last sound as loud as speech ends, in seconds.
     pub sound_end_secs: f64,
 }
@@ -89,28 +79,24 @@ impl Evidence<'_> {
         if self.avg_logprob < thresholds.avg_logprob && !self.tokens.is_empty() {
             return Some(Doubt::Unlikely);
         }
-        if self.trimmed {
-            return Some(Doubt::Trimmed);
-        }
         if self.text.trim().is_empty() {
             return (self.no_speech_prob < thresholds.no_speech_prob).then_some(Doubt::Empty);
         }
         match self.last_timestamp {
-            Some(last) if last > self.duration_secs + BEYOND_END_SECS => Some(Doubt::BeyondEnd),
             Some(last) if last + EARLY_END_SECS < self.sound_end_secs => Some(Doubt::EarlyEnd),
             Some(_) | None => None,
         }
     }
 
     fn is_loop(&self, thresholds: Thresholds) -> bool {
-        let ids: Vec<i32> = self.tokens.iter().map(|token| token.cast_signed()).collect();
+        let ids = signed(self.tokens);
         let last = ids.len().checked_sub(ENTROPY_TOKENS).filter(|first| *first > 0);
         let is_flat = last
             .and_then(|first| ids.get(first..))
             .is_some_and(|last| entropy(last) < f64::from(thresholds.entropy));
         is_flat
             || compression_ratio(self.text) > MAX_COMPRESSION_RATIO
-            || repeats(self.tokens)
+            || repeated_from(self.tokens).is_some()
             || said_again(&ids, f64::from(thresholds.loop_entropy)).contains(&true)
     }
 }
@@ -123,21 +109,35 @@ pub(in crate::engine) fn compression_ratio(text: &str) -> f32 {
     compressed.map_or(0.0, |compressed| text.len() as f32 / compressed.len().max(1) as f32)
 }
 
-/// Whether a phrase follows itself more often than people repeat one: a token six times in a row, two or three tokens
-/// five times, longer phrases three times.
-fn repeats(tokens: &[u32]) -> bool {
-    (1..=MAX_PERIOD).any(|period| {
+/// Where a text begins to repeat itself, as an index into its tokens: what was said before is not part of the loop. `None`
+/// where it does not, or where that cannot be told.
+pub(in crate::engine) fn loop_start(tokens: &[u32], loop_entropy: f32) -> Option<usize> {
+    let said = said_again(&signed(tokens), f64::from(loop_entropy)).iter().position(|again| *again);
+    [repeated_from(tokens), said].into_iter().flatten().min()
+}
+
+/// Where a phrase begins to follow itself more often than people repeat one: a token six times in a row, two or three
+/// tokens five times, longer phrases three times.
+fn repeated_from(tokens: &[u32]) -> Option<usize> {
+    let from = |period: usize| {
         let rounds = match period {
             1 => 6,
             2 | 3 => 5,
             _ => 3,
         };
         let mut equal = 0;
-        tokens.iter().zip(tokens.iter().skip(period)).any(|(before, token)| {
+        let end = tokens.iter().zip(tokens.iter().skip(period)).position(|(before, token)| {
             equal = if before == token { equal + 1 } else { 0 };
             equal >= period * (rounds - 1)
-        })
-    })
+        });
+        // The first of the tokens that equal the one a period before.
+        end.map(|end| end + 1 + period - equal)
+    };
+    (1..=MAX_PERIOD).filter_map(from).min()
+}
+
+fn signed(tokens: &[u32]) -> Vec<i32> {
+    tokens.iter().map(|token| token.cast_signed()).collect()
 }
 
 #[cfg(test)]
@@ -154,9 +154,7 @@ mod tests {
             avg_logprob: -0.2,
             no_speech_prob: 0.01,
             limit_reached: false,
-            trimmed: false,
             last_timestamp: Some(3.0),
-            duration_secs: 3.2,
             sound_end_secs: 3.0,
         }
     }
@@ -169,9 +167,7 @@ mod tests {
             (Evidence { limit_reached: true, ..good() }, Doubt::NoEnd),
             (Evidence { tokens: &[7; 6], ..good() }, Doubt::Loop),
             (Evidence { avg_logprob: -0.71, ..good() }, Doubt::Unlikely),
-            (Evidence { trimmed: true, ..good() }, Doubt::Trimmed),
             (Evidence { text: " ", tokens: &[], ..good() }, Doubt::Empty),
-            (Evidence { last_timestamp: Some(3.8), ..good() }, Doubt::BeyondEnd),
             (Evidence { last_timestamp: Some(0.9), ..good() }, Doubt::EarlyEnd),
         ];
         for (evidence, expected) in table {
@@ -187,10 +183,17 @@ mod tests {
 
     #[test]
     fn phrases_said_two_times_are_no_loop() {
-        assert!(!repeats(&[1, 2, 3, 4, 5, 1, 2, 3, 4, 5]));
-        assert!(!repeats(&[9, 9, 9, 9, 9]));
-        assert!(repeats(&[1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5]));
-        assert!(repeats(&[8, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2]));
+        assert_eq!(repeated_from(&[1, 2, 3, 4, 5, 1, 2, 3, 4, 5]), None);
+        assert_eq!(repeated_from(&[9, 9, 9, 9, 9]), None);
+    }
+
+    #[test]
+    fn a_loop_begins_after_its_first_round() {
+        assert_eq!(repeated_from(&[1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5]), Some(5));
+        assert_eq!(repeated_from(&[8, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 7]), Some(3));
+        let story: Vec<u32> = (100..104).chain(0..30).chain(0..30).collect();
+        assert_eq!(loop_start(&story, 4.0), Some(34));
+        assert_eq!(loop_start(&story, 0.0), None);
     }
 
     #[test]

@@ -58,6 +58,24 @@ pub(super) fn trim(tokens: &mut Vec<u32>, sound_end_secs: f64, vocabulary: &Voca
     false
 }
 
+/// Cuts off the segment that has the text token `at`, and all after it. Whether there is anything left to keep; otherwise
+/// nothing is cut.
+pub(super) fn cut_before(tokens: &mut Vec<u32>, at: usize, vocabulary: &Vocabulary) -> bool {
+    let is_text = |token: &u32| *token < vocabulary.end_of_text();
+    let texts = tokens.iter().enumerate().filter(|(_, token)| is_text(token));
+    let Some((at, _)) = texts.clone().nth(at) else { return false };
+    // A segment begins with a timestamp, which follows that of the end of the one before.
+    let before = tokens.get(..at).unwrap_or_default();
+    let Some(start) = before.iter().rposition(|token| time(*token, vocabulary).is_some()) else {
+        return false;
+    };
+    let has_text = before.get(..start).unwrap_or_default().iter().any(is_text);
+    if has_text {
+        tokens.truncate(start);
+    }
+    has_text
+}
+
 /// The segments of a window, in order and inside it. Text without an end goes on to `end_secs`.
 pub(super) fn pieces(tokens: &[u32], duration_secs: f64, vocabulary: &Vocabulary) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();

@@ -178,7 +178,6 @@ impl Backend for CTranslate2 {
             num_hypotheses: if samples { search.best_of } else { 1 },
             sampling_topk: if samples { 0 } else { 1 },
             sampling_temperature: if samples { search.temperature } else { 1.0 },
-            no_repeat_ngram_size: search.no_repeat_ngram,
             return_scores: true,
             return_no_speech_prob: true,
             // It allows half of this for the text, and no more than the prompt leaves.
@@ -210,15 +209,6 @@ impl Backend for CTranslate2 {
             .align(&encoding.output, &start, &tokens, &frames, MEDIAN_FILTER)
             .map_err(|error| self.fault("aligning words", &error))?;
         Ok(Some(results.into_iter().zip(texts).map(|(result, text)| alignment(&result, text)).collect()))
-    }
-
-    /// Deterministic searches, where openai-whisper samples: a job that is resumed has to get the same text, and the
-    /// library's random numbers depend on all that ran before.
-    fn fallback(&self, asked: &Search) -> Vec<Search> {
-        vec![
-            Search { temperature: 0.0, beam_size: 5, ..*asked },
-            Search { temperature: 0.0, beam_size: 5, no_repeat_ngram: 3, ..*asked },
-        ]
     }
 
     fn has_failed(&self) -> bool {

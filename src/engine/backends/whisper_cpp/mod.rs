@@ -208,14 +208,8 @@ impl Backend for WhisperCpp {
         abort: &AtomicBool,
     ) -> Result<Vec<LanguageProbabilities>, EngineFault> {
         // One token of any language: what counts is the encoding that the state keeps.
-        let search = Search {
-            temperature: 0.0,
-            beam_size: 1,
-            best_of: 1,
-            no_repeat_ngram: 0,
-            token_limit: 1,
-            suppress_non_speech: true,
-        };
+        let search =
+            Search { temperature: 0.0, beam_size: 1, best_of: 1, token_limit: 1, suppress_non_speech: true };
         let english = self.vocabulary.languages().next();
         let Some(language) = english else { return Ok(Vec::new()) };
         encoding
@@ -305,10 +299,6 @@ impl Backend for WhisperCpp {
         _: &AtomicBool,
     ) -> Result<Option<Vec<Alignment>>, EngineFault> {
         Ok(None)
-    }
-
-    fn fallback(&self, asked: &Search) -> Vec<Search> {
-        vec![Search { temperature: 0.0, beam_size: 5, ..*asked }]
     }
 
     fn has_failed(&self) -> bool {
