@@ -1,6 +1,6 @@
 //! Folders that survive a loss of power.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -18,6 +18,50 @@ pub(super) fn create_durably(dir: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(dir)?;
     sync_folder(dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// Makes sure that the file is there and that only its owner can read it, whatever the process's umask. SQLite gives the
+/// files beside a database the mode of the database.
+///
+/// # Errors
+/// The file cannot be created, or its mode cannot be changed: it belongs to someone else.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    private(OpenOptions::new().create(true).truncate(false).write(true)).open(path)?;
+    make_private(path)
+}
+
+/// Options of which a new file is its owner's alone.
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// Takes from a file's group and from others what they may do with it.
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mut permissions = fs::metadata(path)?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(permissions.mode() & !0o077);
+            fs::set_permissions(path, permissions)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether others than its owner can list the folder.
+pub(super) fn is_open_to_others(dir: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(dir).is_ok_and(|facts| facts.permissions().mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        false
+    }
 }
 
 /// Writes a folder's entries to disk, where the platform lets folders be opened.

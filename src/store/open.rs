@@ -1,6 +1,6 @@
 //! Opening the store: folder, lock, connections, schema.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlitePool};
 use thiserror::Error;
+use tracing::warn;
 
 use super::directory::{self, create_durably};
 use super::fault::{is_disk_full, sqlite_code};
@@ -63,8 +64,13 @@ impl SqliteStore {
     /// [`SqliteStore::open`] with another clock.
     pub async fn open_with(dir: &Path, clock: Clock) -> Result<Self, StoreOpenError> {
         create_durably(dir).map_err(|error| not_writable(dir, &error))?;
+        if directory::is_open_to_others(dir) {
+            let dir = dir.display();
+            warn!(%dir, "others can list the storage folder: close it with chmod 700");
+        }
         let lock = lock(dir).await?;
         let path = dir.join(DATABASE);
+        keep_private(dir, &path)?;
         let writer = open_writer(&path).await.map_err(|error| explain(&path, &error))?;
         check_journal(&writer, &path).await?;
         migrate(&writer, &path).await?;
@@ -73,14 +79,24 @@ impl SqliteStore {
     }
 }
 
+/// The database holds transcripts and the webhooks' secrets: its files are their owner's alone, also where an earlier version
+/// or another umask left them open.
+fn keep_private(dir: &Path, database: &Path) -> Result<(), StoreOpenError> {
+    directory::create_private(database).map_err(|error| not_writable(database, &error))?;
+    for name in [LOCK.to_owned(), format!("{DATABASE}-wal"), format!("{DATABASE}-shm")] {
+        let path = dir.join(name);
+        if path.exists() {
+            directory::make_private(&path).map_err(|error| not_writable(&path, &error))?;
+        }
+    }
+    Ok(())
+}
+
 /// A service that was killed while it started its engine leaves a child that has the lock as well until it has become
 /// the engine: whoever starts the service again right then is not turned away.
 async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
     let path = dir.join(LOCK);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
+    let file = directory::private(File::options().create(true).truncate(false).write(true))
         .open(&path)
         .map_err(|error| not_writable(&path, &error))?;
     let begun = Instant::now();
@@ -118,10 +134,18 @@ pub async fn backup(dir: &Path, file: &Path) -> Result<(), BackupError> {
         return Err(BackupError::Exists { path: file.to_owned() });
     }
     let failed = |detail: String| BackupError::Failed { path: file.to_owned(), detail };
+    // SQLite fills an empty file.
+    directory::private(File::options().create_new(true).write(true))
+        .open(file)
+        .map_err(|error| failed(error.to_string()))?;
     let target = file.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
     let mut source = settings(&database).connect().await.map_err(|error| failed(error.to_string()))?;
     let copied = sqlx::query("VACUUM INTO $1").bind(target).execute(&mut source).await;
-    copied.map_err(|error| failed(error.to_string()))?;
+    if let Err(error) = copied {
+        // Nothing half done is left where a copy is looked for.
+        let _ = fs::remove_file(file);
+        return Err(failed(error.to_string()));
+    }
     source.close().await.map_err(|error| failed(error.to_string()))
 }
 

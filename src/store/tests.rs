@@ -1,7 +1,7 @@
 //! The promises kept by SQLite, and what is its own: files, locks, settings, full disks.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use sqlx::SqlitePool;
 use tempfile::TempDir;
 
 use super::conformance::{self, NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
+use super::open::backup;
 use super::{SqliteStore, StoreOpenError};
 
 async fn open() -> (SqliteStore, TempDir) {
@@ -199,6 +200,28 @@ async fn a_new_folder_is_its_owners_alone() {
     let new = dir.path().join("data");
     SqliteStore::open(&new).await.unwrap();
     assert_eq!(fs::metadata(new).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn files_in_a_folder_that_is_open_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["verbatim.db", "lock"] {
+        fs::write(dir.path().join(name), b"").unwrap();
+        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let files: Vec<PathBuf> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.iter().any(|path| path.ends_with("verbatim.db-wal")), "{files:?}");
+    assert!(files.iter().all(|path| mode(path) == 0o600), "{files:?}");
+    store.close().await;
+    let copy = dir.path().join("copy.db");
+    backup(dir.path(), &copy).await.unwrap();
+    assert_eq!(mode(&copy), 0o600);
+    assert_eq!(mode(dir.path()), 0o755, "the folder's mode is its owner's choice");
 }
 
 #[tokio::test]
