@@ -1,10 +1,15 @@
-//! Who may call: API keys, of which only hashes are kept.
+//! Who may call: API keys, of which only hashes are kept, and web pages.
+
+mod sites;
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
+
+pub use sites::{ANY, Foreign, Sent, Sites};
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +108,26 @@ impl Keys {
         let is_it = |key: &&Key| bool::from(key.digest.ct_eq(digest.as_slice()));
         // The last of equal ones; all are looked at.
         self.0.iter().filter(is_it).fold(None, |_, key| Some(&key.caller))
+    }
+}
+
+/// The keys in force, which may change while the service runs.
+pub struct Keyring(RwLock<Option<Arc<Keys>>>);
+
+impl Keyring {
+    /// `None`: everyone may call.
+    pub fn new(keys: Option<Keys>) -> Self {
+        Self(RwLock::new(keys.map(Arc::new)))
+    }
+
+    /// The keys that callers need; `None` where everyone may call.
+    pub fn current(&self) -> Option<Arc<Keys>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From the next request on.
+    pub fn replace(&self, keys: Option<Keys>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys.map(Arc::new);
     }
 }
 

@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 
 use crate::audio::{AudioSettings, Channels, Ffmpeg, NoFfmpeg, PlanSettings};
-use crate::auth::{Caller, Keys};
+use crate::auth::{Caller, Keyring, Keys, Sites};
 use crate::engine::{
     BackendChoice, BadVadModel, ComputeType, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine,
 };
@@ -176,6 +176,17 @@ pub fn webhooks(settings: &Settings) -> Result<WebhookConfig, BadAllowEntry> {
         rules: AddressRules::new(webhooks.allow_private, &webhooks.allow)?,
         timeout: Duration::from_secs(webhooks.timeout_secs),
     })
+}
+
+/// The keys in force at the start.
+pub fn keyring(settings: &Settings) -> Keyring {
+    Keyring::new(keys(settings))
+}
+
+/// The names that the service answers to, and the pages that may call it.
+pub fn sites(settings: &Settings) -> Sites {
+    let server = &settings.server;
+    Sites { hosts: server.allowed_hosts.clone(), origins: server.cors_origins.clone() }
 }
 
 /// The keys that callers need; `None` where everyone may call.

@@ -45,7 +45,9 @@ codes! {
     MISSING_FILE "missing_file" 400 REQUEST "The form has no part with the recording; `param` names the part, mostly `file`."
     UNKNOWN_OPTION "unknown_option" 400 REQUEST "The form has a part that the route does not know; `param` names it."
     INVALID_OPTION "invalid_option" 400 REQUEST "An option's value cannot be used; `param` names the option."
-    INVALID_LANGUAGE "invalid_language" 400 REQUEST "`language` is no code that Whisper models know."
+    INVALID_LANGUAGE "invalid_language" 400 REQUEST "`language` is no code or name of a language that Whisper models know."
+    UNSUPPORTED_LANGUAGE "unsupported_language" 400 REQUEST "The model knows English only, and another language is asked for."
+    UNSUPPORTED_TASK "unsupported_task" 400 REQUEST "The model knows English only and cannot translate."
     INVALID_METADATA "invalid_metadata" 400 REQUEST "`metadata` is not a JSON object."
     INVALID_QUERY "invalid_query" 400 REQUEST "A query parameter or a header cannot be used; `param` names it where that is known."
     NO_AUDIO "no_audio" 400 REQUEST "The file is empty, or holds no audio samples."
@@ -54,8 +56,10 @@ codes! {
     INVALID_URL "invalid_url" 400 REQUEST "The recording's URL is not an http or https URL with a host."
     URL_FORBIDDEN "url_forbidden" 400 REQUEST "The recording's URL, or where it redirects to, leads to an address that must not be reached."
     INVALID_WEBHOOK_SECRET "invalid_webhook_secret" 400 REQUEST "The webhook's secret is not `whsec_` and 24 to 64 bytes in base64."
-    INVALID_API_KEY "invalid_api_key" 401 AUTH "The service asks for a key, and none that it knows was sent as `Authorization: Bearer KEY`."
+    INVALID_API_KEY "invalid_api_key" 401 AUTH "The service asks for a key, and none that it knows was sent as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
     INSUFFICIENT_SCOPE "insufficient_scope" 403 AUTH "The key may not do this; the message names the scope that it lacks."
+    FORBIDDEN_HOST "forbidden_host" 403 AUTH "The request names a host that the service does not answer to; see `[server] allowed_hosts`."
+    FORBIDDEN_ORIGIN "forbidden_origin" 403 AUTH "The request comes from a web page of another site; see `[server] cors_origins`."
     ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "There is nothing at this path."
     UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name; the message names those it does."
     JOB_NOT_FOUND "job_not_found" 404 REQUEST "There is no job of this id."
@@ -112,6 +116,10 @@ pub enum AppError {
     InvalidOption { name: &'static str, message: String },
     #[error("{0}")]
     InvalidLanguage(String),
+    #[error("the model {model:?} knows English only: ask for another model, or for \"en\"")]
+    UnsupportedLanguage { model: String },
+    #[error("the model {model:?} knows English only and cannot translate: ask for another model")]
+    UnsupportedTask { model: String },
     #[error("metadata must be a JSON object: {0}")]
     InvalidMetadata(String),
     #[error("{message}")]
@@ -138,6 +146,10 @@ pub enum AppError {
     InvalidApiKey,
     #[error("this key lacks the scope \"{scope}\"")]
     InsufficientScope { scope: &'static str },
+    #[error("the service does not answer to the host {host:?}: add it to [server] allowed_hosts")]
+    ForbiddenHost { host: String },
+    #[error("pages of the origin {origin:?} may not call the service: add it to [server] cors_origins")]
+    ForbiddenOrigin { origin: String },
     #[error("another request was sent under this Idempotency-Key: take a new one for a new request")]
     IdempotencyKeyReused,
     #[error("there is no model {name:?} here: use one of {known}; \"whisper-1\" is the first of them")]
@@ -212,6 +224,8 @@ impl AppError {
             Self::UnknownOption { .. } => &UNKNOWN_OPTION,
             Self::InvalidOption { .. } => &INVALID_OPTION,
             Self::InvalidLanguage(_) => &INVALID_LANGUAGE,
+            Self::UnsupportedLanguage { .. } => &UNSUPPORTED_LANGUAGE,
+            Self::UnsupportedTask { .. } => &UNSUPPORTED_TASK,
             Self::InvalidMetadata(_) => &INVALID_METADATA,
             Self::InvalidQuery { .. } => &INVALID_QUERY,
             Self::NoAudio(_) => &NO_AUDIO,
@@ -225,6 +239,8 @@ impl AppError {
             Self::InvalidWebhookSecret => &INVALID_WEBHOOK_SECRET,
             Self::InvalidApiKey => &INVALID_API_KEY,
             Self::InsufficientScope { .. } => &INSUFFICIENT_SCOPE,
+            Self::ForbiddenHost { .. } => &FORBIDDEN_HOST,
+            Self::ForbiddenOrigin { .. } => &FORBIDDEN_ORIGIN,
             Self::IdempotencyKeyReused => &IDEMPOTENCY_KEY_REUSED,
             Self::UnknownModel { .. } => &UNKNOWN_MODEL,
             Self::JobFailed { .. } => &JOB_ENDED_WITHOUT_RESULT,
@@ -252,7 +268,8 @@ impl AppError {
             Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Some("url"),
             Self::InvalidWebhookSecret => Some("secret"),
             Self::IdempotencyKeyReused => Some("Idempotency-Key"),
-            Self::InvalidLanguage(_) => Some("language"),
+            Self::InvalidLanguage(_) | Self::UnsupportedLanguage { .. } => Some("language"),
+            Self::UnsupportedTask { .. } => Some("task"),
             Self::InvalidMetadata(_) => Some("metadata"),
             Self::InvalidWebhookUrl { param, .. } | Self::WebhookTargetForbidden { param, .. } => Some(param),
             Self::ModelNotReady { .. }
@@ -266,6 +283,8 @@ impl AppError {
             | Self::InvalidBody(_)
             | Self::InvalidApiKey
             | Self::InsufficientScope { .. }
+            | Self::ForbiddenHost { .. }
+            | Self::ForbiddenOrigin { .. }
             | Self::JobFailed { .. }
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
@@ -295,6 +314,8 @@ impl AppError {
             | Self::UnknownOption { .. }
             | Self::InvalidOption { .. }
             | Self::InvalidLanguage(_)
+            | Self::UnsupportedLanguage { .. }
+            | Self::UnsupportedTask { .. }
             | Self::InvalidMetadata(_)
             | Self::InvalidQuery { .. }
             | Self::NoAudio(_)
@@ -309,6 +330,8 @@ impl AppError {
             | Self::IdempotencyKeyReused
             | Self::InvalidApiKey
             | Self::InsufficientScope { .. }
+            | Self::ForbiddenHost { .. }
+            | Self::ForbiddenOrigin { .. }
             | Self::UnknownModel { .. }
             | Self::JobFailed { .. }
             | Self::RouteNotFound

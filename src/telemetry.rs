@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::reload::Handle;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// How a log line is written.
@@ -40,15 +41,29 @@ impl TelemetryError {
     }
 }
 
+/// Changes what the process logs while it runs.
+pub struct LogLevel(Box<dyn Fn(EnvFilter) + Send + Sync>);
+
+impl LogLevel {
+    /// # Errors
+    /// A filter that cannot be read: what was logged before is logged still.
+    pub fn set(&self, level: &str) -> Result<(), TelemetryError> {
+        (self.0)(filter(level)?);
+        Ok(())
+    }
+}
+
 /// Sends the logs of the whole process to stderr from now on. Every line carries the fields of the
 /// spans it was written in, a request's id among them.
 ///
 /// # Errors
 /// A filter that cannot be read, or a second call.
-pub fn init(level: &str, format: LogFormat) -> Result<(), TelemetryError> {
+pub fn init(level: &str, format: LogFormat) -> Result<LogLevel, TelemetryError> {
     let colours =
         colours(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()));
-    subscriber(filter(level)?, format, colours, io::stderr).try_init().map_err(|_| TelemetryError::AlreadySet)
+    let (subscriber, level) = subscriber(filter(level)?, format, colours, io::stderr);
+    subscriber.try_init().map_err(|_| TelemetryError::AlreadySet)?;
+    Ok(level)
 }
 
 /// Whether lines are coloured.
@@ -67,15 +82,28 @@ fn subscriber<W>(
     format: LogFormat,
     colours: Colours,
     writer: W,
-) -> Box<dyn Subscriber + Send + Sync>
+) -> (Box<dyn Subscriber + Send + Sync>, LogLevel)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match format {
-        LogFormat::Auto | LogFormat::Human => Box::new(lines.with_ansi(colours == Colours::On).finish()),
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),
+        LogFormat::Auto | LogFormat::Human => {
+            let lines = lines.with_ansi(colours == Colours::On).with_filter_reloading();
+            let level = level(lines.reload_handle());
+            (Box::new(lines.finish()), level)
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_filter_reloading();
+            let level = level(lines.reload_handle());
+            (Box::new(lines.finish()), level)
+        }
     }
+}
+
+fn level<S: 'static>(handle: Handle<EnvFilter, S>) -> LogLevel {
+    // It fails only where the subscriber is gone, and with it the logs.
+    LogLevel(Box::new(move |filter| drop(handle.reload(filter))))
 }
 
 /// Libraries that say more than an operator wants to know: about junk bytes in every other MP4, about
@@ -128,7 +156,7 @@ mod tests {
     fn logged(level: &str, format: LogFormat, colours: Colours) -> String {
         let kept = Kept::default();
         let writer = kept.clone();
-        let subscriber = subscriber(filter(level).unwrap(), format, colours, move || writer.clone());
+        let (subscriber, _) = subscriber(filter(level).unwrap(), format, colours, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
             let span = tracing::error_span!("request", request_id = "r-1");
             let _inside = span.enter();
@@ -158,6 +186,23 @@ mod tests {
         assert_eq!(lines[1]["message"], "model loaded");
         assert_eq!(lines[1]["load_ms"], 12);
         assert_eq!(lines[1]["spans"][0]["request_id"], "r-1");
+    }
+
+    #[test]
+    fn the_level_changes_while_the_process_runs() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let (subscriber, level) =
+            subscriber(filter("info").unwrap(), LogFormat::Human, Colours::Off, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!("first");
+            level.set("debug").unwrap();
+            tracing::debug!("second");
+            assert!(level.set("loud").is_err());
+            tracing::debug!("third");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("first") && text.contains("second") && text.contains("third"), "{text}");
     }
 
     #[test]

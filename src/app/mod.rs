@@ -1,6 +1,7 @@
 //! Where everything is put together: the order of the start and of the stop.
 
 mod client_sockets;
+mod reload;
 mod retention;
 mod signals;
 mod start_error;
@@ -12,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
 use actors::clock::Clock;
 use actors::domain::event::UnloadReason;
@@ -23,6 +24,7 @@ use actors::ports::WebhookTransport;
 use tracing::{error, info, warn};
 use tracing_actix_web::TracingLogger;
 
+pub use reload::Reload;
 use signals::Signals;
 pub use start_error::StartError;
 
@@ -40,21 +42,21 @@ const HTTP_THREADS: usize = 2;
 /// Answers of a stopping service get this long after everything else is over.
 const LAST_ANSWERS_SECS: u64 = 5;
 
-/// Runs the service until it is told to stop by SIGTERM or SIGINT.
+/// Runs the service until it is told to stop by SIGTERM or SIGINT. SIGHUP has it read its settings again.
 ///
 /// # Blocking
 /// For the life of the service.
-pub fn serve(effective: Effective) -> Result<(), StartError> {
+pub fn serve(effective: Effective, reload: Reload) -> Result<(), StartError> {
     crate::engine::share_one_heap();
     crate::failpoint::arm();
     client_sockets::raise_file_limit();
     for key in effective.without_effect() {
         warn!(key, "this setting has no effect yet");
     }
-    actix_web::rt::System::new().block_on(run(effective.settings))
+    actix_web::rt::System::new().block_on(run(effective.settings, reload))
 }
 
-async fn run(settings: Settings) -> Result<(), StartError> {
+async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     // First what may refuse the start: nothing is running yet.
     let listener = listen(&settings, settings.server.port)?;
     let wyoming = match compose::wyoming(&settings) {
@@ -70,7 +72,8 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     let service =
         start_actors(&settings, store.clone(), blobs, AudioFiles::new(blob_dir, audio), webhooks).await?;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
-    let (server, address) = start_server(service.clone(), listener, stalled)?;
+    let idle = Duration::from_secs(settings.server.keep_alive_secs);
+    let (server, address) = start_server(service.clone(), listener, stalled, idle)?;
     if let Some(keep) = compose::retention(&settings) {
         actix_web::rt::spawn(retention::keep_for(keep, store.clone(), service.blobs.clone()));
     }
@@ -82,7 +85,7 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     // Whoever reads that it listens may ask it to stop at once.
     let signals = Signals::catch().map_err(StartError::Server)?;
     announce(address);
-    signals.asked_to_stop().await;
+    signals.asked_to_stop(|| reload.read_again(&service)).await;
     stop(&service, &handle, Duration::from_secs(settings.server.shutdown_secs)).await;
     if serving.await.is_err() {
         warn!("the server ended by itself");
@@ -138,6 +141,7 @@ async fn start_actors(
         fetch_timeout: Duration::from_secs(settings.fetch.timeout_secs),
         unload_hold: Duration::from_secs(settings.model.unload_hold_secs),
         webhook_rules,
+        sites: compose::sites(settings),
     };
     Ok(Arc::new(Service {
         model,
@@ -148,7 +152,7 @@ async fn start_actors(
         sources,
         memory,
         clock,
-        keys: compose::keys(settings),
+        keys: compose::keyring(settings),
         limits,
         patience: compose::patience(settings),
         rates: compose::rates(settings),
@@ -178,15 +182,21 @@ fn start_server(
     service: Arc<Service>,
     listener: TcpListener,
     stalled: Duration,
+    idle: Duration,
 ) -> Result<(Server, SocketAddr), StartError> {
     let address = listener.local_addr().map_err(StartError::Server)?;
     let data = web::Data::from(service);
+    let sites = data.limits.sites.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(data.clone())
             .configure(http::extractors)
             .configure(http::routes)
             .wrap(from_fn(http::let_in))
+            .wrap(from_fn(http::refuse_foreign_sites))
+            .wrap(Condition::new(!sites.origins.is_empty(), http::cors(&sites)))
+            // What follows judges paths: a slash too many is no matter.
+            .wrap(NormalizePath::trim())
             .wrap(from_fn(http::count_answers))
             .wrap(http::security_headers())
             .wrap(from_fn(http::give_request_id))
@@ -196,6 +206,7 @@ fn start_server(
         client_sockets::drop_if_stalled(connection, stalled);
         http::keep_socket(connection, data);
     })
+    .keep_alive(idle)
     .workers(HTTP_THREADS)
     .disable_signals()
     .shutdown_timeout(LAST_ANSWERS_SECS)

@@ -1,5 +1,6 @@
 //! `verbatim serve` and `verbatim config`, and how every command comes to its settings.
 
+use crate::app::Reload;
 use crate::settings::{self, Effective, Sources};
 use crate::telemetry;
 
@@ -16,8 +17,15 @@ const SERVICE_DEFAULT: &str = "info";
 pub(super) fn run(args: &SettingsArgs) -> Result<(), Failure> {
     let effective = load(args)?;
     let log = &effective.settings.log;
-    telemetry::init(&log.level, log.format)?;
-    Ok(crate::app::serve(effective)?)
+    let level = telemetry::init(&log.level, log.format)?;
+    let sources = Sources::of_process(args.config.clone());
+    let reload = Reload::new(move || {
+        let settings = settings::load(&sources)?.settings;
+        // A level that was loaded can be read.
+        let _ = level.set(&settings.log.level);
+        Ok(settings)
+    });
+    Ok(crate::app::serve(effective, reload)?)
 }
 
 pub(super) fn describe(args: &SettingsArgs) -> Result<(), Failure> {

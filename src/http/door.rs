@@ -5,13 +5,15 @@ use std::future::{Ready, ready};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 
 use super::service::Service;
 use crate::auth::{Caller, Scope};
 use crate::error::AppError;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Asks for a key where the settings want that, before anything of the body is read.
 pub async fn let_in<B: MessageBody>(
@@ -28,20 +30,26 @@ pub async fn let_in<B: MessageBody>(
 }
 
 fn caller(request: &ServiceRequest) -> Result<Caller, AppError> {
-    let keys = request.app_data::<web::Data<Service>>().and_then(|service| service.keys.as_ref());
+    let keys = request.app_data::<web::Data<Service>>().and_then(|service| service.keys.current());
     let (Some(keys), Some(scope)) = (keys, needed(request.method(), routed(request))) else {
         return Ok(Caller::anyone());
     };
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let presented = header.and_then(|value| {
-        let (scheme, key) = value.trim().split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-    });
-    let caller = presented.and_then(|key| keys.find(key)).ok_or(AppError::InvalidApiKey)?;
+    let caller = presented_key(request).and_then(|key| keys.find(key)).ok_or(AppError::InvalidApiKey)?;
     match caller.may(scope) {
         true => Ok(caller.clone()),
         false => Err(AppError::InsufficientScope { scope: scope.name() }),
     }
+}
+
+/// The key of `Authorization: Bearer KEY`, `Authorization: Token KEY` or `X-API-Key: KEY`.
+fn presented_key(request: &ServiceRequest) -> Option<&str> {
+    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let in_authorization = header(AUTHORIZATION).and_then(|value| {
+        let (scheme, key) = value.trim().split_once(' ')?;
+        let is_known = ["bearer", "token"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        is_known.then_some(key.trim())
+    });
+    in_authorization.or_else(|| header(X_API_KEY).map(str::trim))
 }
 
 fn counted(request: &ServiceRequest, caller: Caller) -> Result<Caller, AppError> {

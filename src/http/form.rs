@@ -2,7 +2,7 @@
 
 use actix_multipart::Multipart;
 use actix_web::{HttpRequest, web};
-use actors::domain::language::Language;
+use actors::domain::language::{self, Language};
 use actors::ports::BlobWriter;
 use futures_util::TryStreamExt;
 
@@ -52,21 +52,23 @@ pub(super) async fn read(
     sent.ok_or(AppError::MissingFile { part: recording.part })
 }
 
-/// Yes or no as programs in several languages write them.
-pub(super) fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "y" | "on" | "t" => Ok(true),
-        "false" | "0" | "no" | "n" | "off" | "f" => Ok(false),
-        _ => Err(AppError::InvalidOption { name, message: "must be true or false".into() }),
+/// Yes or no as programs in several languages write them; `None` of anything else.
+pub(super) fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "y" | "on" | "t" => Some(true),
+        "false" | "0" | "no" | "n" | "off" | "f" => Some(false),
+        _ => None,
     }
 }
 
-/// `None` for `auto`: find it out.
-pub(super) fn language(text: &str) -> Result<Option<Language>, AppError> {
-    if text.eq_ignore_ascii_case("auto") {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|error| AppError::InvalidLanguage(format!("{error}")))
+/// A field of a form that is true or false, see [`truth`].
+pub(super) fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
+    truth(text).ok_or_else(|| AppError::InvalidOption { name, message: "must be true or false".into() })
+}
+
+/// The language asked for; `None` where it is to be detected.
+pub fn language(text: &str) -> Result<Option<Language>, AppError> {
+    language::asked(text).map_err(|error| AppError::InvalidLanguage(error.to_string()))
 }
 
 /// The end of a long prompt is what counts: the model has room for no more.

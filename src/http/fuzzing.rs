@@ -49,6 +49,7 @@ fn limits() -> Limits {
         min_upload_bytes_per_sec: 0,
         fetch_timeout: Duration::ZERO,
         unload_hold: Duration::ZERO,
+        sites: crate::auth::Sites::default(),
         webhook_rules: AddressRules::default(),
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use url::form_urlencoded;
 
+use super::form::truth;
 use crate::error::AppError;
 
 /// The parameters of a query. What is wrong with one is told with its name.
@@ -30,13 +31,9 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     }
 }
 
-/// `true` or `false`, `1` or `0`.
+/// True or false, as forms have it.
 pub(super) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
-    match String::deserialize(value)?.as_str() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(D::Error::custom("must be true or false")),
-    }
+    truth(&String::deserialize(value)?).ok_or_else(|| D::Error::custom("must be true or false"))
 }
 
 /// `POST /model/load?model=large&wait=true&keep_alive=60`

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use actors::clock::Clock;
 use actors::domain::job::JobId;
+use actors::domain::language::Language;
 use actors::domain::models::ModelNo;
+use actors::domain::options::{Options, Task};
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
@@ -17,7 +19,7 @@ use super::calls::Patience;
 use super::metrics::Answers;
 use super::rate::Rates;
 use super::streams::Streams;
-use crate::auth::{Caller, Keys};
+use crate::auth::{Caller, Keyring, Sites};
 use crate::error::AppError;
 use crate::outgoing::AddressRules;
 
@@ -31,8 +33,8 @@ pub struct Service {
     pub sources: Arc<dyn Sources>,
     pub memory: Arc<dyn MemoryProbe>,
     pub clock: Clock,
-    /// Who may call; `None`: everyone.
-    pub keys: Option<Keys>,
+    /// Who may call.
+    pub keys: Keyring,
     pub limits: Limits,
     pub patience: Patience,
     /// `None`: everyone may send as much as they like.
@@ -53,6 +55,7 @@ pub struct Limits {
     pub fetch_timeout: Duration,
     pub unload_hold: Duration,
     pub webhook_rules: AddressRules,
+    pub sites: Sites,
 }
 
 impl Service {
@@ -85,6 +88,30 @@ impl Service {
     /// The model of that name, as jobs name it.
     pub fn choose_model(&self, name: Option<&str>) -> Result<Option<String>, AppError> {
         Ok(self.model.status().choice(self.find_model(name)?))
+    }
+
+    /// Whether the model that is asked for can do what is asked of it. One whose file is not there, or cannot be read, is
+    /// taken for one that can.
+    ///
+    /// # Errors
+    /// The model knows English only, and another language or a translation is asked for; or there is no such model.
+    pub fn check_options(&self, options: &Options) -> Result<(), AppError> {
+        let number = self.find_model(options.model.as_deref())?;
+        let status = self.model.status();
+        let Some(facts) = status.models.get(number.0).map(|known| &known.facts) else { return Ok(()) };
+        if facts.multilingual != Some(false) {
+            return Ok(());
+        }
+        let model = facts.id.clone();
+        let Options { language, languages, task, .. } = options;
+        let is_english = |language: &Language| *language == Language::ENGLISH;
+        if *task == Task::Translate {
+            return Err(AppError::UnsupportedTask { model });
+        }
+        match language.iter().all(is_english) && (languages.is_empty() || languages.iter().any(is_english)) {
+            true => Ok(()),
+            false => Err(AppError::UnsupportedLanguage { model }),
+        }
     }
 
     /// Cancels a job, or removes one that has ended, with its recording.

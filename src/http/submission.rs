@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, write_file};
+use super::form::{flag, language};
 use super::service::{Limits, Service};
 use super::upload_pace::paced;
 use crate::error::AppError;
@@ -150,6 +151,7 @@ async fn submit(
     filename: Option<String>,
     form: Form,
 ) -> Result<Job, AppError> {
+    service.check_options(&form.options)?;
     probe(service, &blob.key).await?;
     let StoredBlob { key, bytes, sha256 } = blob;
     let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
@@ -244,10 +246,7 @@ impl Form {
     fn set(&mut self, name: &str, text: String, limits: &Limits) -> Result<(), AppError> {
         let options = &mut self.options;
         match name {
-            "language" => {
-                let language = text.trim().parse();
-                options.language = Some(language.map_err(|e| AppError::InvalidLanguage(format!("{e}")))?);
-            }
+            "language" => options.language = language(&text)?,
             "languages" => options.languages.extend(languages(&text)?),
             "task" => options.task = task(&text)?,
             "prompt" => options.prompt = Some(prompt(text)?),
@@ -310,10 +309,12 @@ pub(super) fn task(text: &str) -> Result<Task, AppError> {
     }
 }
 
-/// Codes with commas between them.
+/// Languages with commas between them.
 pub(super) fn languages(text: &str) -> Result<Vec<Language>, AppError> {
     let read = text.split(',').map(|code| code.trim().parse::<Language>()).collect::<Result<Vec<_>, _>>();
-    read.map_err(|error| invalid("languages", &format!("must be codes with commas between them: {error}")))
+    read.map_err(|error| {
+        invalid("languages", &format!("must be languages with commas between them: {error}"))
+    })
 }
 
 fn priority(text: &str) -> Result<Priority, AppError> {
@@ -326,14 +327,6 @@ fn priority(text: &str) -> Result<Priority, AppError> {
 
 fn keep_alive(text: &str) -> Result<Stay, AppError> {
     text.parse().map_err(|error: NotAStay| invalid("keep_alive", &error.to_string()))
-}
-
-pub(super) fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
-    match text {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(invalid(name, "must be true or false")),
-    }
 }
 
 pub(super) fn temperature(text: &str) -> Result<f32, AppError> {

@@ -7,10 +7,11 @@ use super::layers::Table;
 use super::models;
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 35] = [
+pub const BOUNDS: [(&str, f64, f64); 36] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
+    ("server.keep_alive_secs", 1.0, 86_400.0),
     ("limits.requests_per_minute", 0.0, 1_000_000.0),
     ("limits.min_upload_bytes_per_sec", 0.0, BYTES),
     ("limits.max_event_streams", 1.0, 1_000_000.0),

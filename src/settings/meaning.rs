@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use actors::domain::language::Language;
 use secrecy::ExposeSecret;
+use url::Url;
 
 use super::check;
 use super::error::{Problem, SettingsError};
@@ -22,7 +23,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
     let faults =
         faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
-    let faults = faults.chain([languages(settings)]);
+    let faults = faults.chain([languages(settings), allowed_hosts(settings), cors_origins(settings)]);
     let faults = faults.chain([open_door(settings, merged), keyless_door(settings)]);
     let mut problems: Vec<Problem> = faults
         .flatten()
@@ -90,6 +91,31 @@ fn open_door(settings: &Settings, merged: &Table) -> Fault {
         "server.host",
         "opens the service to others than this machine: set auth.mode to \"keys\" and list auth.keys, or write auth.mode = \"none\" to let everyone in",
     )
+}
+
+fn allowed_hosts(settings: &Settings) -> Fault {
+    let list = &settings.server.allowed_hosts;
+    let is_name = |name: &str| {
+        name == "*"
+            || !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    };
+    let number = list.iter().position(|entry| !is_name(entry))? + 1;
+    Some((
+        "server.allowed_hosts",
+        format!("entry {number} must be a host name without scheme and port, or *"),
+    ))
+}
+
+fn cors_origins(settings: &Settings) -> Fault {
+    let list = &settings.server.cors_origins;
+    let is_origin = |entry: &str| {
+        // An origin is what a browser writes: without a path, not even a slash.
+        entry == "*" || Url::parse(entry).is_ok_and(|url| url.origin().ascii_serialization() == entry)
+    };
+    let number = list.iter().position(|entry| !is_origin(entry))? + 1;
+    let message =
+        format!("entry {number} must be an origin such as https://app.example.com, without a path, or *");
+    Some(("server.cors_origins", message))
 }
 
 /// A port without keys beside one with keys is opened by who says whose it is.

@@ -40,6 +40,9 @@ pub struct Server {
     pub port: u16,
     pub max_upload_bytes: u64,
     pub shutdown_secs: u64,
+    pub keep_alive_secs: u64,
+    pub allowed_hosts: Vec<String>,
+    pub cors_origins: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

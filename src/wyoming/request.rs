@@ -4,7 +4,7 @@ use actors::domain::options::{Options, Priority};
 use serde_json::{Map, Value};
 
 use crate::error::AppError;
-use crate::http::prompt;
+use crate::http::{language, prompt};
 use crate::raw_pcm::Pcm;
 
 const RATES: std::ops::RangeInclusive<u64> = 4_000..=384_000;
@@ -13,13 +13,8 @@ const CHANNELS: std::ops::RangeInclusive<u64> = 1..=8;
 
 /// The options of a `transcribe`; what it calls the model is not among them.
 pub(super) fn options(data: &Map<String, Value>) -> Result<Options, AppError> {
-    let language = text(data, "language").map(|tag| {
-        // Regions are no matter: "en-US" is "en".
-        let code = tag.split(['-', '_']).next().unwrap_or(tag);
-        code.parse().map_err(|error| AppError::InvalidLanguage(format!("{error}")))
-    });
     Ok(Options {
-        language: language.transpose()?,
+        language: text(data, "language").map(language).transpose()?.flatten(),
         prompt: hints(data),
         priority: Priority::Interactive,
         ..Options::default()

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fixtures;
-use super::service::{Service, command};
+use super::service::{HANG_GUARD, Service, command, signal};
 
 const ALICE: &str = "alices-key-of-24-letters";
 const BOB: &str = "bobs-key-of-many-letters";
@@ -86,4 +86,48 @@ fn a_service_for_others_than_this_machine_says_who_may_call() {
         let env = [&[("VERBATIM__SERVER__HOST", "0.0.0.0")], env].concat();
         assert_eq!(Service::start_with(&env).get("/health").status, 200);
     }
+}
+
+#[test]
+fn a_key_may_come_in_any_of_the_usual_headers() {
+    let service = guarded();
+    for header in [
+        ("authorization", format!("Bearer {ALICE}")),
+        ("authorization", format!("Token {ALICE}")),
+        ("x-api-key", ALICE.to_owned()),
+    ] {
+        assert_eq!(service.get_with("/jobs", &[(header.0, &header.1)]).status, 200, "{header:?}");
+    }
+    assert_eq!(service.get_with("/jobs", &[("authorization", ALICE)]).status, 401);
+    assert_eq!(service.get_with("/jobs", &[("x-api-key", "not-a-key-at-all-no")]).status, 401);
+}
+
+#[test]
+fn a_hang_up_has_the_keys_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("config")).unwrap();
+    let file = dir.path().join("config/home.toml");
+    let allow = |keys: &[&str]| {
+        std::fs::write(&file, format!("[auth]\nmode = \"keys\"\nkeys = {keys:?}\n")).unwrap();
+    };
+    allow(&[ALICE]);
+    let service = Service::start_in(dir, &[("VERBATIM_PROFILE", "home")]);
+    let status = |key: &str| service.get_with("/jobs", &[("x-api-key", key)]).status;
+    assert_eq!((status(ALICE), status(BOB)), (200, 401));
+
+    allow(&[BOB]);
+    signal("HUP", service.pid());
+    let give_up = std::time::Instant::now() + HANG_GUARD;
+    while status(BOB) == 401 {
+        assert!(std::time::Instant::now() < give_up, "never read again");
+        std::thread::yield_now();
+    }
+    assert_eq!(status(ALICE), 401);
+
+    // Settings that are refused change nothing.
+    std::fs::write(&file, "[auth]\nmode = \"keys\"\nkeys = [\"short\"]\n").unwrap();
+    signal("HUP", service.pid());
+    assert_eq!(status(BOB), 200);
+    let (code, _dir) = service.stop();
+    assert!(code.success(), "{code}");
 }

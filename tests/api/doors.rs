@@ -213,3 +213,20 @@ fn bazarr_and_speakr_understand_what_they_are_told() {
     let (recording, text) = (fixtures::audio("en_phrases.wav"), fixtures::text("en_phrases.wav"));
     output(python("asr_clients.py").arg(&service.base).arg(recording).arg(text));
 }
+
+#[test]
+fn a_language_may_be_spelled_in_any_usual_way_at_every_door() {
+    let service = Service::start();
+    for spelling in ["en", "EN", "english", "en-US", "en_GB", "eng", "auto"] {
+        let id = service.queue("en_short.wav", &[("language", spelling)]);
+        assert_eq!(service.finished(&id)["result"]["language"], "en", "{spelling} on /jobs");
+        let fields = [("model", "whisper-1"), ("language", spelling)];
+        let wav = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+        let answer = service.post_form("/v1/audio/transcriptions", Some(("a.wav", &wav)), &fields);
+        assert_eq!(answer.status, 200, "{spelling} on /v1: {answer:?}");
+        assert_eq!(inference(&service, "en_short.wav", &[("language", spelling)]).status, 200, "{spelling}");
+    }
+    let wav = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let refused = service.post_form("/jobs?queue=yes", Some(("a.wav", &wav)), &[("language", "klingon")]);
+    assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_language"));
+}

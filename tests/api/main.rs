@@ -32,6 +32,7 @@ mod restart;
 mod service;
 mod silero;
 mod sink;
+mod sites;
 mod start;
 mod subtitles;
 mod torture;

@@ -235,8 +235,34 @@ fn a_stream_tells_the_text_as_it_is_heard() {
         (done["text"].as_str().unwrap(), &done["text"]),
         (joined.as_str(), &fixtures::truth("long.ogg")["text"])
     );
-    let others = answer.text.lines().filter(|line| !line.is_empty() && !line.starts_with("data: "));
-    assert!(others.clone().all(|line| line.starts_with(':')), "{:?}", others.collect::<Vec<_>>());
+    let names: Vec<_> = answer.text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(names, types);
+    let is_known =
+        |line: &&str| line.is_empty() || ["data: ", "event: ", ":"].iter().any(|s| line.starts_with(s));
+    let others: Vec<_> = answer.text.lines().filter(|line| !is_known(line)).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
+fn a_stream_tells_segments_where_they_are_asked_for() {
+    let service = Service::start();
+    let fields = [("stream", "true"), ("language", "en"), ("timestamp_granularities[]", "segment")];
+    let answer = transcribed(&service, "long.ogg", &fields);
+    let data = answer.text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let events: Vec<Value> = data.map(|data| serde_json::from_str(data).unwrap()).collect();
+    let of = |kind: &str| events.iter().filter(|event| event["type"] == kind).collect::<Vec<_>>();
+    let segments = of("transcript.text.segment");
+    assert_eq!(segments.len(), of("transcript.text.delta").len());
+    segments.iter().for_each(|segment| check("TranscriptTextSegmentEvent", segment));
+    let job = service.job(answer.header("x-job-id").unwrap());
+    let stored = service.get(&format!("/jobs/{}/transcript?format=json", job["id"].as_str().unwrap())).json();
+    for (told, stored) in segments.iter().zip(stored["segments"].as_array().unwrap()) {
+        assert_eq!((&told["text"], &told["start"]), (&stored["text"], &stored["start"]));
+    }
+    let deltas = of("transcript.text.delta");
+    let joined: String = deltas.iter().map(|delta| delta["delta"].as_str().unwrap()).collect();
+    assert_eq!(events.last().unwrap()["text"], joined);
 }
 
 #[test]

@@ -122,6 +122,18 @@ impl Service {
         read(self.agent.get(self.url(path)).call().unwrap())
     }
 
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.agent.get(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        read(request.call().unwrap())
+    }
+
+    pub fn options(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.agent.options(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        read(request.call().unwrap())
+    }
+
     /// The status of an answer that may never end.
     pub fn status_of(&self, path: &str) -> u16 {
         self.agent.get(self.url(path)).call().unwrap().status().as_u16()
@@ -387,11 +399,7 @@ fn spawn(dir: &Path, env: &[(String, String)]) -> (Child, String) {
 }
 
 fn agent(key: Option<&str>) -> Agent {
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(HANG_GUARD))
-        // The service closes one that was idle for 5 s: no request goes out on it at that moment.
-        .max_idle_age(Duration::from_secs(2));
+    let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(HANG_GUARD));
     let Some(key) = key else { return config.build().into() };
     let bearer = format!("Bearer {key}");
     let with_key = move |mut request: ureq::http::Request<ureq::SendBody<'_>>,

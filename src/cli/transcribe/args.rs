@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use actors::domain::language::Language;
+use actors::domain::language::{Language, asked};
 use actors::domain::options::Task;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -42,9 +42,10 @@ pub(super) struct Wanted {
     /// Format of the transcripts
     #[arg(short, long, default_value = "text", value_parser = format_parser())]
     pub(super) format: Format,
-    /// Language spoken, such as "en" [default: found out from the recording]
-    #[arg(short, long, value_name = "CODE")]
-    pub(super) language: Option<Language>,
+    /// Language spoken, such as "en"; "auto" detects it
+    // The full path keeps clap from asking for another type of parser.
+    #[arg(short, long, value_name = "LANGUAGE", default_value = "auto", value_parser = asked)]
+    pub(super) language: std::option::Option<Language>,
     /// Languages that may be spoken, such as "en,de" [default: as the settings say]
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     pub(super) languages: Vec<Language>,

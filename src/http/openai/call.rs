@@ -5,11 +5,12 @@ use std::str::FromStr;
 use actix_web::{HttpRequest, web};
 use actors::domain::options::{Options, Priority, Task};
 
+use super::stream::Extras;
 use crate::error::AppError;
 use crate::http::body::Recording;
-use crate::http::form::{self, Sent};
+use crate::http::form::{self, Sent, flag};
 use crate::http::service::Service;
-use crate::http::submission::{Upload, flag, hotwords, languages, temperature};
+use crate::http::submission::{Upload, hotwords, languages, temperature};
 use crate::transcript::{Format, Granularity, Shape};
 
 pub(super) struct Call {
@@ -27,6 +28,13 @@ pub(super) struct Reply {
     pub logprobs: Logprobs,
     /// Of subtitles.
     pub shape: Option<Shape>,
+}
+
+impl Reply {
+    /// What a stream has beside the text.
+    pub(super) fn extras(&self) -> Extras {
+        Extras { logprobs: self.logprobs, segments: self.granularities.contains(&Granularity::Segment) }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -99,9 +107,7 @@ impl Form {
             "model" => self.model = Some(text.to_owned()),
             // What is translated may be in any language.
             "language" if self.options.task == Task::Transcribe => {
-                let language = text.parse();
-                let language = language.map_err(|error| AppError::InvalidLanguage(format!("{error}")))?;
-                self.options.language = Some(language);
+                self.options.language = form::language(text)?;
             }
             "languages" if self.options.task == Task::Transcribe => {
                 self.options.languages.extend(languages(text)?);

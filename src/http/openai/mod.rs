@@ -8,7 +8,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::job::Job;
 use actors::domain::language::Language;
-use actors::domain::options::Task;
+use actors::domain::options::{Options, Task};
 use serde_json::{Value, json};
 
 pub(super) use models::{list, show};
@@ -46,11 +46,15 @@ async fn answer(
     task: Task,
 ) -> Result<HttpResponse, AppError> {
     let key = calls::admit(&service, &request)?;
+    // Where one model is served, a task that it cannot do is refused before the upload is read.
+    if let [_] = &service.model.names()[..] {
+        service.check_options(&Options { task, ..Options::default() })?;
+    }
     let Call { upload, reply, stream } = call::receive(&service, &request, body, task).await?;
     let awaited = calls::begin(&service, caller, key, upload).await?;
     if stream {
         let id = awaited.id();
-        return Ok(calls::with_id(stream::respond(&request, awaited, reply.logprobs), id));
+        return Ok(calls::with_id(stream::respond(&request, awaited, reply.extras()), id));
     }
     Ok(calls::answer(&service, &request, awaited, |_| {}, |job, heard| whole(job, heard, &reply)).await)
 }

@@ -17,15 +17,24 @@ use crate::http::awaited::Awaited;
 use crate::http::client_socket::forget_socket;
 use crate::http::events::unbuffered;
 use crate::transcript::logprobs_json;
+use crate::wire_time::secs;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// What a stream has beside the text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extras {
+    pub logprobs: Logprobs,
+    /// Whether each segment is told with its times.
+    pub segments: bool,
+}
+
 /// Deltas, one for each segment, then the whole text, which the deltas make up. Progress is in comments. When the job
 /// fails the error is the last message.
-pub(super) fn respond(request: &HttpRequest, awaited: Awaited, logprobs: Logprobs) -> HttpResponse {
+pub(super) fn respond(request: &HttpRequest, awaited: Awaited, extras: Extras) -> HttpResponse {
     forget_socket(request);
     let (sender, receiver) = mpsc::unbounded_channel();
-    actix_web::rt::spawn(tell(awaited, logprobs, sender));
+    actix_web::rt::spawn(tell(awaited, extras, sender));
     let events = stream::unfold(receiver, |mut receiver| async move {
         let event: sse::Event = receiver.recv().await?;
         Some((Ok::<_, Infallible>(event), receiver))
@@ -34,11 +43,15 @@ pub(super) fn respond(request: &HttpRequest, awaited: Awaited, logprobs: Logprob
     unbuffered(body.respond_to(request).map_into_boxed_body())
 }
 
-async fn tell(awaited: Awaited, logprobs: Logprobs, sender: mpsc::UnboundedSender<sse::Event>) {
+async fn tell(awaited: Awaited, extras: Extras, sender: mpsc::UnboundedSender<sse::Event>) {
     let mut so_far = SoFar::default();
     let mut sure = Vec::new();
     // A receiver that is gone is noticed below.
-    let say = |data: Value| drop(sender.send(sse::Event::Data(sse::Data::new(data.to_string()))));
+    let say = |data: Value| {
+        let name = data.get("type").and_then(Value::as_str).unwrap_or("error").to_owned();
+        drop(sender.send(sse::Event::Data(sse::Data::new(data.to_string()).event(name))));
+    };
+    let Extras { logprobs, segments } = extras;
     let ended = awaited.until_over(|event| match event {
         JobEvent::Segment { segment, .. } => {
             so_far.tokens += segment.decoding.tokens.len();
@@ -50,6 +63,17 @@ async fn tell(awaited: Awaited, logprobs: Logprobs, sender: mpsc::UnboundedSende
             if let Some(delta) = so_far.add(&segment.text) {
                 message["delta"] = delta.into();
                 say(message);
+            }
+            if segments {
+                say(json!({
+                    "type": "transcript.text.segment",
+                    "id": format!("seg_{}", segment.id),
+                    "start": secs(segment.start),
+                    "end": secs(segment.end),
+                    "text": segment.text,
+                    // The schema requires a name; one channel is one speaker.
+                    "speaker": segment.channel.map_or_else(String::new, |channel| channel.to_string()),
+                }));
             }
         }
         JobEvent::Progress { percent, .. } => {
