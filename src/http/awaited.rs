@@ -8,7 +8,7 @@ use actors::domain::event::{Event, JobEvent, Stream};
 use actors::domain::job::{Job, JobId, Status};
 use actors::domain::lifecycle::{Failure, Shortage};
 use actors::domain::models::ModelNo;
-use actors::model::{ModelStatus, State};
+use actors::model::ModelStatus;
 use futures_util::StreamExt;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -89,7 +89,10 @@ impl Awaited {
                         return Err(AppError::ModelFailed { code, message: message.clone() });
                     }
                 }
-                () = &mut too_long, if waits => return Err(self.waited_too_long().await?),
+                () = &mut too_long, if waits => match self.waited_too_long().await? {
+                    Some(error) => return Err(error),
+                    None => too_long.as_mut().reset(Instant::now() + service.patience.wait),
+                },
             }
         }
         self.over = true;
@@ -103,18 +106,18 @@ impl Awaited {
         }
     }
 
-    async fn waited_too_long(&self) -> Result<AppError, AppError> {
+    /// `None` while other jobs run: the queue advances, and the job's turn comes.
+    async fn waited_too_long(&self) -> Result<Option<AppError>, AppError> {
         let status = self.service.model.status().of(self.number);
         if let Some(shortage) = status.shortage() {
             let retry_after = status.retry_after(self.service.clock.now());
             let Shortage { needed_bytes, free_bytes, .. } = *shortage;
-            return Ok(AppError::OutOfMemory { needed_bytes, free_bytes, retry_after });
+            return Ok(Some(AppError::OutOfMemory { needed_bytes, free_bytes, retry_after }));
         }
-        if status.state() != State::Ready {
-            return Ok(AppError::not_ready(status, &self.service.clock));
+        match self.service.jobs.store().counts().await?.running {
+            0 => Ok(Some(AppError::not_ready(status, &self.service.clock))),
+            1.. => Ok(None),
         }
-        let queued = self.service.jobs.store().counts().await?.queued;
-        Ok(AppError::QueueFull { queued, retry_after: 30 })
     }
 }
 

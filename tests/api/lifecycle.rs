@@ -192,6 +192,30 @@ fn an_engine_that_hangs_is_killed_when_its_job_is_cancelled() {
 }
 
 #[test]
+fn an_engine_that_hangs_holds_up_neither_an_unload_nor_a_stop() {
+    let hung = |env: &[(&str, &str)]| {
+        let service = Service::start_with(env);
+        let id = service.queue("long.ogg", &[]);
+        let mut events = service.events(&format!("/jobs/{id}/events"), None);
+        assert!(
+            events.any(|event| event.name == "progress" && event.data["chunk"] == 2),
+            "it is in the engine"
+        );
+        signal("STOP", service.children()[0]);
+        (service, id)
+    };
+    let (service, id) = hung(&[]);
+    assert_eq!(service.post("/model/unload?wait=true&hold_secs=0").status, 200);
+    assert_eq!(service.finished(&id)["status"], "completed", "nothing is lost");
+
+    let (service, id) = hung(&[("VERBATIM__SERVER__SHUTDOWN_SECS", "1")]);
+    let (status, dir) = service.stop();
+    assert!(status.success(), "{status}");
+    let service = Service::start_in(dir, &[]);
+    assert_eq!(service.finished(&id)["status"], "completed");
+}
+
+#[test]
 fn a_client_that_comes_back_is_served_though_the_idle_time_is_zero() {
     let service = Service::start_with(&[("IDLE_TIMEOUT_SECS", "0")]);
     let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();

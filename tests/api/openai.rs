@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::clients::{node, output, python};
 use super::fixtures;
-use super::service::{Answer, HANG_GUARD, Service, form};
+use super::service::{Answer, HANG_GUARD, SLOW, Service, form};
 
 fn bytes(recording: &str) -> Vec<u8> {
     std::fs::read(fixtures::audio(recording)).unwrap()
@@ -415,4 +415,15 @@ fn the_official_client_has_a_class_for_every_refusal() {
     refused(&missing, ["UnprocessableEntityError", "422", "model_not_found"]);
     let short = [("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000"), ("VERBATIM__OPENAI__WAIT_SECS", "1")];
     refused(&short, ["InternalServerError", "503", "out_of_memory"]);
+}
+
+#[test]
+fn a_call_behind_a_long_one_waits_for_its_turn() {
+    let env = [&SLOW[..], &[("VERBATIM__OPENAI__WAIT_SECS", "1")]].concat();
+    let service = Service::start_with(&env);
+    service.load();
+    let long = service.queue("long.ogg", &[("priority", "interactive")]);
+    let answer = call(&service, "transcriptions", "en_short.wav", &[]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(service.job(&long)["status"], "completed", "it came first");
 }

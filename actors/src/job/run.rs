@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Addr;
-use futures_util::future::{Either, select};
 use futures_util::join;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
@@ -39,6 +38,10 @@ use crate::worker::{Transcribe, WorkerActor};
 
 /// Progress from inside a chunk is recorded at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A batch that runs while the model's memory is wanted back gets this long to end; then it is cancelled, and an engine that
+/// does not answer that is killed. What is lost of it is done again.
+const UNLOAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a run reaches the world through.
 #[derive(Clone)]
@@ -400,12 +403,26 @@ impl Run {
         let base = self.progress(plan, batch.start);
         let spans = batch.clone().filter_map(|chunk| chunk_span(plan, chunk));
         let secs: f64 = spans.map(|(start, end)| end - start).sum();
-        let mut leave = None;
+        let (mut leave, mut is_told, mut called_off_at) = (None, true, None);
         loop {
-            let fraction = match select(answer.as_mut(), pin!(told.recv())).await {
-                Either::Left((answered, _)) => return (answered.unwrap_or_else(worker_gone), leave),
-                Either::Right((Some(fraction), _)) => fraction,
-                Either::Right((None, _)) => return (answer.await.unwrap_or_else(worker_gone), leave),
+            let fraction = tokio::select! {
+                answered = answer.as_mut() => return (answered.unwrap_or_else(worker_gone), leave),
+                fraction = told.recv(), if is_told => fraction,
+                () = actix::clock::sleep(LOOK) => {
+                    if self.called_off().is_none() {
+                        called_off_at = None;
+                    } else if called_off_at.get_or_insert_with(Instant::now).elapsed() >= UNLOAD_PATIENCE
+                        && leave.is_none()
+                    {
+                        leave = self.called_off();
+                        self.control.cancel.cancel();
+                    }
+                    continue;
+                }
+            };
+            let Some(fraction) = fraction else {
+                is_told = false;
+                continue;
             };
             if leave.is_none() && last.elapsed() >= PROGRESS_INTERVAL {
                 last = Instant::now();
