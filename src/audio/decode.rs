@@ -21,7 +21,9 @@ use symphonia::core::units::{Duration, TimeBase, Timestamp};
 use symphonia::default::{register_enabled_codecs, register_enabled_formats};
 use symphonia_adapter_libopus::OpusDecoder;
 
+use super::edit_list::{self, Edit};
 use super::health::{Declared, FOUND_BY_SYNC, Health};
+use super::matroska;
 use super::mix::{Take, check_limits, mix_down};
 use super::sniff::io_error;
 use super::source::{Doubt, SampleStream};
@@ -42,8 +44,11 @@ const MAX_EMPTY_LINKS: u32 = 64;
 const MAX_CONCEALED_SECS: f64 = 1.0;
 
 /// The first frame of AAC is the half of a transform without its other half: every encoder puts at least as much
-/// before the recording, and the demultiplexers read no edit list that would tell of it.
+/// before the recording. Where an edit list tells of it, that counts.
 const AAC_LEAD: usize = 1024;
+
+/// What an encoder puts before a recording is shorter; Opus has 0.08 s at most.
+const LONGEST_LEAD_SECS: f64 = 0.12;
 
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut codecs = CodecRegistry::new();
@@ -59,7 +64,7 @@ static PROBE: LazyLock<Probe> = LazyLock::new(|| {
     probe
 });
 
-/// A recording being decoded: the first of its audio tracks that can be.
+/// A recording being decoded: its default audio track.
 ///
 /// Holds one packet and its samples, whatever the recording's length. What cannot be decoded on the
 /// way is replaced by silence of the same length and counted, so that times stay true.
@@ -74,10 +79,18 @@ pub struct AudioStream {
     timeline: Timeline,
     /// A packet before which others are missing.
     held: Option<Packet>,
+    /// When the recording begins by its packets' times, until the track itself begins.
+    zero: Option<f64>,
+    /// Silence before the track's first packet that is still to come, in seconds.
+    delay: f64,
+    edit: Option<Edit>,
+    /// Samples that are still to be played; `None`: all that come.
+    left: Option<usize>,
     /// The rate of what was decoded last.
     rate: Option<u32>,
     /// The most that it had so far.
     channels: usize,
+    has_begun: bool,
     ended: bool,
 }
 
@@ -96,8 +109,10 @@ struct SelectedTrack {
     decoder: Box<dyn AudioDecoder>,
     time_base: Option<TimeBase>,
     trims_itself: bool,
-    /// Samples of its lead that no container tells of, as far as they are still to come.
-    silent_lead: usize,
+    /// Samples that are decoded and not played, as far as they are still to come.
+    hidden: usize,
+    /// Audio tracks of the recording beside it.
+    others: usize,
 }
 
 impl AudioStream {
@@ -118,7 +133,7 @@ impl AudioStream {
         let file = File::open(path).map_err(io_error)?;
         let bytes = file.metadata().map_err(io_error)?.len();
         let reader = demultiplex(file, access)?;
-        let track = select_track(reader.tracks())?;
+        let track = select_track(reader.tracks(), matroska::default_track(path))?;
         let format = reader.format_info().short_name;
         let declared = if access == Access::Seekable && FOUND_BY_SYNC.contains(&format) {
             Declared { of_track: told_length(path), of_media: None }
@@ -127,6 +142,7 @@ impl AudioStream {
         };
         let timeline = Timeline::new(declared.of_track.or(declared.of_media));
         let health = Health::new(bytes, format, declared);
+        let edit = edit_list::of_track(path, track.id);
         let path = path.to_path_buf();
         Ok(Self {
             path,
@@ -138,8 +154,13 @@ impl AudioStream {
             health,
             timeline,
             held: None,
+            zero: None,
+            delay: edit.map_or(0.0, |edit| edit.delay),
+            edit,
+            left: None,
             rate: None,
             channels: 0,
+            has_begun: false,
             ended: false,
         })
     }
@@ -154,13 +175,35 @@ impl AudioStream {
         self.next_block(mono).map_err(|_| error)
     }
 
+    /// The track begins: from now on it is known what of it is hidden, and how much later than others it starts.
+    fn begin(&mut self, packet: &Packet) {
+        let Some(rate) = self.rate.or(self.track.decoder.codec_params().sample_rate) else { return };
+        self.rate = Some(rate);
+        let samples = |secs: f64| (secs * f64::from(rate)).round() as usize;
+        if let Some(edit) = self.edit {
+            // A decoder that leaves out the encoder's lead by itself is not told of it again.
+            let is_lead = self.track.trims_itself && edit.skipped < LONGEST_LEAD_SECS;
+            self.track.hidden = if is_lead { 0 } else { samples(edit.skipped) };
+            self.left = edit.length.map(samples);
+        } else if let (Some(zero), Some(at)) = (self.zero, time_of(packet, self.track.time_base)) {
+            self.delay = (at - zero).clamp(0.0, self.timeline.longest_gap());
+        }
+    }
+
     /// Fills what is missing before the packet with silence, a piece at a time, and then decodes it.
     fn place(&mut self, packet: Packet, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
-        let at = self.track.time_base.map(|base| {
-            base.calc_duration_saturating(packet.pts.abs_delta(Timestamp::ZERO)).as_secs_f64()
-                * if packet.pts.is_negative() { -1.0 } else { 1.0 }
-        });
-        let gap = at.and_then(|at| self.timeline.gap_before(at));
+        if !self.has_begun {
+            self.has_begun = true;
+            self.begin(&packet);
+        }
+        if let (true, Some(rate)) = (self.delay > 0.0, self.rate) {
+            let secs = self.delay.min(MAX_CONCEALED_SECS);
+            self.held = Some(packet);
+            self.delay -= secs;
+            mono.resize((secs * f64::from(rate)).round() as usize, 0.0);
+            return Ok((!mono.is_empty()).then_some(rate));
+        }
+        let gap = time_of(&packet, self.track.time_base).and_then(|at| self.timeline.gap_before(at));
         let (Some(gap), Some(rate)) = (gap, self.rate) else { return self.decode(packet, mono) };
         let secs = gap.min(MAX_CONCEALED_SECS);
         self.held = Some(packet);
@@ -182,10 +225,11 @@ impl AudioStream {
                 mix_down(&self.planes, self.take, mono);
                 self.health.decoded(packet.data.len(), mono.len(), rate);
                 self.timeline.advance(mono.len() as f64 / f64::from(rate));
-                let silent_lead = self.track.silent_lead.min(mono.len());
-                self.track.silent_lead -= silent_lead;
-                drop_front(mono, lead.max(silent_lead));
+                let hidden = self.track.hidden.min(mono.len());
+                self.track.hidden -= hidden;
+                drop_front(mono, lead.max(hidden));
                 self.rate = Some(rate);
+                self.end_with_edit(mono);
                 return Ok((!mono.is_empty()).then_some(rate));
             }
             Err(error) => error.to_string(),
@@ -195,6 +239,17 @@ impl AudioStream {
             self.ended = true;
         }
         Ok(self.conceal(packet.block_dur(), mono))
+    }
+
+    /// What comes behind the part that is played is hidden.
+    fn end_with_edit(&mut self, mono: &mut Vec<f32>) {
+        let Some(left) = &mut self.left else { return };
+        mono.truncate(*left);
+        *left -= mono.len();
+        if *left == 0 {
+            self.ended = true;
+            self.health.played_to_its_end();
+        }
     }
 
     /// Samples to drop from the front, because the encoder put them there: without that an MP3 is
@@ -226,11 +281,19 @@ impl AudioStream {
         (secs * f64::from(rate)).round() as usize
     }
 
+    /// A packet of another track that comes before the first of this one.
+    fn see_other(&mut self, packet: &Packet) {
+        let track = self.reader.tracks().iter().find(|track| track.id == packet.track_id);
+        if let Some(at) = track.and_then(|track| time_of(packet, track.time_base)) {
+            self.zero = Some(self.zero.map_or(at, |zero| zero.min(at)));
+        }
+    }
+
     /// A chained stream begins anew, with tracks and decoders of its own.
     fn next_link(&mut self) {
         self.health.next_link();
         self.timeline.begin_anew();
-        match select_track(self.reader.tracks()) {
+        match select_track(self.reader.tracks(), None) {
             Ok(track) => self.track = track,
             Err(error) => {
                 self.ended = true;
@@ -256,6 +319,7 @@ impl SampleStream for AudioStream {
                         return Ok(Some(rate));
                     }
                 }
+                Ok(Some(packet)) if !self.has_begun => self.see_other(&packet),
                 Ok(Some(_)) => {}
                 Ok(None) => self.ended = true,
                 Err(Error::ResetRequired) if resets < MAX_EMPTY_LINKS => {
@@ -272,7 +336,13 @@ impl SampleStream for AudioStream {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.health.warnings()
+        let mut warnings = self.health.warnings();
+        if self.track.others > 0 {
+            let all = self.track.others + 1;
+            warnings
+                .push(format!("the recording has {all} audio tracks: only its default one was transcribed"));
+        }
+        warnings
     }
 
     fn channels(&self) -> usize {
@@ -302,28 +372,35 @@ fn metadata_options() -> MetadataOptions {
         .limit_visual_bytes(Limit::Maximum(0))
 }
 
-/// The first audio track for which there is a decoder.
-fn select_track(tracks: &[Track]) -> Result<SelectedTrack, AudioError> {
+/// The audio track with the id `default`, else the first.
+///
+/// # Errors
+/// There is none, or no decoder for it: another track is not what a player would play.
+fn select_track(tracks: &[Track], default: Option<u32>) -> Result<SelectedTrack, AudioError> {
+    let audio = tracks.iter().filter_map(|track| match &track.codec_params {
+        Some(CodecParameters::Audio(params)) => Some((track, params)),
+        Some(_) | None => None,
+    });
+    let is_default = |(track, _): &(&Track, _)| Some(track.id) == default;
+    let Some((track, params)) = audio.clone().find(is_default).or_else(|| audio.clone().next()) else {
+        return Err(AudioError::Unsupported(
+            "not a recording that can be decoded: it has no audio track".into(),
+        ));
+    };
     let options = AudioDecoderOptions::default().gapless(false);
-    let mut refusal = None;
-    for track in tracks {
-        let Some(CodecParameters::Audio(params)) = &track.codec_params else { continue };
-        match CODECS.make_audio_decoder(params, &options) {
-            Ok(decoder) => {
-                let trims_itself = params.codec == CODEC_ID_OPUS;
-                let silent_lead = if params.codec == CODEC_ID_AAC { AAC_LEAD } else { 0 };
-                let time_base = track.time_base;
-                return Ok(SelectedTrack { id: track.id, decoder, time_base, trims_itself, silent_lead });
-            }
-            Err(error) => refusal = Some(error),
-        }
-    }
-    Err(AudioError::Unsupported(match refusal {
-        Some(error) => {
-            format!("not a recording that can be decoded: its audio codec is not known here ({error})")
-        }
-        None => "not a recording that can be decoded: it has no audio track".into(),
-    }))
+    let decoder = CODECS.make_audio_decoder(params, &options).map_err(|error| {
+        AudioError::Unsupported(format!(
+            "not a recording that can be decoded: its audio codec is not known here ({error})"
+        ))
+    })?;
+    Ok(SelectedTrack {
+        id: track.id,
+        decoder,
+        time_base: track.time_base,
+        trims_itself: params.codec == CODEC_ID_OPUS,
+        hidden: if params.codec == CODEC_ID_AAC { AAC_LEAD } else { 0 },
+        others: audio.count() - 1,
+    })
 }
 
 /// The container's own word on the length of the track, and of all of it.
@@ -342,8 +419,14 @@ fn declared(reader: &dyn FormatReader, id: u32) -> Declared {
 /// The length that a tag of the recording tells, read as if from a pipe, where none is reckoned from the file's size.
 fn told_length(path: &Path) -> Option<f64> {
     let reader = demultiplex(File::open(path).ok()?, Access::Forward).ok()?;
-    let track = select_track(reader.tracks()).ok()?;
+    let track = select_track(reader.tracks(), None).ok()?;
     declared(&*reader, track.id).of_track
+}
+
+/// When a packet is played, in seconds.
+fn time_of(packet: &Packet, base: Option<TimeBase>) -> Option<f64> {
+    let secs = base?.calc_duration_saturating(packet.pts.abs_delta(Timestamp::ZERO)).as_secs_f64();
+    Some(if packet.pts.is_negative() { -secs } else { secs })
 }
 
 fn drop_front(samples: &mut Vec<f32>, count: usize) {

@@ -94,6 +94,11 @@ impl Health {
         self.cut_short.get_or_insert(reason);
     }
 
+    /// The rest of the track is hidden: it is not missing.
+    pub fn played_to_its_end(&mut self) {
+        self.declared = Declared::default();
+    }
+
     /// Another recording follows in the same file: the declared length was the first one's.
     pub fn next_link(&mut self) {
         self.declared = Declared::default();

@@ -11,11 +11,13 @@
 mod analysis;
 mod chunks;
 mod decode;
+mod edit_list;
 mod ffmpeg;
 mod frames;
 mod guard;
 mod health;
 mod level;
+mod matroska;
 mod mix;
 mod pcm;
 mod plan;

@@ -32,13 +32,16 @@ impl Timeline {
     pub fn gap_before(&mut self, at_secs: f64) -> Option<f64> {
         let origin = *self.origin.get_or_insert(at_secs - self.position);
         let gap = at_secs - origin - self.position;
-        let most =
-            self.declared_secs.map_or(MOST_GAP_SECS, |declared| declared - self.position + LEAST_GAP_SECS);
-        if gap > most || gap < -JUMP_BACK_SECS {
+        if gap > self.longest_gap() || gap < -JUMP_BACK_SECS {
             self.origin = Some(at_secs - self.position);
             return None;
         }
         (gap >= LEAST_GAP_SECS).then_some(gap)
+    }
+
+    /// The longest gap that may stand before what comes next, in seconds.
+    pub fn longest_gap(&self) -> f64 {
+        self.declared_secs.map_or(MOST_GAP_SECS, |declared| declared - self.position + LEAST_GAP_SECS)
     }
 
     /// The next link of a chained stream has times of its own.

@@ -81,7 +81,7 @@ pub fn version(program: &Path, sandbox: Option<&Sandbox>, limits: &Limits) -> Co
     limited(&inner, limits)
 }
 
-/// Decodes the first audio track: its own rate and channels, as an AU stream of floats on stdout.
+/// Decodes the default audio track: its own rate and channels, as an AU stream of floats on stdout.
 ///
 /// # Errors
 /// The recording's path cannot be made absolute.
@@ -99,8 +99,13 @@ pub fn decode(
     let mut input = std::ffi::OsString::from("file:");
     input.push(if sandbox.is_some() { Path::new(INSIDE) } else { &recording });
     inner.arg(input);
-    inner.args(["-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-fflags", "+bitexact"]);
+    // A track that starts later than others, and packets that are missing, are silence of the same length.
+    inner.args(["-af", "aresample=async=1:first_pts=0"]);
+    // Without a map the default audio track is taken, or one of those with the most channels.
+    inner.args(["-vn", "-sn", "-dn", "-map_metadata", "-1", "-fflags", "+bitexact"]);
     inner.args(["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]);
+    // Of a transport stream the zero is that of the tracks that are used: the pictures are, and go nowhere.
+    inner.args(["-map", "0:v?", "-map", "0:a", "-c", "copy", "-f", "null", "-"]);
     Ok(limited(&inner, limits))
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Instant;
 
-use actors::domain::audio::Decoder;
+use actors::domain::audio::{Decoder, Plan};
 use rustix::process::{Pid, test_kill_process_group};
 use tempfile::TempDir;
 
@@ -233,4 +233,108 @@ fn until_gone(group: Pid) {
         assert!(Instant::now() < give_up, "a process outlived whoever wanted it");
         thread::yield_now();
     }
+}
+
+/// A plan of the recording, by the built-in decoders alone or by ffmpeg where they fail.
+fn planned(path: &Path, settings: &AudioSettings) -> Plan {
+    plan_file(path, settings, &CancelToken::default(), &mut |_| {}).unwrap()
+}
+
+#[test]
+fn sound_that_starts_after_the_pictures_keeps_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let length = planned(Path::new(RECORDING), &AudioSettings::default()).duration_secs();
+    for (name, video, audio, built_in) in [
+        ("late.mkv", "mpeg4", "aac", true),
+        ("late.mp4", "mpeg4", "aac", true),
+        ("late.mov", "mpeg4", "aac", true),
+        ("late.webm", "libvpx", "libopus", true),
+        ("late.ts", "mpeg2video", "aac", false),
+    ] {
+        let late = dir.path().join(name);
+        let pictures = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=12"];
+        let sound = ["-itsoffset", "4.9", "-i", RECORDING, "-map", "1:v", "-map", "2:a"];
+        let codecs = ["-c:v", video, "-c:a", audio];
+        convert(&[&pictures[..], &sound, &codecs].concat(), &late);
+        let mut ways = vec![settings(real())];
+        if built_in {
+            ways.push(AudioSettings::default());
+        }
+        for settings in ways {
+            let plan = planned(&late, &settings);
+            let start = plan.chunks[0].start_secs();
+            assert!((4.4..5.5).contains(&start), "{name} starts at {start}");
+            assert!((plan.duration_secs() - length - 4.9).abs() < 0.15, "{name}: {} s", plan.duration_secs());
+        }
+    }
+}
+
+#[test]
+fn packets_that_are_missing_are_silence_of_the_same_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, torn) = (dir.path().join("whole.ts"), dir.path().join("torn.ts"));
+    let sources = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=40", "-f", "lavfi", "-i"];
+    convert(
+        &[
+            &sources[..],
+            &["sine=duration=40", "-map", "1:v", "-map", "2:a", "-c:v", "mpeg2video", "-c:a", "aac"],
+        ]
+        .concat(),
+        &whole,
+    );
+    let bytes = fs::read(&whole).unwrap();
+    let packets: Vec<&[u8]> = bytes.chunks(188).collect();
+    let hole = packets.len() * 30 / 100..packets.len() * 52 / 100;
+    let left: Vec<u8> = packets
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !hole.contains(at))
+        .flat_map(|(_, packet)| *packet)
+        .copied()
+        .collect();
+    fs::write(&torn, left).unwrap();
+    let plan = planned(&torn, &settings(real()));
+    assert!((plan.duration_secs() - 40.0).abs() < 0.5, "{} s", plan.duration_secs());
+}
+
+#[test]
+fn what_an_edit_list_hides_is_not_transcribed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, trimmed) = (dir.path().join("whole.m4a"), dir.path().join("trimmed.m4a"));
+    convert(
+        &["-f", "lavfi", "-i", "sine=duration=11:sample_rate=16000", "-map", "1:a", "-c:a", "aac"],
+        &whole,
+    );
+    let mut bytes = fs::read(&whole).unwrap();
+    let list = bytes.windows(4).position(|name| name == b"elst").unwrap();
+    // The only edit: its length in milliseconds, and its start in samples, after the encoder's own lead.
+    let lead = u32::from_be_bytes(bytes[list + 16..list + 20].try_into().unwrap());
+    bytes[list + 12..list + 16].copy_from_slice(&4_000u32.to_be_bytes());
+    bytes[list + 16..list + 20].copy_from_slice(&(lead + 5 * 16_000).to_be_bytes());
+    fs::write(&trimmed, bytes).unwrap();
+    let whole = planned(&whole, &AudioSettings::default());
+    assert!((whole.duration_secs() - 11.0).abs() < 0.1, "{} s", whole.duration_secs());
+    for settings in [settings(real()), AudioSettings::default()] {
+        let plan = planned(&trimmed, &settings);
+        assert!((plan.duration_secs() - 4.0).abs() < 0.01, "{} s", plan.duration_secs());
+        assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+    }
+}
+
+#[test]
+fn of_several_tracks_the_default_one_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, first, second) in [("built_in.mkv", "aac", "aac"), ("others.mkv", "aac", "ac3")] {
+        let both = dir.path().join(name);
+        let tone = ["-f", "lavfi", "-i", "sine=duration=3"];
+        let codecs = ["-map", "1:a", "-map", "0:a", "-c:a:0", first, "-c:a:1", second];
+        let flags = ["-disposition:a:0", "0", "-disposition:a:1", "default"];
+        convert(&[&tone[..], &codecs, &flags].concat(), &both);
+        let plan = planned(&both, &settings(real()));
+        assert!(plan.duration_secs() > 9.0, "{name}: {} s of the tone", plan.duration_secs());
+    }
+    let plan = planned(&dir.path().join("built_in.mkv"), &AudioSettings::default());
+    assert!(plan.warnings.iter().any(|warning| warning.contains("2 audio tracks")), "{:?}", plan.warnings);
+    let refused = probe_file(&dir.path().join("others.mkv"), &AudioSettings::default());
+    assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{refused:?}");
 }

@@ -31,6 +31,8 @@ use crate::engine::{DecodeConfig, SAMPLE_RATE};
 const UNLIKELY_NO_SPEECH: f32 = 0.2;
 /// A window whose text ends early is read on from there, where at least this much is left, in seconds.
 const LEAST_REST_SECS: f64 = 1.0;
+/// Speech is louder than its background from this long after its start, in seconds.
+const ONSET_SECS: f64 = 0.2;
 /// An average log probability below which a length-matched window is decoded once more in full.
 const MATCHED_LOGPROB: f32 = -0.7;
 
@@ -574,7 +576,9 @@ impl<B: Backend> Decoder<B> {
                 (start, end) = (start.min(first.start), end.max(last.end));
             }
             let after = segments.last().map_or(0.0, |previous| previous.end);
-            start = start.max(after);
+            // Models let a text begin with its window, whatever comes before the first word.
+            let onset = window.loudness.speech_start() as f64 / 100.0 - ONSET_SECS;
+            start = start.max(after).max(onset.min(end));
             end = end.max(start);
             segments.push(Segment {
                 id: u32::try_from(segments.len()).unwrap_or(u32::MAX),

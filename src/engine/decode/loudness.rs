@@ -49,6 +49,11 @@ impl Loudness {
         self.frames_db.iter().all(|level| *level <= SILENT_DB)
     }
 
+    /// Where the first sound as loud as speech begins; 0 where there is none.
+    pub(super) fn speech_start(&self) -> usize {
+        self.frames_db.iter().position(|level| *level > self.speech_db).unwrap_or(0)
+    }
+
     /// Where the last sound as loud as speech ends; 0 where there is none.
     pub(super) fn speech_end(&self) -> usize {
         self.frames_db.iter().rposition(|level| *level > self.speech_db).map_or(0, |last| last + 1)

@@ -1,0 +1,112 @@
+//! Which audio track of a Matroska file is marked as the default one: symphonia does not tell tracks whose mark is left out,
+//! which means yes, from those that are marked with no.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The tracks are described at the beginning, before the first cluster.
+const HEAD_BYTES: u64 = 1 << 20;
+
+const EBML: u64 = 0x1A45_DFA3;
+const SEGMENT: u64 = 0x1853_8067;
+const TRACKS: u64 = 0x1654_AE6B;
+const TRACK_ENTRY: u64 = 0xAE;
+const TRACK_NUMBER: u64 = 0xD7;
+const TRACK_TYPE: u64 = 0x83;
+const FLAG_DEFAULT: u64 = 0x88;
+const AUDIO: u64 = 2;
+
+/// The number of the first audio track that is marked as a default one. `None` where the file is no Matroska, or has no such
+/// track.
+///
+/// # Blocking
+/// Reads the beginning of the file.
+pub fn default_track(path: &Path) -> Option<u32> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+    let mut top = Elements(&head);
+    if top.next()?.0 != EBML {
+        return None;
+    }
+    let (_, segment) = top.find(|(id, _)| *id == SEGMENT)?;
+    let (_, tracks) = Elements(segment).find(|(id, _)| *id == TRACKS)?;
+    Elements(tracks).filter(|(id, _)| *id == TRACK_ENTRY).find_map(|(_, entry)| {
+        let value = |wanted| Elements(entry).find(|(id, _)| *id == wanted).map(|(_, bytes)| number(bytes));
+        let is_default = value(FLAG_DEFAULT).unwrap_or(1) == 1;
+        let track = value(TRACK_NUMBER).filter(|_| value(TRACK_TYPE) == Some(AUDIO) && is_default)?;
+        u32::try_from(track).ok()
+    })
+}
+
+/// The elements of one level: each one's id and content, as far as there is any.
+struct Elements<'a>(&'a [u8]);
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = (u64, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (id, id_length) = variable(self.0, Marker::Kept)?;
+        let rest = self.0.get(id_length..)?;
+        let (size, size_length) = variable(rest, Marker::Dropped)?;
+        let content = rest.get(size_length..)?;
+        // Of an unknown size, or larger than what was read: all that is there.
+        let size = usize::try_from(size).unwrap_or(usize::MAX).min(content.len());
+        let (content, behind) = content.split_at_checked(size)?;
+        self.0 = behind;
+        Some((id, content))
+    }
+}
+
+/// What becomes of the bit that tells a number's length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marker {
+    Kept,
+    Dropped,
+}
+
+/// A number of variable length, and how many bytes it has. One whose bits are all set is the largest there is.
+fn variable(bytes: &[u8], marker: Marker) -> Option<(u64, usize)> {
+    let first = *bytes.first()?;
+    let length = first.leading_zeros() as usize + 1;
+    let value = number(bytes.get(..length).filter(|_| length <= 8)?);
+    let data = (1u64 << (7 * length)) - 1;
+    Some(match marker {
+        Marker::Kept => (value, length),
+        Marker::Dropped if value & data == data => (u64::MAX, length),
+        Marker::Dropped => (value & data, length),
+    })
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_tell_their_own_length() {
+        assert_eq!(variable(&[0x81], Marker::Dropped), Some((1, 1)));
+        assert_eq!(variable(&[0x40, 0x02], Marker::Dropped), Some((2, 2)));
+        assert_eq!(variable(&[0xFF], Marker::Dropped), Some((u64::MAX, 1)));
+        assert_eq!(variable(&[0x1A, 0x45, 0xDF, 0xA3], Marker::Kept), Some((EBML, 4)));
+        assert_eq!(variable(&[0x00, 1, 2], Marker::Kept), None);
+        assert_eq!(variable(&[0x40], Marker::Kept), None);
+    }
+
+    #[test]
+    fn damaged_files_have_no_default_track() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for bytes in [
+            &b""[..],
+            b"RIFF....WAVE",
+            &[0x1A, 0x45, 0xDF, 0xA3, 0xFF],
+            &[0x1A, 0x45, 0xDF, 0xA3, 0x80, 0x18],
+        ] {
+            std::fs::write(file.path(), bytes).unwrap();
+            assert_eq!(default_track(file.path()), None);
+        }
+    }
+}
