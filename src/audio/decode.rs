@@ -1,6 +1,5 @@
 //! Decodes any recording into mono samples, one packet at a time.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -8,7 +7,7 @@ use std::sync::LazyLock;
 use actors::ports::AudioError;
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::common::Limit;
 use symphonia::core::errors::Error;
@@ -25,6 +24,7 @@ use super::edit_list::{self, Edit};
 use super::health::{Declared, FOUND_BY_SYNC, Health};
 use super::matroska;
 use super::mix::{Take, check_limits, mix_down};
+use super::parts::{Part, PartSource};
 use super::sniff::io_error;
 use super::source::{Doubt, SampleStream};
 use super::timeline::Timeline;
@@ -70,6 +70,7 @@ static PROBE: LazyLock<Probe> = LazyLock::new(|| {
 /// way is replaced by silence of the same length and counted, so that times stay true.
 pub struct AudioStream {
     path: PathBuf,
+    part: Part,
     access: Access,
     take: Take,
     reader: Box<dyn FormatReader>,
@@ -91,6 +92,8 @@ pub struct AudioStream {
     /// The most that it had so far.
     channels: usize,
     has_begun: bool,
+    /// A stream without a container: its packets have no times of their own.
+    is_bare: bool,
     ended: bool,
 }
 
@@ -115,37 +118,46 @@ struct SelectedTrack {
     others: usize,
 }
 
+impl SelectedTrack {
+    /// With a decoder that has seen nothing yet.
+    fn renew(&mut self) -> Result<(), AudioError> {
+        self.decoder = decoder(self.decoder.codec_params())?;
+        Ok(())
+    }
+}
+
 impl AudioStream {
     /// Opens a file and finds out by its content what it is.
     ///
     /// # Blocking
     /// Reads the beginning, and the end where a container keeps its index there.
-    pub fn open(path: &Path, take: Take) -> Result<Self, AudioError> {
-        match Self::open_with(path, take, Access::Seekable) {
+    pub fn open(path: &Path, part: &Part, take: Take) -> Result<Self, AudioError> {
+        match Self::open_with(path, part, take, Access::Seekable) {
             Err(error @ AudioError::Unsupported(_)) => {
-                Self::open_with(path, take, Access::Forward).map_err(|_| error)
+                Self::open_with(path, part, take, Access::Forward).map_err(|_| error)
             }
             opened => opened,
         }
     }
 
-    fn open_with(path: &Path, take: Take, access: Access) -> Result<Self, AudioError> {
-        let file = File::open(path).map_err(io_error)?;
-        let bytes = file.metadata().map_err(io_error)?.len();
-        let reader = demultiplex(file, access)?;
-        let track = select_track(reader.tracks(), matroska::default_track(path))?;
+    fn open_with(path: &Path, part: &Part, take: Take, access: Access) -> Result<Self, AudioError> {
+        let source = || PartSource::open(path, part).map_err(io_error);
+        let bytes = part.bytes();
+        let reader = demultiplex(source()?, access)?;
+        let track = select_track(reader.tracks(), matroska::default_track(source()?))?;
         let format = reader.format_info().short_name;
         let declared = if access == Access::Seekable && FOUND_BY_SYNC.contains(&format) {
-            Declared { of_track: told_length(path), of_media: None }
+            Declared { of_track: told_length(source()?), of_media: None }
         } else {
             declared(&*reader, track.id)
         };
         let timeline = Timeline::new(declared.of_track.or(declared.of_media));
         let health = Health::new(bytes, format, declared);
-        let edit = edit_list::of_track(path, track.id);
+        let edit = edit_list::of_track(source()?, track.id);
         let path = path.to_path_buf();
         Ok(Self {
             path,
+            part: part.clone(),
             access,
             take,
             reader,
@@ -161,6 +173,7 @@ impl AudioStream {
             rate: None,
             channels: 0,
             has_begun: false,
+            is_bare: FOUND_BY_SYNC.contains(&format),
             ended: false,
         })
     }
@@ -170,7 +183,9 @@ impl AudioStream {
         if self.access == Access::Forward || !self.health.nothing_yet() {
             return Err(error);
         }
-        let Ok(again) = Self::open_with(&self.path, self.take, Access::Forward) else { return Err(error) };
+        let Ok(again) = Self::open_with(&self.path, &self.part, self.take, Access::Forward) else {
+            return Err(error);
+        };
         *self = again;
         self.next_block(mono).map_err(|_| error)
     }
@@ -203,7 +218,8 @@ impl AudioStream {
             mono.resize((secs * f64::from(rate)).round() as usize, 0.0);
             return Ok((!mono.is_empty()).then_some(rate));
         }
-        let gap = time_of(&packet, self.track.time_base).and_then(|at| self.timeline.gap_before(at));
+        let at = time_of(&packet, self.track.time_base).filter(|_| !self.is_bare);
+        let gap = at.and_then(|at| self.timeline.gap_before(at));
         let (Some(gap), Some(rate)) = (gap, self.rate) else { return self.decode(packet, mono) };
         let secs = gap.min(MAX_CONCEALED_SECS);
         self.held = Some(packet);
@@ -216,29 +232,47 @@ impl AudioStream {
     /// `None` when the packet yields no samples (the first packets of some codecs).
     fn decode(&mut self, mut packet: Packet, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
         let lead = self.take_lead(&mut packet);
-        let reason = match self.track.decoder.decode(&packet) {
-            Ok(samples) => {
-                let rate = samples.spec().rate();
-                check_limits(samples.num_planes(), rate)?;
-                self.channels = self.channels.max(samples.num_planes());
-                samples.copy_to_vecs_planar(&mut self.planes);
-                mix_down(&self.planes, self.take, mono);
-                self.health.decoded(packet.data.len(), mono.len(), rate);
-                self.timeline.advance(mono.len() as f64 / f64::from(rate));
-                let hidden = self.track.hidden.min(mono.len());
-                self.track.hidden -= hidden;
-                drop_front(mono, lead.max(hidden));
-                self.rate = Some(rate);
-                self.end_with_edit(mono);
-                return Ok((!mono.is_empty()).then_some(rate));
-            }
-            Err(error) => error.to_string(),
+        let mut decoded = self.samples_of(&packet, lead, mono)?;
+        if decoded.is_err() && self.is_bare {
+            // Recordings of another rate or other channels may be joined to it, of which a decoder that began knows nothing.
+            self.track.renew()?;
+            decoded = self.samples_of(&packet, lead, mono)?;
+        }
+        let reason = match decoded {
+            Ok(rate) => return Ok(rate),
+            Err(reason) => reason,
         };
         self.health.failed(reason);
         if self.health.nothing_yet() && self.health.failures() >= MAX_FAILED_AT_START {
             self.ended = true;
         }
         Ok(self.conceal(packet.block_dur(), mono))
+    }
+
+    /// The samples of a packet; the inner error says why it cannot be decoded.
+    fn samples_of(
+        &mut self,
+        packet: &Packet,
+        lead: usize,
+        mono: &mut Vec<f32>,
+    ) -> Result<Result<Option<u32>, String>, AudioError> {
+        let samples = match self.track.decoder.decode(packet) {
+            Ok(samples) => samples,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let rate = samples.spec().rate();
+        check_limits(samples.num_planes(), rate)?;
+        self.channels = self.channels.max(samples.num_planes());
+        samples.copy_to_vecs_planar(&mut self.planes);
+        mix_down(&self.planes, self.take, mono);
+        self.health.decoded(packet.data.len(), mono.len(), rate);
+        self.timeline.advance(mono.len() as f64 / f64::from(rate));
+        let hidden = self.track.hidden.min(mono.len());
+        self.track.hidden -= hidden;
+        drop_front(mono, lead.max(hidden));
+        self.rate = Some(rate);
+        self.end_with_edit(mono);
+        Ok(Ok((!mono.is_empty()).then_some(rate)))
     }
 
     /// What comes behind the part that is played is hidden.
@@ -354,7 +388,7 @@ impl SampleStream for AudioStream {
     }
 }
 
-fn demultiplex(file: File, access: Access) -> Result<Box<dyn FormatReader>, AudioError> {
+fn demultiplex(file: PartSource, access: Access) -> Result<Box<dyn FormatReader>, AudioError> {
     let source: Box<dyn MediaSource> = match access {
         Access::Seekable => Box::new(file),
         Access::Forward => Box::new(ReadOnlySource::new(file)),
@@ -387,12 +421,7 @@ fn select_track(tracks: &[Track], default: Option<u32>) -> Result<SelectedTrack,
             "not a recording that can be decoded: it has no audio track".into(),
         ));
     };
-    let options = AudioDecoderOptions::default().gapless(false);
-    let decoder = CODECS.make_audio_decoder(params, &options).map_err(|error| {
-        AudioError::Unsupported(format!(
-            "not a recording that can be decoded: its audio codec is not known here ({error})"
-        ))
-    })?;
+    let decoder = decoder(params)?;
     Ok(SelectedTrack {
         id: track.id,
         decoder,
@@ -400,6 +429,15 @@ fn select_track(tracks: &[Track], default: Option<u32>) -> Result<SelectedTrack,
         trims_itself: params.codec == CODEC_ID_OPUS,
         hidden: if params.codec == CODEC_ID_AAC { AAC_LEAD } else { 0 },
         others: audio.count() - 1,
+    })
+}
+
+fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, AudioError> {
+    let options = AudioDecoderOptions::default().gapless(false);
+    CODECS.make_audio_decoder(params, &options).map_err(|error| {
+        AudioError::Unsupported(format!(
+            "not a recording that can be decoded: its audio codec is not known here ({error})"
+        ))
     })
 }
 
@@ -417,8 +455,8 @@ fn declared(reader: &dyn FormatReader, id: u32) -> Declared {
 }
 
 /// The length that a tag of the recording tells, read as if from a pipe, where none is reckoned from the file's size.
-fn told_length(path: &Path) -> Option<f64> {
-    let reader = demultiplex(File::open(path).ok()?, Access::Forward).ok()?;
+fn told_length(source: PartSource) -> Option<f64> {
+    let reader = demultiplex(source, Access::Forward).ok()?;
     let track = select_track(reader.tracks(), None).ok()?;
     declared(&*reader, track.id).of_track
 }

@@ -1,8 +1,6 @@
 //! Which part of an MP4 track is to be played, and when: what its edit list says.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use mp4parse::MediaContext;
 
@@ -27,8 +25,8 @@ pub struct Edit {
 ///
 /// # Blocking
 /// Reads the file's index.
-pub fn of_track(path: &Path, id: u32) -> Option<Edit> {
-    let index = read_index(path).ok()??;
+pub fn of_track(file: impl Read + Seek, id: u32) -> Option<Edit> {
+    let index = read_index(file).ok()??;
     let media = mp4parse::read_mp4(&mut Cursor::new(index)).ok()?;
     edit(&media, id)
 }
@@ -47,8 +45,7 @@ fn edit(media: &MediaContext, id: u32) -> Option<Edit> {
 }
 
 /// The boxes `ftyp` and `moov` of a file; `None` where it has no such boxes.
-fn read_index(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut file = File::open(path)?;
+fn read_index(mut file: impl Read + Seek) -> io::Result<Option<Vec<u8>>> {
     let mut index = Vec::new();
     for _ in 0..MOST_BOXES {
         let mut head = vec![0; 8];

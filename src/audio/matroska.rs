@@ -1,9 +1,7 @@
 //! Which audio track of a Matroska file is marked as the default one: symphonia does not tell tracks whose mark is left out,
 //! which means yes, from those that are marked with no.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 /// The tracks are described at the beginning, before the first cluster.
 const HEAD_BYTES: u64 = 1 << 20;
@@ -22,9 +20,9 @@ const AUDIO: u64 = 2;
 ///
 /// # Blocking
 /// Reads the beginning of the file.
-pub fn default_track(path: &Path) -> Option<u32> {
+pub fn default_track(file: impl Read) -> Option<u32> {
     let mut head = Vec::new();
-    File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+    file.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
     let mut top = Elements(&head);
     if top.next()?.0 != EBML {
         return None;
@@ -98,15 +96,10 @@ mod tests {
 
     #[test]
     fn damaged_files_have_no_default_track() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        for bytes in [
-            &b""[..],
-            b"RIFF....WAVE",
-            &[0x1A, 0x45, 0xDF, 0xA3, 0xFF],
-            &[0x1A, 0x45, 0xDF, 0xA3, 0x80, 0x18],
-        ] {
-            std::fs::write(file.path(), bytes).unwrap();
-            assert_eq!(default_track(file.path()), None);
+        let cut: [&[u8]; 4] =
+            [b"", b"RIFF....WAVE", &[0x1A, 0x45, 0xDF, 0xA3, 0xFF], &[0x1A, 0x45, 0xDF, 0xA3, 0x80, 0x18]];
+        for bytes in cut {
+            assert_eq!(default_track(bytes), None);
         }
     }
 }

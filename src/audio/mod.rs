@@ -16,9 +16,11 @@ mod ffmpeg;
 mod frames;
 mod guard;
 mod health;
+mod joined;
 mod level;
 mod matroska;
 mod mix;
+mod parts;
 mod pcm;
 mod plan;
 mod planner;
@@ -45,7 +47,7 @@ pub use planner::PlanSettings;
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// What the adapter takes in, and how it cuts.
 #[derive(Debug, Clone)]

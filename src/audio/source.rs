@@ -5,8 +5,8 @@ use std::path::Path;
 use actors::domain::audio::Decoder;
 use actors::ports::{AudioError, CancelToken};
 
-use super::decode::AudioStream;
 use super::ffmpeg::Ffmpeg;
+use super::joined::JoinedStream;
 use super::mix::Take;
 use super::pcm::Pcm;
 
@@ -47,7 +47,7 @@ pub fn open(
     cancel: &CancelToken,
 ) -> Result<Pcm, AudioError> {
     let stream: Box<dyn SampleStream> = match decoder {
-        Decoder::BuiltIn => Box::new(AudioStream::open(path, take)?),
+        Decoder::BuiltIn => Box::new(JoinedStream::open(path, take)?),
         Decoder::Ffmpeg => {
             let Some(Ok(ffmpeg)) = ffmpeg.map(Ffmpeg::installed) else {
                 return Err(AudioError::Io("ffmpeg is no longer there".into()));

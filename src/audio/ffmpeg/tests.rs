@@ -338,3 +338,35 @@ fn of_several_tracks_the_default_one_is_taken() {
     let refused = probe_file(&dir.path().join("others.mkv"), &AudioSettings::default());
     assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{refused:?}");
 }
+
+#[test]
+fn recordings_that_follow_each_other_are_all_decoded() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = planned(Path::new(RECORDING), &AudioSettings::default()).duration_secs();
+    let joined = |name: &str, parts: &[&[&str]]| {
+        let mut bytes = Vec::new();
+        for (at, args) in parts.iter().enumerate() {
+            let part = dir.path().join(format!("{at}-{name}"));
+            convert(args, &part);
+            bytes.extend(fs::read(part).unwrap());
+        }
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        planned(&path, &AudioSettings::default())
+    };
+    let stereo = ["-ar", "44100", "-ac", "2"];
+    let mono = ["-ar", "22050", "-ac", "1"];
+    for (name, parts) in [
+        ("a.mp3", [&stereo[..], &mono]),
+        ("b.mp3", [&mono[..], &stereo]),
+        ("a.wav", [&stereo[..], &mono]),
+        ("a.flac", [&mono[..], &stereo]),
+        ("a.m4a", [&stereo[..], &stereo]),
+        ("a.webm", [&["-c:a", "libopus"][..], &["-c:a", "libvorbis"]]),
+        ("a.ogg", [&["-c:a", "libopus"][..], &["-c:a", "libopus"]]),
+    ] {
+        let plan = joined(name, &parts);
+        assert!((plan.duration_secs() - 2.0 * one).abs() < 0.2, "{name}: {} s", plan.duration_secs());
+        assert!(plan.warnings.is_empty(), "{name}: {:?}", plan.warnings);
+    }
+}

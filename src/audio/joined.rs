@@ -1,0 +1,112 @@
+//! Files in which several recordings follow each other: all of them are decoded.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use actors::ports::AudioError;
+
+use super::decode::AudioStream;
+use super::mix::Take;
+use super::parts::{self, Part};
+use super::sniff::io_error;
+use super::source::{Doubt, SampleStream};
+
+/// The recordings of a file, one after the other.
+pub struct JoinedStream {
+    path: PathBuf,
+    take: Take,
+    stream: AudioStream,
+    /// How many there are.
+    count: usize,
+    /// Those that are still to come.
+    left: VecDeque<Part>,
+    /// Of those that are over.
+    warnings: Vec<String>,
+    doubt: Option<Doubt>,
+    channels: usize,
+}
+
+impl JoinedStream {
+    /// Opens a file and finds out by its content what it is.
+    ///
+    /// # Errors
+    /// Its first recording cannot be decoded.
+    ///
+    /// # Blocking
+    /// Reads the headers of its recordings.
+    pub fn open(path: &Path, take: Take) -> Result<Self, AudioError> {
+        let mut left: VecDeque<Part> = parts::of_file(path).map_err(io_error)?.into();
+        let count = left.len();
+        let first = left.pop_front().ok_or(AudioError::NoSamples)?;
+        let stream = AudioStream::open(path, &first, take)?;
+        let path = path.to_owned();
+        Ok(Self { path, take, stream, count, left, warnings: Vec::new(), doubt: None, channels: 0 })
+    }
+
+    /// Goes on with the next recording, if there is one that can be decoded.
+    fn next_part(&mut self) -> bool {
+        let Some(part) = self.left.pop_front() else { return false };
+        self.end_part();
+        match AudioStream::open(&self.path, &part, self.take) {
+            Ok(stream) => {
+                self.stream = stream;
+                true
+            }
+            Err(error) => {
+                self.give_up(&error);
+                false
+            }
+        }
+    }
+
+    fn end_part(&mut self) {
+        self.warnings.append(&mut self.stream.warnings());
+        self.channels = self.channels.max(self.stream.channels());
+        self.doubt = self.doubt.or(self.stream.doubt());
+    }
+
+    fn give_up(&mut self, error: &AudioError) {
+        let number = self.count - self.left.len();
+        self.left.clear();
+        self.doubt = Some(Doubt::Short);
+        self.warnings.push(format!(
+            "the file holds {} recordings one after the other; from number {number} on they could not be decoded: {error}",
+            self.count
+        ));
+    }
+}
+
+impl SampleStream for JoinedStream {
+    /// # Blocking
+    /// Reads and decodes one packet.
+    fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
+        loop {
+            match self.stream.next_block(mono) {
+                Ok(Some(rate)) => return Ok(Some(rate)),
+                Ok(None) if self.next_part() => {}
+                Ok(None) => return Ok(None),
+                Err(error) if self.left.len() + 1 == self.count => return Err(error),
+                Err(error) => {
+                    mono.clear();
+                    self.give_up(&error);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        warnings.append(&mut self.stream.warnings());
+        warnings.dedup();
+        warnings
+    }
+
+    fn channels(&self) -> usize {
+        self.channels.max(self.stream.channels())
+    }
+
+    fn doubt(&self) -> Option<Doubt> {
+        self.doubt.or(self.stream.doubt())
+    }
+}
