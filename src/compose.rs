@@ -205,6 +205,7 @@ pub fn patience(settings: &Settings) -> Patience {
     Patience {
         wait: Duration::from_secs(openai.wait_secs),
         keep: openai.on_disconnect == settings::OnDisconnect::Keep,
+        begins_early: openai.early_headers,
     }
 }
 

@@ -73,7 +73,7 @@ codes! {
     FILE_TOO_LARGE "file_too_large" 413 REQUEST "The recording is larger than `[server] max_upload_bytes`."
     UPLOAD_TOO_SLOW "upload_too_slow" 408 REQUEST "The upload came more slowly than `[limits] min_upload_bytes_per_sec` for 30 s."
     UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
-    MODEL_NOT_FOUND "model_not_found" 422 REQUEST "There is no model file where the settings say."
+    MODEL_NOT_FOUND "model_not_found" 422 REQUEST "There is no model file where the settings say. `/health/ready` answers this with 503."
     MODEL_CORRUPT "model_corrupt" 422 REQUEST "The model file is damaged, or is none."
     MODEL_FAILED "model_failed" 422 REQUEST "The model cannot be loaded as things are; the message says why."
     QUEUE_FULL "queue_full" 429 RATE "`[jobs] max_queued` jobs are waiting already; try again after `Retry-After` seconds."
@@ -89,8 +89,17 @@ codes! {
 /// Why a request is not answered as its sender hoped.
 #[derive(Debug, Error)]
 pub enum AppError {
-    #[error("the model is {}{}: try again after {retry_after} s, or send the job with ?queue=true", model.state().name(), why(model))]
-    ModelNotReady { model: Box<ModelStatus>, retry_after: u64, next_retry_at: Option<Timestamp> },
+    #[error(
+        "the model is {}{}: try again after {retry_after} s{}",
+        model.state().name(), why(model), if *may_queue { ", or send the job with ?queue=true" } else { "" }
+    )]
+    ModelNotReady {
+        model: Box<ModelStatus>,
+        retry_after: u64,
+        next_retry_at: Option<Timestamp>,
+        /// Whether the route takes jobs that wait for the model.
+        may_queue: bool,
+    },
     #[error("not enough memory for the model: {needed_bytes} bytes needed, {free_bytes} free")]
     OutOfMemory { needed_bytes: u64, free_bytes: u64, retry_after: u64 },
     /// `code` is the failure's own.
@@ -180,10 +189,10 @@ pub enum AppError {
 
 impl AppError {
     /// What the client is told to do later: the model is not ready now.
-    pub fn not_ready(model: ModelStatus, clock: &Clock) -> Self {
+    pub fn not_ready(model: ModelStatus, clock: &Clock, may_queue: bool) -> Self {
         let retry_after = model.retry_after(clock.now());
         let next_retry_at = model.shortage().map(|shortage| clock.wall(shortage.next_retry_at));
-        Self::ModelNotReady { model: Box::new(model), retry_after, next_retry_at }
+        Self::ModelNotReady { model: Box::new(model), retry_after, next_retry_at, may_queue }
     }
 
     /// A query parameter or a header that cannot be used.

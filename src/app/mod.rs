@@ -53,6 +53,9 @@ pub fn serve(effective: Effective, reload: Reload) -> Result<(), StartError> {
     for key in effective.without_effect() {
         warn!(key, "this setting has no effect yet");
     }
+    for (name, meant) in effective.near_misses() {
+        warn!("the environment variable {name} is ignored: {meant} may be meant");
+    }
     actix_web::rt::System::new().block_on(run(effective.settings, reload))
 }
 

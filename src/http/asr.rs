@@ -2,6 +2,7 @@
 //! the part `audio_file`, a file or bare samples.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::http::header::{
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::body::Recording;
-use super::calls;
+use super::calls::{self, Beginning};
 use super::form;
 use super::query::Query;
 use super::service::Service;
@@ -60,8 +61,10 @@ pub(super) async fn transcribe(
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
     let upload = Upload::new(recording, name.clone(), options);
     let awaited = calls::begin(&service, caller, key, upload).await?;
-    let tell = |_: &_, heard: &Transcript<'_>| document(heard, output, name.as_deref());
-    Ok(calls::answer(&service, &request, awaited, |_| {}, tell).await)
+    let tell = move |_: &_, heard: &Transcript<'_>| document(heard, output, name.as_deref());
+    // Its head names the file; clients that ask for JSON here read no more than the body.
+    let beginning = if output == Output::Json { Beginning::Json } else { Beginning::Never };
+    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
 /// `POST /detect-language`: hears the first chunk with speech and no more.
@@ -72,20 +75,22 @@ pub(super) async fn detect_language(
     Query(asked): Query<Asked>,
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
+    let model = service.choose_model(given(&asked.model))?;
     let key = calls::admit(&service, &request)?;
     let (recording, name) =
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
     let options =
-        Options { priority: Priority::Interactive, extent: Extent::Beginning, ..Options::default() };
+        Options { priority: Priority::Interactive, extent: Extent::Beginning, model, ..Options::default() };
     let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
-    let confidence = Cell::new(None);
-    let heard = |event: &JobEvent| {
+    let confidence = Rc::new(Cell::new(None));
+    let found = confidence.clone();
+    let heard = move |event: &JobEvent| {
         if let JobEvent::LanguageDetected { probability, .. } = event {
-            confidence.set(Some(*probability));
+            found.set(Some(*probability));
         }
     };
-    let tell = |_: &_, heard: &Transcript<'_>| language_of(heard, confidence.get());
-    Ok(calls::answer(&service, &request, awaited, heard, tell).await)
+    let tell = move |_: &_, heard: &Transcript<'_>| language_of(heard, confidence.get());
+    Ok(calls::answer(service, &request, awaited, Beginning::Json, heard, tell).await)
 }
 
 /// Without speech there is no language: an empty object, which clients take for just that.

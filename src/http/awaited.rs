@@ -115,7 +115,7 @@ impl Awaited {
             return Ok(Some(AppError::OutOfMemory { needed_bytes, free_bytes, retry_after }));
         }
         match self.service.jobs.store().counts().await?.running {
-            0 => Ok(Some(AppError::not_ready(status, &self.service.clock))),
+            0 => Ok(Some(AppError::not_ready(status, &self.service.clock, false))),
             1.. => Ok(None),
         }
     }

@@ -1,6 +1,7 @@
 //! The parts of a multipart form, read in bounded memory.
 
 use actix_multipart::{Field, MultipartError};
+use actix_web::http::header::{Charset, ExtendedValue};
 use actors::ports::{BlobStore, BlobWriter};
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
@@ -42,9 +43,24 @@ pub(super) async fn text_of(mut part: Field, name: &str, left: &mut usize) -> Re
     String::from_utf8(bytes).map_err(|_| AppError::InvalidBody(format!("{name} is not UTF-8 text")))
 }
 
+fn is_utf8(name: &ExtendedValue) -> bool {
+    name.charset == Charset::Ext("UTF-8".to_owned()) || name.charset == Charset::Us_Ascii
+}
+
 /// What the client calls the file. Only shown; nothing is judged by it.
 pub(super) fn file_name(part: &Field) -> Option<String> {
-    let name = part.content_disposition()?.get_filename()?;
+    let disposition = part.content_disposition()?;
+    // `filename*` is for names that `filename` cannot hold.
+    let extended = disposition.get_filename_ext().filter(|name| is_utf8(name));
+    let name = match extended {
+        Some(name) => String::from_utf8_lossy(&name.value).into_owned(),
+        None => disposition.get_filename()?.to_owned(),
+    };
+    clean_name(&name)
+}
+
+/// The last part of a path, without what cannot be shown.
+pub(super) fn clean_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let clean: String = last.chars().filter(|c| !c.is_control()).take(255).collect();
     (!clean.is_empty()).then_some(clean)

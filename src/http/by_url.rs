@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use actix_web::error::PayloadError;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::rt::time::timeout;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use actors::domain::job::Job;
 use actors::ports::{Download, Earlier};
 use bytes::{Bytes, BytesMut};
@@ -28,12 +27,6 @@ const URL: &str = "url";
 
 /// Recordings that are fetched at a time; further requests wait, in the time that they have for it.
 static DOWNLOADS: Semaphore = Semaphore::const_new(8);
-
-/// Whether the body says where a recording is instead of bringing it.
-pub(super) fn is_meant(request: &HttpRequest) -> bool {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
-}
 
 /// A request for a recording elsewhere.
 pub(super) struct Remote {

@@ -1,12 +1,21 @@
 //! Calls that are answered with what was heard: interactive jobs under the hood, awaited. What all doors of that kind
 //! share.
 
+use std::convert::Infallible;
+use std::future::ready;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::body::to_bytes;
+use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
+use actix_web::rt::time::sleep;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use actors::domain::event::JobEvent;
 use actors::domain::job::{Job, JobId};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::sync::Notify;
 
 use super::awaited::Awaited;
 use super::client_socket::gone;
@@ -26,6 +35,8 @@ pub struct Patience {
     pub wait: Duration,
     /// Whether a job goes on whose client went away.
     pub keep: bool,
+    /// Whether an answer may begin before its job is over.
+    pub begins_early: bool,
 }
 
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
@@ -58,26 +69,83 @@ pub async fn begin(
     .await
 }
 
+/// How an answer may begin before its job is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// With space, which is nothing in front of a JSON document.
+    Json,
+    /// Not at all: every byte of it counts.
+    Never,
+}
+
+/// A job that has been running for this long has its answer begun …
+const EARLY: Duration = Duration::from_secs(20);
+/// … and goes on with one byte each time so much has passed.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// The answer once the job is over, as `tell` writes it; `heard` is told what happens meanwhile.
+///
+/// Clients and proxies give up on an answer of which nothing comes for minutes. So where the settings allow it and
+/// `beginning` is known, the answer of a long job begins with 200 and space while the job runs. A failure after that is the
+/// usual body of an error, without its status, and the connection is closed. While the model or the job's turn is waited for
+/// nothing is sent, since errors are still likely then.
 pub(super) async fn answer(
-    service: &Service,
+    service: web::Data<Service>,
     request: &HttpRequest,
     awaited: Awaited,
-    heard: impl FnMut(&JobEvent),
-    tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse,
+    beginning: Beginning,
+    mut heard: impl FnMut(&JobEvent) + 'static,
+    tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse + 'static,
 ) -> HttpResponse {
     let id = awaited.id();
-    let finished = async {
-        let job = awaited.until_over(heard).await?;
-        let segments = service.jobs.store().segments(job.id).await?;
-        Ok::<_, AppError>(tell(&job, &transcript_of(&job, &segments)))
+    let may_begin = service.patience.begins_early && beginning == Beginning::Json;
+    let has_started = Rc::new(Notify::new());
+    let starts = has_started.clone();
+    let mut finished: Finished = Box::pin(async move {
+        let told = async {
+            let job = awaited
+                .until_over(|event| {
+                    if let JobEvent::Started { .. } = event {
+                        starts.notify_one();
+                    }
+                    heard(event);
+                })
+                .await?;
+            let segments = service.jobs.store().segments(job.id).await?;
+            Ok::<_, AppError>(tell(&job, &transcript_of(&job, &segments)))
+        };
+        told.await.unwrap_or_else(|error| error.error_response())
+    });
+    let is_long = async {
+        has_started.notified().await;
+        sleep(EARLY).await;
     };
     let response = tokio::select! {
-        finished = finished => finished.unwrap_or_else(|error| error.error_response()),
+        response = &mut finished => response,
         // Nobody reads this.
         () = gone(request) => HttpResponse::RequestTimeout().finish(),
+        () = is_long, if may_begin => begun(finished, HEARTBEAT),
     };
     with_id(response, id)
+}
+
+type Finished = Pin<Box<dyn Future<Output = HttpResponse>>>;
+
+/// An answer that has begun, of which the rest comes when it is known. The job goes on for as long as somebody reads.
+fn begun(finished: Finished, every: Duration) -> HttpResponse {
+    let body = stream::unfold(Some(finished), move |finished| async move {
+        let mut finished = finished?;
+        tokio::select! {
+            response = &mut finished => {
+                let body = to_bytes(response.into_body()).await.unwrap_or_default();
+                Some((Ok::<_, Infallible>(body), None))
+            }
+            () = sleep(every) => Some((Ok(Bytes::from_static(b" ")), Some(finished))),
+        }
+    });
+    // The first byte at once: some proxies wait for more than a head.
+    let body = stream::once(ready(Ok(Bytes::from_static(b" ")))).chain(body);
+    HttpResponse::Ok().content_type(ContentType::json()).force_close().streaming(body)
 }
 
 /// Every answer names its job, also one that is no transcript.
@@ -86,4 +154,36 @@ pub(super) fn with_id(mut response: HttpResponse, id: JobId) -> HttpResponse {
         response.headers_mut().insert(JOB_ID, id);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::MessageBody;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn an_answer_that_has_begun_is_the_document_behind_space() {
+        let (tell, told) = tokio::sync::oneshot::channel::<HttpResponse>();
+        let response = begun(Box::pin(async { told.await.unwrap() }), Duration::from_millis(1));
+        assert_eq!(response.status(), 200);
+        let mut body = Box::pin(response.into_body());
+        let mut next = async || std::future::poll_fn(|context| body.as_mut().poll_next(context)).await;
+        assert_eq!(next().await.unwrap().unwrap(), " ");
+        assert_eq!(next().await.unwrap().unwrap(), " ");
+        tell.send(HttpResponse::Ok().body("{}")).unwrap();
+        let mut rest = Vec::new();
+        while let Some(bytes) = next().await {
+            rest.extend(bytes.unwrap());
+        }
+        assert_eq!(String::from_utf8(rest).unwrap().trim(), "{}");
+    }
+
+    #[actix_web::test]
+    async fn a_failure_after_that_is_the_body_of_an_error() {
+        let failed = async { AppError::JobFailed { message: "it broke".into() }.error_response() };
+        let body = to_bytes(begun(Box::pin(failed), HEARTBEAT).into_body()).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["message"], "it broke");
+    }
 }

@@ -1,16 +1,27 @@
 //! Forms as clients of other services send them: a recording, among fields of which some mean something here.
 
-use actix_multipart::Multipart;
+use std::future::ready;
+
+use actix_multipart::{Multipart, MultipartError};
+use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
 use actors::domain::language::{self, Language};
 use actors::ports::BlobWriter;
-use futures_util::TryStreamExt;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, TryStreamExt, stream};
+use serde_json::{Map, Value};
 
-use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, write_file};
+use super::body::{LARGEST_OPTIONS, Recording, bad_form, clean_name, file_name, text_of, write, write_file};
 use super::service::Service;
 use super::submission::LONGEST_PROMPT;
 use super::upload_pace::paced;
 use crate::error::AppError;
+
+/// The longest JSON body with a recording in it, in bytes.
+const LARGEST_JSON: usize = 32 << 20;
 
 /// A recording that was sent, not yet a blob, and what its sender calls it. Its file is gone with it.
 pub(super) type Sent = (Box<dyn BlobWriter>, Option<String>);
@@ -26,6 +37,9 @@ pub(super) async fn read(
     mut set: impl FnMut(&str, &str) -> Result<(), AppError>,
 ) -> Result<Sent, AppError> {
     let body = Box::pin(paced(body, service.limits.min_upload_bytes_per_sec));
+    if is_json(request) {
+        return read_json(service, body, recording, fields, set).await;
+    }
     let mut parts = Multipart::new(request.headers(), body);
     let mut sent: Option<Sent> = None;
     let mut left = LARGEST_OPTIONS;
@@ -50,6 +64,65 @@ pub(super) async fn read(
         }
     }
     sent.ok_or(AppError::MissingFile { part: recording.part })
+}
+
+/// Whether a body is a JSON object, by its content type.
+pub(super) fn is_json(request: &HttpRequest) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// The same as a JSON object: the recording in base64, with or without `data:…;base64,` before it, and its name as
+/// `filename`. All of it is in memory at once, so it is for short recordings.
+async fn read_json(
+    service: &Service,
+    mut body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    recording: Recording,
+    fields: &[&str],
+    mut set: impl FnMut(&str, &str) -> Result<(), AppError>,
+) -> Result<Sent, AppError> {
+    let invalid =
+        |what: String| AppError::InvalidBody(format!("send a JSON object or multipart/form-data: {what}"));
+    let mut read = BytesMut::new();
+    while let Some(more) = body.try_next().await.map_err(|error| bad_form(MultipartError::Payload(error)))? {
+        if read.len() + more.len() > LARGEST_JSON {
+            return Err(invalid(format!(
+                "a JSON body may have {LARGEST_JSON} bytes; larger recordings are sent as multipart/form-data"
+            )));
+        }
+        read.extend_from_slice(&more);
+    }
+    let mut object: Map<String, Value> =
+        serde_json::from_slice(&read).map_err(|error| invalid(error.to_string()))?;
+    drop(read);
+    let Some(Value::String(file)) = object.remove(recording.part) else {
+        return Err(AppError::MissingFile { part: recording.part });
+    };
+    let encoded = file.split_once(";base64,").map_or(file.as_str(), |(_, encoded)| encoded);
+    let bytes = STANDARD
+        .decode(encoded.trim())
+        .map_err(|error| invalid(format!("{:?} is no base64: {error}", recording.part)))?;
+    drop(file);
+    let filename = object.get("filename").and_then(Value::as_str).and_then(clean_name);
+    for (name, value) in &object {
+        let name = name.strip_suffix("[]").unwrap_or(name);
+        if !fields.contains(&name) {
+            continue;
+        }
+        for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+            let text = match value {
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            if !text.trim().is_empty() {
+                set(name, text.trim())?;
+            }
+        }
+    }
+    let content = stream::once(ready(Ok(Bytes::from(bytes))));
+    let blobs = service.blobs.as_ref();
+    Ok((write(blobs, recording.head, content, service.limits.max_upload_bytes).await?, filename))
 }
 
 /// Yes or no as programs in several languages write them; `None` of anything else.

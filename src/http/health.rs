@@ -1,6 +1,7 @@
 //! Whether the service is well.
 
 use actix_web::{HttpResponse, Responder, web};
+use actors::domain::models::ModelNo;
 use serde_json::json;
 
 use super::service::Service;
@@ -22,11 +23,21 @@ pub(super) async fn live() -> impl Responder {
     web::Json(json!({ "status": "ok" }))
 }
 
-/// New work is taken: not while the service is stopping, nor while the store does not answer.
+/// New work is taken: not while the service is stopping, nor while the store does not answer, nor without a model.
 pub(super) async fn ready(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
     }
     service.jobs.store().counts().await?;
+    let described = service.clone();
+    let facts = web::block(move || described.model.describe(ModelNo::default()));
+    if let Some(facts) = facts.await.map_err(AppError::internal)?.filter(|facts| facts.bytes.is_none()) {
+        let message = format!(
+            "there is no model at {}: fetch one with `verbatim models pull NAME`, or set [model] path or name",
+            facts.path
+        );
+        let error = AppError::ModelFailed { code: "model_not_found", message };
+        return Ok(HttpResponse::ServiceUnavailable().json(error.body()));
+    }
     Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
 }

@@ -6,7 +6,7 @@ use actors::domain::options::{Options, Priority, Task};
 use serde_json::json;
 
 use super::body::Recording;
-use super::calls;
+use super::calls::{self, Beginning};
 use super::form;
 use super::service::Service;
 use super::submission::{Upload, temperature};
@@ -40,7 +40,12 @@ pub(super) async fn transcribe(
     let (recording, name) = form::read(&service, &request, body, recording, &FIELDS, set).await?;
     let (options, format) = asked.into_options();
     let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
-    Ok(calls::answer(&service, &request, awaited, |_| {}, |_, heard| document(heard, format)).await)
+    let beginning = match format {
+        Format::Json | Format::VerboseJson => Beginning::Json,
+        Format::Text | Format::Srt | Format::Vtt | Format::Tsv => Beginning::Never,
+    };
+    let tell = move |_: &_, heard: &Transcript<'_>| document(heard, format);
+    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
 impl Asked {

@@ -12,6 +12,7 @@ use serde_json::json;
 use tracing::Instrument;
 
 use super::by_url;
+use super::form;
 use super::job_view::{JobView, transcript_of};
 use super::query::{Query, flag, idempotency_key, job_id};
 use super::service::Service;
@@ -66,7 +67,7 @@ pub(super) async fn submit(
         (None, name) => Ok(service.model.status().choice(admit(&service, name, waits)?)),
     };
     let taking = service.clone();
-    let job = if by_url::is_meant(&request) {
+    let job = if form::is_json(&request) {
         let remote = by_url::receive(&service.limits, body, in_the_body).await?;
         undisturbed(async move { remote.take_in(&taking, caller.owner, key, earlier).await }).await?
     } else {
@@ -108,7 +109,7 @@ fn admit(service: &Service, name: Option<&str>, waits: bool) -> Result<ModelNo, 
         return Ok(model);
     }
     service.model.demand(Demand::TurnedAway, model);
-    Err(AppError::not_ready(status, &service.clock))
+    Err(AppError::not_ready(status, &service.clock, true))
 }
 
 fn two_models() -> AppError {

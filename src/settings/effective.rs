@@ -15,6 +15,7 @@ const REDACTED: &str = "\"(redacted)\"";
 pub struct Effective {
     pub settings: Settings,
     keys: Vec<Shown>,
+    near_misses: Vec<(String, String)>,
 }
 
 /// A key as it may be shown to anyone.
@@ -28,11 +29,21 @@ struct Shown {
 }
 
 impl Effective {
-    pub(super) fn new(settings: Settings, merged: &Table, defaults: &Table) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        merged: &Table,
+        defaults: &Table,
+        near_misses: Vec<(String, String)>,
+    ) -> Self {
         let keys = manual::entries().into_iter().filter_map(|entry| shown(&entry.key, merged, defaults));
         let models = settings.models.keys().filter_map(|name| model(name, merged));
         let keys = keys.chain(models).collect();
-        Self { settings, keys }
+        Self { settings, keys, near_misses }
+    }
+
+    /// Environment variables that are ignored though they look like settings, each with the name that is probably meant.
+    pub fn near_misses(&self) -> &[(String, String)] {
+        &self.near_misses
     }
 
     /// One line for each key, in the manual's order, that is TOML itself:

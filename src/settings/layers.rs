@@ -159,6 +159,38 @@ fn environment(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>)
     Layer(layer)
 }
 
+/// Variables that are ignored though they look like settings, each with the name that is probably meant.
+pub fn near_misses(sources: &Sources, defaults: &Table) -> Vec<(String, String)> {
+    let keys: Vec<(String, String)> = defaults
+        .iter()
+        .filter_map(|(section, value)| match &value.kind {
+            ValueKind::Table(keys) => Some(keys.keys().map(move |key| (section.clone(), key.clone()))),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let meant = |name: &str| -> Option<String> {
+        let plain = |(right, ..): &(&str, &str, &str)| {
+            let stem = right.trim_end_matches("_SECS");
+            name != *right && name.starts_with(stem)
+        };
+        if let Some((right, ..)) = PLAIN_NAMES.iter().find(|names| plain(names)) {
+            return Some((*right).to_owned());
+        }
+        let path = name.strip_prefix("VERBATIM_")?.trim_start_matches('_').to_ascii_lowercase();
+        let is_it =
+            |(section, key): &&(String, String)| format!("{section}_{key}") == path.replace("__", "_");
+        let (section, key) = keys.iter().find(is_it)?;
+        Some(format!("{PREFIX}{section}{SEPARATOR}{key}").to_ascii_uppercase())
+    };
+    let names = sources.env.keys().map(|name| name.to_string_lossy().to_ascii_uppercase());
+    names
+        .filter(|name| !name.starts_with(PREFIX))
+        .filter_map(|name| Some((meant(&name)?, name)))
+        .map(|(right, name)| (name, right))
+        .collect()
+}
+
 fn plain_names(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Table::new();
     for (name, section, key) in PLAIN_NAMES {

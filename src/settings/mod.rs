@@ -48,7 +48,8 @@ pub fn load(sources: &Sources) -> Result<Effective, SettingsError> {
     let merged = merge(&stack).map_err(|problem| SettingsError(vec![problem]))?;
     let settings = typed(merged.clone()).map_err(|fault| SettingsError(vec![fault.into_problem(&merged)]))?;
     meaning::validate(&settings, &merged)?;
-    Ok(Effective::new(settings, &merged, &defaults.0))
+    let near_misses = layers::near_misses(sources, &defaults.0);
+    Ok(Effective::new(settings, &merged, &defaults.0, near_misses))
 }
 
 /// Takes out of `layer` what the types refuse over the defaults, such as a word that is no variant.

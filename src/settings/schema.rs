@@ -226,6 +226,7 @@ pub struct Fetch {
 pub struct OpenAi {
     pub wait_secs: u64,
     pub on_disconnect: OnDisconnect,
+    pub early_headers: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

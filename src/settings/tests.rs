@@ -469,3 +469,30 @@ fn a_model_without_a_name_or_a_file_of_its_own_stops_the_start() {
     has(&given(&[("VERBATIM__MODELS__", "x")]).error(), &["models"]);
     has(&given(&[("VERBATIM__MODEL__MAX_LOADED", "2")]).error(), &["model.max_loaded: must be 1 to 1"]);
 }
+
+#[test]
+fn variables_that_are_nearly_settings_are_told_with_the_right_name() {
+    let effective = given(&[
+        ("IDLE_TIMEOUT", "1"),
+        ("IDLE_TIMEOUT_SECONDS", "1"),
+        ("GPU_POLL_INTERVAL_SECS", "5"),
+        ("VERBATIM_MODEL_NAME", "base"),
+        ("verbatim_server_port", "80"),
+        ("VERBATIM_PROFILE", ""),
+        ("VERBATIM_SERVICE_HOST", "10.0.0.1"),
+        ("HOME", "/root"),
+    ])
+    .load();
+    let mut told = effective.near_misses().to_vec();
+    told.sort();
+    let pair = |name: &str, right: &str| (name.to_owned(), right.to_owned());
+    assert_eq!(
+        told,
+        [
+            pair("IDLE_TIMEOUT", "IDLE_TIMEOUT_SECS"),
+            pair("IDLE_TIMEOUT_SECONDS", "IDLE_TIMEOUT_SECS"),
+            pair("VERBATIM_MODEL_NAME", "VERBATIM__MODEL__NAME"),
+            pair("VERBATIM_SERVER_PORT", "VERBATIM__SERVER__PORT"),
+        ]
+    );
+}

@@ -332,3 +332,16 @@ fn while_the_model_loads_a_job_is_told_how_long_that_has_taken_and_takes() {
     assert!(model["load_expected_secs"].as_f64().unwrap() > 0.0, "{model}");
     service.until_model("ready");
 }
+
+#[test]
+fn a_service_without_a_model_is_not_ready_until_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.bin");
+    let service = Service::start_in(dir, &[("VERBATIM__MODEL__PATH", path.to_str().unwrap())]);
+    let unready = service.get("/health/ready");
+    assert_eq!((unready.status, unready.error().as_str()), (503, "model_not_found"));
+    assert!(unready.text.contains("models pull"), "{unready:?}");
+    assert_eq!(service.get("/health/live").status, 200);
+    std::fs::copy(fixtures::model(), &path).unwrap();
+    assert_eq!(service.get("/health/ready").status, 200);
+}

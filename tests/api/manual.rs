@@ -1,11 +1,14 @@
 //! The clients that the manual gives for copying do what it says of them.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Command;
+use std::thread;
+use std::time::Instant;
 
 use super::clients::output;
 use super::fixtures;
-use super::service::Service;
+use super::service::{HANG_GUARD, SLOW, Service};
 
 /// The block of code under a heading of the manual.
 fn block(heading: &str) -> String {
@@ -14,6 +17,36 @@ fn block(heading: &str) -> String {
     let (_, code) = section.split_once("\n```").unwrap();
     let (_, code) = code.split_once('\n').unwrap();
     code.split("\n```").next().unwrap().to_owned()
+}
+
+#[test]
+fn clients_that_are_copied_go_on_when_the_service_is_started_again() {
+    for (heading, program) in [("curl", "bash"), ("Python", "python3"), ("JavaScript", "node")] {
+        // The service comes back under the same address.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let env = [&SLOW[..], &[("VERBATIM__SERVER__PORT", port.as_str())]].concat();
+        let mut service = Service::start_with(&env);
+        service.load();
+        let file = service.dir.path().join("client.mjs");
+        fs::write(&file, block(heading)).unwrap();
+        let (base, recording) = (service.base.clone(), fixtures::audio("long.ogg"));
+        let client =
+            thread::spawn(move || output(Command::new(program).arg(&file).arg(&base).arg(recording)));
+        let give_up = Instant::now() + HANG_GUARD;
+        while service.get("/jobs").json()["jobs"][0]["status"] != "running" {
+            assert!(Instant::now() < give_up, "{heading}: nothing was sent");
+            thread::yield_now();
+        }
+        service.kill_and_restart();
+        let said = client.join().unwrap();
+        let job = service.get("/jobs").json()["jobs"][0]["id"].as_str().unwrap().to_owned();
+        let text = service.get(&format!("/jobs/{job}/transcript?format=text")).text;
+        assert_eq!(
+            said.split_whitespace().collect::<Vec<_>>(),
+            text.split_whitespace().collect::<Vec<_>>(),
+            "{heading}"
+        );
+    }
 }
 
 #[test]

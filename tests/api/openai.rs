@@ -4,6 +4,8 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::clients::{node, output, python};
@@ -426,4 +428,26 @@ fn a_call_behind_a_long_one_waits_for_its_turn() {
     let answer = call(&service, "transcriptions", "en_short.wav", &[]);
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(service.job(&long)["status"], "completed", "it came first");
+}
+
+#[test]
+fn a_recording_may_come_as_base64_in_json() {
+    let service = Service::start();
+    let file = STANDARD.encode(bytes("en_short.wav"));
+    for file in [file.clone(), format!("data:audio/wav;base64,{file}")] {
+        let body = json!({
+            "model": "whisper-1", "file": file, "filename": "dir/a.wav", "response_format": "verbose_json",
+            "timestamp_granularities": ["segment", "word"], "temperature": 0, "unknown": {"of": "others"},
+        });
+        let answer = service.post_json("/v1/audio/transcriptions", &body);
+        assert_eq!((answer.status, &answer.json()["text"]), (200, &json!("One two three.")), "{answer:?}");
+        assert_eq!(answer.json()["words"].as_array().unwrap().len(), 3);
+        let job = service.job(answer.header("x-job-id").unwrap());
+        assert_eq!(job["audio"]["filename"], "a.wav");
+    }
+    let refused =
+        service.post_json("/v1/audio/transcriptions", &json!({ "model": "whisper-1", "file": "?" }));
+    assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_body"));
+    let refused = service.post_json("/v1/audio/transcriptions", &json!({ "model": "whisper-1" }));
+    assert_eq!((refused.status, refused.error().as_str()), (400, "missing_file"));
 }

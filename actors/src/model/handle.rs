@@ -1,5 +1,6 @@
 //! How everyone else reaches the model.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,6 +16,7 @@ use crate::domain::event::UnloadReason;
 use crate::domain::lifecycle::Demand;
 use crate::domain::models::{ALIASES, ModelNo};
 use crate::domain::stay::Stay;
+use crate::ports::{Engine, ModelFacts};
 
 /// How often the model's actor is told that time passed: idle unloads are this exact.
 const HEARTBEAT: Duration = Duration::from_millis(250);
@@ -29,6 +31,7 @@ pub struct ModelHandle {
     addr: Addr<ModelActor>,
     status: watch::Receiver<ModelStatus>,
     epoch: LoadEpoch,
+    engines: Vec<Arc<dyn Engine>>,
 }
 
 impl ModelHandle {
@@ -37,12 +40,12 @@ impl ModelHandle {
     pub fn start(parts: ModelParts, on_flatline: impl FnOnce() + 'static) -> Self {
         let (sender, status) = watch::channel(ModelActor::first_status(&parts));
         let epoch = LoadEpoch::default();
-        let actors_epoch = epoch.clone();
+        let (actors_epoch, engines) = (epoch.clone(), parts.engines.clone());
         let addr = SyncArbiter::start(1, move || {
             ModelActor::new(parts.clone(), actors_epoch.clone(), sender.clone())
         });
         Pacemaker::new(addr.clone().recipient(), HEARTBEAT, on_flatline).start();
-        Self { addr, status, epoch }
+        Self { addr, status, epoch, engines }
     }
 
     /// The present status, at once, whatever the actor is doing.
@@ -68,6 +71,14 @@ impl ModelHandle {
     /// All names, the default one's first.
     pub fn names(&self) -> Vec<String> {
         self.status.borrow().models.iter().map(|known| known.facts.id.clone()).collect()
+    }
+
+    /// What a model's file says of it now, whether or not it is loaded.
+    ///
+    /// # Blocking
+    /// Reads the file's header.
+    pub fn describe(&self, model: ModelNo) -> Option<ModelFacts> {
+        self.engines.get(model.0).map(|engine| engine.describe())
     }
 
     /// Says that a model is wanted, and does not wait.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(super) use models::{list, show};
 
-use super::calls;
+use super::calls::{self, Beginning};
 use super::service::Service;
 use crate::auth::Caller;
 use crate::error::AppError;
@@ -56,7 +56,12 @@ async fn answer(
         let id = awaited.id();
         return Ok(calls::with_id(stream::respond(&request, awaited, reply.extras()), id));
     }
-    Ok(calls::answer(&service, &request, awaited, |_| {}, |job, heard| whole(job, heard, &reply)).await)
+    let beginning = match reply.format {
+        Format::Json | Format::VerboseJson => Beginning::Json,
+        Format::Text | Format::Srt | Format::Vtt | Format::Tsv => Beginning::Never,
+    };
+    let tell = move |job: &Job, heard: &Transcript<'_>| whole(job, heard, &reply);
+    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
 fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse {
