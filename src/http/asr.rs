@@ -107,15 +107,18 @@ fn language_of(heard: &Transcript<'_>, confidence: Option<f32>) -> HttpResponse 
 
 impl Asked {
     fn options(&self, service: &Service) -> Result<Options, AppError> {
-        Ok(Options {
-            language: given(&self.language).map(form::language).transpose()?.flatten(),
+        let mut options = Options {
             task: given(&self.task).map_or(Ok(Task::Transcribe), task)?,
             prompt: given(&self.initial_prompt).map(form::prompt),
             word_timestamps: flag("word_timestamps", &self.word_timestamps, false)?,
             priority: Priority::Interactive,
             model: service.choose_model(given(&self.model))?,
             ..Options::default()
-        })
+        };
+        if let Some(language) = given(&self.language) {
+            form::set_language(language, &mut options)?;
+        }
+        Ok(options)
     }
 
     fn output(&self) -> Result<Output, AppError> {

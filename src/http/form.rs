@@ -7,6 +7,7 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
 use actors::domain::language::{self, Language};
+use actors::domain::options::Options;
 use actors::ports::BlobWriter;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +21,8 @@ use super::submission::LONGEST_PROMPT;
 use super::upload_pace::paced;
 use crate::error::AppError;
 
+/// What callers write for a recording in several languages.
+pub(super) const SEVERAL: &str = "multi";
 /// The longest JSON body with a recording in it, in bytes.
 const LARGEST_JSON: usize = 32 << 20;
 
@@ -142,6 +145,13 @@ pub(super) fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
 /// The language asked for; `None` where it is to be detected.
 pub fn language(text: &str) -> Result<Option<Language>, AppError> {
     language::asked(text).map_err(|error| AppError::InvalidLanguage(error.to_string()))
+}
+
+/// Sets the language asked for; `multi` has it detected for every chunk.
+pub(super) fn set_language(text: &str, options: &mut Options) -> Result<(), AppError> {
+    options.is_multilingual = text.trim().eq_ignore_ascii_case(SEVERAL);
+    options.language = if options.is_multilingual { None } else { language(text)? };
+    Ok(())
 }
 
 /// The end of a long prompt is what counts: the model has room for no more.

@@ -51,7 +51,7 @@ pub(super) async fn transcribe(
 impl Asked {
     fn set(&mut self, name: &str, text: &str) -> Result<(), AppError> {
         match name {
-            "language" => self.options.language = form::language(text)?,
+            "language" => form::set_language(text, &mut self.options)?,
             "detect_language" => self.detect = form::flag("detect_language", text)?,
             "translate" if form::flag("translate", text)? => self.options.task = Task::Translate,
             "prompt" => self.options.prompt = Some(form::prompt(text)),

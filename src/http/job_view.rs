@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::form::SEVERAL;
 use super::service::Service;
 use crate::error::AppError;
 use crate::transcript::{Transcript, decimal, result_json};
@@ -100,7 +101,7 @@ fn options(service: &Service, job: &Job) -> Value {
     let default = || service.model.names().into_iter().next();
     let mut view = json!({
         "model": options.model.clone().or_else(default),
-        "language": options.language.map(|l| l.code()),
+        "language": if options.is_multilingual { Some(SEVERAL) } else { options.language.map(|l| l.code()) },
         "task": options.task,
         "prompt": options.prompt,
         "temperature": options.temperature.map(decimal),

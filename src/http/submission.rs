@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, write_file};
-use super::form::{flag, language};
+use super::form::{flag, set_language};
 use super::service::{Limits, Service};
 use super::upload_pace::paced;
 use crate::error::AppError;
@@ -246,7 +246,7 @@ impl Form {
     fn set(&mut self, name: &str, text: String, limits: &Limits) -> Result<(), AppError> {
         let options = &mut self.options;
         match name {
-            "language" => options.language = language(&text)?,
+            "language" => set_language(&text, options)?,
             "languages" => options.languages.extend(languages(&text)?),
             "task" => options.task = task(&text)?,
             "prompt" => options.prompt = Some(prompt(text)?),

@@ -230,3 +230,24 @@ fn a_language_may_be_spelled_in_any_usual_way_at_every_door() {
     let refused = service.post_form("/jobs?queue=yes", Some(("a.wav", &wav)), &[("language", "klingon")]);
     assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_language"));
 }
+
+#[test]
+fn every_chunk_may_be_in_a_language_of_its_own() {
+    let service = Service::start();
+    let [english, german] =
+        ["en_phrases.wav", "de_phrases.wav"].map(|name| std::fs::read(fixtures::audio(name)).unwrap());
+    // Two recordings in one file, with silence between them.
+    let head = english.windows(4).position(|name| name == b"data").unwrap() + 8;
+    let silence = [&english[..head], &vec![0; english.len() - head]].concat();
+    let joined = [english, silence, german];
+    let texts = ["en_phrases.wav", "de_phrases.wav"].map(|name| {
+        let id = service.queue(name, &[]);
+        service.finished(&id)["result"]["text"].as_str().unwrap().to_owned()
+    });
+    let fields = [("language", "multi")];
+    let sent = service.post_form("/jobs?queue=true", Some(("both.wav", &joined.concat())), &fields).json();
+    assert_eq!(sent["options"]["language"], "multi");
+    let job = service.finished(sent["id"].as_str().unwrap());
+    assert_eq!((&job["result"]["language"], &job["progress"]["chunks_total"]), (&json!("en"), &json!(2)));
+    assert_eq!(job["result"]["text"], texts.join(" "));
+}

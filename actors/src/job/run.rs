@@ -114,7 +114,10 @@ pub(super) struct Run {
     started: Instant,
     /// Seconds of audio finished in this run.
     audio_secs: f64,
+    /// The one that chunks are told; `None` until it is detected, and where every chunk has its own.
     language: Option<Language>,
+    /// The one that the job has: of several the first.
+    spoken: Option<Language>,
     /// Of the chunks finished by now; empty unless chunks are told of it.
     context: Context,
     placement: Placement,
@@ -126,7 +129,8 @@ type Answer = Result<Vec<ChunkTranscript>, EngineFault>;
 
 impl Run {
     pub(super) fn new(deps: Deps, claim: Claim, lease: Arc<Lease>, control: Control) -> Self {
-        let language = claim.job.language;
+        let spoken = claim.job.language;
+        let language = spoken.filter(|_| !claim.job.options.is_multilingual);
         let mut placement = Placement::new(claim.job.options.word_timestamps);
         placement.resume(claim.segments_done);
         Self {
@@ -137,6 +141,7 @@ impl Run {
             started: Instant::now(),
             audio_secs: 0.0,
             language,
+            spoken,
             context: Context::default(),
             placement,
             engine: EngineHealth::Well,
@@ -281,7 +286,8 @@ impl Run {
         };
         let probability = answer.first().and_then(|first| first.language_probability);
         let is_unsure = probability.is_some_and(|probability| probability < SURE_OF_LANGUAGE);
-        if !(is_early && is_unsure && !plan.language_windows.is_empty()) {
+        let is_multilingual = self.claim.job.options.is_multilingual;
+        if !(is_early && is_unsure && !plan.language_windows.is_empty()) || is_multilingual {
             return Ok(answer);
         }
         let mut samples = self.samples(plan, batch.start);
@@ -442,8 +448,9 @@ impl Run {
 
     /// Keeps the language that was detected; a caller that asked for nothing else is told how likely it is.
     async fn set_language(&mut self, first: &ChunkTranscript) -> Result<(), Leave> {
+        self.spoken = self.spoken.or(first.language);
         if !self.claim.job.options.is_multilingual {
-            self.language = self.language.or(first.language);
+            self.language = self.spoken;
         }
         match (self.claim.job.options.extent, first.language, first.language_probability) {
             (Extent::Beginning, Some(language), Some(probability)) => {
@@ -516,7 +523,7 @@ impl Run {
 
     async fn checkpoint(&self, plan: &Plan, chunk: u32, segments: Vec<Segment>) -> Result<(), Leave> {
         let done =
-            Checkpoint { chunk, segments, language: self.language, progress: self.progress(plan, chunk + 1) };
+            Checkpoint { chunk, segments, language: self.spoken, progress: self.progress(plan, chunk + 1) };
         let (store, fence) = (&self.deps.store, self.fence());
         let events = self.write(|| store.checkpoint(fence, done.clone())).await?;
         self.deps.notifier.publish(events);

@@ -107,7 +107,7 @@ impl Form {
             "model" => self.model = Some(text.to_owned()),
             // What is translated may be in any language.
             "language" if self.options.task == Task::Transcribe => {
-                self.options.language = form::language(text)?;
+                form::set_language(text, &mut self.options)?;
             }
             "languages" if self.options.task == Task::Transcribe => {
                 self.options.languages.extend(languages(text)?);
