@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::watch;
@@ -187,7 +187,8 @@ impl JobActor {
     /// nothing.
     fn look_for_urgent(&mut self, ctx: &mut Context<Self>) {
         let store = self.deps.store.clone();
-        let able = self.deps.model.status().choices(|_, known| known.failure.is_none());
+        let now = Instant::now();
+        let able = self.deps.model.status().choices(|_, known| known.may_load(now));
         self.looks_for_urgent += 1;
         let look = self.looks_for_urgent;
         let head = async move { store.head(Priority::Interactive, &able).await };

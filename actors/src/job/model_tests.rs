@@ -1,5 +1,7 @@
 //! Jobs that want different models.
 
+use std::sync::atomic::Ordering;
+
 use super::*;
 use crate::domain::event::{JobEvent, RequeueReason};
 use crate::domain::job::{JobId, NewJob, Status};
@@ -126,6 +128,20 @@ async fn a_model_that_cannot_be_loaded_holds_up_only_its_own_jobs() {
     let large = world.model.find(Some(LARGE)).unwrap();
     world.model.load_and_wait(large, None).await.unwrap();
     assert_eq!(names(&world.to_the_end(stuck_id).await).last(), Some(&"completed"));
+}
+
+#[actix::test]
+async fn a_model_that_waits_for_memory_does_not_hold_up_the_jobs_of_others() {
+    let engine = FakeEngine::default().script_loads([Scripted::OutOfMemory]);
+    let world = World::start(Setting { engine, models: vec![LARGE], ..Setting::default() });
+    let large = world.model.find(Some(LARGE)).unwrap();
+    world.probe.free_bytes.store(0, Ordering::SeqCst);
+    let stuck = world.jobs.submit(wanting(Priority::Interactive, Some(LARGE))).await.unwrap();
+    world.until_model(|status| status.state_of(large) == State::WaitingForGpu).await;
+    let well = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    assert_eq!(names(&world.to_the_end(well.id).await).last(), Some(&"completed"));
+    assert_eq!(names(&world.to_the_end(stuck.id).await).last(), Some(&"completed"));
+    assert_eq!(world.store.claimed(), [well.id, stuck.id]);
 }
 
 #[actix::test]

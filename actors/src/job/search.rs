@@ -1,6 +1,7 @@
 //! Looking for work: the next job, and the model that it wants.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tracing::error;
 
@@ -67,8 +68,7 @@ async fn try_search(
             fail_all(deps, &model, goes_on, "model_failed", "the model cannot be loaded").await?;
         }
     }
-    let models = status.choices(|_, known| known.failure.is_none());
-    let Some(head) = deps.store.head(turn, &models).await? else { return Ok(Found::Nothing) };
+    let Some(head) = head(deps, turn, &status).await? else { return Ok(Found::Nothing) };
     let Some(wanted) = deps.model.find(head.model.as_deref()) else { return Ok(Found::Nothing) };
     // Whoever the model is kept for comes with a job.
     let may_pass = |line| status.is_promised || passes.allow(line);
@@ -99,6 +99,16 @@ async fn try_search(
             Ok(Found::Nothing)
         }
         State::Loading | State::Unloading | State::WaitingForGpu | State::Failed => Ok(Found::Nothing),
+    }
+}
+
+/// The job whose turn it is. A model that found too little memory a moment ago lets those of other models go first: they may
+/// fit.
+async fn head(deps: &Deps, turn: Priority, status: &ModelStatus) -> Result<Option<Head>, StoreError> {
+    let now = Instant::now();
+    match deps.store.head(turn, &status.choices(|_, known| known.may_load(now))).await? {
+        Some(head) => Ok(Some(head)),
+        None => deps.store.head(turn, &status.choices(|_, known| known.failure.is_none())).await,
     }
 }
 

@@ -90,6 +90,7 @@ impl ModelActor {
             load_time: LoadTime::default(),
             failure: None,
             failures: 0,
+            short_until: None,
         };
         ModelStatus {
             model: life.model(),
@@ -142,12 +143,16 @@ impl ModelActor {
     fn count(&mut self, effect: &Effect) {
         match effect {
             Effect::Tell(_, News::Unloaded(_)) => self.unloads += 1,
-            Effect::Tell(model, News::Failed(_)) => {
-                if let Some(known) = self.models.get_mut(model.0) {
-                    known.failures += 1;
+            Effect::Tell(model, news) => {
+                let Some(known) = self.models.get_mut(model.0) else { return };
+                match news {
+                    News::Failed(_) => known.failures += 1,
+                    News::Waiting(shortage) => known.short_until = Some(shortage.next_retry_at),
+                    News::Ready => known.short_until = None,
+                    News::Loading | News::Unloading(_) | News::Unloaded(_) => {}
                 }
             }
-            Effect::Tell(..) | Effect::Load | Effect::Free | Effect::Grant | Effect::Refuse => {}
+            Effect::Load | Effect::Free | Effect::Grant | Effect::Refuse => {}
         }
     }
 

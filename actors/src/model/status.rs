@@ -85,6 +85,15 @@ pub struct Known {
     pub failure: Option<Failure>,
     /// How often it could not.
     pub failures: u64,
+    /// There was not enough memory for it. Until then it is hardly worth another try.
+    pub short_until: Option<Instant>,
+}
+
+impl Known {
+    /// Whether a load is likely to succeed, by what came of the last one.
+    pub fn may_load(&self, now: Instant) -> bool {
+        self.failure.is_none() && self.short_until.is_none_or(|until| until <= now)
+    }
 }
 
 impl ModelStatus {
