@@ -56,7 +56,7 @@ impl JobView {
             queue: None,
             attempts: job.attempts,
             reused_from: job.reused_from.map(|id| id.to_string()),
-            warnings: job.warnings.clone(),
+            warnings: warnings(job),
             error: job.error.as_ref().map(|e| json!({ "code": e.code, "message": e.message })),
             result: None,
         }
@@ -77,9 +77,27 @@ impl JobView {
     }
 }
 
+/// A language below this is worth a warning: English meetings that were taken for Welsh had less.
+const UNSURE_OF_LANGUAGE: f32 = 0.5;
+
+/// What was odd about the recording, and about its language.
+fn warnings(job: &Job) -> Vec<String> {
+    let mut warnings = job.warnings.clone();
+    if let (Some(language), Some(probability)) = (job.language, job.language_probability)
+        && probability < UNSURE_OF_LANGUAGE
+    {
+        warnings.push(format!(
+            "the language is uncertain: {} with a probability of {probability:.2}; name it with `language`",
+            language.code()
+        ));
+    }
+    warnings
+}
+
 pub(super) fn transcript_of<'a>(job: &Job, segments: &'a [Segment]) -> Transcript<'a> {
     Transcript {
         language: job.language,
+        language_probability: job.language_probability,
         duration_secs: job.audio.duration_secs.unwrap_or_default(),
         task: job.options.task,
         segments,

@@ -135,7 +135,8 @@ fn segment(id: u32) -> Segment {
 
 pub(crate) fn checkpoint(chunk: u32, plan: &Plan, ids: std::ops::Range<u32>) -> Checkpoint {
     let language = "de".parse().ok();
-    Checkpoint { chunk, segments: ids.map(segment).collect(), language, progress: progress(chunk + 1, plan) }
+    let (segments, progress) = (ids.map(segment).collect(), progress(chunk + 1, plan));
+    Checkpoint { chunk, segments, language, language_probability: Some(0.75), progress }
 }
 
 pub(crate) async fn submit(store: &dyn Store, priority: Priority) -> Job {
@@ -292,6 +293,7 @@ pub(crate) async fn a_checkpoint_adds_segments_events_and_progress(store: &dyn S
     assert_eq!(store.segments(id).await.unwrap(), [segment(0), segment(1), segment(2)]);
     let job = job(store, id).await;
     assert_eq!((job.progress, job.language.map(Language::code)), (Some(progress(2, &plan)), Some("de")));
+    assert_eq!(job.language_probability, Some(0.75));
 }
 
 pub(crate) async fn a_checkpoint_out_of_order_changes_nothing(store: &dyn Store) {

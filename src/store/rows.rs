@@ -32,6 +32,7 @@ pub(super) struct JobRow {
     attempts: i64,
     error: Option<String>,
     language: Option<String>,
+    language_probability: Option<f32>,
     reused_from: Option<String>,
     warnings: Option<String>,
 }
@@ -62,6 +63,7 @@ impl TryFrom<JobRow> for Job {
             attempts: small(row.attempts),
             error: row.error.map(|json| from_json("a job's error", &json)).transpose()?,
             language: row.language.map(|code| language(&code)).transpose()?,
+            language_probability: row.language_probability,
             reused_from: row.reused_from.map(|id| job_id(&id)).transpose()?,
             warnings: row
                 .warnings

@@ -5,7 +5,8 @@
 macro_rules! job_columns {
     () => {
         "id, owner, state, created_at, started_at, finished_at, filename, bytes, blob_sha256, blob_key, \
-         duration_samples, params, metadata, webhook_url, progress, attempts, error, language, reused_from, warnings"
+         duration_samples, params, metadata, webhook_url, progress, attempts, error, language, \
+         language_probability, reused_from, warnings"
     };
 }
 
@@ -112,8 +113,9 @@ pub(super) const OF_RECORDING: &str = concat!(
 /// 1: id, 2: new state, 3: now, 4: the job that has the result.
 pub(super) const ANSWER: &str = concat!(
     "UPDATE jobs SET state = $2, finished_at = $3, updated_at = $3, reused_from = $4, \
-     (total_chunks, next_chunk, duration_samples, language, progress, warnings) = \
-     (SELECT total_chunks, next_chunk, duration_samples, language, progress, warnings FROM jobs AS earlier \
+     (total_chunks, next_chunk, duration_samples, language, language_probability, progress, warnings) = \
+     (SELECT total_chunks, next_chunk, duration_samples, language, language_probability, progress, warnings \
+      FROM jobs AS earlier \
       WHERE earlier.id = $4) \
      WHERE id = $1 AND state = 'queued' RETURNING ",
     job_columns!()
@@ -225,9 +227,9 @@ pub(super) const KEEP_PLAN: &str = "\
 
 pub(super) const FORGET_CHUNKS: &str = "UPDATE jobs SET next_chunk = 0 WHERE id = $1";
 
-/// 1: id, 2: epoch, 3: now, 4: next chunk, 5: language, 6: progress.
+/// 1: id, 2: epoch, 3: now, 4: next chunk, 5: language, 6: progress, 7: probability of the language.
 pub(super) const CHECKPOINT: &str = "\
-    UPDATE jobs SET next_chunk = $4, language = $5, progress = $6, crash_streak = 0, kill_streak = 0, \
+    UPDATE jobs SET next_chunk = $4, language = $5, progress = $6, language_probability = $7, crash_streak = 0, kill_streak = 0, \
     updated_at = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
 
 pub(super) const INSERT_SEGMENT: &str =

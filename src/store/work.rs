@@ -81,6 +81,7 @@ impl SqliteStore {
             .bind(held.next_chunk + 1)
             .bind(done.language.map(Language::code))
             .bind(to_json("a job's progress", &done.progress)?)
+            .bind(done.language_probability)
             .execute(&mut *change)
             .await?;
         fenced(updated)?;

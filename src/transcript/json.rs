@@ -7,12 +7,16 @@ use super::{Transcript, rounded};
 
 /// A job's `result`.
 pub fn result_json(transcript: &Transcript<'_>) -> Value {
-    json!({
+    let mut result = json!({
         "language": transcript.language,
         "duration_secs": rounded(transcript.duration_secs),
         "text": text(transcript.segments),
         "segments": transcript.segments.iter().map(segment_json).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(probability) = transcript.language_probability {
+        result["language_probability"] = decimal(probability).into();
+    }
+    result
 }
 
 /// A segment as jobs and events show it: times in seconds, rounded to milliseconds; its channel only where channels

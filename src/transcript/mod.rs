@@ -28,6 +28,8 @@ pub use whisper::{lines, whisper_cpp_json, whisper_json};
 pub struct Transcript<'a> {
     /// `None` where there was no speech to tell it from.
     pub language: Option<Language>,
+    /// How sure that is, 0 to 1; `None` where it was asked for.
+    pub language_probability: Option<f32>,
     /// Length of the recording.
     pub duration_secs: f64,
     pub task: Task,

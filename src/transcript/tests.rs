@@ -42,7 +42,13 @@ fn hostile() -> Vec<Segment> {
 }
 
 fn transcript(segments: &[Segment]) -> Transcript<'_> {
-    Transcript { language: "en".parse().ok(), duration_secs: 61.3, task: Task::Transcribe, segments }
+    Transcript {
+        language: "en".parse().ok(),
+        language_probability: None,
+        duration_secs: 61.3,
+        task: Task::Transcribe,
+        segments,
+    }
 }
 
 fn rendered(segments: &[Segment], format: Format) -> String {

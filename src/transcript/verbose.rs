@@ -44,6 +44,9 @@ pub fn verbose_json(transcript: &Transcript<'_>, wanted: &[Granularity]) -> Valu
     let mut document = Map::new();
     document.insert("task".to_owned(), json!(transcript.task));
     document.insert("language".to_owned(), language(transcript).into());
+    if let Some(probability) = transcript.language_probability {
+        document.insert("language_probability".to_owned(), decimal(probability).into());
+    }
     document.insert("duration".to_owned(), rounded(transcript.duration_secs).into());
     document.insert("text".to_owned(), text(segments).into());
     if wanted.is_empty() || wanted.contains(&Granularity::Segment) {

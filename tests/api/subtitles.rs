@@ -100,8 +100,13 @@ fn public_readers_find_every_cue_as_it_was_written() {
     let segments: Vec<_> = samples.iter().map(|sample| sample.segment.clone()).collect();
     let duration_secs = segments.last().unwrap().end;
     assert!(duration_secs > 360_000.0, "past 100 hours");
-    let transcript =
-        |segments| Transcript { language: None, duration_secs, task: Task::Transcribe, segments };
+    let transcript = |segments| Transcript {
+        language: None,
+        language_probability: None,
+        duration_secs,
+        task: Task::Transcribe,
+        segments,
+    };
 
     let all = transcript(&segments);
     for format in [Format::Srt, Format::Vtt, Format::Tsv, Format::Json, Format::VerboseJson] {

@@ -198,6 +198,8 @@ pub struct Job {
     pub error: Option<JobError>,
     /// The language asked for or, once known, found.
     pub language: Option<Language>,
+    /// How sure that is, 0 to 1; `None` where it was asked for, or is not known yet.
+    pub language_probability: Option<f32>,
     /// The earlier job whose result it was given instead of being transcribed.
     pub reused_from: Option<JobId>,
     /// What was odd about the recording, one sentence each: known once it was planned.

@@ -118,6 +118,8 @@ pub(super) struct Run {
     language: Option<Language>,
     /// The one that the job has: of several the first.
     spoken: Option<Language>,
+    /// How sure that is, where it was detected.
+    certainty: Option<f32>,
     /// Of the chunks finished by now; empty unless chunks are told of it.
     context: Context,
     placement: Placement,
@@ -129,7 +131,7 @@ type Answer = Result<Vec<ChunkTranscript>, EngineFault>;
 
 impl Run {
     pub(super) fn new(deps: Deps, claim: Claim, lease: Arc<Lease>, control: Control) -> Self {
-        let spoken = claim.job.language;
+        let (spoken, certainty) = (claim.job.language, claim.job.language_probability);
         let language = spoken.filter(|_| !claim.job.options.is_multilingual);
         let mut placement = Placement::new(claim.job.options.word_timestamps);
         placement.resume(claim.segments_done);
@@ -142,6 +144,7 @@ impl Run {
             audio_secs: 0.0,
             language,
             spoken,
+            certainty,
             context: Context::default(),
             placement,
             engine: EngineHealth::Well,
@@ -448,7 +451,9 @@ impl Run {
 
     /// Keeps the language that was detected; a caller that asked for nothing else is told how likely it is.
     async fn set_language(&mut self, first: &ChunkTranscript) -> Result<(), Leave> {
-        self.spoken = self.spoken.or(first.language);
+        if self.spoken.is_none() {
+            (self.spoken, self.certainty) = (first.language, first.language_probability);
+        }
         if !self.claim.job.options.is_multilingual {
             self.language = self.spoken;
         }
@@ -522,8 +527,13 @@ impl Run {
     }
 
     async fn checkpoint(&self, plan: &Plan, chunk: u32, segments: Vec<Segment>) -> Result<(), Leave> {
-        let done =
-            Checkpoint { chunk, segments, language: self.spoken, progress: self.progress(plan, chunk + 1) };
+        let done = Checkpoint {
+            chunk,
+            segments,
+            language: self.spoken,
+            language_probability: self.certainty,
+            progress: self.progress(plan, chunk + 1),
+        };
         let (store, fence) = (&self.deps.store, self.fence());
         let events = self.write(|| store.checkpoint(fence, done.clone())).await?;
         self.deps.notifier.publish(events);

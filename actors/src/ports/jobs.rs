@@ -67,6 +67,8 @@ pub struct Checkpoint {
     pub segments: Vec<Segment>,
     /// The job's language from now on.
     pub language: Option<Language>,
+    /// How sure that is, 0 to 1; `None` where it was asked for.
+    pub language_probability: Option<f32>,
     /// As it stands with this chunk finished.
     pub progress: Progress,
 }

@@ -148,6 +148,7 @@ impl MemoryStore {
             return vec![];
         };
         let (duration, progress, language) = (of.audio.duration_secs, of.progress, of.language);
+        let probability = of.language_probability;
         let warnings = of.warnings.clone();
         let (plan, segments, chunks_done) = (plan.clone(), segments.clone(), *chunks_done);
         let Some(row) = tables.jobs.get_mut(&id) else { return vec![] };
@@ -155,6 +156,7 @@ impl MemoryStore {
         row.job.audio.duration_secs = duration;
         row.job.warnings = warnings;
         (row.job.progress, row.job.language, row.job.reused_from) = (progress, language, Some(earlier));
+        row.job.language_probability = probability;
         (row.plan, row.segments, row.chunks_done) = (plan, segments.clone(), chunks_done);
         let job = row.job.clone();
         tables.tell_of_job(&job, job.status, self.now());
@@ -226,6 +228,7 @@ impl JobStore for MemoryStore {
             finished_at: None,
             audio: new.audio,
             language: new.options.language,
+            language_probability: None,
             options: new.options,
             metadata: new.metadata,
             webhook_url: new.webhook_url,
@@ -419,7 +422,7 @@ impl JobStore for MemoryStore {
         self.fenced(fence, |row| {
             row.chunks_done = done.chunk + 1;
             row.deaths = Deaths::default();
-            row.job.language = done.language;
+            (row.job.language, row.job.language_probability) = (done.language, done.language_probability);
             row.job.progress = Some(done.progress);
             let chunk = done.chunk + 1;
             row.segments.extend(done.segments.iter().map(|segment| (chunk, segment.clone())));

@@ -147,6 +147,7 @@ impl Transcriber for Local {
         let heard = self.hear(file, &plan, meter)?;
         let transcript = Transcript {
             language: heard.language.filter(|_| !plan.chunks.is_empty()),
+            language_probability: None,
             duration_secs: plan.duration_secs(),
             task: self.wanted.task,
             segments: &heard.segments,

@@ -28,7 +28,13 @@ fn shape(line_chars: u32, lines: u32) -> Shape {
 }
 
 fn cues(shape: &Shape, segments: &[Segment], duration_secs: f64) -> Vec<Cue> {
-    shape.cues(&Transcript { language: None, duration_secs, task: Task::Transcribe, segments })
+    shape.cues(&Transcript {
+        language: None,
+        language_probability: None,
+        duration_secs,
+        task: Task::Transcribe,
+        segments,
+    })
 }
 
 fn lines(cues: &[Cue]) -> Vec<Vec<&str>> {

@@ -64,7 +64,7 @@ impl Run {
         self.claim.chunks_done = 0;
         self.placement.resume(0);
         self.language = self.claim.job.options.language;
-        self.spoken = self.language;
+        (self.spoken, self.certainty) = (self.language, None);
     }
 
     /// Starts on the chunk that will very likely be the first, if there is word of one.
