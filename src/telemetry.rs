@@ -108,7 +108,7 @@ fn level<S: 'static>(handle: Handle<EnvFilter, S>) -> LogLevel {
 
 /// Libraries that say more than an operator wants to know: about junk bytes in every other MP4, about
 /// each thread of the server. A filter that names them says otherwise.
-const QUIET: &str = "symphonia=error,actix_server=warn";
+const QUIET: &str = "symphonia=error,actix_server=warn,mp4parse=error";
 
 /// Reads `log.level`: a level, or a filter such as "info,actors=debug".
 ///

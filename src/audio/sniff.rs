@@ -67,6 +67,26 @@ pub enum Kind {
     Other(&'static str),
 }
 
+/// Of the recordings that ffmpeg alone knows, those whose packets have times of their own. RealMedia gives all of them the
+/// same.
+const TIMED: [&str; 4] = [
+    "an MPEG transport stream",
+    "an MPEG program stream",
+    "a Flash video (FLV)",
+    "a Windows Media file (ASF, WMA or WMV)",
+];
+
+impl Kind {
+    /// Whether the times of its packets say where silence has to be put in.
+    pub fn has_times(self) -> bool {
+        match self {
+            Kind::Ours => true,
+            Kind::Foreign(name) => TIMED.contains(&name),
+            Kind::Other(_) => false,
+        }
+    }
+}
+
 /// Looks at the beginning of a regular file that is not empty.
 ///
 /// # Blocking

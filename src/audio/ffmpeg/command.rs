@@ -81,6 +81,15 @@ pub fn version(program: &Path, sandbox: Option<&Sandbox>, limits: &Limits) -> Co
     limited(&inner, limits)
 }
 
+/// What the times of a recording's packets are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// They say where silence has to be put in.
+    Counted,
+    /// Nothing.
+    Ignored,
+}
+
 /// Decodes the default audio track: its own rate and channels, as an AU stream of floats on stdout.
 ///
 /// # Errors
@@ -90,6 +99,7 @@ pub fn decode(
     sandbox: Option<&Sandbox>,
     limits: &Limits,
     recording: &Path,
+    times: Times,
 ) -> io::Result<Command> {
     let recording = std::path::absolute(recording)?;
     let mut inner = run(program, sandbox, Some(&recording));
@@ -100,7 +110,9 @@ pub fn decode(
     input.push(if sandbox.is_some() { Path::new(INSIDE) } else { &recording });
     inner.arg(input);
     // A track that starts later than others, and packets that are missing, are silence of the same length.
-    inner.args(["-af", "aresample=async=1:first_pts=0"]);
+    if times == Times::Counted {
+        inner.args(["-af", "aresample=async=1:first_pts=0"]);
+    }
     // Without a map the default audio track is taken, or one of those with the most channels.
     inner.args(["-vn", "-sn", "-dn", "-map_metadata", "-1", "-fflags", "+bitexact"]);
     inner.args(["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]);

@@ -21,10 +21,11 @@ use actors::ports::{AudioError, CancelToken};
 use thiserror::Error;
 use tracing::{info, warn};
 
-use command::{Limits, Sandbox};
+use command::{Limits, Sandbox, Times};
 use stream::FfmpegStream;
 
 use super::mix::Take;
+use super::sniff;
 
 /// Searched where the environment names no path, as shells do.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -138,7 +139,8 @@ impl Installed {
         take: Take,
         cancel: &CancelToken,
     ) -> Result<FfmpegStream, AudioError> {
-        let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording);
+        let times = if sniff::look(recording)?.has_times() { Times::Counted } else { Times::Ignored };
+        let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording, times);
         let started =
             command.and_then(|command| FfmpegStream::start(command, take, self.patience, cancel.clone()));
         started.map_err(|error| AudioError::Io(format!("ffmpeg cannot be started: {error}")))

@@ -61,8 +61,10 @@ struct Text<E> {
     doubt: Option<Doubt>,
     /// The encoding of the whole window.
     source: Source<E>,
-    /// Whether a loop was cut off its end.
-    is_cut: bool,
+    /// Whether something was cut off its end: a loop, or text behind the end of the sound.
+    is_shortened: bool,
+    /// All of the tokens, where a loop was cut off.
+    with_loop: Option<Vec<u32>>,
     temperature: f32,
     decodes: usize,
 }
@@ -286,22 +288,20 @@ impl<B: Backend> Decoder<B> {
         let is_trimmed = segments::trim(&mut tokens, window.speech_end_secs(), vocabulary);
         // What comes before a loop is kept, and read on from there.
         let words = text_tokens(&tokens, vocabulary);
-        let is_cut = quality::loop_start(&words, self.config.loop_entropy)
-            .is_some_and(|start| segments::cut_before(&mut tokens, start, vocabulary));
-        let mut text = Text { tokens, hypothesis, doubt: None, source, is_cut, temperature, decodes };
-        text.doubt = self.doubt(&text, window, is_trimmed || is_cut, features);
+        let all = tokens.clone();
+        let with_loop = quality::loop_start(&words, self.config.loop_entropy)
+            .filter(|start| segments::cut_before(&mut tokens, *start, vocabulary))
+            .map(|_| all);
+        let is_shortened = is_trimmed || with_loop.is_some();
+        let mut text =
+            Text { tokens, hypothesis, doubt: None, source, is_shortened, with_loop, temperature, decodes };
+        text.doubt = self.doubt(&text, window, features);
         let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
         debug!(doubt = ?text.doubt, avg_logprob, no_speech_prob, decodes, "window decoded");
         text
     }
 
-    fn doubt(
-        &self,
-        text: &Text<B::Encoding>,
-        window: &Window<'_>,
-        is_shortened: bool,
-        features: Features,
-    ) -> Option<Doubt> {
+    fn doubt(&self, text: &Text<B::Encoding>, window: &Window<'_>, features: Features) -> Option<Doubt> {
         let vocabulary = self.vocabulary();
         let words = text_tokens(&text.tokens, vocabulary);
         let evidence = Evidence {
@@ -309,7 +309,7 @@ impl<B: Backend> Decoder<B> {
             tokens: &words,
             avg_logprob: text.hypothesis.avg_logprob,
             no_speech_prob: text.hypothesis.no_speech_prob,
-            limit_reached: text.hypothesis.limit_reached && !is_shortened,
+            limit_reached: text.hypothesis.limit_reached && !text.is_shortened,
             last_timestamp: segments::last_timestamp(&text.tokens, vocabulary),
             sound_end_secs: window.speech_end_secs(),
         };
@@ -385,69 +385,79 @@ impl<B: Backend> Decoder<B> {
         request: &Request<'_>,
     ) -> Result<Text<B::Encoding>, EngineFault> {
         let vocabulary = self.vocabulary();
-        if text.doubt != Some(Doubt::EarlyEnd) || text.decodes >= self.config.max_decodes as usize {
-            return Ok(text);
-        }
-        let from = self.end_secs(&text, window, request)?;
-        let first = (from * SAMPLE_RATE as f64) as usize;
-        let samples = window.samples.get(first..).unwrap_or_default();
-        if from < 0.5 || (samples.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
-            return Ok(text);
-        }
-        debug!(from, "window read on");
-        let encoding = Rc::new(self.backend.encode(&[samples], frames(samples.len()), request.abort)?);
-        unless(request.abort)?;
-        let request = Request { is_full: frames(samples.len()) == FULL_FRAMES, ..*request };
-        let search = Search { token_limit: token_limit(samples.len()), ..request.search };
-        let generated = self.backend.generate(&encoding, &request.start, &search, request.abort)?;
-        unless(request.abort)?;
-        text.decodes += 1;
-        let rest = Window {
-            samples,
-            loudness: Loudness::of(samples),
-            voices: window.voices,
-            wants_words: window.wants_words,
-            wants_alignment: window.wants_alignment,
-        };
-        let Some(hypothesis) = generated.into_iter().next() else { return Ok(text) };
-        let more = self.judge(
-            hypothesis,
-            &rest,
-            Source::only(&encoding),
-            search.temperature,
-            (text.decodes, Features::Matched),
-        );
-        if stays_unlikely(&more) {
-            return Ok(text);
-        }
-        let more = self.settle(more, &rest, &request)?;
-        text.decodes = more.decodes;
-        let accepted = match more.doubt {
-            None | Some(Doubt::EarlyEnd) => !self.is_no_speech(&more, &rest),
-            Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty) => false,
-        };
-        if accepted && !text_tokens(&more.tokens, vocabulary).is_empty() {
-            let steps = (from / 0.02).round() as u32;
-            let moved =
-                |token: u32| if token >= vocabulary.first_timestamp() { token + steps } else { token };
-            text.tokens.extend(more.tokens.into_iter().map(moved));
-            text.doubt = more.doubt;
+        let mut from = segments::last_timestamp(&text.tokens, vocabulary).unwrap_or(0.0);
+        while text.doubt == Some(Doubt::EarlyEnd) && text.decodes < self.config.max_decodes as usize {
+            let first = (from * SAMPLE_RATE as f64) as usize;
+            let samples = window.samples.get(first..).unwrap_or_default();
+            if from < 0.5 || (samples.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
+                break;
+            }
+            debug!(from, "window read on");
+            let rest = Window { samples, loudness: Loudness::of(samples), ..*window };
+            let Some(more) = self.decode_rest(&rest, request, text.decodes + 1)? else { break };
+            text.decodes += 1;
+            if let Some(all) = text.with_loop.take() {
+                let heard = text_tokens(&more.hypothesis.tokens, vocabulary);
+                let cut = all.get(text.tokens.len()..).unwrap_or_default();
+                if quality::begins_with(&heard, &text_tokens(cut, vocabulary)) {
+                    // They were spoken again, and are no loop.
+                    (text.tokens, text.doubt) = (all, None);
+                    break;
+                }
+                if quality::share_a_phrase(&heard, &text_tokens(&text.tokens, vocabulary)) {
+                    // What is kept ends later than its timestamp says.
+                    from = self.last_word_end(&text, window, request)?.max(from);
+                    continue;
+                }
+            }
+            if stays_unlikely(&more) {
+                break;
+            }
+            let is_full = frames(samples.len()) == FULL_FRAMES;
+            let more = self.settle(more, &rest, &Request { is_full, ..*request })?;
+            text.decodes = more.decodes;
+            let accepted = match more.doubt {
+                None | Some(Doubt::EarlyEnd) => !self.is_no_speech(&more, &rest),
+                Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty) => false,
+            };
+            if accepted && !text_tokens(&more.tokens, vocabulary).is_empty() {
+                let steps = (from / 0.02).round() as u32;
+                let moved =
+                    |token: u32| if token >= vocabulary.first_timestamp() { token + steps } else { token };
+                text.tokens.extend(more.tokens.into_iter().map(moved));
+                text.doubt = more.doubt;
+            }
+            break;
         }
         Ok(text)
     }
 
-    /// Where the text of a window ends: at its last timestamp. Before a loop timestamps may be seconds early, so there the
-    /// end of the last word counts, where it is later.
-    fn end_secs(
+    /// The first text of the rest of a window.
+    fn decode_rest(
+        &self,
+        rest: &Window<'_>,
+        request: &Request<'_>,
+        decodes: usize,
+    ) -> Result<Option<Text<B::Encoding>>, EngineFault> {
+        let length = frames(rest.samples.len());
+        let encoding = Rc::new(self.backend.encode(&[rest.samples], length, request.abort)?);
+        unless(request.abort)?;
+        let search = Search { token_limit: token_limit(rest.samples.len()), ..request.search };
+        let generated = self.backend.generate(&encoding, &request.start, &search, request.abort)?;
+        unless(request.abort)?;
+        Ok(generated.into_iter().next().map(|hypothesis| {
+            let source = Source::only(&encoding);
+            self.judge(hypothesis, rest, source, search.temperature, (decodes, Features::Matched))
+        }))
+    }
+
+    /// Where the last word of a text ends by the decoder's attention, in seconds; 0 where that cannot be told.
+    fn last_word_end(
         &self,
         text: &Text<B::Encoding>,
         window: &Window<'_>,
         request: &Request<'_>,
     ) -> Result<f64, EngineFault> {
-        let timestamp = segments::last_timestamp(&text.tokens, self.vocabulary()).unwrap_or(0.0);
-        if !text.is_cut {
-            return Ok(timestamp);
-        }
         let tokens = text_tokens(&text.tokens, self.vocabulary());
         let Source { encoding, index, windows } = &text.source;
         let mut aligned = vec![Aligned { tokens: &[], frames: window.frames() }; *windows];
@@ -456,8 +466,7 @@ impl<B: Backend> Decoder<B> {
         }
         let found = self.backend.align(encoding, &request.start, &aligned, request.abort)?;
         unless(request.abort)?;
-        let last = found.and_then(|found| found.get(*index)?.starts.last().copied());
-        Ok(last.map_or(timestamp, |last| last.max(timestamp)))
+        Ok(found.and_then(|found| found.get(*index)?.starts.last().copied()).unwrap_or(0.0))
     }
 
     /// What the model copied from its prompt is decoded again without one.
@@ -499,7 +508,8 @@ impl<B: Backend> Decoder<B> {
         let agreed = window.voices == VoiceActivity::Absent
             && (no_speech_prob > self.config.no_speech_thold
                 || avg_logprob < self.config.unvoiced_logprob_thold
-                || text.doubt.is_some());
+                || text.doubt.is_some()
+                || text.is_shortened);
         silent || agreed
     }
 

@@ -10,6 +10,8 @@ use flate2::write::ZlibEncoder;
 const MAX_COMPRESSION_RATIO: f32 = 2.4;
 /// Tokens whose entropy is taken, as in whisper.cpp; of texts that have more.
 const ENTROPY_TOKENS: usize = 32;
+/// Tokens in a row that two texts hardly have in common by chance.
+const PHRASE: usize = 10;
 /// Longest phrase, in tokens, that is looked for as the period of a loop.
 const MAX_PERIOD: usize = 12;
 /// Sound that goes on for this long after the last timestamp was not transcribed, in seconds.
@@ -136,6 +138,17 @@ fn repeated_from(tokens: &[u32]) -> Option<usize> {
     (1..=MAX_PERIOD).filter_map(from).min()
 }
 
+/// Whether `text` begins with the first [`PHRASE`] tokens of `other`, or with all of them where there are fewer.
+pub(in crate::engine) fn begins_with(text: &[u32], other: &[u32]) -> bool {
+    let common = text.iter().zip(other).take_while(|(token, other)| token == other).count();
+    common >= other.len().min(PHRASE)
+}
+
+/// Whether both have the same [`PHRASE`] tokens in a row.
+pub(in crate::engine) fn share_a_phrase(text: &[u32], other: &[u32]) -> bool {
+    text.windows(PHRASE).any(|phrase| other.windows(PHRASE).any(|known| known == phrase))
+}
+
 fn signed(tokens: &[u32]) -> Vec<i32> {
     tokens.iter().map(|token| token.cast_signed()).collect()
 }
@@ -194,6 +207,14 @@ mod tests {
         let story: Vec<u32> = (100..104).chain(0..30).chain(0..30).collect();
         assert_eq!(loop_start(&story, 4.0), Some(34));
         assert_eq!(loop_start(&story, 0.0), None);
+    }
+
+    #[test]
+    fn phrases_of_two_texts_are_compared() {
+        let (story, other): (Vec<u32>, Vec<u32>) = ((0..30).collect(), (15..40).collect());
+        assert!(begins_with(&story, &[0, 1, 2]) && begins_with(&story, &[]) && !begins_with(&story, &[0, 2]));
+        assert!(begins_with(&story, &[&story[..10], &[99, 98]].concat()));
+        assert!(share_a_phrase(&story, &other) && !share_a_phrase(&story, &other[10..]));
     }
 
     #[test]
