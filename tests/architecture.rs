@@ -312,7 +312,7 @@ fn a_setting_is_used_somewhere_or_says_that_it_has_no_effect() {
 
 #[test]
 fn the_lifecycle_in_the_documents_is_the_lifecycle_in_the_tests() {
-    let document = read("docs/ARCHITECTURE.md");
+    let document = read("docs/LIFECYCLE.md");
     let (_, table) = document.split_once("| state | input | next | effects |\n").unwrap();
     let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
     let documented: Vec<Vec<String>> = rows
@@ -321,7 +321,7 @@ fn the_lifecycle_in_the_documents_is_the_lifecycle_in_the_tests() {
     let arrows = arrows();
     assert!(arrows.len() > 40);
     for arrow in &arrows {
-        assert!(documented.contains(arrow), "docs/ARCHITECTURE.md lacks {arrow:?}");
+        assert!(documented.contains(arrow), "docs/LIFECYCLE.md lacks {arrow:?}");
     }
     assert_eq!(documented, arrows);
 }
