@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
+.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -12,6 +12,10 @@ test: setup setup-tests
 	$(MAKE) test-shell
 	$(MAKE) test-postgres
 	$(MAKE) eval-short
+
+# Unit and actor tests: what to run after each change. A minute, once it is built.
+check: setup
+	cargo test --workspace --lib --locked
 
 # The same from outside, over HTTP: with BASE_URL they test any server.
 test-shell: setup

@@ -19,7 +19,7 @@ use crate::auth::{Caller, Keyring, Keys, Sites};
 use crate::engine::{
     BackendChoice, BadVadModel, ComputeType, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine,
 };
-use crate::http::{Patience, Rates, Streams};
+use crate::http::{Rates, Streams, WaitPolicy};
 use crate::memory::{self, Place};
 use crate::outgoing::{AddressRules, BadAllowEntry};
 use crate::settings::{self, AuthMode, Isolation, Settings};
@@ -200,9 +200,9 @@ pub fn keys(settings: &Settings) -> Option<Keys> {
 }
 
 /// How calls of the OpenAI-compatible routes wait.
-pub fn patience(settings: &Settings) -> Patience {
+pub fn patience(settings: &Settings) -> WaitPolicy {
     let openai = &settings.openai;
-    Patience {
+    WaitPolicy {
         wait: Duration::from_secs(openai.wait_secs),
         keep: openai.on_disconnect == settings::OnDisconnect::Keep,
         begins_early: openai.early_headers,

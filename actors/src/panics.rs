@@ -17,11 +17,11 @@ pub(crate) async fn caught<T>(step: impl Future<Output = T>) -> Result<T, Panick
     AssertUnwindSafe(step).catch_unwind().await.map_err(|_| Panicked)
 }
 
-/// Kept by what the service cannot be without: when a panic drops it, the flatline is called. All state is on disk,
+/// Kept by what the service cannot be without: when a panic drops it, the actor_gone is called. All state is on disk,
 /// and a fresh process takes it up.
-pub(crate) struct Vital(pub(crate) fn());
+pub(crate) struct AliveGuard(pub(crate) fn());
 
-impl Drop for Vital {
+impl Drop for AliveGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             (self.0)();
@@ -36,22 +36,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_panic_is_a_flatline() {
-        static FLATLINES: AtomicU32 = AtomicU32::new(0);
-        let vital = || {
-            Vital(|| {
-                FLATLINES.fetch_add(1, Ordering::SeqCst);
+    fn only_a_panic_ends_the_service() {
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let alive = || {
+            AliveGuard(|| {
+                CALLS.fetch_add(1, Ordering::SeqCst);
             })
         };
-        drop(vital());
-        assert_eq!(FLATLINES.load(Ordering::SeqCst), 0);
-        let held = vital();
+        drop(alive());
+        assert_eq!(CALLS.load(Ordering::SeqCst), 0);
+        let held = alive();
         let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let _held = held;
             panic!("a bug");
         }));
         assert!(panicked.is_err());
-        assert_eq!(FLATLINES.load(Ordering::SeqCst), 1);
+        assert_eq!(CALLS.load(Ordering::SeqCst), 1);
     }
 
     #[actix::test]

@@ -114,12 +114,12 @@ async fn start_actors(
 ) -> Result<Arc<Service>, StartError> {
     let clock = Clock::start();
     let requeued = JobHandle::recover(store.as_ref()).await?;
-    let swept = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
-    info!(requeued, swept, storage.dir = %settings.storage.dir.display(), "storage opened");
+    let removed_files = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
+    info!(requeued, removed_files, storage.dir = %settings.storage.dir.display(), "storage opened");
     let memory = compose::memory(settings);
     let recordings = Arc::new(recordings);
     let webhook_rules = webhooks.rules.clone();
-    let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), flatline);
+    let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), actor_gone);
     let parts = ModelParts {
         engines: compose::engines(settings, &memory).map_err(StartError::Program)?,
         memory: memory.clone(),
@@ -128,14 +128,14 @@ async fn start_actors(
         clock: clock.clone(),
     };
     info!(models = parts.engines.len(), max_loaded = settings.model.max_loaded, "models named");
-    let model = ModelHandle::start(parts, flatline);
+    let model = ModelHandle::start(parts, actor_gone);
     let jobs = JobHandle::start(JobParts {
         store,
         recordings: recordings.clone(),
         model: model.clone(),
         notifier: notifier.clone(),
         settings: compose::job_settings(settings),
-        on_flatline: flatline,
+        on_actor_gone: actor_gone,
     });
     let sources = Arc::new(HttpSources::new(webhook_rules.clone()));
     let limits = Limits {
@@ -176,7 +176,7 @@ fn transport(webhooks: WebhookConfig) -> Box<dyn WebhookTransport> {
 }
 
 /// An actor is gone for good. All state is on disk, and a fresh process takes it up.
-fn flatline() {
+fn actor_gone() {
     error!("an actor is gone: the service ends, and goes on where it was when it is started again");
     std::process::exit(1);
 }
@@ -195,7 +195,7 @@ fn start_server(
             .app_data(data.clone())
             .configure(http::extractors)
             .configure(http::routes)
-            .wrap(from_fn(http::let_in))
+            .wrap(from_fn(http::authorize))
             .wrap(from_fn(http::refuse_foreign_sites))
             .wrap(Condition::new(!sites.origins.is_empty(), http::cors(&sites)))
             // What follows judges paths: a slash too many is no matter.

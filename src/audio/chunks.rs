@@ -7,11 +7,11 @@ use actors::domain::audio::{Plan, Span};
 use actors::ports::AudioError;
 
 use super::guard::guarded;
-use super::mix::Take;
+use super::mix::Downmix;
 use super::pcm::Pcm;
 
 /// Opens the recording at its beginning, decoded as it was for the plan.
-pub type Open = Box<dyn Fn(Take) -> Result<Pcm, AudioError> + Send>;
+pub type Open = Box<dyn Fn(Downmix) -> Result<Pcm, AudioError> + Send>;
 
 /// The samples of the chunks from one index on, in order. After an error nothing more comes.
 ///
@@ -43,7 +43,7 @@ impl PlannedChunks {
     fn read(&mut self, span: Span, channel: Option<u8>) -> Result<Arc<[f32]>, AudioError> {
         let reader = match self.readers.remove(&channel) {
             Some(reader) => reader,
-            None => guarded(|| (self.open)(channel.map_or(Take::Mean, Take::Channel)))?,
+            None => guarded(|| (self.open)(channel.map_or(Downmix::Mean, Downmix::Channel)))?,
         };
         let reader = self.readers.entry(channel).or_insert(reader);
         let samples = guarded(|| reader.read(span))?;

@@ -23,7 +23,7 @@ use symphonia_adapter_libopus::OpusDecoder;
 use super::edit_list::{self, Edit};
 use super::health::{Declared, FOUND_BY_SYNC, Health};
 use super::matroska;
-use super::mix::{Take, check_limits, mix_down};
+use super::mix::{Downmix, check_limits, mix_down};
 use super::parts::{Part, PartSource};
 use super::sniff::io_error;
 use super::source::{Doubt, SampleStream};
@@ -72,7 +72,7 @@ pub struct AudioStream {
     path: PathBuf,
     part: Part,
     access: Access,
-    take: Take,
+    take: Downmix,
     reader: Box<dyn FormatReader>,
     track: SelectedTrack,
     planes: Vec<Vec<f32>>,
@@ -131,7 +131,7 @@ impl AudioStream {
     ///
     /// # Blocking
     /// Reads the beginning, and the end where a container keeps its index there.
-    pub fn open(path: &Path, part: &Part, take: Take) -> Result<Self, AudioError> {
+    pub fn open(path: &Path, part: &Part, take: Downmix) -> Result<Self, AudioError> {
         match Self::open_with(path, part, take, Access::Seekable) {
             Err(error @ AudioError::Unsupported(_)) => {
                 Self::open_with(path, part, take, Access::Forward).map_err(|_| error)
@@ -140,7 +140,7 @@ impl AudioStream {
         }
     }
 
-    fn open_with(path: &Path, part: &Part, take: Take, access: Access) -> Result<Self, AudioError> {
+    fn open_with(path: &Path, part: &Part, take: Downmix, access: Access) -> Result<Self, AudioError> {
         let source = || PartSource::open(path, part).map_err(io_error);
         let bytes = part.bytes();
         let reader = demultiplex(source()?, access)?;

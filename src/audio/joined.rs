@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use actors::ports::AudioError;
 
 use super::decode::AudioStream;
-use super::mix::Take;
+use super::mix::Downmix;
 use super::parts::{self, Part};
 use super::sniff::io_error;
 use super::source::{Doubt, SampleStream};
@@ -14,7 +14,7 @@ use super::source::{Doubt, SampleStream};
 /// The recordings of a file, one after the other.
 pub struct JoinedStream {
     path: PathBuf,
-    take: Take,
+    take: Downmix,
     stream: AudioStream,
     /// How many there are.
     count: usize,
@@ -34,7 +34,7 @@ impl JoinedStream {
     ///
     /// # Blocking
     /// Reads the headers of its recordings.
-    pub fn open(path: &Path, take: Take) -> Result<Self, AudioError> {
+    pub fn open(path: &Path, take: Downmix) -> Result<Self, AudioError> {
         let mut left: VecDeque<Part> = parts::of_file(path).map_err(io_error)?.into();
         let count = left.len();
         let first = left.pop_front().ok_or(AudioError::NoSamples)?;

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use super::analysis::Analysis;
 use super::ffmpeg::Ffmpeg;
 use super::guard::guarded;
-use super::mix::Take;
+use super::mix::Downmix;
 use super::pcm::Pcm;
 use super::planner::{find_speech, first_chunk, language_windows, plan_chunks};
 use super::sniff::{Kind, look};
@@ -39,7 +39,7 @@ const CLEARLY_LONGER: u64 = 16_000;
 /// Reads and decodes the beginning.
 pub fn probe_file(path: &Path, settings: &AudioSettings) -> Result<(), AudioError> {
     with_fallback(path, settings, |decoder| {
-        let mut pcm = open(path, decoder, Take::Mean, settings.ffmpeg.as_ref(), &CancelToken::default())?;
+        let mut pcm = open(path, decoder, Downmix::Mean, settings.ffmpeg.as_ref(), &CancelToken::default())?;
         while pcm.next_block()?.is_some() {
             if pcm.position() > 0 {
                 break;
@@ -106,12 +106,12 @@ fn plan_with(
         }
     };
     let mut planned = match settings.channels {
-        Channels::Mix => analyse(Take::Mean, first)?.0,
+        Channels::Mix => analyse(Downmix::Mean, first)?.0,
         Channels::Split => {
-            let (one, channels) = analyse(Take::Channel(0), &mut |_| {})?;
+            let (one, channels) = analyse(Downmix::Channel(0), &mut |_| {})?;
             let mut all = vec![one];
             for channel in 1..u8::try_from(channels).unwrap_or(u8::MAX) {
-                all.push(analyse(Take::Channel(channel), &mut |_| {})?.0);
+                all.push(analyse(Downmix::Channel(channel), &mut |_| {})?.0);
             }
             side_by_side(all)
         }

@@ -7,7 +7,7 @@ use actors::ports::{AudioError, CancelToken};
 
 use super::ffmpeg::Ffmpeg;
 use super::joined::JoinedStream;
-use super::mix::Take;
+use super::mix::Downmix;
 use super::pcm::Pcm;
 
 /// A recording's samples, in order, with memory that does not grow with its length.
@@ -42,7 +42,7 @@ pub enum Doubt {
 pub fn open(
     path: &Path,
     decoder: Decoder,
-    take: Take,
+    take: Downmix,
     ffmpeg: Option<&Ffmpeg>,
     cancel: &CancelToken,
 ) -> Result<Pcm, AudioError> {

@@ -342,9 +342,14 @@ fn a_recording_at_full_scale_stays_within_it() {
     wav.extend(16_000_u32.to_le_bytes());
     wav.extend(square);
     std::fs::write(&path, wav).unwrap();
-    let mut pcm =
-        super::source::open(&path, Default::default(), super::mix::Take::Mean, None, &CancelToken::default())
-            .unwrap();
+    let mut pcm = super::source::open(
+        &path,
+        Default::default(),
+        super::mix::Downmix::Mean,
+        None,
+        &CancelToken::default(),
+    )
+    .unwrap();
     let samples = pcm.read(Span { start: 0, end: 16_000 }).unwrap();
     assert_eq!(samples.len(), 16_000);
     assert!(samples.iter().all(|sample| sample.abs() <= 1.0));

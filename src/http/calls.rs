@@ -17,10 +17,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
-use super::awaited::Awaited;
 use super::client_socket::gone;
 use super::job_view::transcript_of;
-use super::jobs::{check_room, undisturbed};
+use super::job_wait::JobWait;
+use super::jobs::{check_room, detached};
 use super::query::idempotency_key;
 use super::service::Service;
 use super::submission::Upload;
@@ -30,7 +30,7 @@ use crate::transcript::Transcript;
 
 /// How calls wait.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct WaitPolicy {
     /// For the job to start: for the model, and for its turn.
     pub wait: Duration,
     /// Whether a job goes on whose client went away.
@@ -57,14 +57,14 @@ pub async fn begin(
     caller: Caller,
     key: Option<String>,
     upload: Upload,
-) -> Result<Awaited, AppError> {
+) -> Result<JobWait, AppError> {
     // The job may fail the model's load before anybody waits for it.
     let before = service.model.status();
     let (service, keep) = (service.clone(), key.is_some());
     // A client that leaves before it is waited for leaves a job that is cancelled.
-    undisturbed(async move {
+    detached(async move {
         let job = upload.take_in(&service, caller.owner, key).await?;
-        Ok(Awaited::new(service, &job, keep, &before))
+        Ok(JobWait::new(service, &job, keep, &before))
     })
     .await
 }
@@ -92,7 +92,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub(super) async fn answer(
     service: web::Data<Service>,
     request: &HttpRequest,
-    awaited: Awaited,
+    awaited: JobWait,
     beginning: Beginning,
     mut heard: impl FnMut(&JobEvent) + 'static,
     tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse + 'static,

@@ -69,11 +69,11 @@ pub(super) async fn submit(
     let taking = service.clone();
     let job = if form::is_json(&request) {
         let remote = by_url::receive(&service.limits, body, in_the_body).await?;
-        undisturbed(async move { remote.take_in(&taking, caller.owner, key, earlier).await }).await?
+        detached(async move { remote.take_in(&taking, caller.owner, key, earlier).await }).await?
     } else {
         let (blobs, limits, headers) = (service.blobs.as_ref(), &service.limits, request.headers());
         let upload = receive(blobs, limits, headers, body, in_the_body).await?;
-        undisturbed(async move { upload.take_in(&taking, caller.owner, key).await }).await?
+        detached(async move { upload.take_in(&taking, caller.owner, key).await }).await?
     };
     failpoint::hit("answer", "before").map_err(AppError::internal)?;
     let view = JobView::whole(&service, &job).await?;
@@ -81,7 +81,7 @@ pub(super) async fn submit(
 }
 
 /// A client that goes away now does not stop half of it: a job is taken in, or goes, with its recording.
-pub(super) async fn undisturbed<T: 'static>(
+pub(super) async fn detached<T: 'static>(
     work: impl Future<Output = Result<T, AppError>> + 'static,
 ) -> Result<T, AppError> {
     actix_web::rt::spawn(work.in_current_span()).await.map_err(AppError::internal)?
@@ -186,7 +186,7 @@ pub(super) async fn cancel(
 ) -> Result<HttpResponse, AppError> {
     let job = find(&service, &caller, &id).await?;
     let cancelling = service.clone();
-    match undisturbed(async move { Ok(cancelling.cancel(job.id).await?) }).await? {
+    match detached(async move { Ok(cancelling.cancel(job.id).await?) }).await? {
         Cancelled::Now { job, .. } => Ok(HttpResponse::Ok().json(JobView::whole(&service, &job).await?)),
         Cancelled::NotFound => Err(AppError::JobNotFound),
         Cancelled::Removed { .. } => Ok(HttpResponse::NoContent().finish()),

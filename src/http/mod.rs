@@ -1,13 +1,12 @@
 //! The routes, all on one screen, and what every handler may use.
 
+mod access;
 mod asr;
-mod awaited;
 mod body;
 mod by_url;
 mod calls;
 mod client_socket;
 mod deliveries;
-mod door;
 mod events;
 mod form;
 #[doc(hidden)]
@@ -15,6 +14,7 @@ pub mod fuzzing;
 mod health;
 mod inference;
 mod job_view;
+mod job_wait;
 mod jobs;
 mod metrics;
 mod model;
@@ -37,11 +37,11 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
-pub use awaited::Awaited;
-pub use calls::{Patience, begin};
+pub use access::authorize;
+pub use calls::{WaitPolicy, begin};
 pub use client_socket::keep_socket;
-pub use door::let_in;
 pub use form::{language, prompt};
+pub use job_wait::JobWait;
 pub use jobs::check_length;
 pub use metrics::{Answers, count_answers};
 pub use rate::Rates;

@@ -15,7 +15,7 @@ use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, Cancelled, MemoryProbe, Recordings, Sources, StoreError};
 use tracing::warn;
 
-use super::calls::Patience;
+use super::calls::WaitPolicy;
 use super::metrics::Answers;
 use super::rate::Rates;
 use super::streams::Streams;
@@ -36,7 +36,7 @@ pub struct Service {
     /// Who may call.
     pub keys: Keyring,
     pub limits: Limits,
-    pub patience: Patience,
+    pub patience: WaitPolicy,
     /// `None`: everyone may send as much as they like.
     pub rates: Option<Rates>,
     pub streams: Streams,

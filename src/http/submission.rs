@@ -4,7 +4,7 @@ use actix_multipart::{Field, Multipart};
 use actix_web::error::PayloadError;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
-use actors::domain::job::{Audio, BlobKey, Job, JobId, NewJob, Once};
+use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobId, NewJob};
 use actors::domain::language::Language;
 use actors::domain::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS, Options, Priority, Task};
 use actors::domain::stay::{NotAStay, Stay};
@@ -128,7 +128,7 @@ impl Upload {
         let (id, uploaded) = (JobId::new(), blob.key.clone());
         let fingerprint =
             fingerprint.unwrap_or_else(|| form.fingerprint(&[Some(&blob.sha256), filename.as_ref()]));
-        let once = key.map(|key| Once { key, fingerprint });
+        let once = key.map(|key| Idempotency { key, fingerprint });
         let taken = submit(service, id, owner, once, blob, filename, form).await;
         let is_needed = match &taken {
             Ok(job) => job.audio.blob == uploaded,
@@ -146,7 +146,7 @@ async fn submit(
     service: &Service,
     id: JobId,
     owner: String,
-    once: Option<Once>,
+    once: Option<Idempotency>,
     blob: StoredBlob,
     filename: Option<String>,
     form: Form,

@@ -185,11 +185,11 @@ fn location(key: &BlobKey) -> Result<Location, StoreError> {
     Ok(Location::from(key.to_string()))
 }
 
-fn remove_files(dir: &Path, doomed: impl Fn(&str) -> bool) -> io::Result<usize> {
+fn remove_files(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<usize> {
     let mut removed = 0;
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.file_name().to_str().is_some_and(&doomed) && entry.file_type()?.is_file() {
+        if entry.file_name().to_str().is_some_and(&goes) && entry.file_type()?.is_file() {
             fs::remove_file(entry.path())?;
             removed += 1;
         }

@@ -10,7 +10,7 @@ use actors::domain::deaths::Deaths;
 use actors::domain::event::{
     Event, JobEvent, ModelEvent, OfModel, Recorded, RequeueReason, Stream, UnloadReason,
 };
-use actors::domain::job::{Audio, BlobKey, Job, JobError, JobId, NewJob, Once, Status};
+use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, NewJob, Status};
 use actors::domain::language::Language;
 use actors::domain::options::{Options, Priority, Task};
 use actors::domain::progress::Progress;
@@ -624,7 +624,7 @@ pub(crate) async fn everyone_lists_their_own_jobs(store: &dyn Store) {
 pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn Store) {
     let sent = |owner: &str, fingerprint: &str| NewJob {
         owner: owner.into(),
-        once: Some(Once { key: "k".into(), fingerprint: fingerprint.into() }),
+        once: Some(Idempotency { key: "k".into(), fingerprint: fingerprint.into() }),
         ..new_job(Priority::Batch)
     };
     assert_eq!(store.sent_under("me", "k").await.unwrap(), None);

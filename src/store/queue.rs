@@ -5,7 +5,7 @@ use std::time::Duration;
 use actors::domain::audio::Plan;
 use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
-use actors::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Status};
+use actors::domain::job::{BlobKey, Job, JobId, JobInput, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Status};
 use actors::domain::language::Language;
 use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
@@ -129,7 +129,7 @@ impl SqliteStore {
         let next = order::first(&mut change, priority, model).await?;
         let Some(Next { id, state, begun, .. }) = next else { return Ok(None) };
         let now = self.now();
-        let running = rows::status(&state)?.after(Happening::Claimed)?;
+        let running = rows::status(&state)?.after(JobInput::Claimed)?;
         let row: ClaimRow = sqlx::query_as(sql::CLAIM)
             .bind(&id)
             .bind(running.name())
@@ -155,7 +155,7 @@ impl SqliteStore {
             return Ok(Cancelled::NotFound);
         };
         let job = Job::try_from(row)?;
-        let Ok(cancelled) = job.status.after(Happening::CancelAsked) else {
+        let Ok(cancelled) = job.status.after(JobInput::CancelAsked) else {
             remove(&mut change, id).await?;
             self.commit(change, "remove").await?;
             return Ok(Cancelled::Removed { blob: job.audio.blob });
@@ -223,7 +223,7 @@ async fn requeue(
 ) -> Result<Vec<Recorded>, Fault> {
     let mut events = Vec::with_capacity(running.len());
     for (id, state) in running {
-        let queued = rows::status(&state)?.after(Happening::Requeued)?;
+        let queued = rows::status(&state)?.after(JobInput::Requeued)?;
         sqlx::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).execute(&mut *change).await?;
         let requeued = JobEvent::Requeued { reason: RequeueReason::Restart };
         events.push(append_to_job(change, now, rows::job_id(&id)?, requeued).await?);

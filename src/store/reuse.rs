@@ -3,7 +3,7 @@
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded};
-use actors::domain::job::{Happening, Job, JobId, Status};
+use actors::domain::job::{Job, JobId, JobInput, Status};
 use actors::domain::options::Extent;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::Segment;
@@ -50,7 +50,7 @@ pub(super) async fn answer(
     from: JobId,
 ) -> Result<(Job, Vec<Recorded>), Fault> {
     let (id, from) = (job.id.to_string(), from.to_string());
-    let completed = job.status.after(Happening::Answered)?;
+    let completed = job.status.after(JobInput::Answered)?;
     let row: JobRow = sqlx::query_as(sql::ANSWER)
         .bind(&id)
         .bind(completed.name())

@@ -3,7 +3,7 @@
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason};
-use actors::domain::job::{Happening, JobId, Status};
+use actors::domain::job::{JobId, JobInput, Status};
 use actors::domain::language::Language;
 use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
@@ -100,11 +100,11 @@ impl SqliteStore {
         let held = held(&mut change, fence).await?;
         let (happening, event, error, progress) = match ending {
             Ending::Completed => {
-                (Happening::Finished, JobEvent::Completed, None, held.progress.map(Progress::completed))
+                (JobInput::Finished, JobEvent::Completed, None, held.progress.map(Progress::completed))
             }
             Ending::Failed(error) => {
                 let json = to_json("a job's error", &error)?;
-                (Happening::Broke, JobEvent::Failed { error }, Some(json), held.progress)
+                (JobInput::Broke, JobEvent::Failed { error }, Some(json), held.progress)
             }
         };
         let now = self.now();
@@ -133,7 +133,7 @@ impl SqliteStore {
             .bind(fence.id.to_string())
             .bind(fence.epoch)
             .bind(now.0)
-            .bind(held.status.after(Happening::Requeued)?.name())
+            .bind(held.status.after(JobInput::Requeued)?.name())
             .bind(i64::from(reason == RequeueReason::EngineDied))
             .bind(i64::from(reason == RequeueReason::EngineKilled))
             .execute(&mut *change)

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use actors::domain::repetition::said_again;
+use actors::domain::repetition::repeated_tokens;
 use actors::domain::transcript::{ChunkTranscript, Flag, text};
 use actors::ports::{Batch, CancelToken, ChunkAudio, Engine, LoadedModel};
 use serde_json::{Value, json};
@@ -37,10 +37,10 @@ fn hear(model: &dyn LoadedModel, samples: Vec<f32>, language: Option<&str>) -> C
     model.transcribe(&batch, &CancelToken::default(), &mut |_| {}).unwrap().remove(0)
 }
 
-fn goes_in_circles(heard: &ChunkTranscript) -> bool {
+fn is_loop(heard: &ChunkTranscript) -> bool {
     let tokens: Vec<i32> =
         heard.segments.iter().flat_map(|segment| &segment.decoding.tokens).copied().collect();
-    said_again(&tokens, 3.5).contains(&true)
+    repeated_tokens(&tokens, 3.5).contains(&true)
 }
 
 /// The same 0.4 s of speech, cut out of words, over and over: a small model loses its way in it.
@@ -82,7 +82,7 @@ fn a_loop_of_the_models_own_is_decoded_again_or_flagged() {
     let model = load(DecodeConfig::default());
     let guarded = hear(&*model, stutter(), Some("en"));
     let is_flagged = guarded.segments.iter().any(|segment| segment.flags.contains(&Flag::Repetition));
-    assert!(!goes_in_circles(&guarded) || is_flagged, "{guarded:?}");
+    assert!(!is_loop(&guarded) || is_flagged, "{guarded:?}");
     assert_eq!(guarded, hear(&*model, stutter(), Some("en")), "the same chunk, the same text");
 }
 
@@ -205,17 +205,17 @@ fn chunks_that_are_told_of_the_text_before_them_are_heard_alike_after_a_restart(
     let env = [("VERBATIM__DECODE__CONDITION_ON_PREVIOUS", "true"), ("VERBATIM__DECODE__BEST_OF", "1")];
     let mut service = Service::start_with(&env);
     let result = |service: &Service, id: &str| service.finished(id)["result"].to_string();
-    let undisturbed = result(&service, &service.queue("long.ogg", &[("language", "en")]));
+    let uninterrupted = result(&service, &service.queue("long.ogg", &[("language", "en")]));
 
     let id = service.queue("long.ogg", &[("language", "en")]);
     let mut events = service.events(&format!("/jobs/{id}/events"), None);
     assert!(events.any(|event| event.name == "progress" && event.data["chunk"] == 4));
     service.kill_and_restart();
-    assert_eq!(result(&service, &id), undisturbed);
+    assert_eq!(result(&service, &id), uninterrupted);
     let job = service.job(&id);
     assert_eq!(job["attempts"], 2);
 
     // Without it the same recording is another transcript, and a job that comes back to it begins anew.
     let plain = Service::start();
-    assert_ne!(result(&plain, &plain.queue("long.ogg", &[("language", "en")])), undisturbed);
+    assert_ne!(result(&plain, &plain.queue("long.ogg", &[("language", "en")])), uninterrupted);
 }

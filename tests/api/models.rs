@@ -176,9 +176,9 @@ fn a_job_that_comes_back_to_its_model_has_the_transcript_of_an_undisturbed_one()
         let taken = service.post_form("/jobs?queue=true&model=second", file, &[]);
         taken.json()["id"].as_str().unwrap().to_owned()
     };
-    let undisturbed = service.finished(&queue());
-    assert!(undisturbed["progress"]["chunks_total"].as_u64().unwrap() > 2, "{undisturbed}");
-    let undisturbed = result(&undisturbed);
+    let uninterrupted = service.finished(&queue());
+    assert!(uninterrupted["progress"]["chunks_total"].as_u64().unwrap() > 2, "{uninterrupted}");
+    let uninterrupted = result(&uninterrupted);
     let id = queue();
     let mut events = service.events(&format!("/jobs/{id}/events"), None);
     assert!(events.by_ref().any(|event| event.name == "segment"));
@@ -188,7 +188,7 @@ fn a_job_that_comes_back_to_its_model_has_the_transcript_of_an_undisturbed_one()
     assert!(events.by_ref().any(|event| event.name == "requeued" && event.data["reason"] == "preempted"));
     assert_eq!(events.last().unwrap().name, "completed");
     let job = service.job(&id);
-    assert_eq!(result(&job), undisturbed);
+    assert_eq!(result(&job), uninterrupted);
     assert_eq!(job["attempts"], 2, "it went on where it was");
 }
 

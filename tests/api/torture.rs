@@ -39,7 +39,7 @@ const SAMPLES: [(&str, &[(&str, &str)]); 6] = [
     ("silence.wav", &[]),
 ];
 
-fn undisturbed() -> Vec<Sample> {
+fn uninterrupted() -> Vec<Sample> {
     let service = Service::start();
     let queued = SAMPLES.map(|(recording, fields)| (recording, fields, service.queue(recording, fields)));
     queued
@@ -102,7 +102,7 @@ impl Torture {
         ];
         Self {
             dice,
-            samples: undisturbed(),
+            samples: uninterrupted(),
             sink: Sink::start(|_, _| status(204)),
             service: Service::start_with(&env),
             unanswered: vec![],

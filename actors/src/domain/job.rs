@@ -55,7 +55,7 @@ pub enum Status {
 
 /// What can happen to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happening {
+pub enum JobInput {
     /// A worker took it.
     Claimed,
     /// Its worker gave it back at a chunk boundary.
@@ -72,7 +72,7 @@ pub enum Happening {
 #[error("a job that is {status} cannot be {happening:?}")]
 pub struct Impossible {
     pub status: Status,
-    pub happening: Happening,
+    pub happening: JobInput,
 }
 
 impl Status {
@@ -102,16 +102,16 @@ impl Status {
     }
 
     /// Where a happening leads. There are no other arrows than the six named here.
-    pub fn after(self, happening: Happening) -> Result<Status, Impossible> {
+    pub fn after(self, happening: JobInput) -> Result<Status, Impossible> {
         match (self, happening) {
-            (Status::Queued, Happening::Claimed) => Ok(Status::Running),
-            (Status::Queued, Happening::Answered) => Ok(Status::Completed),
-            (Status::Running, Happening::Requeued) => Ok(Status::Queued),
-            (Status::Running, Happening::Finished) => Ok(Status::Completed),
-            (Status::Running, Happening::Broke) => Ok(Status::Failed),
-            (Status::Queued | Status::Running, Happening::CancelAsked) => Ok(Status::Cancelled),
-            (Status::Queued, Happening::Requeued | Happening::Finished | Happening::Broke)
-            | (Status::Running, Happening::Claimed | Happening::Answered)
+            (Status::Queued, JobInput::Claimed) => Ok(Status::Running),
+            (Status::Queued, JobInput::Answered) => Ok(Status::Completed),
+            (Status::Running, JobInput::Requeued) => Ok(Status::Queued),
+            (Status::Running, JobInput::Finished) => Ok(Status::Completed),
+            (Status::Running, JobInput::Broke) => Ok(Status::Failed),
+            (Status::Queued | Status::Running, JobInput::CancelAsked) => Ok(Status::Cancelled),
+            (Status::Queued, JobInput::Requeued | JobInput::Finished | JobInput::Broke)
+            | (Status::Running, JobInput::Claimed | JobInput::Answered)
             | (Status::Completed | Status::Failed | Status::Cancelled, _) => {
                 Err(Impossible { status: self, happening })
             }
@@ -154,7 +154,7 @@ pub struct NewJob {
     pub id: JobId,
     /// Who sent it; empty where nobody is asked.
     pub owner: String,
-    pub once: Option<Once>,
+    pub once: Option<Idempotency>,
     pub audio: Audio,
     pub options: Options,
     /// A JSON object, kept as it came.
@@ -164,7 +164,7 @@ pub struct NewJob {
 
 /// Sent under this key, a request makes one job however often it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once {
+pub struct Idempotency {
     /// Means something to its owner only, and for a day.
     pub key: String,
     /// Equal for equal requests.
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn every_pair_of_state_and_happening_leads_where_it_should() {
-        use Happening::*;
+        use JobInput::*;
         use Status::*;
         // Rows: state; columns: Claimed, Requeued, Finished, Broke, Answered, CancelAsked.
         let table = [

@@ -26,7 +26,7 @@ const LEAST_PART: usize = 3;
 /// and a third of its phrases said again. In a chunk of fewer tokens, which cannot have as much entropy, that limit is lower
 /// by as much as its own ceiling is. The first round is what may have been said: its tokens are not marked. With a
 /// `loop_entropy` of 0 there are no loops.
-pub fn said_again(tokens: &[i32], loop_entropy: f64) -> Vec<bool> {
+pub fn repeated_tokens(tokens: &[i32], loop_entropy: f64) -> Vec<bool> {
     let mut again = vec![false; tokens.len()];
     for end in WINDOW.min(tokens.len())..=tokens.len() {
         let window = end.saturating_sub(WINDOW)..end;
@@ -79,7 +79,7 @@ mod tests {
     const LIMIT: f64 = 3.5;
 
     fn is_loop(tokens: &[i32]) -> bool {
-        said_again(tokens, LIMIT).contains(&true)
+        repeated_tokens(tokens, LIMIT).contains(&true)
     }
 
     /// `length` different tokens, over and over, `tokens` of them in all.
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_loop_is_found_wherever_it_stands_and_only_its_repetitions_are_marked() {
         let tokens = [different(50), rounds(5, 60), different(70)].concat();
-        let again = said_again(&tokens, LIMIT);
+        let again = repeated_tokens(&tokens, LIMIT);
         let marked: Vec<usize> = (0..tokens.len()).filter(|&at| again[at]).collect();
         assert_eq!(marked, (55..110).collect::<Vec<_>>());
     }
@@ -193,13 +193,13 @@ mod tests {
     fn the_limit_decides_where_half_a_window_goes_round() {
         // Four rounds of ten tokens, and as much else as fits: 3.29 nats.
         let tokens = [different(24), rounds(10, 40)].concat();
-        assert!(said_again(&tokens, 3.5).contains(&true));
-        assert!(!said_again(&tokens, 3.2).contains(&true));
+        assert!(repeated_tokens(&tokens, 3.5).contains(&true));
+        assert!(!repeated_tokens(&tokens, 3.2).contains(&true));
     }
 
     #[test]
     fn a_limit_of_zero_finds_no_loop() {
-        assert!(!said_again(&[7; 200], 0.0).contains(&true));
+        assert!(!repeated_tokens(&[7; 200], 0.0).contains(&true));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::domain::passes::{Line, Passes};
 use crate::domain::progress::Pace;
 use crate::domain::turns::Turns;
 use crate::model::Lease;
-use crate::panics::{Panicked, Vital, caught};
+use crate::panics::{AliveGuard, Panicked, caught};
 use crate::ports::{CancelToken, Cancelled, Claim, Fence, StoreError, SubmitError, Terms};
 
 /// What becomes of queued jobs while the model cannot be loaded.
@@ -67,7 +67,7 @@ pub(super) struct JobActor {
     urgent: watch::Sender<bool>,
     looks_for_urgent: u64,
     pace: watch::Sender<Option<Pace>>,
-    _vital: Vital,
+    _alive: AliveGuard,
 }
 
 struct Running {
@@ -91,7 +91,7 @@ impl JobActor {
         settings: JobSettings,
         pace: watch::Sender<Option<Pace>>,
         passes: watch::Sender<Passes>,
-        vital: Vital,
+        alive: AliveGuard,
     ) -> Self {
         let (service, _) = watch::channel(Service::Running);
         let (urgent, _) = watch::channel(false);
@@ -107,7 +107,7 @@ impl JobActor {
             urgent,
             looks_for_urgent: 0,
             pace,
-            _vital: vital,
+            _alive: alive,
         }
     }
 
@@ -352,7 +352,7 @@ impl Handler<Submit> for JobActor {
         let model = self.deps.model.find(job.options.model.as_deref());
         let hopes_for = model.filter(|model| status.of(*model).failure().is_some());
         if let Some(model) = hopes_for {
-            self.deps.doomed.hope(model, status.failures(model));
+            self.deps.jobs_to_fail.expect_another_try(model, status.failures(model));
         }
         let reuse = if reuse_results { facts_of(job.options.model.as_deref()) } else { None };
         let terms = Terms { max_queued, reuse };

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::Span;
 
 use super::actor::{JobActor, JobSettings};
-use super::doomed::Doomed;
+use super::jobs_to_fail::JobsToFail;
 use super::messages::{Cancel, Stop, Submit};
 use super::run::Deps;
 use crate::domain::job::{Job, JobId, NewJob};
@@ -18,7 +18,7 @@ use crate::domain::queue::{self, Place};
 use crate::isolation::Isolation;
 use crate::model::{ModelHandle, State};
 use crate::notifier::NotifierHandle;
-use crate::panics::Vital;
+use crate::panics::AliveGuard;
 use crate::ports::{Cancelled, QueuePlace, Recordings, Store, StoreError, SubmitError};
 use crate::worker::WorkerActor;
 
@@ -30,7 +30,7 @@ pub struct JobParts {
     pub notifier: NotifierHandle,
     pub settings: JobSettings,
     /// Called when a panic ends the actor: nothing goes on without it.
-    pub on_flatline: fn(),
+    pub on_actor_gone: fn(),
 }
 
 /// Commands go to the actor; reads go to the store, which is always up to date.
@@ -50,7 +50,7 @@ const LONGEST_RECKONED: u32 = 1000;
 impl JobHandle {
     /// Starts the actor on an arbiter of its own, and its workers. [`JobHandle::recover`] comes first.
     pub fn start(parts: JobParts) -> Self {
-        let JobParts { store, recordings, model, notifier, settings, on_flatline } = parts;
+        let JobParts { store, recordings, model, notifier, settings, on_actor_gone } = parts;
         let workers = WorkerActor::start(settings.workers);
         let told = model.clone();
         let JobSettings { condition_on_previous, max_queued, .. } = settings;
@@ -61,13 +61,13 @@ impl JobHandle {
             model,
             notifier,
             isolation: Isolation::default(),
-            doomed: Doomed::default(),
+            jobs_to_fail: JobsToFail::default(),
             condition_on_previous,
         };
         let (sender, pace) = watch::channel(None);
         let (passed, passes) = watch::channel(Passes::default());
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            JobActor::new(deps, settings, sender, passed, Vital(on_flatline))
+            JobActor::new(deps, settings, sender, passed, AliveGuard(on_actor_gone))
         });
         Self { addr, store, pace, passes, model: told, max_queued }
     }

@@ -2,8 +2,8 @@
 
 mod actor;
 mod control;
-mod doomed;
 mod handle;
+mod jobs_to_fail;
 mod messages;
 mod persist;
 mod run;

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use super::control::{Control, LOOK, Order};
-use super::doomed::Doomed;
+use super::jobs_to_fail::JobsToFail;
 use super::persist::persist;
 use crate::domain::audio::{Decoder, Plan};
 use crate::domain::batches::batches;
@@ -52,7 +52,7 @@ pub(super) struct Deps {
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
     pub isolation: Isolation,
-    pub doomed: Doomed,
+    pub jobs_to_fail: JobsToFail,
     /// Whether chunks are told of the text before them.
     pub condition_on_previous: bool,
 }

@@ -58,13 +58,13 @@ async fn try_search(
     }
     let status = deps.model.status();
     if on_model_failed == OnModelFailed::Fail {
-        let doomed = |model, known: &Known| {
-            known.failure.is_some() && deps.doomed.takes_its_jobs(model, known.failures)
+        let failing = |model, known: &Known| {
+            known.failure.is_some() && deps.jobs_to_fail.fails_jobs(model, known.failures)
         };
-        for model in status.choices(doomed) {
+        for model in status.choices(failing) {
             let number = deps.model.find(model.as_deref()).unwrap_or_default();
             // Not one that comes meanwhile: for that the model is tried again.
-            let goes_on = || deps.doomed.takes_its_jobs(number, status.failures(number));
+            let goes_on = || deps.jobs_to_fail.fails_jobs(number, status.failures(number));
             fail_all(deps, &model, goes_on, "model_failed", "the model cannot be loaded").await?;
         }
     }

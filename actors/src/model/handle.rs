@@ -36,15 +36,15 @@ pub struct ModelHandle {
 
 impl ModelHandle {
     /// Starts the actor on a thread of its own and its pacemaker on the present arbiter.
-    /// `on_flatline` is called when the thread is gone for good.
-    pub fn start(parts: ModelParts, on_flatline: impl FnOnce() + 'static) -> Self {
+    /// `on_actor_gone` is called when the thread is gone for good.
+    pub fn start(parts: ModelParts, on_actor_gone: impl FnOnce() + 'static) -> Self {
         let (sender, status) = watch::channel(ModelActor::first_status(&parts));
         let epoch = LoadEpoch::default();
         let (actors_epoch, engines) = (epoch.clone(), parts.engines.clone());
         let addr = SyncArbiter::start(1, move || {
             ModelActor::new(parts.clone(), actors_epoch.clone(), sender.clone())
         });
-        Pacemaker::new(addr.clone().recipient(), HEARTBEAT, on_flatline).start();
+        Pacemaker::new(addr.clone().recipient(), HEARTBEAT, on_actor_gone).start();
         Self { addr, status, epoch, engines }
     }
 

@@ -8,16 +8,16 @@ use super::messages::Tick;
 
 /// Sends `Tick`, waits for the answer, then arms again: at most one tick is ever in flight.
 ///
-/// When the target's mailbox is closed its thread is gone for good, and `on_flatline` is called.
+/// When the target's mailbox is closed its thread is gone for good, and `on_actor_gone` is called.
 pub struct Pacemaker {
     target: Recipient<Tick>,
     every: Duration,
-    on_flatline: Option<Box<dyn FnOnce()>>,
+    on_actor_gone: Option<Box<dyn FnOnce()>>,
 }
 
 impl Pacemaker {
-    pub fn new(target: Recipient<Tick>, every: Duration, on_flatline: impl FnOnce() + 'static) -> Self {
-        Self { target, every, on_flatline: Some(Box::new(on_flatline)) }
+    pub fn new(target: Recipient<Tick>, every: Duration, on_actor_gone: impl FnOnce() + 'static) -> Self {
+        Self { target, every, on_actor_gone: Some(Box::new(on_actor_gone)) }
     }
 
     fn arm(&self, ctx: &mut Context<Self>) {
@@ -25,13 +25,13 @@ impl Pacemaker {
             let beat = this.target.send(Tick).into_actor(this);
             ctx.spawn(beat.map(|answer, this, ctx| match answer {
                 Ok(()) => this.arm(ctx),
-                Err(_) => this.flatline(ctx),
+                Err(_) => this.actor_gone(ctx),
             }));
         });
     }
 
-    fn flatline(&mut self, ctx: &mut Context<Self>) {
-        if let Some(tell) = self.on_flatline.take() {
+    fn actor_gone(&mut self, ctx: &mut Context<Self>) {
+        if let Some(tell) = self.on_actor_gone.take() {
             tell();
         }
         ctx.stop();

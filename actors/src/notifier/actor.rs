@@ -7,11 +7,11 @@ use actix::prelude::*;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use super::courier::{Courier, FLUSH_LIMIT};
+use super::delivery_loop::{DeliveryLoop, FLUSH_LIMIT};
 use super::live::Live;
 use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish, Subscribe};
 use crate::domain::event::Recorded;
-use crate::panics::Vital;
+use crate::panics::AliveGuard;
 use crate::ports::Store;
 
 /// A store that fails may get well soon. Not for ever: meanwhile nobody hears anything.
@@ -25,23 +25,23 @@ const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 /// the other, because the model's thread must not wait for a disk.
 pub(super) struct NotifierActor {
     store: Arc<dyn Store>,
-    courier: Courier,
+    delivery_loop: DeliveryLoop,
     /// Outside the actor's own context: it goes on while a model event is written.
     carrying: Option<JoinHandle<()>>,
     live: Live,
-    on_flatline: fn(),
-    _vital: Vital,
+    on_actor_gone: fn(),
+    _vital: AliveGuard,
 }
 
 impl NotifierActor {
-    pub(super) fn new(store: Arc<dyn Store>, courier: Courier, on_flatline: fn()) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, delivery_loop: DeliveryLoop, on_actor_gone: fn()) -> Self {
         Self {
             store,
-            courier,
+            delivery_loop,
             carrying: None,
             live: Live::default(),
-            on_flatline,
-            _vital: Vital(on_flatline),
+            on_actor_gone,
+            _vital: AliveGuard(on_actor_gone),
         }
     }
 
@@ -62,7 +62,7 @@ impl NotifierActor {
     fn publish(&mut self, event: Recorded) {
         if event.is_last() {
             // With the end of a job its webhook lies in the outbox.
-            self.courier.wake();
+            self.delivery_loop.wake();
         }
         self.live.publish(event);
     }
@@ -73,10 +73,10 @@ impl Actor for NotifierActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
-        let (courier, vital) = (self.courier.clone(), Vital(self.on_flatline));
+        let (delivery_loop, alive) = (self.delivery_loop.clone(), AliveGuard(self.on_actor_gone));
         self.carrying = Some(actix::spawn(async move {
-            let _vital = vital;
-            courier.run().await;
+            let _alive = alive;
+            delivery_loop.run().await;
         }));
         self.forget_old(ctx);
         ctx.run_interval(FORGET_EVERY, Self::forget_old);
@@ -109,7 +109,7 @@ impl Handler<ModelNews> for NotifierActor {
         // `wait` holds the mailbox until the event is written: that keeps events in order.
         ctx.wait(write.into_actor(self).map(|written, this, _| match written {
             Ok(event) => {
-                this.courier.wake();
+                this.delivery_loop.wake();
                 this.publish(event);
             }
             Err(error) => error!(%error, "cannot record a model event"),
@@ -121,7 +121,7 @@ impl Handler<LookIntoOutbox> for NotifierActor {
     type Result = ();
 
     fn handle(&mut self, _: LookIntoOutbox, _: &mut Self::Context) {
-        self.courier.wake();
+        self.delivery_loop.wake();
     }
 }
 
@@ -145,10 +145,10 @@ impl Handler<Flush> for NotifierActor {
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         self.live.end();
-        let courier = self.courier.clone();
+        let delivery_loop = self.delivery_loop.clone();
         let flushed = async move {
             // What is not delivered by then is due again at the next start.
-            let _ = actix::clock::timeout(FLUSH_LIMIT, courier.flush()).await;
+            let _ = actix::clock::timeout(FLUSH_LIMIT, delivery_loop.flush()).await;
         };
         Box::pin(flushed.into_actor(self).map(|(), this, _| {
             if let Some(carrying) = this.carrying.take() {

@@ -7,7 +7,7 @@ use futures_util::stream::Stream as FutureStream;
 use tracing::warn;
 
 use super::actor::NotifierActor;
-use super::courier::Courier;
+use super::delivery_loop::DeliveryLoop;
 use super::follow;
 use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish};
 use super::tally::Tally;
@@ -22,16 +22,16 @@ pub struct NotifierHandle {
 }
 
 impl NotifierHandle {
-    /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`. `on_flatline` is
+    /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`. `on_actor_gone` is
     /// called when a panic ends it.
     pub fn start<S: Store>(
         store: Arc<S>,
         transport: impl FnOnce() -> Box<dyn WebhookTransport> + Send + 'static,
-        on_flatline: fn(),
+        on_actor_gone: fn(),
     ) -> Self {
         let log: Arc<dyn EventLog> = store.clone();
         let addr = NotifierActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            NotifierActor::new(store.clone(), Courier::new(transport(), store), on_flatline)
+            NotifierActor::new(store.clone(), DeliveryLoop::new(transport(), store), on_actor_gone)
         });
         Self { addr, log, tally: Arc::default() }
     }

@@ -1,7 +1,7 @@
 //! The notifier: live event streams and webhooks.
 
 mod actor;
-mod courier;
+mod delivery_loop;
 mod follow;
 mod handle;
 mod live;

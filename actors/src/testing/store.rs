@@ -12,7 +12,9 @@ use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{Event, JobEvent, OfModel, Recorded, RequeueReason, Stream};
-use crate::domain::job::{BlobKey, Happening, Job, JobId, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Once, Status};
+use crate::domain::job::{
+    BlobKey, Idempotency, Job, JobId, JobInput, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Status,
+};
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
 use crate::domain::queue::Queued;
@@ -50,7 +52,7 @@ struct Row {
     segments: Vec<(u32, Segment)>,
     chunks_done: u32,
     deaths: Deaths,
-    once: Option<Once>,
+    once: Option<Idempotency>,
 }
 
 impl Tables {
@@ -152,7 +154,7 @@ impl MemoryStore {
         let warnings = of.warnings.clone();
         let (plan, segments, chunks_done) = (plan.clone(), segments.clone(), *chunks_done);
         let Some(row) = tables.jobs.get_mut(&id) else { return vec![] };
-        self.move_on(row, Happening::Answered);
+        self.move_on(row, JobInput::Answered);
         row.job.audio.duration_secs = duration;
         row.job.warnings = warnings;
         (row.job.progress, row.job.language, row.job.reused_from) = (progress, language, Some(earlier));
@@ -172,7 +174,7 @@ impl MemoryStore {
     fn requeue_running(&self, tables: &mut Tables, which: impl Fn(&Row) -> bool) -> Vec<Recorded> {
         let mut left = vec![];
         for row in tables.jobs.values_mut().filter(|row| row.job.status == Status::Running && which(row)) {
-            self.move_on(row, Happening::Requeued);
+            self.move_on(row, JobInput::Requeued);
             row.epoch += 1;
             left.push(row.job.id);
         }
@@ -181,7 +183,7 @@ impl MemoryStore {
         left.into_iter().map(requeued).collect()
     }
 
-    fn move_on(&self, row: &mut Row, happening: Happening) {
+    fn move_on(&self, row: &mut Row, happening: JobInput) {
         if let Ok(status) = row.job.status.after(happening) {
             row.job.status = status;
             row.job.finished_at = status.has_ended().then(|| self.clock.wall_now());
@@ -373,7 +375,7 @@ impl JobStore for MemoryStore {
         }
         tables.claimed.push(id);
         let Some(row) = tables.jobs.get_mut(&id) else { return Ok(None) };
-        self.move_on(row, Happening::Claimed);
+        self.move_on(row, JobInput::Claimed);
         row.epoch += 1;
         row.lease_until = self.new_lease();
         row.job.attempts += 1;
@@ -433,12 +435,12 @@ impl JobStore for MemoryStore {
     async fn end(&self, fence: Fence, ending: Ending) -> Result<Vec<Recorded>, StoreError> {
         self.fenced(fence, |row| match ending {
             Ending::Completed => {
-                self.move_on(row, Happening::Finished);
+                self.move_on(row, JobInput::Finished);
                 row.job.progress = row.job.progress.map(Progress::completed);
                 Some(JobEvent::Completed)
             }
             Ending::Failed(error) => {
-                self.move_on(row, Happening::Broke);
+                self.move_on(row, JobInput::Broke);
                 row.job.error = Some(error.clone());
                 Some(JobEvent::Failed { error })
             }
@@ -447,7 +449,7 @@ impl JobStore for MemoryStore {
 
     async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError> {
         self.fenced(fence, |row| {
-            self.move_on(row, Happening::Requeued);
+            self.move_on(row, JobInput::Requeued);
             row.deaths = match reason {
                 RequeueReason::EngineDied => row.deaths.with_crash(),
                 RequeueReason::EngineKilled => row.deaths.with_kill(),
@@ -470,7 +472,7 @@ impl JobStore for MemoryStore {
             tables.events.remove(&Stream::Job(id));
             return Ok(Cancelled::Removed { blob });
         }
-        self.move_on(row, Happening::CancelAsked);
+        self.move_on(row, JobInput::CancelAsked);
         row.epoch += 1;
         let job = Box::new(row.job.clone());
         tables.tell_of_job(&job, job.status, self.now());

@@ -106,7 +106,7 @@ impl World {
                 languages: setting.languages,
                 condition_on_previous: setting.condition_on_previous,
             },
-            on_flatline: || {},
+            on_actor_gone: || {},
         });
         Self { engine, probe, store, model, notifier, jobs, sent, clock }
     }

@@ -24,7 +24,7 @@ use tracing::{info, warn};
 use command::{Limits, Sandbox, Times};
 use stream::FfmpegStream;
 
-use super::mix::Take;
+use super::mix::Downmix;
 use super::sniff;
 
 /// Searched where the environment names no path, as shells do.
@@ -136,7 +136,7 @@ impl Installed {
     pub fn open(
         &self,
         recording: &Path,
-        take: Take,
+        take: Downmix,
         cancel: &CancelToken,
     ) -> Result<FfmpegStream, AudioError> {
         let times = if sniff::look(recording)?.has_times() { Times::Counted } else { Times::Ignored };

@@ -12,7 +12,7 @@ use super::au::{self, Header};
 use super::log::Log;
 use super::process::Process;
 use crate::audio::health::shortfall;
-use crate::audio::mix::{Take, check_limits, mix_down};
+use crate::audio::mix::{Downmix, check_limits, mix_down};
 use crate::audio::source::{Doubt, SampleStream};
 
 /// One read of the pipe: what a pipe holds.
@@ -31,7 +31,7 @@ const SIGKILL: i32 = 9;
 /// that is ahead waits.
 pub struct FfmpegStream {
     process: Process,
-    take: Take,
+    take: Downmix,
     pieces: Receiver<Vec<u8>>,
     said: Option<JoinHandle<Log>>,
     cancel: CancelToken,
@@ -48,7 +48,12 @@ pub struct FfmpegStream {
 impl FfmpegStream {
     /// # Blocking
     /// Starts a process.
-    pub fn start(command: Command, take: Take, patience: Duration, cancel: CancelToken) -> io::Result<Self> {
+    pub fn start(
+        command: Command,
+        take: Downmix,
+        patience: Duration,
+        cancel: CancelToken,
+    ) -> io::Result<Self> {
         let (process, stdout, stderr) = Process::start(command)?;
         let said = Some(Log::listen(stderr)?);
         let (sender, pieces) = sync_channel(AHEAD);

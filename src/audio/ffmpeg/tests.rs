@@ -54,7 +54,7 @@ const AU: &str =
 
 /// Decodes all of it.
 fn decode(ffmpeg: &Ffmpeg, path: &Path) -> Result<u64, AudioError> {
-    let mut stream = ffmpeg.installed().unwrap().open(path, Take::Mean, &CancelToken::default())?;
+    let mut stream = ffmpeg.installed().unwrap().open(path, Downmix::Mean, &CancelToken::default())?;
     let (mut mono, mut samples) = (Vec::new(), 0);
     while stream.next_block(&mut mono)?.is_some() {
         samples += mono.len() as u64;
@@ -125,8 +125,11 @@ fn the_sandbox_shows_nothing_but_programs_and_the_recording() {
 fn what_hangs_is_ended() {
     let dir = tempfile::tempdir().unwrap();
     let ffmpeg = fake(&dir, "sleep 1000 & wait", Duration::from_millis(300), limits());
-    let mut stream =
-        ffmpeg.installed().unwrap().open(Path::new(RECORDING), Take::Mean, &CancelToken::default()).unwrap();
+    let mut stream = ffmpeg
+        .installed()
+        .unwrap()
+        .open(Path::new(RECORDING), Downmix::Mean, &CancelToken::default())
+        .unwrap();
     let group = Pid::from_raw(stream.process_id() as i32).unwrap();
     let hung = stream.next_block(&mut Vec::new());
     assert!(matches!(&hung, Err(AudioError::Corrupt(why)) if why.contains("too long")), "{hung:?}");
@@ -142,7 +145,7 @@ fn a_cancelled_one_is_ended() {
     cancel.cancel();
     let planned = plan_file(&dir.path().join("a"), &settings(ffmpeg.clone()), &cancel, &mut |_| {});
     assert!(matches!(planned, Err(AudioError::Io(_))), "no file, no process");
-    let mut stream = ffmpeg.installed().unwrap().open(Path::new(RECORDING), Take::Mean, &cancel).unwrap();
+    let mut stream = ffmpeg.installed().unwrap().open(Path::new(RECORDING), Downmix::Mean, &cancel).unwrap();
     let group = Pid::from_raw(stream.process_id() as i32).unwrap();
     assert_eq!(stream.next_block(&mut Vec::new()), Err(AudioError::Cancelled));
     drop(stream);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actors::domain::language::{Language, SURE_OF_LANGUAGE};
 use actors::domain::options::Task;
-use actors::domain::repetition::said_again;
+use actors::domain::repetition::repeated_tokens;
 use actors::domain::transcript::{ChunkTranscript, Decoding, Flag, Segment, Word};
 use actors::ports::{Batch, EngineFault, VoiceActivity};
 use tracing::debug;
@@ -571,7 +571,7 @@ impl<B: Backend> Decoder<B> {
         let vocabulary = self.vocabulary();
         let tokens = text_tokens(&text.tokens, vocabulary);
         let ids: Vec<i32> = tokens.iter().map(|token| i32::try_from(*token).unwrap_or(i32::MAX)).collect();
-        let loops = said_again(&ids, f64::from(self.config.loop_entropy));
+        let loops = repeated_tokens(&ids, f64::from(self.config.loop_entropy));
         let mut segments: Vec<Segment> = Vec::new();
         for piece in pieces(&text.tokens, window.duration_secs(), vocabulary) {
             let own = tokens.get(piece.tokens.clone()).unwrap_or_default();

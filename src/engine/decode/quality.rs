@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use actors::domain::repetition::{entropy, said_again};
+use actors::domain::repetition::{entropy, repeated_tokens};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
@@ -65,7 +65,7 @@ pub(in crate::engine) struct Thresholds {
     pub no_speech_prob: f32,
     /// Nats, of the last [`ENTROPY_TOKENS`] tokens.
     pub entropy: f32,
-    /// Nats, see [`said_again`]. 0: phrases that come back are not a loop.
+    /// Nats, see [`repeated_tokens`]. 0: phrases that come back are not a loop.
     pub loop_entropy: f32,
 }
 
@@ -99,7 +99,7 @@ impl Evidence<'_> {
         is_flat
             || compression_ratio(self.text) > MAX_COMPRESSION_RATIO
             || repeated_from(self.tokens).is_some()
-            || said_again(&ids, f64::from(thresholds.loop_entropy)).contains(&true)
+            || repeated_tokens(&ids, f64::from(thresholds.loop_entropy)).contains(&true)
     }
 }
 
@@ -114,7 +114,7 @@ pub(in crate::engine) fn compression_ratio(text: &str) -> f32 {
 /// Where a text begins to repeat itself, as an index into its tokens: what was said before is not part of the loop. `None`
 /// where it does not, or where that cannot be told.
 pub(in crate::engine) fn loop_start(tokens: &[u32], loop_entropy: f32) -> Option<usize> {
-    let said = said_again(&signed(tokens), f64::from(loop_entropy)).iter().position(|again| *again);
+    let said = repeated_tokens(&signed(tokens), f64::from(loop_entropy)).iter().position(|again| *again);
     [repeated_from(tokens), said].into_iter().flatten().min()
 }
 

@@ -57,9 +57,9 @@ const LONGEST_LINE: u64 = 4096;
 
 /// The last lines that a child wrote to stderr.
 #[derive(Clone, Default)]
-pub(super) struct LastWords(Arc<Mutex<VecDeque<String>>>);
+pub(super) struct StderrTail(Arc<Mutex<VecDeque<String>>>);
 
-impl LastWords {
+impl StderrTail {
     /// Reads stderr to its end, logging it. The thread ends with the child.
     pub(super) fn listen(&self, pid: u32, stderr: ChildStderr) -> io::Result<JoinHandle<()>> {
         let words = self.clone();
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_kept() {
-        let words = LastWords::default();
+        let words = StderrTail::default();
         for line in 0..100 {
             words.add(1, &line.to_string());
         }

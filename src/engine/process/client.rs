@@ -15,7 +15,7 @@ use actors::ports::{
 };
 use tracing::{debug, warn};
 
-use super::child::{self, End, LastWords, OomKills};
+use super::child::{self, End, OomKills, StderrTail};
 use crate::engine::backends::whisper_cpp::give_back_freed_memory;
 use crate::engine::memory::{Ledger, Shortage};
 use crate::engine::model_file::ModelHeader;
@@ -58,7 +58,7 @@ struct Link {
     /// `None` once closed.
     stdin: Mutex<Option<ChildStdin>>,
     calls: Mutex<Calls>,
-    words: LastWords,
+    words: StderrTail,
     oom_kills_before: OomKills,
     ledger: Arc<Ledger>,
     header: ModelHeader,
@@ -135,7 +135,7 @@ impl Client {
             child: Mutex::new(child),
             stdin: Mutex::new(stdin),
             calls: Mutex::new(Calls { on_death: Some(on_death), ..Calls::default() }),
-            words: LastWords::default(),
+            words: StderrTail::default(),
             oom_kills_before,
             ledger,
             header: header.clone(),
@@ -394,11 +394,11 @@ impl Link {
                 }
             }
         }
-        self.bury(listener, startup);
+        self.record_end(listener, startup);
     }
 
     /// A process without stdout is of no use: it is dead, or is now.
-    fn bury(&self, listener: JoinHandle<()>, startup: &Sender<Startup>) {
+    fn record_end(&self, listener: JoinHandle<()>, startup: &Sender<Startup>) {
         let status = self.reap();
         drop(listener.join());
         let end = self.ending(status);

@@ -13,7 +13,7 @@ use actors::ports::{AudioError, CancelToken, VoiceDetector, VoiceListener};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::child::{self, LastWords, OomKills};
+use super::child::{self, OomKills, StderrTail};
 use crate::engine::SAMPLE_RATE;
 use crate::engine::silero::{COMMAND, WINDOW};
 
@@ -96,7 +96,7 @@ impl Silero {
             written,
             replies,
             stderr: None,
-            words: LastWords::default(),
+            words: StderrTail::default(),
             before,
             sent: 0,
             patience,
@@ -178,7 +178,7 @@ struct Process {
     written: Receiver<io::Result<()>>,
     replies: Receiver<io::Result<Vec<u8>>>,
     stderr: Option<JoinHandle<()>>,
-    words: LastWords,
+    words: StderrTail,
     before: OomKills,
     sent: usize,
     /// How long it may take for its next move.

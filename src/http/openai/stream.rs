@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use super::call::Logprobs;
 use super::languages;
 use crate::error::AppError;
-use crate::http::awaited::Awaited;
 use crate::http::client_socket::forget_socket;
 use crate::http::events::unbuffered;
+use crate::http::job_wait::JobWait;
 use crate::transcript::logprobs_json;
 use crate::wire_time::secs;
 
@@ -31,7 +31,7 @@ pub(super) struct Extras {
 
 /// Deltas, one for each segment, then the whole text, which the deltas make up. Progress is in comments. When the job
 /// fails the error is the last message.
-pub(super) fn respond(request: &HttpRequest, awaited: Awaited, extras: Extras) -> HttpResponse {
+pub(super) fn respond(request: &HttpRequest, awaited: JobWait, extras: Extras) -> HttpResponse {
     forget_socket(request);
     let (sender, receiver) = mpsc::unbounded_channel();
     actix_web::rt::spawn(tell(awaited, extras, sender));
@@ -43,7 +43,7 @@ pub(super) fn respond(request: &HttpRequest, awaited: Awaited, extras: Extras) -
     unbuffered(body.respond_to(request).map_into_boxed_body())
 }
 
-async fn tell(awaited: Awaited, extras: Extras, sender: mpsc::UnboundedSender<sse::Event>) {
+async fn tell(awaited: JobWait, extras: Extras, sender: mpsc::UnboundedSender<sse::Event>) {
     let mut so_far = SoFar::default();
     let mut sure = Vec::new();
     // A receiver that is gone is noticed below.

@@ -18,7 +18,7 @@ use crate::http::service::Service;
 
 /// A job that somebody waits for. Dropped before its end, because its client went away or waited long enough, it is
 /// cancelled, unless the settings say that such jobs go on, or its client said under which key it may come back.
-pub struct Awaited {
+pub struct JobWait {
     service: web::Data<Service>,
     id: JobId,
     number: ModelNo,
@@ -29,7 +29,7 @@ pub struct Awaited {
     over: bool,
 }
 
-impl Awaited {
+impl JobWait {
     /// `before` is the model's status from before the job was taken in. With `keep` the job goes on whoever leaves.
     pub(super) fn new(service: web::Data<Service>, job: &Job, keep: bool, before: &ModelStatus) -> Self {
         let number = service.model.find(job.options.model.as_deref()).unwrap_or_default();
@@ -121,7 +121,7 @@ impl Awaited {
     }
 }
 
-impl Drop for Awaited {
+impl Drop for JobWait {
     fn drop(&mut self) {
         if self.over || self.keep {
             return;

@@ -38,7 +38,7 @@ pub(super) const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Everything about a message is in the outbox: a process that ends at any moment costs at most the
 /// same message twice, under the same id. A slow receiver holds up its own host and nobody else.
 #[derive(Clone)]
-pub(super) struct Courier {
+pub(super) struct DeliveryLoop {
     transport: Rc<dyn WebhookTransport>,
     outbox: Arc<dyn Outbox>,
     /// There may be something new to carry.
@@ -51,7 +51,7 @@ pub(super) struct Courier {
     settled: watch::Sender<u64>,
 }
 
-impl Courier {
+impl DeliveryLoop {
     pub(super) fn new(transport: Box<dyn WebhookTransport>, outbox: Arc<dyn Outbox>) -> Self {
         Self {
             transport: transport.into(),

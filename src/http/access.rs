@@ -16,7 +16,7 @@ use crate::error::AppError;
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Asks for a key where the settings want that, before anything of the body is read.
-pub async fn let_in<B: MessageBody>(
+pub async fn authorize<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {

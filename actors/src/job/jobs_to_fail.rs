@@ -8,16 +8,16 @@ use crate::domain::models::ModelNo;
 /// How often each model had failed when a job for it was last taken in: that job has the model tried once more, and only
 /// what comes of that is its own end.
 #[derive(Clone, Default)]
-pub(super) struct Doomed(Arc<Mutex<HashMap<ModelNo, u64>>>);
+pub(super) struct JobsToFail(Arc<Mutex<HashMap<ModelNo, u64>>>);
 
-impl Doomed {
+impl JobsToFail {
     /// A job for that model is about to be taken in.
-    pub(super) fn hope(&self, model: ModelNo, failures: u64) {
+    pub(super) fn expect_another_try(&self, model: ModelNo, failures: u64) {
         self.known().insert(model, failures);
     }
 
     /// Whether a model that has failed so often takes its jobs with it.
-    pub(super) fn takes_its_jobs(&self, model: ModelNo, failures: u64) -> bool {
+    pub(super) fn fails_jobs(&self, model: ModelNo, failures: u64) -> bool {
         failures > self.known().get(&model).copied().unwrap_or(0)
     }
 
