@@ -573,7 +573,10 @@ impl<B: Backend> Decoder<B> {
         let ids: Vec<i32> = tokens.iter().map(|token| i32::try_from(*token).unwrap_or(i32::MAX)).collect();
         let loops = repeated_tokens(&ids, f64::from(self.config.loop_entropy));
         let mut segments: Vec<Segment> = Vec::new();
-        for piece in pieces(&text.tokens, window.duration_secs(), vocabulary) {
+        // Models let a text begin with its window, whatever comes before the first word.
+        let onset = window.loudness.speech_start() as f64 / 100.0 - ONSET_SECS;
+        for mut piece in pieces(&text.tokens, window.duration_secs(), vocabulary) {
+            piece.start = piece.start.max(onset.min(piece.end));
             let own = tokens.get(piece.tokens.clone()).unwrap_or_default();
             let written = text_of(own, vocabulary);
             if is_noise(&written) {
@@ -586,9 +589,7 @@ impl<B: Backend> Decoder<B> {
                 (start, end) = (start.min(first.start), end.max(last.end));
             }
             let after = segments.last().map_or(0.0, |previous| previous.end);
-            // Models let a text begin with its window, whatever comes before the first word.
-            let onset = window.loudness.speech_start() as f64 / 100.0 - ONSET_SECS;
-            start = start.max(after).max(onset.min(end));
+            start = start.max(after);
             end = end.max(start);
             segments.push(Segment {
                 id: u32::try_from(segments.len()).unwrap_or(u32::MAX),
