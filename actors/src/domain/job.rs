@@ -171,7 +171,7 @@ pub struct Idempotency {
     pub fingerprint: String,
 }
 
-/// How long a key of [`Once`] is kept.
+/// How long a key of [`Idempotency`] is kept.
 pub const KEPT_ONCE_SECS: i64 = 86_400;
 
 /// How long a claim is believed in without being renewed.
