@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants knocks soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
+.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
 
 demo: setup
 	cargo build --release --locked
@@ -52,8 +52,8 @@ fuzz: setup
 
 # The same doors without coverage to guide it, and without another build: so many times what `make test` brings.
 TIMES ?= 50
-knocks:
-	VERBATIM_KNOCKS=$(TIMES) cargo test --locked --lib -- fuzzing --nocapture
+fuzz-seeds:
+	VERBATIM_FUZZ_TIMES=$(TIMES) cargo test --locked --lib -- fuzzing --nocapture
 
 # Optimised, and with all checks: for what takes long.
 LONG = --config profile.dev.package.verbatim.opt-level=2 --config profile.dev.package.actors.opt-level=2

@@ -168,9 +168,9 @@ mod tests {
     type Door = fn(&[u8]);
 
     /// What `cargo fuzz` begins with, and things near it: the fuzzer itself goes a thousand times as far, and looks where
-    /// it goes. `VERBATIM_KNOCKS` is how many times as much of it there is.
+    /// it goes. `VERBATIM_FUZZ_TIMES` is how many times as much of it there is.
     fn knock(name: &str, door: Door, rounds: usize) {
-        let times = std::env::var("VERBATIM_KNOCKS").map_or(1, |times| times.parse().unwrap());
+        let times = std::env::var("VERBATIM_FUZZ_TIMES").map_or(1, |times| times.parse().unwrap());
         let rounds = rounds * times;
         let mut dice = Rng::with_seed(1);
         let seeds: Vec<_> = fs::read_dir(format!("fuzz/seeds/{name}")).unwrap().map(Result::unwrap).collect();

@@ -98,7 +98,7 @@ impl SqliteStore {
     pub(super) async fn finish_job(&self, fence: Fence, ending: Ending) -> Result<Recorded, Fault> {
         let mut change = self.change().await?;
         let held = held(&mut change, fence).await?;
-        let (happening, event, error, progress) = match ending {
+        let (input, event, error, progress) = match ending {
             Ending::Completed => {
                 (JobInput::Finished, JobEvent::Completed, None, held.progress.map(Progress::completed))
             }
@@ -108,7 +108,7 @@ impl SqliteStore {
             }
         };
         let now = self.now();
-        let ended = held.status.after(happening)?;
+        let ended = held.status.after(input)?;
         let updated = sqlx::query(sql::END)
             .bind(fence.id.to_string())
             .bind(fence.epoch)

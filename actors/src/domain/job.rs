@@ -69,10 +69,10 @@ pub enum JobInput {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a job that is {status} cannot be {happening:?}")]
+#[error("a job that is {status} cannot be {input:?}")]
 pub struct Impossible {
     pub status: Status,
-    pub happening: JobInput,
+    pub input: JobInput,
 }
 
 impl Status {
@@ -101,9 +101,9 @@ impl Status {
         }
     }
 
-    /// Where a happening leads. There are no other arrows than the six named here.
-    pub fn after(self, happening: JobInput) -> Result<Status, Impossible> {
-        match (self, happening) {
+    /// Where an input leads. There are no other arrows than the six named here.
+    pub fn after(self, input: JobInput) -> Result<Status, Impossible> {
+        match (self, input) {
             (Status::Queued, JobInput::Claimed) => Ok(Status::Running),
             (Status::Queued, JobInput::Answered) => Ok(Status::Completed),
             (Status::Running, JobInput::Requeued) => Ok(Status::Queued),
@@ -113,7 +113,7 @@ impl Status {
             (Status::Queued, JobInput::Requeued | JobInput::Finished | JobInput::Broke)
             | (Status::Running, JobInput::Claimed | JobInput::Answered)
             | (Status::Completed | Status::Failed | Status::Cancelled, _) => {
-                Err(Impossible { status: self, happening })
+                Err(Impossible { status: self, input })
             }
         }
     }
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pair_of_state_and_happening_leads_where_it_should() {
+    fn every_pair_of_state_and_input_leads_where_it_should() {
         use JobInput::*;
         use Status::*;
         // Rows: state; columns: Claimed, Requeued, Finished, Broke, Answered, CancelAsked.
@@ -223,9 +223,9 @@ mod tests {
             (Cancelled, [None; 6]),
         ];
         for (from, row) in table {
-            let happenings = [Claimed, Requeued, Finished, Broke, Answered, CancelAsked];
-            for (happening, to) in happenings.into_iter().zip(row) {
-                assert_eq!(from.after(happening).ok(), to, "{from} after {happening:?}");
+            let inputs = [Claimed, Requeued, Finished, Broke, Answered, CancelAsked];
+            for (input, to) in inputs.into_iter().zip(row) {
+                assert_eq!(from.after(input).ok(), to, "{from} after {input:?}");
             }
         }
     }

@@ -183,8 +183,8 @@ impl MemoryStore {
         left.into_iter().map(requeued).collect()
     }
 
-    fn move_on(&self, row: &mut Row, happening: JobInput) {
-        if let Ok(status) = row.job.status.after(happening) {
+    fn move_on(&self, row: &mut Row, input: JobInput) {
+        if let Ok(status) = row.job.status.after(input) {
             row.job.status = status;
             row.job.finished_at = status.has_ended().then(|| self.clock.wall_now());
         }
