@@ -44,8 +44,12 @@ const MAX_EMPTY_LINKS: u32 = 64;
 const MAX_CONCEALED_SECS: f64 = 1.0;
 
 /// The first frame of AAC is the half of a transform without its other half: every encoder puts at least as much
-/// before the recording. Where an edit list tells of it, that counts.
+/// before the recording. If an edit list states how much, that is used instead.
 const AAC_LEAD: usize = 1024;
+
+/// Formats as symphonia names them.
+const MATROSKA: &str = "matroska";
+const MP4: &str = "isomp4";
 
 /// What an encoder puts before a recording is shorter; Opus has 0.08 s at most.
 const LONGEST_LEAD_SECS: f64 = 0.12;
@@ -72,7 +76,7 @@ pub struct AudioStream {
     path: PathBuf,
     part: Part,
     access: Access,
-    take: Downmix,
+    downmix: Downmix,
     reader: Box<dyn FormatReader>,
     track: SelectedTrack,
     planes: Vec<Vec<f32>>,
@@ -131,21 +135,22 @@ impl AudioStream {
     ///
     /// # Blocking
     /// Reads the beginning, and the end where a container keeps its index there.
-    pub fn open(path: &Path, part: &Part, take: Downmix) -> Result<Self, AudioError> {
-        match Self::open_with(path, part, take, Access::Seekable) {
+    pub fn open(path: &Path, part: &Part, downmix: Downmix) -> Result<Self, AudioError> {
+        match Self::open_with(path, part, downmix, Access::Seekable) {
             Err(error @ AudioError::Unsupported(_)) => {
-                Self::open_with(path, part, take, Access::Forward).map_err(|_| error)
+                Self::open_with(path, part, downmix, Access::Forward).map_err(|_| error)
             }
             opened => opened,
         }
     }
 
-    fn open_with(path: &Path, part: &Part, take: Downmix, access: Access) -> Result<Self, AudioError> {
+    fn open_with(path: &Path, part: &Part, downmix: Downmix, access: Access) -> Result<Self, AudioError> {
         let source = || PartSource::open(path, part).map_err(io_error);
         let bytes = part.bytes();
         let reader = demultiplex(source()?, access)?;
-        let track = select_track(reader.tracks(), matroska::default_track(source()?))?;
         let format = reader.format_info().short_name;
+        let default = if format == MATROSKA { matroska::default_track(source()?) } else { None };
+        let track = select_track(reader.tracks(), default)?;
         let declared = if access == Access::Seekable && FOUND_BY_SYNC.contains(&format) {
             Declared { of_track: told_length(source()?), of_media: None }
         } else {
@@ -153,13 +158,13 @@ impl AudioStream {
         };
         let timeline = Timeline::new(declared.of_track.or(declared.of_media));
         let health = Health::new(bytes, format, declared);
-        let edit = edit_list::of_track(source()?, track.id);
+        let edit = if format == MP4 { edit_list::of_track(source()?, track.id) } else { None };
         let path = path.to_path_buf();
         Ok(Self {
             path,
             part: part.clone(),
             access,
-            take,
+            downmix,
             reader,
             track,
             planes: Vec::new(),
@@ -183,7 +188,7 @@ impl AudioStream {
         if self.access == Access::Forward || !self.health.nothing_yet() {
             return Err(error);
         }
-        let Ok(again) = Self::open_with(&self.path, &self.part, self.take, Access::Forward) else {
+        let Ok(again) = Self::open_with(&self.path, &self.part, self.downmix, Access::Forward) else {
             return Err(error);
         };
         *self = again;
@@ -201,7 +206,7 @@ impl AudioStream {
             self.track.hidden = if is_lead { 0 } else { samples(edit.skipped) };
             self.left = edit.length.map(samples);
         } else if let (Some(zero), Some(at)) = (self.zero, time_of(packet, self.track.time_base)) {
-            self.delay = (at - zero).clamp(0.0, self.timeline.longest_gap());
+            self.delay = (at - zero).min(self.timeline.longest_gap()).max(0.0);
         }
     }
 
@@ -264,7 +269,7 @@ impl AudioStream {
         check_limits(samples.num_planes(), rate)?;
         self.channels = self.channels.max(samples.num_planes());
         samples.copy_to_vecs_planar(&mut self.planes);
-        mix_down(&self.planes, self.take, mono);
+        mix_down(&self.planes, self.downmix, mono);
         self.health.decoded(packet.data.len(), mono.len(), rate);
         self.timeline.advance(mono.len() as f64 / f64::from(rate));
         let hidden = self.track.hidden.min(mono.len());
@@ -409,7 +414,7 @@ fn metadata_options() -> MetadataOptions {
 /// The audio track with the id `default`, else the first.
 ///
 /// # Errors
-/// There is none, or no decoder for it: another track is not what a player would play.
+/// There is no audio track, or no decoder for the selected one. Other tracks are not tried: no player would choose them.
 fn select_track(tracks: &[Track], default: Option<u32>) -> Result<SelectedTrack, AudioError> {
     let audio = tracks.iter().filter_map(|track| match &track.codec_params {
         Some(CodecParameters::Audio(params)) => Some((track, params)),

@@ -14,7 +14,7 @@ use super::source::{Doubt, SampleStream};
 /// The recordings of a file, one after the other.
 pub struct JoinedStream {
     path: PathBuf,
-    take: Downmix,
+    downmix: Downmix,
     stream: AudioStream,
     /// How many there are.
     count: usize,
@@ -34,20 +34,20 @@ impl JoinedStream {
     ///
     /// # Blocking
     /// Reads the headers of its recordings.
-    pub fn open(path: &Path, take: Downmix) -> Result<Self, AudioError> {
+    pub fn open(path: &Path, downmix: Downmix) -> Result<Self, AudioError> {
         let mut left: VecDeque<Part> = parts::of_file(path).map_err(io_error)?.into();
         let count = left.len();
         let first = left.pop_front().ok_or(AudioError::NoSamples)?;
-        let stream = AudioStream::open(path, &first, take)?;
+        let stream = AudioStream::open(path, &first, downmix)?;
         let path = path.to_owned();
-        Ok(Self { path, take, stream, count, left, warnings: Vec::new(), doubt: None, channels: 0 })
+        Ok(Self { path, downmix, stream, count, left, warnings: Vec::new(), doubt: None, channels: 0 })
     }
 
     /// Goes on with the next recording, if there is one that can be decoded.
     fn next_part(&mut self) -> bool {
         let Some(part) = self.left.pop_front() else { return false };
         self.end_part();
-        match AudioStream::open(&self.path, &part, self.take) {
+        match AudioStream::open(&self.path, &part, self.downmix) {
             Ok(stream) => {
                 self.stream = stream;
                 true

@@ -32,16 +32,16 @@ pub enum Downmix {
 }
 
 /// Replaces `mono` by what is taken of the channels, finite and within [-1, 1].
-pub fn mix_down(planes: &[Vec<f32>], take: Downmix, mono: &mut Vec<f32>) {
+pub fn mix_down(planes: &[Vec<f32>], downmix: Downmix, mono: &mut Vec<f32>) {
     mono.clear();
-    match take {
+    match downmix {
         Downmix::Mean => sum(planes, mono),
         Downmix::Channel(channel) => match planes.get(usize::from(channel)) {
             Some(plane) => mono.extend_from_slice(plane),
             None => mono.resize(planes.first().map_or(0, Vec::len), 0.0),
         },
     }
-    let scale = if take == Downmix::Mean { 1.0 / planes.len().max(1) as f32 } else { 1.0 };
+    let scale = if downmix == Downmix::Mean { 1.0 / planes.len().max(1) as f32 } else { 1.0 };
     for sample in mono {
         let value = *sample * scale;
         *sample = if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 };

@@ -190,5 +190,5 @@ pub fn spans_of_file(
 fn opener(path: &Path, settings: &AudioSettings, plan: &Plan, cancel: &CancelToken) -> Open {
     let (path, ffmpeg, decoder, cancel) =
         (path.to_owned(), settings.ffmpeg.clone(), plan.decoder, cancel.clone());
-    Box::new(move |take| source::open(&path, decoder, take, ffmpeg.as_ref(), &cancel))
+    Box::new(move |downmix| source::open(&path, decoder, downmix, ffmpeg.as_ref(), &cancel))
 }

@@ -2,9 +2,10 @@
 //! And headers that lie about their lengths, as programs write them that do not go back to the beginning.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use memchr::memmem::Finder;
 use symphonia::core::io::MediaSource;
 
 /// Parts that are looked for at most.
@@ -15,6 +16,8 @@ const MOST_STEPS: usize = 100_000;
 const LEAST_REST: u64 = 4096;
 /// Data of this length or more was declared before anyone knew how long it would be.
 const NO_LENGTH: u32 = 0x7FFF_0000;
+/// Bytes that are searched at a time.
+const SEARCHED_BYTES: usize = 1 << 20;
 const FLAC_START: [u8; 8] = *b"fLaC\0\0\0\x22";
 
 /// One recording of a file.
@@ -159,24 +162,22 @@ fn matroska_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
 
 /// A FLAC does not say where it ends: the next one is found by its beginning.
 fn flac_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
+    let finder = Finder::new(&FLAC_START);
     let mut at = start + FLAC_START.len() as u64;
     file.seek(SeekFrom::Start(at))?;
-    let mut reader = BufReader::with_capacity(1 << 20, file);
-    let mut last = [0; FLAC_START.len()];
-    let mut block = vec![0; 1 << 16];
+    // What was read last, with the end of what came before it.
+    let mut block = Vec::with_capacity(SEARCHED_BYTES + FLAC_START.len());
     loop {
-        let read = reader.read(&mut block)?;
+        let read = file.by_ref().take(SEARCHED_BYTES as u64).read_to_end(&mut block)?;
+        if let Some(found) = finder.find(&block) {
+            return Ok(at + found as u64);
+        }
         if read == 0 {
             return Ok(end);
         }
-        for byte in block.iter().take(read) {
-            last.rotate_left(1);
-            last[FLAC_START.len() - 1] = *byte;
-            at += 1;
-            if last == FLAC_START {
-                return Ok(at - FLAC_START.len() as u64);
-            }
-        }
+        let searched = block.len().saturating_sub(FLAC_START.len() - 1);
+        block.drain(..searched);
+        at += searched as u64;
     }
 }
 

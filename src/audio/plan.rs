@@ -90,10 +90,10 @@ fn plan_with(
     cancel: &CancelToken,
     first: &mut dyn FnMut(Plan),
 ) -> Result<Planned, AudioError> {
-    let analyse = |take, first: &mut dyn FnMut(Plan)| {
+    let analyse = |downmix, first: &mut dyn FnMut(Plan)| {
         let mut detectors = 1;
         loop {
-            let pcm = open(path, decoder, take, settings.ffmpeg.as_ref(), cancel)?;
+            let pcm = open(path, decoder, downmix, settings.ffmpeg.as_ref(), cancel)?;
             match analyse(pcm, settings, cancel, &mut |plan| first(Plan { decoder, ..plan })) {
                 Err(_) if cancel.is_cancelled() => return Err(AudioError::Cancelled),
                 Err(Trouble::Detector(error)) if detectors < DETECTORS => {

@@ -42,17 +42,17 @@ pub enum Doubt {
 pub fn open(
     path: &Path,
     decoder: Decoder,
-    take: Downmix,
+    downmix: Downmix,
     ffmpeg: Option<&Ffmpeg>,
     cancel: &CancelToken,
 ) -> Result<Pcm, AudioError> {
     let stream: Box<dyn SampleStream> = match decoder {
-        Decoder::BuiltIn => Box::new(JoinedStream::open(path, take)?),
+        Decoder::BuiltIn => Box::new(JoinedStream::open(path, downmix)?),
         Decoder::Ffmpeg => {
             let Some(Ok(ffmpeg)) = ffmpeg.map(Ffmpeg::installed) else {
                 return Err(AudioError::Io("ffmpeg is no longer there".into()));
             };
-            Box::new(ffmpeg.open(path, take, cancel)?)
+            Box::new(ffmpeg.open(path, downmix, cancel)?)
         }
     };
     Ok(Pcm::new(stream, cancel.clone()))

@@ -26,7 +26,7 @@ use super::service::Service;
 use super::submission::Upload;
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::transcript::Transcript;
+use crate::transcript::{Format, Transcript};
 
 /// How calls wait.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +76,15 @@ pub(super) enum Beginning {
     Json,
     /// Not at all: every byte of it counts.
     Never,
+}
+
+impl Beginning {
+    pub(super) fn of(format: Format) -> Self {
+        match format {
+            Format::Json | Format::VerboseJson => Self::Json,
+            Format::Text | Format::Srt | Format::Vtt | Format::Tsv => Self::Never,
+        }
+    }
 }
 
 /// A job that has been running for this long has its answer begun …

@@ -40,10 +40,7 @@ pub(super) async fn transcribe(
     let (recording, name) = form::read(&service, &request, body, recording, &FIELDS, set).await?;
     let (options, format) = asked.into_options();
     let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
-    let beginning = match format {
-        Format::Json | Format::VerboseJson => Beginning::Json,
-        Format::Text | Format::Srt | Format::Vtt | Format::Tsv => Beginning::Never,
-    };
+    let beginning = Beginning::of(format);
     let tell = move |_: &_, heard: &Transcript<'_>| document(heard, format);
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }

@@ -186,8 +186,7 @@ pub fn near_misses(sources: &Sources, defaults: &Table) -> Vec<(String, String)>
     let names = sources.env.keys().map(|name| name.to_string_lossy().to_ascii_uppercase());
     names
         .filter(|name| !name.starts_with(PREFIX))
-        .filter_map(|name| Some((meant(&name)?, name)))
-        .map(|(right, name)| (name, right))
+        .filter_map(|name| meant(&name).map(|right| (name, right)))
         .collect()
 }
 

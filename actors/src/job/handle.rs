@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use actix::prelude::*;
 use tokio::sync::watch;
@@ -111,8 +112,9 @@ impl JobHandle {
         };
         let several = status.models.len() > 1;
         if several && let Some(mut waiting) = self.store.queue(LONGEST_RECKONED).await? {
-            // Jobs of a model that cannot be loaded come when it can be: nobody knows when.
-            let able = status.choices(|_, known| known.failure.is_none());
+            // Jobs of a model that cannot be loaded now come when it can be: nobody knows when.
+            let now = Instant::now();
+            let able = status.choices(|_, known| known.may_load(now));
             waiting.retain(|queued| able.contains(&queued.model));
             waiting.iter_mut().for_each(|queued| queued.model = as_new(queued.model.take()));
             let passes = *self.passes.borrow();

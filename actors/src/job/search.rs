@@ -102,7 +102,7 @@ async fn try_search(
     }
 }
 
-/// The job whose turn it is. A model that found too little memory a moment ago lets those of other models go first: they may
+/// The job whose turn it is. Until a model that ran out of memory is tried again, jobs of other models come first: they may
 /// fit.
 async fn head(deps: &Deps, turn: Priority, status: &ModelStatus) -> Result<Option<Head>, StoreError> {
     let now = Instant::now();

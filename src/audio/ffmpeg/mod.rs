@@ -136,13 +136,13 @@ impl Installed {
     pub fn open(
         &self,
         recording: &Path,
-        take: Downmix,
+        downmix: Downmix,
         cancel: &CancelToken,
     ) -> Result<FfmpegStream, AudioError> {
         let times = if sniff::look(recording)?.has_times() { Times::Counted } else { Times::Ignored };
         let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording, times);
         let started =
-            command.and_then(|command| FfmpegStream::start(command, take, self.patience, cancel.clone()));
+            command.and_then(|command| FfmpegStream::start(command, downmix, self.patience, cancel.clone()));
         started.map_err(|error| AudioError::Io(format!("ffmpeg cannot be started: {error}")))
     }
 }

@@ -31,7 +31,7 @@ const SIGKILL: i32 = 9;
 /// that is ahead waits.
 pub struct FfmpegStream {
     process: Process,
-    take: Downmix,
+    downmix: Downmix,
     pieces: Receiver<Vec<u8>>,
     said: Option<JoinHandle<Log>>,
     cancel: CancelToken,
@@ -50,7 +50,7 @@ impl FfmpegStream {
     /// Starts a process.
     pub fn start(
         command: Command,
-        take: Downmix,
+        downmix: Downmix,
         patience: Duration,
         cancel: CancelToken,
     ) -> io::Result<Self> {
@@ -60,7 +60,7 @@ impl FfmpegStream {
         thread::Builder::new().name("ffmpeg-stdout".into()).spawn(move || pump(stdout, &sender))?;
         Ok(Self {
             process,
-            take,
+            downmix,
             pieces,
             said,
             cancel,
@@ -108,7 +108,7 @@ impl FfmpegStream {
         };
         let used = au::split(&self.rest, header.channels, &mut self.planes);
         self.rest.drain(..used);
-        mix_down(&self.planes, self.take, mono);
+        mix_down(&self.planes, self.downmix, mono);
         self.frames += mono.len() as u64;
         Ok((!mono.is_empty()).then_some(header.rate))
     }

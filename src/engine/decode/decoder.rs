@@ -288,10 +288,10 @@ impl<B: Backend> Decoder<B> {
         let is_trimmed = segments::trim(&mut tokens, window.speech_end_secs(), vocabulary);
         // What comes before a loop is kept, and read on from there.
         let words = text_tokens(&tokens, vocabulary);
-        let all = tokens.clone();
-        let with_loop = quality::loop_start(&words, self.config.loop_entropy)
-            .filter(|start| segments::cut_before(&mut tokens, *start, vocabulary))
-            .map(|_| all);
+        let with_loop = quality::loop_start(&words, self.config.loop_entropy).and_then(|start| {
+            let all = tokens.clone();
+            segments::cut_before(&mut tokens, start, vocabulary).then_some(all)
+        });
         let is_shortened = is_trimmed || with_loop.is_some();
         let mut text =
             Text { tokens, hypothesis, doubt: None, source, is_shortened, with_loop, temperature, decodes };

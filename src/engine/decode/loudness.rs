@@ -49,7 +49,7 @@ impl Loudness {
         self.frames_db.iter().all(|level| *level <= SILENT_DB)
     }
 
-    /// Where the first sound as loud as speech begins; 0 where there is none.
+    /// The first frame as loud as speech; 0 if no frame is.
     pub(super) fn speech_start(&self) -> usize {
         self.frames_db.iter().position(|level| *level > self.speech_db).unwrap_or(0)
     }

@@ -56,10 +56,7 @@ async fn answer(
         let id = awaited.id();
         return Ok(calls::with_id(stream::respond(&request, awaited, reply.extras()), id));
     }
-    let beginning = match reply.format {
-        Format::Json | Format::VerboseJson => Beginning::Json,
-        Format::Text | Format::Srt | Format::Vtt | Format::Tsv => Beginning::Never,
-    };
+    let beginning = Beginning::of(reply.format);
     let tell = move |job: &Job, heard: &Transcript<'_>| whole(job, heard, &reply);
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
