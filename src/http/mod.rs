@@ -44,6 +44,7 @@ pub use form::{language, prompt};
 pub use job_wait::JobWait;
 pub use jobs::check_length;
 pub use metrics::{Answers, count_answers};
+pub use openapi::description;
 pub use rate::Rates;
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;

@@ -17,10 +17,10 @@ use actors::domain::options::Task;
 use actors::domain::transcript::{Segment, text};
 
 pub use format::{Format, UnknownFormat};
-pub use json::{decimal, result_json, segment_json};
-pub use logprobs::logprobs_json;
+pub use json::{ResultView, decimal, result_json, result_view, segment_json};
+pub use logprobs::{TokenView, logprobs, logprobs_json};
 pub use shape::{BadShape, Shape};
-pub use verbose::{Granularity, UnknownGranularity, usage_json, verbose_json};
+pub use verbose::{Granularity, UnknownGranularity, Usage, VerboseView, usage, verbose_json};
 pub use whisper::{lines, whisper_cpp_json, whisper_json};
 
 /// What is rendered: a job's segments, all of them or those so far.

@@ -3,7 +3,7 @@
 use actors::domain::transcript::Segment;
 use serde_json::{Value, json};
 
-use super::json::word_json;
+use super::json::word_view;
 use super::verbose::{self, verbose_json};
 use super::{Granularity, Transcript, one_line};
 use actors::domain::transcript::text;
@@ -35,9 +35,9 @@ pub fn whisper_cpp_json(transcript: &Transcript<'_>) -> Value {
 
 fn segments_with_words(segments: &[Segment]) -> Value {
     let with_words = |segment: &Segment| {
-        let mut value = verbose::segment(segment);
+        let mut value = json!(verbose::segment(segment));
         if let Some(words) = &segment.words {
-            value["words"] = words.iter().map(word_json).collect();
+            value["words"] = json!(words.iter().map(word_view).collect::<Vec<_>>());
         }
         value
     };
