@@ -143,26 +143,9 @@ impl Recordings for AudioFiles {
         plan: &Plan,
         spans: &[Span],
         cancel: &CancelToken,
-    ) -> Result<ChunkSamples, AudioError> {
-        Ok(spans_of_file(&self.path(blob), &self.settings, plan, spans, cancel))
+    ) -> Result<Vec<Arc<[f32]>>, AudioError> {
+        spans_of_file(&self.path(blob), &self.settings, plan, spans, cancel)
     }
-}
-
-/// The samples of a plan's language windows, in their order.
-///
-/// # Blocking
-/// Decodes the recording up to the last of them.
-pub fn language_windows_of_file(
-    path: &Path,
-    settings: &AudioSettings,
-    plan: &Plan,
-) -> Result<Vec<Arc<[f32]>>, AudioError> {
-    let mut spans = plan.language_windows.clone();
-    spans.sort_by_key(|span| span.start);
-    let samples: Vec<Arc<[f32]>> =
-        spans_of_file(path, settings, plan, &spans, &CancelToken::default()).collect::<Result<_, _>>()?;
-    let of = |span| spans.iter().position(|known| known == span).and_then(|at| samples.get(at).cloned());
-    Ok(plan.language_windows.iter().filter_map(of).collect())
 }
 
 /// See [`Recordings::chunks`].
@@ -177,14 +160,23 @@ pub fn chunks_of_file(
 }
 
 /// See [`Recordings::spans`].
+///
+/// # Blocking
+/// Decodes the recording up to the end of the last of them.
 pub fn spans_of_file(
     path: &Path,
     settings: &AudioSettings,
     plan: &Plan,
     spans: &[Span],
     cancel: &CancelToken,
-) -> ChunkSamples {
-    Box::new(PlannedChunks::mixed(spans, opener(path, settings, plan, cancel)))
+) -> Result<Vec<Arc<[f32]>>, AudioError> {
+    let mut order: Vec<(usize, Span)> = spans.iter().copied().enumerate().collect();
+    order.sort_by_key(|(_, span)| span.start);
+    let ascending: Vec<Span> = order.iter().map(|(_, span)| *span).collect();
+    let read = PlannedChunks::mixed(&ascending, opener(path, settings, plan, cancel));
+    let mut samples = read.collect::<Result<Vec<_>, _>>()?.into_iter().zip(order).collect::<Vec<_>>();
+    samples.sort_by_key(|(_, (at, _))| *at);
+    Ok(samples.into_iter().map(|(samples, _)| samples).collect())
 }
 
 fn opener(path: &Path, settings: &AudioSettings, plan: &Plan, cancel: &CancelToken) -> Open {

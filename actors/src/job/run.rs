@@ -358,19 +358,26 @@ impl Run {
         batch: &Range<u32>,
         samples: &mut mpsc::Receiver<Result<Arc<[f32]>, AudioError>>,
     ) -> Result<Started, Stop> {
-        let mut chunks = Vec::with_capacity(batch.len());
-        for chunk in batch.clone() {
+        let mut audio: Vec<Arc<[f32]>> = Vec::with_capacity(batch.len());
+        for _ in batch.clone() {
             let samples = self
                 .unless_called_off(samples.recv())
                 .await?
                 .unwrap_or_else(|| Err(AudioError::Corrupt("the recording is shorter than it was".into())))
                 .map_err(|error| self.bad_audio(&error))?;
-            chunks.push(ChunkAudio::of(plan, chunk_index(chunk), samples));
+            audio.push(samples);
         }
         let language_windows = match self.language {
-            None if !self.claim.job.options.is_multilingual => self.language_windows(plan).await?,
+            None if !self.claim.job.options.is_multilingual => {
+                self.language_windows(plan, batch, &audio).await?
+            }
             None | Some(_) => Vec::new(),
         };
+        let chunks = batch
+            .clone()
+            .zip(audio)
+            .map(|(chunk, samples)| ChunkAudio::of(plan, chunk_index(chunk), samples))
+            .collect();
         self.send(chunks, language_windows, Early::No).await
     }
 

@@ -120,18 +120,17 @@ pub trait Recordings: Send + Sync + 'static {
         cancel: &CancelToken,
     ) -> Result<ChunkSamples, AudioError>;
 
-    /// The samples of some stretches of a planned recording, such as its language windows, in the order of their
-    /// beginnings.
+    /// The samples of some spans of a planned recording, all channels mixed, in the order of `spans`.
     ///
     /// # Blocking
-    /// As [`Recordings::chunks`].
+    /// Decodes the recording up to the end of the last of them.
     fn spans(
         &self,
         blob: &BlobKey,
         plan: &Plan,
         spans: &[Span],
         cancel: &CancelToken,
-    ) -> Result<ChunkSamples, AudioError>;
+    ) -> Result<Vec<Arc<[f32]>>, AudioError>;
 }
 
 /// Chunks of samples, one after the other.

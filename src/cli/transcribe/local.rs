@@ -1,5 +1,6 @@
 //! Transcribes here, with the engine of the service and without one running.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -20,7 +21,7 @@ use actors::ports::{
 use super::args::Wanted;
 use super::meter::{Meter, Step};
 use super::{Stop, Transcriber};
-use crate::audio::{AudioSettings, chunks_of_file, language_windows_of_file, plan_file};
+use crate::audio::{AudioSettings, chunks_of_file, plan_file, spans_of_file};
 use crate::cli::failure::Failure;
 use crate::cli::{SettingsArgs, serve};
 use crate::compose;
@@ -71,10 +72,6 @@ impl Local {
         let mut track = Track::new(plan);
         let mut context = Context::default();
         let mut placement = Placement::new(self.wanted.word_timestamps);
-        let language_windows = match heard.language {
-            None => language_windows_of_file(file, &self.audio, plan).map_err(of_audio)?,
-            Some(_) => Vec::new(),
-        };
         let size = if self.condition_on_previous { 1 } else { model.facts().batch_size };
         for chunks in batches(plan, size) {
             let spans = plan.chunks.get(chunks.clone()).unwrap_or_default();
@@ -83,20 +80,23 @@ impl Local {
                 end: spans.last().map_or(0, |span| span.end),
             };
             meter.step(&track.step(0.0, whole));
-            let mut audio = Vec::with_capacity(chunks.len());
-            for chunk in chunks.clone() {
-                let samples = samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?;
-                audio.push(ChunkAudio::of(plan, chunk, samples));
+            let mut audio: Vec<Arc<[f32]>> = Vec::with_capacity(chunks.len());
+            for _ in chunks.clone() {
+                audio.push(samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?);
             }
+            let language_windows = match heard.language {
+                None => self.language_windows(file, plan, chunks.clone(), &audio)?,
+                Some(_) => Vec::new(),
+            };
             let batch = Batch {
-                chunks: audio,
+                chunks: chunks
+                    .clone()
+                    .zip(audio)
+                    .map(|(chunk, samples)| ChunkAudio::of(plan, chunk, samples))
+                    .collect(),
                 language: heard.language,
                 languages: self.wanted.languages.clone(),
-                language_windows: if heard.language.is_none() {
-                    language_windows.clone()
-                } else {
-                    Vec::new()
-                },
+                language_windows,
                 task: self.wanted.task,
                 prompt: context.prompt(self.wanted.prompt.as_deref()),
                 hotwords: Vec::new(),
@@ -122,6 +122,20 @@ impl Local {
         }
         heard.segments = in_order(heard.segments);
         Ok(heard)
+    }
+
+    fn language_windows(
+        &self,
+        file: &Path,
+        plan: &Plan,
+        chunks: Range<usize>,
+        samples: &[Arc<[f32]>],
+    ) -> Result<Vec<Arc<[f32]>>, Stop> {
+        match plan.language_windows_in(chunks, samples) {
+            Some(windows) => Ok(windows),
+            None => spans_of_file(file, &self.audio, plan, &plan.language_windows, &CancelToken::default())
+                .map_err(of_audio),
+        }
     }
 
     /// An engine that is gone is started again for the next recording.

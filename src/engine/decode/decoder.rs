@@ -416,8 +416,10 @@ impl<B: Backend> Decoder<B> {
             let is_full = frames(samples.len()) == FULL_FRAMES;
             let more = self.settle(more, &rest, &Request { is_full, ..*request })?;
             text.decodes = more.decodes;
+            // The text before it ended here, too: a rest that the model takes for no speech is none, however likely its words.
+            let is_speech = more.hypothesis.no_speech_prob <= self.config.no_speech_thold;
             let accepted = match more.doubt {
-                None | Some(Doubt::EarlyEnd) => !self.is_no_speech(&more, &rest),
+                None | Some(Doubt::EarlyEnd) => is_speech && !self.is_no_speech(&more, &rest),
                 Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty) => false,
             };
             if accepted && !text_tokens(&more.tokens, vocabulary).is_empty() {
