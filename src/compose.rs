@@ -200,7 +200,7 @@ pub fn keys(settings: &Settings) -> Option<Keys> {
 }
 
 /// How calls of the OpenAI-compatible routes wait.
-pub fn patience(settings: &Settings) -> WaitPolicy {
+pub fn wait_policy(settings: &Settings) -> WaitPolicy {
     let openai = &settings.openai;
     WaitPolicy {
         wait: Duration::from_secs(openai.wait_secs),

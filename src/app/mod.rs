@@ -157,7 +157,7 @@ async fn start_actors(
         clock,
         keys: compose::keyring(settings),
         limits,
-        patience: compose::patience(settings),
+        wait_policy: compose::wait_policy(settings),
         rates: compose::rates(settings),
         streams: compose::streams(settings),
         answers: http::Answers::default(),
@@ -230,10 +230,10 @@ fn announce(address: SocketAddr) {
 
 /// Takes nothing new, puts running jobs back, gives the memory back, says goodbye, and only then
 /// closes the door.
-async fn stop(service: &Service, server: &ServerHandle, patience: Duration) {
+async fn stop(service: &Service, server: &ServerHandle, limit: Duration) {
     info!("stopping");
     service.drain();
-    service.jobs.stop(patience).await;
+    service.jobs.stop(limit).await;
     if let Err(error) = service.model.unload_and_wait(UnloadReason::Shutdown, None).await {
         warn!(%error, "the model was not unloaded");
     }

@@ -25,8 +25,8 @@ use super::health::{Declared, FOUND_BY_SYNC, Health};
 use super::matroska;
 use super::mix::{Downmix, check_limits, mix_down};
 use super::parts::{Part, PartSource};
+use super::sample_stream::{Doubt, SampleStream};
 use super::sniff::io_error;
-use super::source::{Doubt, SampleStream};
 use super::timeline::Timeline;
 
 /// How much of something else may stand before the recording. Enough for the padding that old

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use actors::ports::AudioError;
 use symphonia::core::errors::Error;
 
-use super::source::Doubt;
+use super::sample_stream::Doubt;
 
 /// Formats that are found by a frame header of a few bits, which turns up in any data. Where no tag tells their length,
 /// a demultiplexer that knows the file's size reckons it from that, and may be far off.

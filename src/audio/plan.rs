@@ -15,8 +15,9 @@ use super::guard::guarded;
 use super::mix::Downmix;
 use super::pcm::Pcm;
 use super::planner::{find_speech, first_chunk, language_windows, plan_chunks};
+use super::sample_stream::Doubt;
 use super::sniff::{Kind, look};
-use super::source::{Doubt, open};
+use super::source::open;
 use super::{AudioSettings, Channels};
 
 /// So much of a recording is analysed before the first chunk can be final; from then on that is tried as often.

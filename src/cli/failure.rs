@@ -86,7 +86,7 @@ impl Failure {
         let kind = self.kind();
         if matches!(kind, Kind::Usage | Kind::Failed) {
             for line in self.to_string().lines() {
-                super::stdout::complain(&format!("error: {line}"));
+                super::stderr::print_line(&format!("error: {line}"));
             }
         }
         ExitCode::from(kind.code())

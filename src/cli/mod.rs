@@ -8,16 +8,19 @@ mod admin;
 mod failure;
 mod models;
 mod serve;
+mod settings_args;
+mod stderr;
 mod stdout;
 mod transcribe;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use admin::AdminCommand;
 use models::ModelsCommand;
+use settings_args::SettingsArgs;
 use transcribe::TranscribeArgs;
 
 /// A self-hosted speech-to-text service that shares its GPU.
@@ -31,14 +34,6 @@ pub struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     settings: SettingsArgs,
-}
-
-/// Where settings come from, beside the defaults and the environment.
-#[derive(Debug, Clone, Default, Args)]
-struct SettingsArgs {
-    /// Settings file (TOML, or JSON or YAML by its extension)
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

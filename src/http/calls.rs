@@ -18,26 +18,16 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::client_socket::gone;
+use super::detached::detached;
+use super::disk_room::check_room;
 use super::job_view::transcript_of;
 use super::job_wait::JobWait;
-use super::jobs::{check_room, detached};
 use super::query::idempotency_key;
 use super::service::Service;
 use super::submission::Upload;
 use crate::auth::Caller;
 use crate::error::AppError;
 use crate::transcript::{Format, Transcript};
-
-/// How calls wait.
-#[derive(Debug, Clone, Copy)]
-pub struct WaitPolicy {
-    /// For the job to start: for the model, and for its turn.
-    pub wait: Duration,
-    /// Whether a job goes on whose client went away.
-    pub keep: bool,
-    /// Whether an answer may begin before its job is over.
-    pub begins_early: bool,
-}
 
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 
@@ -107,7 +97,7 @@ pub(super) async fn answer(
     tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse + 'static,
 ) -> HttpResponse {
     let id = awaited.id();
-    let may_begin = service.patience.begins_early && beginning == Beginning::Json;
+    let may_begin = service.wait_policy.begins_early && beginning == Beginning::Json;
     let has_started = Rc::new(Notify::new());
     let starts = has_started.clone();
     let mut finished: Finished = Box::pin(async move {

@@ -17,12 +17,13 @@ use serde_json::{Map, Value};
 
 use super::body::{LARGEST_OPTIONS, Recording, bad_form, clean_name, file_name, text_of, write, write_file};
 use super::service::Service;
-use super::submission::LONGEST_PROMPT;
 use super::upload_pace::paced;
 use crate::error::AppError;
 
 /// What callers write for a recording in several languages.
 pub(super) const SEVERAL: &str = "multi";
+/// The engine's prompt is 224 tokens at most; longer ones would only be cut.
+pub(super) const LONGEST_PROMPT: usize = 1024;
 /// The longest JSON body with a recording in it, in bytes.
 const LARGEST_JSON: usize = 32 << 20;
 

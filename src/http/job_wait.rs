@@ -33,7 +33,7 @@ impl JobWait {
     /// `before` is the model's status from before the job was taken in. With `keep` the job goes on whoever leaves.
     pub(super) fn new(service: web::Data<Service>, job: &Job, keep: bool, before: &ModelStatus) -> Self {
         let number = service.model.find(job.options.model.as_deref()).unwrap_or_default();
-        let keep = keep || service.patience.keep;
+        let keep = keep || service.wait_policy.keep;
         let (mut model, failures_before) = (service.model.watch(), before.failures(number));
         // It may have failed meanwhile.
         model.mark_changed();
@@ -48,7 +48,7 @@ impl JobWait {
     pub async fn until_over(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
         let service = self.service.clone();
         let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
-        let mut too_long = pin!(sleep(service.patience.wait));
+        let mut too_long = pin!(sleep(service.wait_policy.wait));
         let mut waits = true;
         loop {
             tokio::select! {
@@ -60,7 +60,7 @@ impl JobWait {
                             JobEvent::Started { .. } => waits = false,
                             JobEvent::Requeued { .. } => {
                                 waits = true;
-                                too_long.as_mut().reset(Instant::now() + service.patience.wait);
+                                too_long.as_mut().reset(Instant::now() + service.wait_policy.wait);
                             }
                             JobEvent::Queued
                             | JobEvent::Progress { .. }
@@ -91,7 +91,7 @@ impl JobWait {
                 }
                 () = &mut too_long, if waits => match self.waited_too_long().await? {
                     Some(error) => return Err(error),
-                    None => too_long.as_mut().reset(Instant::now() + service.patience.wait),
+                    None => too_long.as_mut().reset(Instant::now() + service.wait_policy.wait),
                 },
             }
         }

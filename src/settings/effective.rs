@@ -2,9 +2,9 @@
 
 use config::{Value, ValueKind};
 
-use super::layers::Table;
+use super::layer::Table;
 use super::schema::Settings;
-use super::{check, manual, models};
+use super::{manual, models, values};
 
 /// Never shown: whether they are set is, and where.
 const SECRETS: [&str; 2] = ["auth.keys", "webhooks.secret"];
@@ -62,11 +62,11 @@ impl Effective {
 
 fn shown(path: &str, merged: &Table, defaults: &Table) -> Option<Shown> {
     let (section, key) = path.split_once('.')?;
-    let value = check::lookup(merged, section, key)?;
-    let default = check::lookup(defaults, section, key)?;
+    let value = values::lookup(merged, section, key)?;
+    let default = values::lookup(defaults, section, key)?;
     let text = if SECRETS.contains(&path) { redacted(&value.kind) } else { toml(value) };
     let changed = value.kind.to_string() != default.kind.to_string();
-    Some(Shown { key: path.to_owned(), value: text, origin: check::origin(value), changed })
+    Some(Shown { key: path.to_owned(), value: text, origin: values::origin(value), changed })
 }
 
 /// An entry of `[models]`, which has no default.
@@ -74,7 +74,7 @@ fn model(name: &str, merged: &Table) -> Option<Shown> {
     let path = models::path_of(name, merged)?;
     let quoted = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
     let key = format!("{}.{quoted}", models::SECTION);
-    Some(Shown { key, value: toml(path), origin: check::origin(path), changed: true })
+    Some(Shown { key, value: toml(path), origin: values::origin(path), changed: true })
 }
 
 /// Keeps whether there is a secret, and how many.

@@ -6,11 +6,11 @@ use actors::domain::language::Language;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::check;
 use super::error::{Problem, SettingsError};
-use super::layers::Table;
+use super::layer::Table;
 use super::models;
 use super::schema::{AuthMode, Settings};
+use super::values;
 use crate::auth::Keys;
 
 /// 24 to 64 bytes, as Standard Webhooks asks for, in base64.
@@ -29,7 +29,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         .flatten()
         .map(|(path, message)| {
             let (section, key) = path.split_once('.').unwrap_or((path, ""));
-            let origin = check::lookup(merged, section, key).map_or("default".to_owned(), check::origin);
+            let origin = values::lookup(merged, section, key).map_or("default".to_owned(), values::origin);
             Problem::Refused { key: path.to_owned(), message, origin }
         })
         .collect();
@@ -85,7 +85,7 @@ fn auth(settings: &Settings) -> Fault {
 fn open_door(settings: &Settings, merged: &Table) -> Fault {
     let host = settings.server.host.as_str();
     let is_loopback = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
-    let said = check::lookup(merged, "auth", "mode").is_some_and(|mode| check::origin(mode) != "default");
+    let said = values::lookup(merged, "auth", "mode").is_some_and(|mode| values::origin(mode) != "default");
     fault_if(
         !is_loopback && !said,
         "server.host",

@@ -7,7 +7,7 @@ use actors::domain::stay::Stay;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::models::ModelEntry;
+use super::model_entry::ModelEntry;
 use crate::telemetry::LogFormat;
 
 /// Every setting, checked. `config/default.toml` has a value for each, so none is optional.

@@ -97,7 +97,7 @@ fn every_number_has_bounds_that_its_default_keeps() {
     let mut numbers = 0;
     for entry in manual::entries() {
         let (section, key) = entry.key.split_once('.').unwrap();
-        let default = check::lookup(&defaults, section, key).unwrap();
+        let default = values::lookup(&defaults, section, key).unwrap();
         if matches!(default.kind, config::ValueKind::I64(_) | config::ValueKind::Float(_)) {
             numbers += 1;
             assert!(

@@ -12,9 +12,9 @@ use sqlx::SqliteConnection;
 use super::events::append_to_job;
 use super::fault::Fault;
 use super::outbox;
-use super::queue::stored_plan;
 use super::rows::{JobRow, from_json, small};
 use super::sql;
+use super::stored_plan::stored_plan;
 
 /// As many earlier jobs of a recording are looked at, the newest first.
 const LOOKED_AT: i64 = 20;

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::outbox::later;
+use super::moments::later;
 use super::rows::unreadable;
 use super::sql;
 use super::sqlite::SqliteStore;

@@ -3,9 +3,10 @@
 use actors::domain::transcript::Segment;
 use serde_json::{Value, json};
 
+use super::content::Transcript;
 use super::json::word_json;
-use super::verbose::{self, verbose_json};
-use super::{Granularity, Transcript, one_line};
+use super::one_line::one_line;
+use super::verbose::{self, Granularity, verbose_json};
 use actors::domain::transcript::text;
 
 /// A line for each segment that has a text.

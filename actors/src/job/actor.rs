@@ -11,6 +11,7 @@ use tracing::{Instrument, error, info, warn};
 
 use super::control::{Control, Service};
 use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
+use super::on_model_failed::OnModelFailed;
 use super::persist::persist;
 use super::run::{Deps, Run, RunOutcome};
 use super::search::{Found, Order, fail_those_of_unknown_models, search};
@@ -26,13 +27,6 @@ use crate::domain::turns::Turns;
 use crate::model::Lease;
 use crate::panics::{AliveGuard, Panicked, caught};
 use crate::ports::{CancelToken, Cancelled, Claim, Fence, StoreError, SubmitError, Terms};
-
-/// What becomes of queued jobs while the model cannot be loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnModelFailed {
-    Wait,
-    Fail,
-}
 
 #[derive(Debug, Clone)]
 pub struct JobSettings {

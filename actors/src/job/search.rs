@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tracing::error;
 
-use super::actor::OnModelFailed;
+use super::on_model_failed::OnModelFailed;
 use super::run::Deps;
 use crate::domain::job::JobError;
 use crate::domain::lifecycle::Demand;

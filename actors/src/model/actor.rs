@@ -10,10 +10,8 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::epoch::LoadEpoch;
-use super::lease::Lease;
-use super::messages::{
-    Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMemory, Released, Tick, Unload,
-};
+use super::lease::{Lease, Released};
+use super::messages::{Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMemory, Tick, Unload};
 use super::status::{Known, ModelStatus};
 use crate::clock::Clock;
 use crate::domain::event::{ModelEvent, OfModel};

@@ -41,13 +41,6 @@ pub struct KeepAlive {
     pub stay: Stay,
 }
 
-/// A lease of that generation was given back.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Released {
-    pub generation: u64,
-}
-
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Unload {

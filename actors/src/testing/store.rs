@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::outbox::{Letter, Receiver};
+use super::outbox_tables::{Letter, Receiver};
 use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::deaths::Deaths;

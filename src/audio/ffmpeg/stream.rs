@@ -13,7 +13,7 @@ use super::log::Log;
 use super::process::Process;
 use crate::audio::health::shortfall;
 use crate::audio::mix::{Downmix, check_limits, mix_down};
-use crate::audio::source::{Doubt, SampleStream};
+use crate::audio::sample_stream::{Doubt, SampleStream};
 
 /// One read of the pipe: what a pipe holds.
 const PIECE: usize = 64 * 1024;

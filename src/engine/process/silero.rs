@@ -39,7 +39,7 @@ pub struct Silero {
     model: PathBuf,
     /// SHA-256 of the file, its beginning, in hexadecimal.
     digest: String,
-    patience: Duration,
+    idle_limit: Duration,
 }
 
 /// Why a file is no such model.
@@ -66,9 +66,9 @@ impl Silero {
     }
 
     /// The same with another program's processes; over a recording each is ended once it has not moved for so long.
-    pub fn with_program(model: PathBuf, program: PathBuf, patience: Duration) -> Result<Self, BadVadModel> {
+    pub fn with_program(model: PathBuf, program: PathBuf, idle_limit: Duration) -> Result<Self, BadVadModel> {
         let opened = inspect(&model).and_then(|digest| {
-            let silero = Self { program, model: model.clone(), digest, patience };
+            let silero = Self { program, model: model.clone(), digest, idle_limit };
             silero.try_out()?;
             Ok(silero)
         });
@@ -83,7 +83,7 @@ impl Silero {
         trial.map(drop).map_err(|error| format!("does not run: {error}"))
     }
 
-    fn start(&self, patience: Duration, cancel: CancelToken) -> io::Result<Process> {
+    fn start(&self, idle_limit: Duration, cancel: CancelToken) -> io::Result<Process> {
         let before = OomKills::now();
         let mut child = child::spawn(&self.program, [COMMAND.as_ref(), self.model.as_os_str()])?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -99,7 +99,7 @@ impl Silero {
             words: StderrTail::default(),
             before,
             sent: 0,
-            patience,
+            idle_limit,
             cancel,
         };
         if let Some(stderr) = process.child.stderr.take() {
@@ -151,7 +151,7 @@ impl VoiceDetector for Silero {
             let reason = format!("audio.vad_model: {} {reason}", self.model.display());
             return Err(AudioError::Io(reason));
         }
-        Ok(Box::new(self.start(self.patience, cancel.clone()).map_err(of_detector)?))
+        Ok(Box::new(self.start(self.idle_limit, cancel.clone()).map_err(of_detector)?))
     }
 }
 
@@ -182,7 +182,7 @@ struct Process {
     before: OomKills,
     sent: usize,
     /// How long it may take for its next move.
-    patience: Duration,
+    idle_limit: Duration,
     /// Set once nobody wants to know any more.
     cancel: CancelToken,
 }
@@ -220,7 +220,7 @@ impl Process {
 
     /// Waits for its next move, for as long as it may take and someone wants to know.
     fn next<T>(&self, moves: &Receiver<T>) -> Result<T, RecvTimeoutError> {
-        let give_up = Instant::now() + self.patience;
+        let give_up = Instant::now() + self.idle_limit;
         loop {
             let moved = moves.recv_timeout(POLL);
             let waits = matches!(moved, Err(RecvTimeoutError::Timeout));
@@ -232,7 +232,7 @@ impl Process {
 
     /// Waits until it has ended, and ends it when that takes too long.
     fn wait(&mut self) -> io::Result<ExitStatus> {
-        let give_up = Instant::now() + self.patience;
+        let give_up = Instant::now() + self.idle_limit;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
@@ -259,7 +259,7 @@ impl Process {
     /// Ends one that hangs.
     fn give_up(&mut self) -> io::Error {
         match self.child.kill().and_then(|()| self.child.wait()) {
-            Ok(_) => io::Error::other(format!("it did nothing for {:?} and was ended", self.patience)),
+            Ok(_) => io::Error::other(format!("it did nothing for {:?} and was ended", self.idle_limit)),
             Err(error) => error,
         }
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use actix_web::{HttpRequest, web};
 use actors::domain::options::{Options, Priority, Task};
 
-use super::stream::Extras;
+use super::extras::{Extras, Logprobs};
 use crate::error::AppError;
 use crate::http::body::Recording;
 use crate::http::form::{self, Sent, flag};
@@ -35,13 +35,6 @@ impl Reply {
     pub(super) fn extras(&self) -> Extras {
         Extras { logprobs: self.logprobs, segments: self.granularities.contains(&Granularity::Segment) }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Logprobs {
-    Included,
-    #[default]
-    Left,
 }
 
 struct Form {

@@ -10,8 +10,8 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::call::Logprobs;
-use super::languages;
+use super::extras::{Extras, Logprobs};
+use super::languages::languages;
 use crate::error::AppError;
 use crate::http::client_socket::forget_socket;
 use crate::http::events::unbuffered;
@@ -20,14 +20,6 @@ use crate::transcript::logprobs_json;
 use crate::wire_time::secs;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// What a stream has beside the text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Extras {
-    pub logprobs: Logprobs,
-    /// Whether each segment is told with its times.
-    pub segments: bool,
-}
 
 /// Deltas, one for each segment, then the whole text, which the deltas make up. Progress is in comments. When the job
 /// fails the error is the last message.

@@ -3,7 +3,8 @@ use actors::domain::transcript::Decoding;
 use proptest::prelude::*;
 
 use super::*;
-use crate::transcript::{millis, one_line};
+use crate::transcript::millis::millis;
+use crate::transcript::one_line::one_line;
 
 fn segment(start: f64, end: f64, text: &str) -> Segment {
     let decoding = Decoding::default();

@@ -3,8 +3,7 @@
 use actors::domain::transcript::Segment;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::chars;
-use crate::transcript::one_line;
+use crate::transcript::one_line::one_line;
 
 /// What is never cut.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,4 +103,9 @@ fn closes(c: char) -> bool {
 fn same_letters<'a>(line: &str, words: impl Iterator<Item = &'a str>) -> bool {
     let letters = |text: &'a str| text.chars().filter(|c| *c != ' ');
     words.flat_map(letters).eq(line.chars().filter(|c| *c != ' '))
+}
+
+/// As readers count: a letter with its accents is one, and so is an emoji.
+pub(super) fn chars(text: &str) -> usize {
+    text.graphemes(true).count()
 }

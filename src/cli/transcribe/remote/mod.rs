@@ -5,6 +5,7 @@ mod events;
 mod job;
 mod multipart;
 mod server;
+mod server_url;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use actix_rt::time::{sleep, timeout};
 use actors::domain::job::Status;
 use futures_util::future::{Either, select};
 
-pub(super) use server::ServerUrl;
+pub(super) use server_url::ServerUrl;
 
 use super::args::Wanted;
 use super::meter::Meter;
