@@ -8,7 +8,7 @@ use super::models;
 use super::values::{expected, found, hint, origin, section_of};
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 36] = [
+pub const BOUNDS: [(&str, f64, f64); 35] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -22,7 +22,6 @@ pub const BOUNDS: [(&str, f64, f64); 36] = [
     ("model.idle_timeout_secs", -1.0, 315_360_000.0),
     ("model.gpu_poll_interval_secs", 1.0, 86_400.0),
     ("model.unload_hold_secs", 0.0, 86_400.0),
-    ("model.max_loaded", 1.0, 1.0),
     ("engine.workers", 1.0, 64.0),
     ("engine.threads", 0.0, 1_024.0),
     ("engine.batch_size", 0.0, 64.0),

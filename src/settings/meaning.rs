@@ -24,7 +24,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
     let faults =
         faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
     let faults = faults.chain([languages(settings), allowed_hosts(settings), cors_origins(settings)]);
-    let faults = faults.chain([open_door(settings, merged), keyless_door(settings)]);
+    let faults = faults.chain([unauthenticated_address(settings, merged), keyless_wyoming(settings)]);
     let mut problems: Vec<Problem> = faults
         .flatten()
         .map(|(path, message)| {
@@ -82,7 +82,7 @@ fn auth(settings: &Settings) -> Fault {
 }
 
 /// Who opens the service to a network says who may call it.
-fn open_door(settings: &Settings, merged: &Table) -> Fault {
+fn unauthenticated_address(settings: &Settings, merged: &Table) -> Fault {
     let host = settings.server.host.as_str();
     let is_loopback = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
     let said = values::lookup(merged, "auth", "mode").is_some_and(|mode| values::origin(mode) != "default");
@@ -119,13 +119,13 @@ fn cors_origins(settings: &Settings) -> Fault {
 }
 
 /// A port without keys beside one with keys is opened by who says whose it is.
-fn keyless_door(settings: &Settings) -> Fault {
+fn keyless_wyoming(settings: &Settings) -> Fault {
     let wyoming = &settings.wyoming;
     if wyoming.port == 0 || settings.auth.mode != AuthMode::Keys {
         return None;
     }
     let owner = wyoming.owner.trim();
-    // Bad keys are told of by themselves.
+    // Bad keys are reported separately.
     let keys = Keys::parse(settings.auth.keys.iter().map(ExposeSecret::expose_secret)).ok()?;
     let message = match owner {
         "" => {

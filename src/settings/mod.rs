@@ -1,4 +1,4 @@
-//! What the service is told: `config/default.toml`, files and the environment, layer over layer.
+//! The settings: `config/default.toml`, files and the environment, layer over layer.
 //!
 //! [`load`] either gives settings that are right in every key or says everything that is wrong, each
 //! with the key's full path and the layer that it came from. A bad value is an error even where a
@@ -52,10 +52,10 @@ pub fn load(sources: &Sources) -> Result<Effective, SettingsError> {
     let settings = typed(merged.clone()).map_err(|fault| SettingsError(vec![fault.into_problem(&merged)]))?;
     meaning::validate(&settings, &merged)?;
     let near_misses = layers::near_misses(sources, &defaults.0);
-    Ok(Effective::new(settings, &merged, &defaults.0, near_misses))
+    Ok(Effective::new(settings, &merged, near_misses))
 }
 
-/// Takes out of `layer` what the types refuse over the defaults, such as a word that is no variant.
+/// Takes out of `layer` what the types refuse over the defaults, such as a word that is not a variant.
 fn admit_typed(defaults: &Layer, layer: &mut Layer, problems: &mut Vec<Problem>) {
     // Every turn removes a key, so this ends.
     while let Err(problem) = try_over(defaults, layer) {

@@ -15,7 +15,7 @@ fn usage_shows_every_route_and_no_other() {
     }
     for heading in manual.lines().filter(|line| line.starts_with("### `")) {
         for route in heading.trim_start_matches('#').split(',').map(|part| part.trim().trim_matches('`')) {
-            assert!(routes.contains(route), "docs/USAGE.md has {route}, which is no route");
+            assert!(routes.contains(route), "docs/USAGE.md has {route}, which is not a route");
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::source::{Source, read, root, sources};
 const ROOMS: &[(&str, &[&str])] = &[
     ("audio", &[]),
     ("auth", &[]),
-    ("engine", &[]),
+    ("compute_type", &[]),
+    ("engine", &["compute_type"]),
     ("error", &["outgoing", "wire_time"]),
     ("failpoint", &[]),
     ("fuzzing", &["audio", "http", "outgoing", "settings", "wyoming"]),
@@ -25,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("webhook", &["failpoint", "outgoing"]),
     ("wire_time", &[]),
     ("wyoming", &["auth", "error", "http", "raw_pcm"]),
-    ("settings", &["auth", "telemetry"]),
+    ("settings", &["auth", "compute_type", "telemetry"]),
     ("http", &["auth", "error", "failpoint", "outgoing", "raw_pcm", "transcript", "webhook", "wire_time"]),
     ("compose", &["audio", "auth", "engine", "http", "memory", "outgoing", "settings", "webhook", "wyoming"]),
     (
