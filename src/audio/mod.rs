@@ -1,4 +1,4 @@
-//! Recordings: decoded, resampled to what the engine hears, and cut into chunks.
+//! Recordings: decoded, resampled for the engine, and cut into chunks.
 //!
 //! ```text
 //! file → decode (symphonia or ffmpeg, one channel) → resample (16 kHz) ┬→ voice activity and level → planner → plan

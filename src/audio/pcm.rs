@@ -1,4 +1,4 @@
-//! A recording as the engine hears it: one stream of samples at 16 kHz, read forward.
+//! A recording as input of the engine: one stream of samples at 16 kHz, read forward.
 
 use actors::domain::audio::Span;
 use actors::ports::{AudioError, CancelToken};

@@ -24,7 +24,7 @@ use super::{AudioSettings, Channels};
 const FIRST_CHUNK_SAMPLES: u64 = 42 * SAMPLE_RATE as u64;
 const NEXT_TRY_SAMPLES: u64 = 10 * SAMPLE_RATE as u64;
 
-/// So many detectors of voices in a row may die over one recording before that is an error: whoever killed the first
+/// So many detectors of voices in a row may die over one recording before that is an error: what killed the first
 /// one may have meant no harm to the job.
 const DETECTORS: usize = 3;
 

@@ -1,4 +1,4 @@
-//! Calls that are answered with what was heard: interactive jobs under the hood, awaited. What all doors of that kind
+//! Calls that are answered with the transcript: interactive jobs under the hood, awaited. What all routes of that kind
 //! share.
 
 use std::convert::Infallible;
@@ -82,7 +82,7 @@ const EARLY: Duration = Duration::from_secs(20);
 /// … and goes on with one byte each time so much has passed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The answer once the job is over, as `tell` writes it; `heard` is told what happens meanwhile.
+/// The answer once the job is over, as `tell` writes it; `on_event` gets what happens meanwhile.
 ///
 /// Clients and proxies give up on an answer of which nothing comes for minutes. So where the settings allow it and
 /// `beginning` is known, the answer of a long job begins with 200 and space while the job runs. A failure after that is the
@@ -93,7 +93,7 @@ pub(super) async fn answer(
     request: &HttpRequest,
     awaited: JobWait,
     beginning: Beginning,
-    mut heard: impl FnMut(&JobEvent) + 'static,
+    mut on_event: impl FnMut(&JobEvent) + 'static,
     tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse + 'static,
 ) -> HttpResponse {
     let id = awaited.id();
@@ -107,7 +107,7 @@ pub(super) async fn answer(
                     if let JobEvent::Started { .. } = event {
                         starts.notify_one();
                     }
-                    heard(event);
+                    on_event(event);
                 })
                 .await?;
             let segments = service.jobs.store().segments(job.id).await?;
@@ -147,7 +147,7 @@ fn begun(finished: Finished, every: Duration) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).force_close().streaming(body)
 }
 
-/// Every answer names its job, also one that is no transcript.
+/// Every answer names its job, also one that is not a transcript.
 pub(super) fn with_id(mut response: HttpResponse, id: JobId) -> HttpResponse {
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(JOB_ID, id);

@@ -105,7 +105,7 @@ async fn read_json(
     let encoded = file.split_once(";base64,").map_or(file.as_str(), |(_, encoded)| encoded);
     let bytes = STANDARD
         .decode(encoded.trim())
-        .map_err(|error| invalid(format!("{:?} is no base64: {error}", recording.part)))?;
+        .map_err(|error| invalid(format!("{:?} is not base64: {error}", recording.part)))?;
     drop(file);
     let filename = object.get("filename").and_then(Value::as_str).and_then(clean_name);
     for (name, value) in &object {

@@ -94,7 +94,7 @@ impl Service {
     /// taken for one that can.
     ///
     /// # Errors
-    /// The model knows English only, and another language or a translation is asked for; or there is no such model.
+    /// The model supports English only, and another language or a translation is asked for; or there is no such model.
     pub fn check_options(&self, options: &Options) -> Result<(), AppError> {
         let number = self.find_model(options.model.as_deref())?;
         let status = self.model.status();

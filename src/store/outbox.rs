@@ -1,5 +1,5 @@
-//! What is told to receivers of webhooks: written together with what it tells of, taken out by the
-//! courier, and kept with what came of each try.
+//! Messages to receivers of webhooks: written in the transaction of the event, sent by the
+//! delivery loop, and kept with the result of each attempt.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use super::sql;
 use super::sqlite::SqliteStore;
 use super::subscribers::{key, state};
 
-/// Writes, inside a change, what every active subscriber is told of the model.
+/// Writes, inside a change, the message about the model to every active subscriber.
 pub(super) async fn tell_of_model(
     change: &mut SqliteConnection,
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! Who is told of the model by webhook.
+//! The subscribers to the model's webhooks.
 
 use actors::domain::time::Timestamp;
 use actors::domain::webhook::{Secret, SigningKey};

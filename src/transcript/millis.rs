@@ -1,6 +1,6 @@
 //! Seconds to the millisecond.
 
-/// Seconds as whole milliseconds; what is no time at all counts as 0.
+/// Seconds as whole milliseconds; NaN and negative times count as 0.
 pub(super) fn millis(secs: f64) -> u64 {
     // The conversion saturates: negative and not-a-number become 0.
     (secs * 1000.0).round() as u64

@@ -7,7 +7,7 @@ pub(super) fn one_line(text: &str) -> String {
     spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The line breaks of Unicode that are no control characters.
+/// The line breaks of Unicode that are not control characters.
 fn is_line_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }

@@ -25,7 +25,7 @@ pub fn whisper_json(transcript: &Transcript<'_>) -> Value {
 }
 
 /// As whisper.cpp's server writes it: the OpenAI API's document, with words inside their segments and the language that
-/// was heard.
+/// was detected.
 pub fn whisper_cpp_json(transcript: &Transcript<'_>) -> Value {
     let mut document = verbose_json(transcript, &[Granularity::Segment]);
     document["text"] = lines(transcript.segments).into();

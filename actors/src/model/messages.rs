@@ -46,8 +46,8 @@ pub struct KeepAlive {
 pub struct Unload {
     pub reason: UnloadReason,
     pub hold: Option<Duration>,
-    /// Told the status of the moment at which it was heard.
-    pub heard: oneshot::Sender<ModelStatus>,
+    /// Gets the status at the moment that it was handled.
+    pub handled: oneshot::Sender<ModelStatus>,
 }
 
 /// The engine of that generation ended by itself.

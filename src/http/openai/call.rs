@@ -157,7 +157,8 @@ impl Form {
 }
 
 fn number<T: FromStr>(name: &'static str, text: &str) -> Result<T, AppError> {
-    text.parse().map_err(|_| AppError::InvalidOption { name, message: format!("{text:?} is no such number") })
+    text.parse()
+        .map_err(|_| AppError::InvalidOption { name, message: format!("{text:?} is not a valid number") })
 }
 
 fn format(text: &str) -> Result<Format, AppError> {

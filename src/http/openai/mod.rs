@@ -60,7 +60,7 @@ async fn answer(
         return Ok(calls::with_id(stream::respond(&request, awaited, reply.extras()), id));
     }
     let beginning = Beginning::of(reply.format);
-    let tell = move |job: &Job, heard: &Transcript<'_>| whole(job, heard, &reply);
+    let tell = move |job: &Job, transcript: &Transcript<'_>| whole(job, transcript, &reply);
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 

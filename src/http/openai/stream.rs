@@ -1,4 +1,4 @@
-//! `stream=true`: the text as it is heard.
+//! `stream=true`: the text as it is decoded.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -123,8 +123,8 @@ impl SoFar {
 
     /// In tokens, which is all that this message has a place for: the model's positions of audio, and its tokens of text.
     fn usage(&self, duration_secs: f64) -> Value {
-        let (heard, told) = ((duration_secs * POSITIONS_PER_SEC).ceil() as usize, self.tokens);
-        json!({ "type": "tokens", "input_tokens": heard, "output_tokens": told, "total_tokens": heard + told })
+        let (input, output) = ((duration_secs * POSITIONS_PER_SEC).ceil() as usize, self.tokens);
+        json!({ "type": "tokens", "input_tokens": input, "output_tokens": output, "total_tokens": input + output })
     }
 }
 

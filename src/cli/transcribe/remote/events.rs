@@ -88,7 +88,7 @@ fn bounded(body: impl Body) -> impl Stream<Item = Result<bytes::Bytes, Cut>> {
 fn cause(error: EventStreamError<Cut>) -> String {
     match error {
         EventStreamError::Transport(cut) => cut.to_string(),
-        EventStreamError::Utf8(_) | EventStreamError::Parser(_) => "what came are no events".to_owned(),
+        EventStreamError::Utf8(_) | EventStreamError::Parser(_) => "what came are not events".to_owned(),
     }
 }
 

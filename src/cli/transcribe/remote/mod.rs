@@ -93,7 +93,7 @@ impl RemoteJob<'_> {
         }
     }
 
-    /// Sends the recording, as often as the server asks for more patience.
+    /// Sends the recording, as often as the server asks to retry later.
     async fn submit(&self, file: &Path) -> Result<JobSeen, Stop> {
         loop {
             let upload = Upload::open(file, self.wanted)

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_keeps_the_path_that_a_proxy_adds_and_loses_the_rest() {
+    fn a_server_url_keeps_its_path_without_query_and_fragment() {
         let url = |text: &str| text.parse::<ServerUrl>().map(|url| url.to_string());
         assert_eq!(url("http://h:8080").unwrap(), "http://h:8080");
         assert_eq!(url("https://h/speech/?x=1#y").unwrap(), "https://h/speech");
