@@ -200,7 +200,7 @@ fn what_cannot_be_fetched_is_no_job_and_says_why() {
         ("/file", 400, "invalid_url", "http"),
         ("/endless", 413, "file_too_large", "100000"),
         ("/old", 413, "file_too_large", "100000"),
-        ("/live", 422, "fetch_failed", "ends"),
+        ("/live", 422, "fetch_failed", "live streams"),
         ("/large", 413, "file_too_large", "100000"),
         ("/torn", 422, "fetch_failed", "cut short"),
         ("/torn-chunks", 422, "fetch_failed", "cut short"),

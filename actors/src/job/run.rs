@@ -160,7 +160,7 @@ impl Run {
                 Last::End(Ending::Failed(error))
             }
             Err(Stop::Leave(Leave::GiveBack(reason))) => {
-                info!(job.id = %self.claim.job.id, ?reason, "job goes back to the queue");
+                info!(job.id = %self.claim.job.id, ?reason, "job requeued");
                 return self.write_last(Last::Requeue(reason)).await;
             }
             Err(Stop::Leave(Leave::Lost)) => {

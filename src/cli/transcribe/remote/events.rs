@@ -35,7 +35,7 @@ struct Place {
 enum Cut {
     #[error(transparent)]
     Payload(PayloadError),
-    #[error("nothing came for {} s", SILENCE_LIMIT.as_secs())]
+    #[error("no event for {} s", SILENCE_LIMIT.as_secs())]
     Silence,
 }
 
