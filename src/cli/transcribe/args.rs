@@ -7,7 +7,7 @@ use actors::domain::options::Task;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::remote::ServerUrl;
+use super::server_url::ServerUrl;
 use crate::cli::SettingsArgs;
 use crate::cli::failure::Failure;
 use crate::transcript::{Format, Shape};

@@ -5,7 +5,6 @@ mod events;
 mod job;
 mod multipart;
 mod server;
-mod server_url;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +18,9 @@ use actix_rt::time::{sleep, timeout};
 use actors::domain::job::Status;
 use futures_util::future::{Either, select};
 
-pub(super) use server_url::ServerUrl;
-
 use super::args::Wanted;
 use super::meter::Meter;
+use super::server_url::ServerUrl;
 use super::{Stop, Transcriber};
 use crate::cli::failure::Failure;
 use job::JobSeen;

@@ -17,8 +17,8 @@ use thiserror::Error;
 
 use super::job::{ErrorSeen, JobSeen};
 use super::multipart::Upload;
-use super::server_url::ServerUrl;
 use crate::cli::failure::Failure;
+use crate::cli::transcribe::server_url::ServerUrl;
 use crate::outgoing::tls;
 
 const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
