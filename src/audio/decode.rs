@@ -25,8 +25,8 @@ use super::health::{Declared, FOUND_BY_SYNC, Health};
 use super::matroska;
 use super::mix::{Downmix, check_limits, mix_down};
 use super::parts::{Part, PartSource};
+use super::sample_stream::{Doubt, SampleStream};
 use super::sniff::io_error;
-use super::source::{Doubt, SampleStream};
 use super::timeline::Timeline;
 
 /// How much of something else may stand before the recording. Enough for the padding that old
@@ -201,7 +201,7 @@ impl AudioStream {
         self.rate = Some(rate);
         let samples = |secs: f64| (secs * f64::from(rate)).round() as usize;
         if let Some(edit) = self.edit {
-            // A decoder that leaves out the encoder's lead by itself is not told of it again.
+            // A decoder that leaves out the encoder's lead by itself must not get it again.
             let is_lead = self.track.trims_itself && edit.skipped < LONGEST_LEAD_SECS;
             self.track.hidden = if is_lead { 0 } else { samples(edit.skipped) };
             self.left = edit.length.map(samples);
@@ -459,7 +459,7 @@ fn declared(reader: &dyn FormatReader, id: u32) -> Declared {
     }
 }
 
-/// The length that a tag of the recording tells, read as if from a pipe, where none is reckoned from the file's size.
+/// The length in a tag of the recording, read as if from a pipe, where none is computed from the file's size.
 fn told_length(source: PartSource) -> Option<f64> {
     let reader = demultiplex(source, Access::Forward).ok()?;
     let track = select_track(reader.tracks(), None).ok()?;

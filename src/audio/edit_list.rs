@@ -20,7 +20,7 @@ pub struct Edit {
     pub length: Option<f64>,
 }
 
-/// The edit of the track with that id. `None` where the file is no MP4, has no edit list, or cannot be read as one. Of
+/// The edit of the track with that id. `None` where the file is not MP4, has no edit list, or cannot be read as one. Of
 /// a list that cuts a track into several pieces the first one counts.
 ///
 /// # Blocking

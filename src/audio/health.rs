@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 use actors::ports::AudioError;
 use symphonia::core::errors::Error;
 
-use super::source::Doubt;
+use super::sample_stream::Doubt;
 
 /// Formats that are found by a frame header of a few bits, which turns up in any data. Where no tag tells their length,
-/// a demultiplexer that knows the file's size reckons it from that, and may be far off.
+/// a demultiplexer that knows the file's size computes it from that, and may be far off.
 pub const FOUND_BY_SYNC: [&str; 4] = ["mp1", "mp2", "mp3", "aac"];
 
 /// A real elementary stream is nothing but frames. Below this part of the file, what was found are

@@ -8,8 +8,8 @@ use actors::ports::AudioError;
 use super::decode::AudioStream;
 use super::mix::Downmix;
 use super::parts::{self, Part};
+use super::sample_stream::{Doubt, SampleStream};
 use super::sniff::io_error;
-use super::source::{Doubt, SampleStream};
 
 /// The recordings of a file, one after the other.
 pub struct JoinedStream {

@@ -15,7 +15,7 @@ const TRACK_TYPE: u64 = 0x83;
 const FLAG_DEFAULT: u64 = 0x88;
 const AUDIO: u64 = 2;
 
-/// The number of the first audio track that is marked as a default one. `None` where the file is no Matroska, or has no such
+/// The number of the first audio track that is marked as a default one. `None` where the file is not Matroska, or has no such
 /// track.
 ///
 /// # Blocking

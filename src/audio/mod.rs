@@ -1,4 +1,4 @@
-//! Recordings: decoded, resampled to what the engine hears, and cut into chunks.
+//! Recordings: decoded, resampled for the engine, and cut into chunks.
 //!
 //! ```text
 //! file → decode (symphonia or ffmpeg, one channel) → resample (16 kHz) ┬→ voice activity and level → planner → plan
@@ -25,6 +25,8 @@ mod pcm;
 mod plan;
 mod planner;
 mod resample;
+mod sample_stream;
+mod settings;
 mod sniff;
 mod source;
 mod timeline;
@@ -38,50 +40,17 @@ use std::sync::Arc;
 
 use actors::domain::audio::{Decoder, Plan, Span};
 use actors::domain::job::BlobKey;
-use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings, VoiceDetector};
+use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::{Open, PlannedChunks};
 pub use ffmpeg::{Ffmpeg, NoFfmpeg};
 pub use plan::{plan_file, probe_file};
 pub use planner::PlanSettings;
+pub use settings::{AudioSettings, Channels};
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.
 const VERSION: u32 = 7;
-
-/// What the adapter takes in, and how it cuts.
-#[derive(Debug, Clone)]
-pub struct AudioSettings {
-    /// Recordings that last longer, once decoded, are refused. A small file may hold days of silence.
-    pub max_secs: u64,
-    pub plan: PlanSettings,
-    pub channels: Channels,
-    /// For what the built-in decoders do not know; `None`: they are all there is.
-    pub ffmpeg: Option<Ffmpeg>,
-    /// Voice detector; `None`: the built-in one.
-    pub voices: Option<Arc<dyn VoiceDetector>>,
-}
-
-/// What is done with several channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channels {
-    /// Into one.
-    Mix,
-    /// Each is transcribed by itself.
-    Split,
-}
-
-impl Default for AudioSettings {
-    fn default() -> Self {
-        Self {
-            max_secs: 12 * 3600,
-            plan: PlanSettings::default(),
-            channels: Channels::Mix,
-            ffmpeg: None,
-            voices: None,
-        }
-    }
-}
 
 /// The recordings in one folder, each in the file that its key names.
 #[derive(Debug, Clone)]

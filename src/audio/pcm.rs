@@ -1,10 +1,10 @@
-//! A recording as the engine hears it: one stream of samples at 16 kHz, read forward.
+//! A recording as input of the engine: one stream of samples at 16 kHz, read forward.
 
 use actors::domain::audio::Span;
 use actors::ports::{AudioError, CancelToken};
 
 use super::resample::{Resampler, Stretch};
-use super::source::{Doubt, SampleStream};
+use super::sample_stream::{Doubt, SampleStream};
 
 /// Decoded and resampled samples, a block at a time. A change of rate on the way (as between the
 /// links of a chained stream) starts a new resampler; times go on.

@@ -15,15 +15,16 @@ use super::guard::guarded;
 use super::mix::Downmix;
 use super::pcm::Pcm;
 use super::planner::{find_speech, first_chunk, language_windows, plan_chunks};
+use super::sample_stream::Doubt;
 use super::sniff::{Kind, look};
-use super::source::{Doubt, open};
+use super::source::open;
 use super::{AudioSettings, Channels};
 
 /// So much of a recording is analysed before the first chunk can be final; from then on that is tried as often.
 const FIRST_CHUNK_SAMPLES: u64 = 42 * SAMPLE_RATE as u64;
 const NEXT_TRY_SAMPLES: u64 = 10 * SAMPLE_RATE as u64;
 
-/// So many detectors of voices in a row may die over one recording before that is an error: whoever killed the first
+/// So many detectors of voices in a row may die over one recording before that is an error: what killed the first
 /// one may have meant no harm to the job.
 const DETECTORS: usize = 3;
 

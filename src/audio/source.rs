@@ -9,31 +9,7 @@ use super::ffmpeg::Ffmpeg;
 use super::joined::JoinedStream;
 use super::mix::Downmix;
 use super::pcm::Pcm;
-
-/// A recording's samples, in order, with memory that does not grow with its length.
-pub trait SampleStream: Send {
-    /// Replaces `mono` by the next samples and gives their rate in Hz, or `None` at the end. Samples are
-    /// finite and within [-1, 1]. A recording without a single one is an error.
-    fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError>;
-
-    /// What was odd so far, one sentence each; complete once the end was reached.
-    fn warnings(&self) -> Vec<String>;
-
-    /// The most channels that it had so far.
-    fn channels(&self) -> usize;
-
-    /// Why another decoder may make more of the recording, if it may; known once the end was reached.
-    fn doubt(&self) -> Option<Doubt>;
-}
-
-/// What is wrong with a decoded recording, and perhaps the decoder's fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
-    /// It ends where it should not.
-    Short,
-    /// Many of its packets could not be decoded.
-    Undecodable,
-}
+use super::sample_stream::SampleStream;
 
 /// Opens a recording for one decoder. Once `cancel` is set reading it ends with [`AudioError::Cancelled`].
 ///

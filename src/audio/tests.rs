@@ -203,7 +203,7 @@ fn channels_are_mixed_to_their_mean() {
 }
 
 #[test]
-fn a_truncated_recording_is_planned_up_to_the_cut_with_a_warning() {
+fn a_truncated_recording_is_planned_to_the_cut_with_a_warning() {
     let whole = fs::read(fixture("en_dense.wav")).unwrap();
     let plan = plan_bytes(&whole[..whole.len() / 2]).unwrap();
     assert!((plan.duration_secs() - 10.08).abs() < 0.05);
@@ -309,7 +309,7 @@ fn the_port_reads_the_file_that_the_key_names() {
 }
 
 #[test]
-fn what_the_built_in_decoders_read_is_the_same_with_another_ffmpeg_or_none() {
+fn built_in_decoding_does_not_depend_on_ffmpeg() {
     let files =
         |ffmpeg| AudioFiles::new(PathBuf::new(), AudioSettings { ffmpeg, ..AudioSettings::default() });
     let (with, without) = (files(Some(Ffmpeg::look(60))), files(None));

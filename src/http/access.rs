@@ -91,7 +91,7 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let known = request.extensions().get::<Caller>().cloned();
-        ready(known.ok_or_else(|| AppError::internal("a request came in by no door")))
+        ready(known.ok_or_else(|| AppError::internal("the request has no authenticated caller")))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Calls that are answered with what was heard: interactive jobs under the hood, awaited. What all doors of that kind
+//! Calls that are answered with the transcript: interactive jobs under the hood, awaited. What all routes of that kind
 //! share.
 
 use std::convert::Infallible;
@@ -18,26 +18,16 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::client_socket::gone;
+use super::detached::detached;
+use super::disk_room::check_room;
 use super::job_view::transcript_of;
 use super::job_wait::JobWait;
-use super::jobs::{check_room, detached};
 use super::query::idempotency_key;
 use super::service::Service;
 use super::submission::Upload;
 use crate::auth::Caller;
 use crate::error::AppError;
 use crate::transcript::{Format, Transcript};
-
-/// How calls wait.
-#[derive(Debug, Clone, Copy)]
-pub struct WaitPolicy {
-    /// For the job to start: for the model, and for its turn.
-    pub wait: Duration,
-    /// Whether a job goes on whose client went away.
-    pub keep: bool,
-    /// Whether an answer may begin before its job is over.
-    pub begins_early: bool,
-}
 
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 
@@ -92,7 +82,7 @@ const EARLY: Duration = Duration::from_secs(20);
 /// … and goes on with one byte each time so much has passed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The answer once the job is over, as `tell` writes it; `heard` is told what happens meanwhile.
+/// The answer once the job is over, as `tell` writes it; `on_event` gets what happens meanwhile.
 ///
 /// Clients and proxies give up on an answer of which nothing comes for minutes. So where the settings allow it and
 /// `beginning` is known, the answer of a long job begins with 200 and space while the job runs. A failure after that is the
@@ -103,11 +93,11 @@ pub(super) async fn answer(
     request: &HttpRequest,
     awaited: JobWait,
     beginning: Beginning,
-    mut heard: impl FnMut(&JobEvent) + 'static,
+    mut on_event: impl FnMut(&JobEvent) + 'static,
     tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse + 'static,
 ) -> HttpResponse {
     let id = awaited.id();
-    let may_begin = service.patience.begins_early && beginning == Beginning::Json;
+    let may_begin = service.wait_policy.begins_early && beginning == Beginning::Json;
     let has_started = Rc::new(Notify::new());
     let starts = has_started.clone();
     let mut finished: Finished = Box::pin(async move {
@@ -117,7 +107,7 @@ pub(super) async fn answer(
                     if let JobEvent::Started { .. } = event {
                         starts.notify_one();
                     }
-                    heard(event);
+                    on_event(event);
                 })
                 .await?;
             let segments = service.jobs.store().segments(job.id).await?;
@@ -157,7 +147,7 @@ fn begun(finished: Finished, every: Duration) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).force_close().streaming(body)
 }
 
-/// Every answer names its job, also one that is no transcript.
+/// Every answer names its job, also one that is not a transcript.
 pub(super) fn with_id(mut response: HttpResponse, id: JobId) -> HttpResponse {
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(JOB_ID, id);

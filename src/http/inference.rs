@@ -41,7 +41,7 @@ pub(super) async fn transcribe(
     let (options, format) = asked.into_options();
     let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
     let beginning = Beginning::of(format);
-    let tell = move |_: &_, heard: &Transcript<'_>| document(heard, format);
+    let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, format);
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
@@ -62,7 +62,7 @@ impl Asked {
 
     fn into_options(self) -> (Options, Format) {
         let language = self.options.language.filter(|_| !self.detect);
-        // Where that server tells of words, it always does.
+        // That server always includes words.
         let word_timestamps = self.format == Format::VerboseJson;
         (Options { language, word_timestamps, ..self.options }, self.format)
     }
@@ -76,16 +76,16 @@ fn format(text: &str) -> Result<Format, AppError> {
     })
 }
 
-fn document(heard: &Transcript<'_>, format: Format) -> HttpResponse {
+fn document(transcript: &Transcript<'_>, format: Format) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     match format {
-        Format::Json => response.json(json!({ "text": lines(heard.segments) })),
-        Format::VerboseJson => response.json(whisper_cpp_json(heard)),
+        Format::Json => response.json(json!({ "text": lines(transcript.segments) })),
+        Format::VerboseJson => response.json(whisper_cpp_json(transcript)),
         Format::Text => {
-            response.insert_header((CONTENT_TYPE, format.content_type())).body(lines(heard.segments))
+            response.insert_header((CONTENT_TYPE, format.content_type())).body(lines(transcript.segments))
         }
         Format::Srt | Format::Vtt | Format::Tsv => {
-            response.insert_header((CONTENT_TYPE, format.content_type())).body(render(heard, format))
+            response.insert_header((CONTENT_TYPE, format.content_type())).body(render(transcript, format))
         }
     }
 }

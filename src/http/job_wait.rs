@@ -30,10 +30,10 @@ pub struct JobWait {
 }
 
 impl JobWait {
-    /// `before` is the model's status from before the job was taken in. With `keep` the job goes on whoever leaves.
+    /// `before` is the model's status from before the job was taken in. With `keep` the job goes on when the client leaves.
     pub(super) fn new(service: web::Data<Service>, job: &Job, keep: bool, before: &ModelStatus) -> Self {
         let number = service.model.find(job.options.model.as_deref()).unwrap_or_default();
-        let keep = keep || service.patience.keep;
+        let keep = keep || service.wait_policy.keep;
         let (mut model, failures_before) = (service.model.watch(), before.failures(number));
         // It may have failed meanwhile.
         model.mark_changed();
@@ -44,11 +44,11 @@ impl JobWait {
         self.id
     }
 
-    /// The completed job; `heard` is told what happens meanwhile.
-    pub async fn until_over(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
+    /// The completed job; `on_event` gets what happens meanwhile.
+    pub async fn until_over(mut self, mut on_event: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
         let service = self.service.clone();
         let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
-        let mut too_long = pin!(sleep(service.patience.wait));
+        let mut too_long = pin!(sleep(service.wait_policy.wait));
         let mut waits = true;
         loop {
             tokio::select! {
@@ -60,7 +60,7 @@ impl JobWait {
                             JobEvent::Started { .. } => waits = false,
                             JobEvent::Requeued { .. } => {
                                 waits = true;
-                                too_long.as_mut().reset(Instant::now() + service.patience.wait);
+                                too_long.as_mut().reset(Instant::now() + service.wait_policy.wait);
                             }
                             JobEvent::Queued
                             | JobEvent::Progress { .. }
@@ -70,7 +70,7 @@ impl JobWait {
                             | JobEvent::Failed { .. }
                             | JobEvent::Cancelled => {}
                         }
-                        heard(event);
+                        on_event(event);
                         if recorded.is_last() {
                             break;
                         }
@@ -91,7 +91,7 @@ impl JobWait {
                 }
                 () = &mut too_long, if waits => match self.waited_too_long().await? {
                     Some(error) => return Err(error),
-                    None => too_long.as_mut().reset(Instant::now() + service.patience.wait),
+                    None => too_long.as_mut().reset(Instant::now() + service.wait_policy.wait),
                 },
             }
         }
@@ -127,7 +127,7 @@ impl Drop for JobWait {
             return;
         }
         let (service, id) = (self.service.clone(), self.id);
-        info!(job.id = %id, "nobody waits for the job any more");
+        info!(job.id = %id, "client of a waiting job disconnected");
         actix_web::rt::spawn(async move {
             let cancelled = match service.jobs.store().job(id).await {
                 // It ended at this moment: what came of it stays.
@@ -136,7 +136,7 @@ impl Drop for JobWait {
                 Err(error) => Err(error),
             };
             if let Err(error) = cancelled {
-                warn!(job.id = %id, %error, "cannot cancel a job that nobody waits for");
+                warn!(job.id = %id, %error, "cannot cancel a job whose client disconnected");
             }
         });
     }

@@ -15,10 +15,10 @@ use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, Cancelled, MemoryProbe, Recordings, Sources, StoreError};
 use tracing::warn;
 
-use super::calls::WaitPolicy;
-use super::metrics::Answers;
+use super::answers::Answers;
 use super::rate::Rates;
 use super::streams::Streams;
+use super::wait_policy::WaitPolicy;
 use crate::auth::{Caller, Keyring, Sites};
 use crate::error::AppError;
 use crate::outgoing::AddressRules;
@@ -36,7 +36,7 @@ pub struct Service {
     /// Who may call.
     pub keys: Keyring,
     pub limits: Limits,
-    pub patience: WaitPolicy,
+    pub wait_policy: WaitPolicy,
     /// `None`: everyone may send as much as they like.
     pub rates: Option<Rates>,
     pub streams: Streams,
@@ -94,7 +94,7 @@ impl Service {
     /// taken for one that can.
     ///
     /// # Errors
-    /// The model knows English only, and another language or a translation is asked for; or there is no such model.
+    /// The model supports English only, and another language or a translation is asked for; or there is no such model.
     pub fn check_options(&self, options: &Options) -> Result<(), AppError> {
         let number = self.find_model(options.model.as_deref())?;
         let status = self.model.status();

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, write_file};
-use super::form::{flag, set_language};
+use super::form::{LONGEST_PROMPT, flag, set_language};
 use super::service::{Limits, Service};
 use super::upload_pace::paced;
 use crate::error::AppError;
@@ -42,9 +42,6 @@ const OPTIONS: [&str; 12] = [
     "keep_alive",
     "model",
 ];
-
-/// The engine's prompt is 224 tokens at most; longer ones would only be cut.
-pub(super) const LONGEST_PROMPT: usize = 1024;
 
 /// A request that was read to its end. Its recording is gone with it, unless it is taken in.
 pub struct Upload {

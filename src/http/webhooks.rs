@@ -1,4 +1,4 @@
-//! Who is told of the model by webhook.
+//! The subscribers to the model's webhooks.
 
 use actix_web::{HttpResponse, Responder, web};
 use actors::domain::webhook::SigningKey;
@@ -60,7 +60,7 @@ pub(super) async fn change_secret(
     Ok(web::Json(view))
 }
 
-/// The id in a path: whatever is no id names no subscriber.
+/// The id in a path: anything else is the id of no subscriber.
 pub(super) fn subscriber_id(text: &str) -> Result<Uuid, AppError> {
     text.parse().map_err(|_| AppError::WebhookNotFound)
 }

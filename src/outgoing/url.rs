@@ -114,7 +114,7 @@ fn judge_host(url: &Url, rules: &AddressRules) -> Result<(), UrlError> {
         .map_err(|Forbidden { kind, .. }| UrlError::Forbidden(ForbiddenHost { host: host.to_owned(), kind }))
 }
 
-/// Bytes that are no UTF-8 once decoded are shown as such.
+/// Bytes that are not UTF-8 once decoded are shown as such.
 fn percent_decoded(text: &str) -> String {
     // A plus is a space in queries only.
     let query = format!("a={}", text.replace('+', "%2B").replace('&', "%26"));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn with_private_targets_allowed_loopback_passes_and_metadata_does_not() {
+    fn allow_private_admits_loopback_and_not_metadata() {
         let open = &AddressRules::new(true, &[]).unwrap();
         for text in ["http://127.0.0.1:1/", "http://localhost/", "http://[::1]/", "http://10.1.1.1/"] {
             assert!(TargetUrl::parse(text, open).is_ok(), "{text}");

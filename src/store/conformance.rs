@@ -37,7 +37,7 @@ macro_rules! conforms {
             a_failed_job_keeps_its_error_and_its_progress
             a_requeued_job_keeps_its_place_and_its_chunks
             deaths_of_the_engine_are_counted_until_the_next_chunk
-            whoever_has_the_turn_is_taken_first
+            the_job_whose_turn_it_is_is_claimed_first
             owners_take_turns
             each_model_has_a_line_of_its_own_and_the_first_of_all_is_known
             owners_take_turns_in_the_line_of_a_model_too
@@ -385,13 +385,13 @@ pub(crate) async fn deaths_of_the_engine_are_counted_until_the_next_chunk(store:
     claimed = claim(store).await;
     store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
     claimed = claim(store).await;
-    assert_eq!(claimed.deaths, Deaths { crashes: 2, kills: 1 }, "a stop is no death");
+    assert_eq!(claimed.deaths, Deaths { crashes: 2, kills: 1 }, "a stop is not a death");
     store.checkpoint(claimed.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
     store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
     assert_eq!(claim(store).await.deaths, Deaths::default());
 }
 
-pub(crate) async fn whoever_has_the_turn_is_taken_first(store: &dyn Store) {
+pub(crate) async fn the_job_whose_turn_it_is_is_claimed_first(store: &dyn Store) {
     assert_eq!(store.waiting().await.unwrap(), Waiting::default());
     let batch = [submit(store, Priority::Batch).await, submit(store, Priority::Batch).await];
     let interactive = submit(store, Priority::Interactive).await;
@@ -503,7 +503,7 @@ pub(crate) async fn a_cancelled_worker_finds_its_lease_gone(store: &dyn Store) {
     assert!(matches!(store.cancel(claim.job.id).await.unwrap(), Cancelled::Now { .. }));
     assert!(is_lost(&store.checkpoint(claim.fence, checkpoint(1, &plan, 2..3)).await));
     assert!(is_lost(&store.end(claim.fence, Ending::Completed).await));
-    assert_eq!(store.segments(claim.job.id).await.unwrap().len(), 2, "what was heard stays readable");
+    assert_eq!(store.segments(claim.job.id).await.unwrap().len(), 2, "the segments stay readable");
     assert_eq!(kinds(store, claim.job.id).await, ["queued", "started", "segment", "segment", "cancelled"]);
 }
 
@@ -633,7 +633,7 @@ pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn St
     let earlier = Earlier { id: job.id, fingerprint: "same".into() };
     assert_eq!(store.sent_under("me", "k").await.unwrap(), Some(earlier));
     assert_eq!(store.sent_under("you", "k").await.unwrap(), None);
-    // A full queue is no reason to refuse what is in it.
+    // A full queue is not a reason to refuse what is in it.
     let (again, events) = store.submit(sent("me", "same"), at_most(1)).await.unwrap();
     assert_eq!((again, events.len()), (job.clone(), 0));
     let other = store.submit(sent("me", "other"), NO_LIMIT).await;

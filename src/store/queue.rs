@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actors::domain::audio::Plan;
 use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
 use actors::domain::job::{BlobKey, Job, JobId, JobInput, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Status};
@@ -20,6 +19,7 @@ use super::reuse;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
+use super::stored_plan::stored_plan;
 use super::subscribers;
 
 /// What became of a job that was handed in.
@@ -254,21 +254,6 @@ async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fa
         sqlx::query_scalar(sql::COUNT_SEGMENTS).bind(job.id.to_string()).fetch_one(change).await?;
     let (chunks_done, segments_done) = (small(row.next_chunk), small(segments));
     Ok(Claim { job, fence, plan: Some(plan), chunks_done, segments_done, deaths })
-}
-
-/// A plan that another version wrote and this one cannot read counts as none: the recording is
-/// planned again, and its chunks start over.
-pub(super) async fn stored_plan(change: &mut SqliteConnection, id: JobId) -> Result<Option<Plan>, Fault> {
-    let body: Option<String> =
-        sqlx::query_scalar(sql::PLAN).bind(id.to_string()).fetch_optional(change).await?;
-    let Some(body) = body else { return Ok(None) };
-    match serde_json::from_str(&body) {
-        Ok(plan) => Ok(Some(plan)),
-        Err(error) => {
-            tracing::warn!(job.id = %id, %error, "a stored plan cannot be read, planning again");
-            Ok(None)
-        }
-    }
 }
 
 async fn remove(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {

@@ -1,4 +1,4 @@
-//! Who is told of the model by webhook.
+//! The subscribers to the model's webhooks.
 
 use actors::domain::time::Timestamp;
 use actors::domain::webhook::{Secret, SigningKey};
@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::outbox::later;
+use super::moments::later;
 use super::rows::unreadable;
 use super::sql;
 use super::sqlite::SqliteStore;

@@ -279,7 +279,7 @@ async fn after_a_full_disk_the_store_goes_on() {
 
 /// As it does after some I/O errors.
 #[tokio::test]
-async fn a_change_that_sqlite_takes_back_by_itself_does_not_stop_the_next() {
+async fn a_rollback_by_sqlite_does_not_stop_the_next_change() {
     let (store, _dir) = open().await;
     let mut change = store.change().await.unwrap();
     sqlx::query("ROLLBACK").execute(&mut *change).await.unwrap();
@@ -294,7 +294,7 @@ async fn limit_pages(store: &SqliteStore, pragma: &'static str) {
 }
 
 #[tokio::test]
-async fn a_change_that_is_dropped_half_way_is_done_whole_or_not_at_all() {
+async fn a_change_dropped_half_way_is_atomic() {
     let (store, _dir) = open().await;
     for polls in 0..300 {
         let new = new_job(Priority::Batch);

@@ -3,7 +3,8 @@
 use actors::domain::transcript::{Segment, Word, text};
 use serde_json::{Value, json};
 
-use super::{Transcript, rounded};
+use super::content::Transcript;
+use super::millis::rounded;
 
 /// A job's `result`.
 pub fn result_json(transcript: &Transcript<'_>) -> Value {

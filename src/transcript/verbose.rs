@@ -10,8 +10,9 @@ use flate2::write::ZlibEncoder;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use super::decimal;
-use super::{Transcript, rounded};
+use super::content::Transcript;
+use super::json::decimal;
+use super::millis::rounded;
 
 /// What times are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

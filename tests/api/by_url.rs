@@ -118,7 +118,7 @@ fn a_recording_is_fetched_through_redirects_and_transcribed() {
 }
 
 #[test]
-fn private_addresses_are_refused_unless_they_are_opened_also_behind_a_redirect() {
+fn private_addresses_are_refused_also_behind_a_redirect() {
     let source = Source::start(vec![
         ("/a.wav", file(recording("en_short.wav"))),
         ("/metadata", redirect("http://169.254.169.254/latest/meta-data/")),
@@ -200,7 +200,7 @@ fn what_cannot_be_fetched_is_no_job_and_says_why() {
         ("/file", 400, "invalid_url", "http"),
         ("/endless", 413, "file_too_large", "100000"),
         ("/old", 413, "file_too_large", "100000"),
-        ("/live", 422, "fetch_failed", "ends"),
+        ("/live", 422, "fetch_failed", "live streams"),
         ("/large", 413, "file_too_large", "100000"),
         ("/torn", 422, "fetch_failed", "cut short"),
         ("/torn-chunks", 422, "fetch_failed", "cut short"),
@@ -220,7 +220,7 @@ fn what_cannot_be_fetched_is_no_job_and_says_why() {
 }
 
 #[test]
-fn a_request_that_is_no_good_is_refused_before_anything_is_fetched() {
+fn an_invalid_request_is_refused_before_the_fetch() {
     let source = Source::start(vec![("/a.wav", file(recording("en_short.wav")))]);
     let service = Service::start_with(&[ALLOWED]);
     let url = source.url("/a.wav");

@@ -215,7 +215,7 @@ fn bazarr_and_speakr_understand_what_they_are_told() {
 }
 
 #[test]
-fn a_language_may_be_spelled_in_any_usual_way_at_every_door() {
+fn a_language_may_be_spelled_in_any_usual_way_on_every_route() {
     let service = Service::start();
     for spelling in ["en", "EN", "english", "en-US", "en_GB", "eng", "auto"] {
         let id = service.queue("en_short.wav", &[("language", spelling)]);

@@ -35,7 +35,7 @@ fn a_page_of_another_site_changes_nothing() {
 }
 
 #[test]
-fn pages_of_allowed_origins_are_answered_and_preflights_need_no_key() {
+fn allowed_origins_are_answered_and_preflights_need_no_key() {
     let key = "a-key-of-many-letters-for-a-page";
     let service = Service::start_with(&[
         ("VERBATIM__SERVER__CORS_ORIGINS", ORIGIN),

@@ -23,7 +23,7 @@ pub enum Priority {
     Batch,
 }
 
-/// How much of a recording is heard.
+/// How much of a recording is transcribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extent {

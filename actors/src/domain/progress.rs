@@ -12,7 +12,7 @@ pub struct Progress {
     pub chunk: u32,
     pub chunks_total: u32,
     pub processed_secs: f64,
-    /// `None` until there is something to reckon with.
+    /// `None` until there is something to compute it from.
     pub eta_secs: Option<f64>,
 }
 
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chunk_shown_is_the_one_being_worked_on_and_at_the_end_the_last() {
+    fn progress_shows_the_current_chunk_and_finally_the_last() {
         assert_eq!(Progress::new(18, 51, 540.2, 1500.0, None).chunk, 19);
         assert_eq!(Progress::new(51, 51, 1500.0, 1500.0, None).chunk, 51);
     }

@@ -94,7 +94,7 @@ async fn a_receiver_that_is_gone_is_forgotten() {
 }
 
 #[actix::test]
-async fn a_failed_message_is_tried_again_when_it_is_due_and_keeps_its_id() {
+async fn a_failed_message_is_retried_when_due_with_the_same_id() {
     let mut world = World::start(Setting { failing_webhooks: (2, 500), ..Setting::default() });
     let subscriber = world.store.subscribe(URL, None).await.unwrap();
     let sent = world.store.send_test(subscriber.id).await.unwrap().unwrap();
@@ -164,7 +164,7 @@ async fn after_a_stop_nothing_is_tried() {
 }
 
 #[actix::test]
-async fn a_host_has_two_tries_under_way_and_a_slow_one_holds_up_no_other() {
+async fn a_host_has_two_attempts_at_a_time_and_blocks_no_other() {
     let store = Arc::new(MemoryStore::default());
     for url in ["http://slow.example/1", "http://slow.example/2", "http://slow.example/3", URL] {
         store.subscribe(url, None).await.unwrap();

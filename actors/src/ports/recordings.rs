@@ -1,4 +1,4 @@
-//! Recordings: as they came, on other servers, and as the engine hears them.
+//! Recordings: as they came, on other servers, and as input of the engine.
 
 use std::fmt;
 use std::io;
@@ -75,15 +75,15 @@ pub enum SourceError {
     Forbidden(String),
     #[error("answered with status {status}")]
     Answered { status: u16 },
-    #[error("says neither how long the recording is nor where it ends, as a live stream does")]
+    #[error("does not declare the length or end of the recording; live streams are not supported")]
     NoEnd,
-    #[error("leads from one redirect to the next")]
+    #[error("has too many redirects")]
     TooManyRedirects,
     #[error("could not be reached: {0}")]
     Unreachable(String),
 }
 
-/// Uploaded recordings as the engine hears them. Memory stays bounded whatever their length.
+/// Uploaded recordings as input of the engine. Memory stays bounded whatever their length.
 pub trait Recordings: Send + Sync + 'static {
     /// Changes whenever a recording for that decoder may be decoded or cut in another way than before.
     fn version(&self, decoder: Decoder) -> String;
@@ -138,14 +138,14 @@ pub type ChunkSamples = Box<dyn Iterator<Item = Result<Arc<[f32]>, AudioError>> 
 
 /// Finds voices in recordings, in place of the detector that is built into the reading of them.
 pub trait VoiceDetector: fmt::Debug + Send + Sync + 'static {
-    /// Changes whenever it may hear otherwise than before.
+    /// Changes whenever its results may differ from before.
     fn version(&self) -> String;
 
     /// Begins with a recording. Once `cancel` is set it waits for nothing any more, and fails where it would have to.
     fn listen(&self, cancel: &CancelToken) -> Result<Box<dyn VoiceListener>, AudioError>;
 }
 
-/// Hears one recording from its beginning to its end.
+/// Detects speech in one recording, from its beginning to its end.
 pub trait VoiceListener {
     /// Takes the next samples: 16 kHz mono, within [-1, 1].
     fn push(&mut self, samples: &[f32]) -> Result<(), AudioError>;

@@ -12,7 +12,7 @@ use crate::domain::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Data, Message, MessageId, Secret, SigningKey};
 
-/// Everyone who is told of the model by webhook.
+/// All subscribers to the model's webhooks.
 #[async_trait]
 pub trait SubscriberStore: Send + Sync + 'static {
     /// Adds a subscriber, with a secret of its own if one is given. One with the same URL stays the one
@@ -51,7 +51,7 @@ pub enum SubscriberState {
     Off,
 }
 
-/// Messages to receivers of webhooks, from the transaction that wrote what they tell of until long
+/// Messages to receivers of webhooks, from the transaction that wrote their event until long
 /// after they were delivered.
 ///
 /// [`JobStore::end`](super::JobStore::end) and [`JobStore::cancel`](super::JobStore::cancel) write one for a job's own URL, and

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::outbox_tables::{Letter, Receiver};
 use super::store::{MemoryStore, Tables};
 use crate::domain::event::OfModel;
 use crate::domain::job::{Job, Status};
@@ -15,24 +16,6 @@ use crate::ports::{
     Attempt, Between, DeliveryQuery, KEPT, OLD_SECRET_VALID, Outbox, Outgoing, Sent, SentState, StoreError,
     Subscriber, SubscriberState, SubscriberStore, TRIES_KEPT, Verdict,
 };
-
-/// A subscriber with the key it had before, until then.
-#[derive(Debug, Clone)]
-pub(super) struct Receiver {
-    seen: Subscriber,
-    old_key: Option<SigningKey>,
-}
-
-/// A message with what only the outbox knows of it.
-#[derive(Debug, Clone)]
-pub(super) struct Letter {
-    seen: Sent,
-    subscriber: Option<Uuid>,
-    url: String,
-    body: String,
-    failures: Failures,
-    since: Timestamp,
-}
 
 fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::outbox::{Letter, Receiver};
+use super::outbox_tables::{Letter, Receiver};
 use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::deaths::Deaths;
@@ -144,7 +144,7 @@ impl MemoryStore {
         })
     }
 
-    /// Completes a queued job with what was heard for an earlier one.
+    /// Completes a queued job with the segments of an earlier one.
     fn answer(&self, tables: &mut Tables, id: JobId, earlier: JobId) -> Vec<Recorded> {
         let Some(Row { job: of, plan, segments, chunks_done, .. }) = tables.jobs.get(&earlier) else {
             return vec![];
@@ -162,8 +162,8 @@ impl MemoryStore {
         (row.plan, row.segments, row.chunks_done) = (plan, segments.clone(), chunks_done);
         let job = row.job.clone();
         tables.tell_of_job(&job, job.status, self.now());
-        let heard = segments.into_iter().map(|(chunk, segment)| JobEvent::Segment { chunk, segment });
-        let told = heard.chain([JobEvent::Completed]).map(|event| Event::Job(id, event));
+        let segments = segments.into_iter().map(|(chunk, segment)| JobEvent::Segment { chunk, segment });
+        let told = segments.chain([JobEvent::Completed]).map(|event| Event::Job(id, event));
         told.map(|event| self.record(tables, event)).collect()
     }
 
@@ -289,8 +289,8 @@ impl JobStore for MemoryStore {
 
     async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError> {
         let tables = self.tables();
-        let heard = tables.jobs.get(&id).into_iter().flat_map(|row| &row.segments);
-        Ok(in_order(heard.map(|(_, segment)| segment.clone()).collect()))
+        let segments = tables.jobs.get(&id).into_iter().flat_map(|row| &row.segments);
+        Ok(in_order(segments.map(|(_, segment)| segment.clone()).collect()))
     }
 
     async fn counts(&self) -> Result<JobCounts, StoreError> {

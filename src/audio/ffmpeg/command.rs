@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 /// The demultiplexers that may be used: containers and streams that are told by their content and refer to no other
 /// file. Playlists (hls, dash, concat, image sequences) are not among them: one named `x.wav` would let its sender
-/// hear other files of this machine.
+/// transcribe other files of this machine.
 const FORMATS: &str = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,gxf,iff,loas,matroska,mlp,mov,mp3,\
     mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,oga,ogg,oma,qcp,rm,sox,tak,truehd,tta,voc,w64,wav,webm,wsd,wtv,wv,xwma";
 

@@ -12,7 +12,7 @@ const LONGEST_LINE: u64 = 4096;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Log {
     declared_secs: Option<f64>,
-    /// The length is reckoned from the file's size.
+    /// The length is computed from the file's size.
     is_estimate: bool,
     pub errors: u64,
 }
@@ -37,7 +37,7 @@ impl Log {
 
     fn take(&mut self, line: &str) {
         if line.contains("[error]") || line.contains("[fatal]") {
-            // Paths and names are those of its own machine: for whoever keeps the service, not for the sender.
+            // Paths and names are those of its own machine: for the operator, not for the sender.
             debug!(ffmpeg = line);
             self.errors += 1;
         }

@@ -1,6 +1,6 @@
 //! The program ffmpeg, for recordings that the built-in decoders do not know.
 //!
-//! It is large, and strangers' bytes go into it. So it never runs in this process: it is a child with limits on time,
+//! It is large, and it parses untrusted bytes. So it never runs in this process: it is a child with limits on time,
 //! memory and files, which reads the one file that it is given and writes to a pipe, ended as soon as nobody wants
 //! more. Where bubblewrap works, it also sees no network and no other file of this machine.
 
@@ -46,7 +46,7 @@ pub enum NoFfmpeg {
     Unusable { path: PathBuf, reason: String },
 }
 
-/// The machine's ffmpeg, if it has one. Looked for once, away from whoever starts.
+/// The machine's ffmpeg, if it has one. Looked for once, not by the thread that starts the service.
 #[derive(Debug, Clone)]
 pub struct Ffmpeg(Arc<Search>);
 
@@ -54,7 +54,7 @@ pub struct Ffmpeg(Arc<Search>);
 struct Search {
     path: OsString,
     limits: Limits,
-    patience: Duration,
+    idle_limit: Duration,
     found: OnceLock<Result<Installed, NoFfmpeg>>,
 }
 
@@ -66,7 +66,7 @@ pub struct Installed {
     version: String,
     sandbox: Option<Sandbox>,
     limits: Limits,
-    patience: Duration,
+    idle_limit: Duration,
 }
 
 impl Ffmpeg {
@@ -82,8 +82,8 @@ impl Ffmpeg {
         ffmpeg
     }
 
-    fn look_in(path: OsString, limits: Limits, patience: Duration) -> Self {
-        Self(Arc::new(Search { path, limits, patience, found: OnceLock::new() }))
+    fn look_in(path: OsString, limits: Limits, idle_limit: Duration) -> Self {
+        Self(Arc::new(Search { path, limits, idle_limit, found: OnceLock::new() }))
     }
 
     /// # Blocking
@@ -113,8 +113,12 @@ impl Search {
             Ok((version, None))
         };
         let (version, sandbox) = sandboxed.map_or_else(plain, Ok)?;
-        info!(version, sandbox = sandbox.is_some(), "ffmpeg decodes what the built-in decoders do not know");
-        Ok(Installed { program, version, sandbox, limits: self.limits.clone(), patience: self.patience })
+        info!(
+            version,
+            sandbox = sandbox.is_some(),
+            "ffmpeg decodes what the built-in decoders do not support"
+        );
+        Ok(Installed { program, version, sandbox, limits: self.limits.clone(), idle_limit: self.idle_limit })
     }
 
     /// The first program of that name in the search path.
@@ -141,8 +145,8 @@ impl Installed {
     ) -> Result<FfmpegStream, AudioError> {
         let times = if sniff::look(recording)?.has_times() { Times::Counted } else { Times::Ignored };
         let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording, times);
-        let started =
-            command.and_then(|command| FfmpegStream::start(command, downmix, self.patience, cancel.clone()));
+        let started = command
+            .and_then(|command| FfmpegStream::start(command, downmix, self.idle_limit, cancel.clone()));
         started.map_err(|error| AudioError::Io(format!("ffmpeg cannot be started: {error}")))
     }
 }

@@ -13,7 +13,7 @@ use super::log::Log;
 use super::process::Process;
 use crate::audio::health::shortfall;
 use crate::audio::mix::{Downmix, check_limits, mix_down};
-use crate::audio::source::{Doubt, SampleStream};
+use crate::audio::sample_stream::{Doubt, SampleStream};
 
 /// One read of the pipe: what a pipe holds.
 const PIECE: usize = 64 * 1024;
@@ -35,7 +35,7 @@ pub struct FfmpegStream {
     pieces: Receiver<Vec<u8>>,
     said: Option<JoinHandle<Log>>,
     cancel: CancelToken,
-    patience: Duration,
+    idle_limit: Duration,
     header: Option<Header>,
     /// Of its output, what is not a whole frame yet.
     rest: Vec<u8>,
@@ -51,7 +51,7 @@ impl FfmpegStream {
     pub fn start(
         command: Command,
         downmix: Downmix,
-        patience: Duration,
+        idle_limit: Duration,
         cancel: CancelToken,
     ) -> io::Result<Self> {
         let (process, stdout, stderr) = Process::start(command)?;
@@ -64,7 +64,7 @@ impl FfmpegStream {
             pieces,
             said,
             cancel,
-            patience,
+            idle_limit,
             header: None,
             rest: Vec::new(),
             planes: Vec::new(),
@@ -84,7 +84,7 @@ impl FfmpegStream {
                 Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
                     return Err(AudioError::Cancelled);
                 }
-                Err(RecvTimeoutError::Timeout) if began.elapsed() >= self.patience => {
+                Err(RecvTimeoutError::Timeout) if began.elapsed() >= self.idle_limit => {
                     return Err(gave_up("nothing came of it for too long"));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -145,7 +145,7 @@ impl FfmpegStream {
 
 impl SampleStream for FfmpegStream {
     /// # Blocking
-    /// Until the process has decoded some more. One that takes longer than the patience for it is ended, and so is a
+    /// Until the process has decoded some more. One that takes longer than the limit is ended, and so is a
     /// cancelled one.
     fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
         mono.clear();

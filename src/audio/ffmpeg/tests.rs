@@ -10,7 +10,7 @@ use rustix::process::{Pid, test_kill_process_group};
 use tempfile::TempDir;
 
 use super::*;
-use crate::audio::source::SampleStream;
+use crate::audio::sample_stream::SampleStream;
 use crate::audio::{AudioSettings, chunks_of_file, plan_file, probe_file};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/audio/en_phrases.wav");
@@ -29,11 +29,11 @@ fn real_without_sandbox(dir: &TempDir) -> Ffmpeg {
 }
 
 /// A shell script in its place.
-fn fake(dir: &TempDir, script: &str, patience: Duration, limits: Limits) -> Ffmpeg {
+fn fake(dir: &TempDir, script: &str, idle_limit: Duration, limits: Limits) -> Ffmpeg {
     let program = dir.path().join("ffmpeg");
     let version = "if [ \"$1\" = -version ]; then echo ffmpeg version fake; exit; fi";
     install_script(&format!("#!/bin/sh\n{version}\n{script}\n"), &program);
-    Ffmpeg::look_in(dir.path().into(), limits, patience)
+    Ffmpeg::look_in(dir.path().into(), limits, idle_limit)
 }
 
 /// Written by another process: whatever another test starts meanwhile would have it open for writing for a moment, and
@@ -81,7 +81,7 @@ fn it_decodes_what_it_is_given_with_and_without_a_sandbox() {
 }
 
 #[test]
-fn a_playlist_that_points_at_another_file_is_refused_whatever_its_name() {
+fn a_playlist_is_refused_whatever_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let playlists = [
         format!("#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\n{RECORDING}\n#EXT-X-ENDLIST\n"),
@@ -233,7 +233,7 @@ fn what_the_built_in_decoders_know_does_not_come_to_it() {
 fn until_gone(group: Pid) {
     let give_up = Instant::now() + PATIENT;
     while test_kill_process_group(group).is_ok() {
-        assert!(Instant::now() < give_up, "a process outlived whoever wanted it");
+        assert!(Instant::now() < give_up, "a process outlived its owner");
         thread::yield_now();
     }
 }

@@ -1,4 +1,4 @@
-//! What `verbatim transcribe` is told.
+//! The arguments of `verbatim transcribe`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use actors::domain::options::Task;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::remote::ServerUrl;
+use super::server_url::ServerUrl;
 use crate::cli::SettingsArgs;
 use crate::cli::failure::Failure;
 use crate::transcript::{Format, Shape};
@@ -21,7 +21,7 @@ pub(in crate::cli) struct TranscribeArgs {
     /// Recordings: any audio or video container that can be decoded
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// Have a running service do it, such as http://127.0.0.1:8080
+    /// Transcribe on a running service, such as http://127.0.0.1:8080
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(super) server: Option<ServerUrl>,
     /// Write each transcript to DIR/<name of the recording>.<format's extension> instead of stdout
@@ -49,13 +49,13 @@ pub(super) struct Wanted {
     /// Languages that may be spoken, such as "en,de" [default: as the settings say]
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     pub(super) languages: Vec<Language>,
-    /// Write what was said, or its translation into English
+    /// Transcribe, or translate into English
     #[arg(long, value_parser = task_parser(), default_value = "transcribe")]
     pub(super) task: Task,
     /// Text whose names and style the transcript should follow
     #[arg(long, value_name = "TEXT")]
     pub(super) prompt: Option<String>,
-    /// Find out when each word was said (shown in the formats json and verbose_json)
+    /// Add the times of words (in the formats json and verbose_json)
     #[arg(long)]
     pub(super) word_timestamps: bool,
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub(super) struct Subtitles {
 
 impl Wanted {
     /// # Errors
-    /// A limit out of range, or one for what are no subtitles.
+    /// A limit out of range, or one for what are not subtitles.
     pub(super) fn shape(&self) -> Result<Option<Shape>, Failure> {
         let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
         let shape = Shape::new(max_line_chars, max_lines, max_cps)?;

@@ -62,10 +62,10 @@ impl Local {
         Ok(Arc::clone(self.model.insert(model)))
     }
 
-    fn hear(&mut self, file: &Path, plan: &Plan, meter: &Meter) -> Result<Heard, Stop> {
-        let mut heard = Heard { language: self.wanted.language, segments: Vec::new() };
+    fn decode_chunks(&mut self, file: &Path, plan: &Plan, meter: &Meter) -> Result<Decoded, Stop> {
+        let mut decoded = Decoded { language: self.wanted.language, segments: Vec::new() };
         if plan.chunks.is_empty() {
-            return Ok(heard);
+            return Ok(decoded);
         }
         let model = self.model(meter)?;
         let samples = decode_ahead(file, &self.audio, plan).map_err(|error| Stop::File(error.to_string()))?;
@@ -84,7 +84,7 @@ impl Local {
             for _ in chunks.clone() {
                 audio.push(samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?);
             }
-            let language_windows = match heard.language {
+            let language_windows = match decoded.language {
                 None => self.language_windows(file, plan, chunks.clone(), &audio)?,
                 Some(_) => Vec::new(),
             };
@@ -94,7 +94,7 @@ impl Local {
                     .zip(audio)
                     .map(|(chunk, samples)| ChunkAudio::of(plan, chunk, samples))
                     .collect(),
-                language: heard.language,
+                language: decoded.language,
                 languages: self.wanted.languages.clone(),
                 language_windows,
                 task: self.wanted.task,
@@ -109,19 +109,19 @@ impl Local {
                 .transcribe(&batch, &CancelToken::default(), &mut progress)
                 .map_err(|fault| self.of_engine(fault))?;
             for (chunk, transcript) in chunks.zip(transcripts) {
-                heard.language = heard.language.or(transcript.language);
+                decoded.language = decoded.language.or(transcript.language);
                 let segments = placement.place(plan, chunk, transcript);
                 if self.condition_on_previous && plan.channels.is_empty() {
-                    context.hear(&segments);
+                    context.append(&segments);
                 }
-                heard.segments.extend(segments);
+                decoded.segments.extend(segments);
                 if let Some(span) = plan.chunks.get(chunk) {
                     track.finish(*span);
                 }
             }
         }
-        heard.segments = in_order(heard.segments);
-        Ok(heard)
+        decoded.segments = in_order(decoded.segments);
+        Ok(decoded)
     }
 
     fn language_windows(
@@ -158,13 +158,13 @@ impl Transcriber for Local {
         meter.say("reading");
         let plan = plan_file(file, &self.audio, &CancelToken::default(), &mut |_| {}).map_err(of_audio)?;
         plan.warnings.iter().for_each(|warning| meter.warn(warning));
-        let heard = self.hear(file, &plan, meter)?;
+        let decoded = self.decode_chunks(file, &plan, meter)?;
         let transcript = Transcript {
-            language: heard.language.filter(|_| !plan.chunks.is_empty()),
+            language: decoded.language.filter(|_| !plan.chunks.is_empty()),
             language_probability: None,
             duration_secs: plan.duration_secs(),
             task: self.wanted.task,
-            segments: &heard.segments,
+            segments: &decoded.segments,
         };
         Ok(render_shaped(&transcript, self.wanted.format, self.wanted.shape()?.as_ref()))
     }
@@ -178,7 +178,7 @@ impl Drop for Local {
     }
 }
 
-struct Heard {
+struct Decoded {
     language: Option<Language>,
     segments: Vec<Segment>,
 }
@@ -190,7 +190,7 @@ struct Track<'a> {
     done: u32,
     audio_secs: f64,
     processed_secs: f64,
-    /// As it was when a chunk last ended: reckoned inside a chunk it would only seem to fall.
+    /// As it was when a chunk last ended: inside a chunk it would only seem to fall.
     pace: Option<Pace>,
 }
 

@@ -397,14 +397,14 @@ impl<B: Backend> Decoder<B> {
             let Some(more) = self.decode_rest(&rest, request, text.decodes + 1)? else { break };
             text.decodes += 1;
             if let Some(all) = text.with_loop.take() {
-                let heard = text_tokens(&more.hypothesis.tokens, vocabulary);
+                let more_tokens = text_tokens(&more.hypothesis.tokens, vocabulary);
                 let cut = all.get(text.tokens.len()..).unwrap_or_default();
-                if quality::begins_with(&heard, &text_tokens(cut, vocabulary)) {
-                    // They were spoken again, and are no loop.
+                if quality::begins_with(&more_tokens, &text_tokens(cut, vocabulary)) {
+                    // They were spoken again, and are not a loop.
                     (text.tokens, text.doubt) = (all, None);
                     break;
                 }
-                if quality::share_a_phrase(&heard, &text_tokens(&text.tokens, vocabulary)) {
+                if quality::share_a_phrase(&more_tokens, &text_tokens(&text.tokens, vocabulary)) {
                     // What is kept ends later than its timestamp says.
                     from = self.last_word_end(&text, window, request)?.max(from);
                     continue;

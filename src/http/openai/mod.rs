@@ -1,15 +1,16 @@
 //! The OpenAI audio API: jobs under the hood, awaited.
 
 mod call;
+mod extras;
+mod languages;
 mod models;
 mod stream;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::job::Job;
-use actors::domain::language::Language;
 use actors::domain::options::{Options, Task};
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(super) use models::{list, show};
 
@@ -18,7 +19,9 @@ use super::service::Service;
 use crate::auth::Caller;
 use crate::error::AppError;
 use crate::transcript::{Format, Transcript, logprobs_json, render, render_shaped, usage_json, verbose_json};
-use call::{Call, Logprobs, Reply};
+use call::{Call, Reply};
+use extras::Logprobs;
+use languages::languages;
 
 pub(super) async fn transcriptions(
     service: web::Data<Service>,
@@ -57,7 +60,7 @@ async fn answer(
         return Ok(calls::with_id(stream::respond(&request, awaited, reply.extras()), id));
     }
     let beginning = Beginning::of(reply.format);
-    let tell = move |job: &Job, heard: &Transcript<'_>| whole(job, heard, &reply);
+    let tell = move |job: &Job, transcript: &Transcript<'_>| whole(job, transcript, &reply);
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
@@ -81,9 +84,4 @@ fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse 
             response.insert_header(kind).body(render_shaped(transcript, reply.format, reply.shape.as_ref()))
         }
     }
-}
-
-/// What was spoken; none where nobody did.
-fn languages(language: Option<Language>) -> Value {
-    language.iter().map(|language| json!({ "code": language.code() })).collect()
 }

@@ -61,7 +61,7 @@ impl Run {
     /// What an earlier run did was done with another model, or by another version: a transcript is of one
     /// piece.
     fn begin_anew(&mut self) {
-        info!(job.id = %self.claim.job.id, "job begins anew: the model or the program has changed");
+        info!(job.id = %self.claim.job.id, "job restarted: the model or the program has changed");
         self.claim.chunks_done = 0;
         self.placement.resume(0);
         self.language = self.claim.job.options.language;

@@ -25,12 +25,12 @@ pub(super) struct Upload {
 
 impl Upload {
     /// # Errors
-    /// The file cannot be opened or is no file.
+    /// The file cannot be opened or is not a file.
     pub(super) fn open(path: &Path, wanted: &Wanted) -> io::Result<Self> {
         // Looks before it opens: opening a pipe would block.
         let metadata = std::fs::metadata(path)?;
         if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
         let file = File::open(path)?;
         let file_bytes = file.metadata()?.len();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_shrinks_while_it_is_sent_is_an_error_and_one_that_grows_is_not() {
+    fn a_file_may_grow_but_not_shrink_while_it_is_sent() {
         let (_dir, path) = file("a.wav", &[1; 100]);
         let upload = Upload::open(&path, &wanted()).unwrap();
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(10).unwrap();
