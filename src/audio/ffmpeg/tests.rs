@@ -373,3 +373,74 @@ fn recordings_that_follow_each_other_are_all_decoded() {
         assert!(plan.warnings.is_empty(), "{name}: {:?}", plan.warnings);
     }
 }
+
+#[test]
+fn clusters_of_unknown_size_are_decoded_to_their_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("live.webm");
+    convert(&["-c:a", "libopus", "-cluster_time_limit", "1000"], &file);
+    let mut bytes = fs::read(&file).unwrap();
+    let mut clusters = 0;
+    // The segment and its clusters, as a program writes them that does not know how long they will be.
+    for id in [[0x18, 0x53, 0x80, 0x67], [0x1F, 0x43, 0xB6, 0x75]] {
+        let places: Vec<usize> =
+            bytes.windows(4).enumerate().filter(|(_, name)| *name == id).map(|(at, _)| at + 4).collect();
+        for place in places {
+            let length = bytes[place].leading_zeros() as usize + 1;
+            bytes[place] |= (0xff_u16 >> length) as u8;
+            bytes[place + 1..place + length].fill(0xff);
+            clusters += 1;
+        }
+    }
+    assert!(clusters > 5, "{clusters}");
+    fs::write(&file, bytes).unwrap();
+    for settings in [settings(real()), AudioSettings::default()] {
+        let plan = planned(&file, &settings);
+        assert!((plan.duration_secs() - 10.19).abs() < 0.05, "{} s", plan.duration_secs());
+        assert_eq!(plan.warnings, Vec::<String>::new());
+    }
+    let twice = fs::read(&file).unwrap().repeat(2);
+    fs::write(&file, twice).unwrap();
+    let plan = planned(&file, &AudioSettings::default());
+    assert!((plan.duration_secs() - 20.38).abs() < 0.1, "joined: {} s", plan.duration_secs());
+}
+
+#[test]
+fn a_wrong_number_of_frames_in_an_mp3_neither_shortens_nor_lengthens_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.mp3");
+    convert(&["-ar", "44100", "-q:a", "5"], &file);
+    let whole = fs::read(&file).unwrap();
+    let tag = whole.windows(4).position(|name| name == b"Xing").unwrap();
+    let frames = u32::from_be_bytes(whole[tag + 8..tag + 12].try_into().unwrap());
+    let length = planned(&file, &AudioSettings::default()).duration_secs();
+    for (told, warnings) in [(frames / 4, 0), (frames * 6, 1), (0, 0), (u32::MAX, 1)] {
+        let mut bytes = whole.clone();
+        bytes[tag + 8..tag + 12].copy_from_slice(&told.to_be_bytes());
+        fs::write(&file, bytes).unwrap();
+        for settings in [settings(real()), AudioSettings::default()] {
+            let plan = planned(&file, &settings);
+            let secs = plan.duration_secs();
+            assert!((secs - length).abs() < 0.1, "{told} of {frames} frames: {secs} of {length} s");
+            assert_eq!(plan.warnings.len(), warnings, "{told} of {frames} frames: {:?}", plan.warnings);
+        }
+    }
+}
+
+#[test]
+fn spectral_band_replication_in_an_m4a_keeps_its_length_or_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("he.m4a");
+    convert(&["-ar", "22050", "-c:a", "aac"], &file);
+    let mut bytes = fs::read(&file).unwrap();
+    // The decoder's configuration: AAC LC at 22,050 Hz, and what makes it HE-AAC at 44,100 Hz.
+    let (low, high) = ([0x13, 0x88, 0x56, 0xe5, 0x00], [0x2b, 0x8a, 0x08, 0x00, 0x00]);
+    let place = bytes.windows(5).position(|config| config == low).unwrap();
+    bytes[place..place + 5].copy_from_slice(&high);
+    fs::write(&file, bytes).unwrap();
+    let plan = planned(&file, &settings(real()));
+    assert_eq!((plan.decoder, &plan.warnings[..]), (Decoder::Ffmpeg, &[][..]));
+    assert!((plan.duration_secs() - 10.19).abs() < 0.1, "{} s", plan.duration_secs());
+    let refused = probe_file(&file, &AudioSettings::default());
+    assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{refused:?}");
+}
