@@ -226,7 +226,19 @@ fn better(ours: Plan, theirs: Plan, doubt: Doubt) -> Plan {
             is_whole && theirs.warnings.len() < ours.warnings.len()
         }
     };
-    if is_better { theirs } else { ours }
+    match (is_better, doubt) {
+        (false, _) => ours,
+        (true, Doubt::Undecodable) => theirs,
+        (true, Doubt::Short) => {
+            let disagreement = format!(
+                "the built-in decoder decoded {:.1} s of the recording and ffmpeg {:.1} s: the longer one was transcribed",
+                ours.duration_secs(),
+                theirs.duration_secs()
+            );
+            let warnings = [theirs.warnings, vec![disagreement]].concat();
+            Plan { warnings, ..theirs }
+        }
+    }
 }
 
 fn not_ours(name: &str) -> AudioError {
@@ -261,7 +273,12 @@ mod tests {
             BuiltIn,
             "nobody else knows that it is cut"
         );
-        assert_eq!(taken(cut(), plan(20, &[], Ffmpeg), Doubt::Short), Ffmpeg);
+        let longer = better(cut(), plan(20, &["some places"], Ffmpeg), Doubt::Short);
+        let disagreement = "the built-in decoder decoded 10.0 s of the recording and ffmpeg 20.0 s: the longer one was transcribed";
+        assert_eq!(
+            (longer.decoder, longer.warnings),
+            (Ffmpeg, vec!["some places".into(), disagreement.into()])
+        );
         let full_of_holes = || plan(10, &["9 of 10 packets could not be decoded"], BuiltIn);
         assert_eq!(taken(full_of_holes(), plan(10, &[], Ffmpeg), Doubt::Undecodable), Ffmpeg);
         assert_eq!(taken(full_of_holes(), plan(10, &["some places"], Ffmpeg), Doubt::Undecodable), BuiltIn);
