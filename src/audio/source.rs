@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use actors::domain::audio::Decoder;
+use actors::domain::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 
 use super::ffmpeg::Ffmpeg;
@@ -16,8 +17,11 @@ pub trait SampleStream: Send {
     /// finite and within [-1, 1]. A recording without a single one is an error.
     fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError>;
 
-    /// What was odd so far, one sentence each; complete once the end was reached.
+    /// What was odd so far, one sentence each; complete once the end was reached, or [`SampleStream::enough`] was called.
     fn warnings(&self) -> Vec<String>;
+
+    /// No more samples are wanted: what comes behind is not missing.
+    fn enough(&mut self) -> Result<(), AudioError>;
 
     /// The most channels that it had so far.
     fn channels(&self) -> usize;
@@ -35,7 +39,7 @@ pub enum Doubt {
     Undecodable,
 }
 
-/// Opens a recording for one decoder. Once `cancel` is set reading it ends with [`AudioError::Cancelled`].
+/// Opens what is selected of a recording for one decoder. Once `cancel` is set reading it ends with [`AudioError::Cancelled`].
 ///
 /// # Blocking
 /// Reads the beginning, and the end where a container keeps its index there. Starts a process for [`Decoder::Ffmpeg`].
@@ -43,17 +47,18 @@ pub fn open(
     path: &Path,
     decoder: Decoder,
     downmix: Downmix,
+    selection: &Selection,
     ffmpeg: Option<&Ffmpeg>,
     cancel: &CancelToken,
 ) -> Result<Pcm, AudioError> {
     let stream: Box<dyn SampleStream> = match decoder {
-        Decoder::BuiltIn => Box::new(JoinedStream::open(path, downmix)?),
+        Decoder::BuiltIn => Box::new(JoinedStream::open(path, downmix, selection.track.as_ref())?),
         Decoder::Ffmpeg => {
             let Some(Ok(ffmpeg)) = ffmpeg.map(Ffmpeg::installed) else {
                 return Err(AudioError::Io("ffmpeg is no longer there".into()));
             };
-            Box::new(ffmpeg.open(path, downmix, cancel)?)
+            Box::new(ffmpeg.open(path, downmix, selection, cancel)?)
         }
     };
-    Ok(Pcm::new(stream, cancel.clone()))
+    Ok(Pcm::new(stream, selection, cancel.clone()))
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::audio::source::SampleStream;
-use crate::audio::{AudioSettings, chunks_of_file, plan_file, probe_file};
+use crate::audio::{AudioSettings, chunks_of_file, plan_file, plan_selection, probe_file, probe_selection};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/audio/en_phrases.wav");
 const PATIENT: Duration = Duration::from_secs(60);
@@ -54,7 +54,12 @@ const AU: &str =
 
 /// Decodes all of it.
 fn decode(ffmpeg: &Ffmpeg, path: &Path) -> Result<u64, AudioError> {
-    let mut stream = ffmpeg.installed().unwrap().open(path, Downmix::Mean, &CancelToken::default())?;
+    let mut stream = ffmpeg.installed().unwrap().open(
+        path,
+        Downmix::Mean,
+        &Selection::default(),
+        &CancelToken::default(),
+    )?;
     let (mut mono, mut samples) = (Vec::new(), 0);
     while stream.next_block(&mut mono)?.is_some() {
         samples += mono.len() as u64;
@@ -128,7 +133,7 @@ fn what_hangs_is_ended() {
     let mut stream = ffmpeg
         .installed()
         .unwrap()
-        .open(Path::new(RECORDING), Downmix::Mean, &CancelToken::default())
+        .open(Path::new(RECORDING), Downmix::Mean, &Selection::default(), &CancelToken::default())
         .unwrap();
     let group = Pid::from_raw(stream.process_id() as i32).unwrap();
     let hung = stream.next_block(&mut Vec::new());
@@ -145,7 +150,11 @@ fn a_cancelled_one_is_ended() {
     cancel.cancel();
     let planned = plan_file(&dir.path().join("a"), &settings(ffmpeg.clone()), &cancel, &mut |_| {});
     assert!(matches!(planned, Err(AudioError::Io(_))), "no file, no process");
-    let mut stream = ffmpeg.installed().unwrap().open(Path::new(RECORDING), Downmix::Mean, &cancel).unwrap();
+    let mut stream = ffmpeg
+        .installed()
+        .unwrap()
+        .open(Path::new(RECORDING), Downmix::Mean, &Selection::default(), &cancel)
+        .unwrap();
     let group = Pid::from_raw(stream.process_id() as i32).unwrap();
     assert_eq!(stream.next_block(&mut Vec::new()), Err(AudioError::Cancelled));
     drop(stream);
@@ -268,6 +277,11 @@ fn sound_that_starts_after_the_pictures_keeps_its_place() {
             let start = plan.chunks[0].start_secs();
             assert!((4.4..5.5).contains(&start), "{name} starts at {start}");
             assert!((plan.duration_secs() - length - 4.9).abs() < 0.15, "{name}: {} s", plan.duration_secs());
+            let range = Selection { start: 48_000, end: Some(192_000), ..Selection::default() };
+            let part =
+                plan_selection(&late, &range, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+            assert_eq!(part.samples, 192_000, "{name}");
+            assert!((part.chunks[0].start_secs() - start).abs() < 0.3, "{name}: {:?}", part.chunks);
         }
     }
 }
@@ -327,7 +341,12 @@ fn what_an_edit_list_hides_is_not_transcribed() {
 #[test]
 fn of_several_tracks_the_default_one_is_taken() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, first, second) in [("built_in.mkv", "aac", "aac"), ("others.mkv", "aac", "ac3")] {
+    for (name, first, second) in [
+        ("built_in.mkv", "aac", "aac"),
+        ("others.mkv", "aac", "ac3"),
+        ("enabled.mp4", "aac", "aac"),
+        ("others.mp4", "aac", "ac3"),
+    ] {
         let both = dir.path().join(name);
         let tone = ["-f", "lavfi", "-i", "sine=duration=3"];
         let codecs = ["-map", "1:a", "-map", "0:a", "-c:a:0", first, "-c:a:1", second];
@@ -372,6 +391,78 @@ fn recordings_that_follow_each_other_are_all_decoded() {
         assert!((plan.duration_secs() - 2.0 * one).abs() < 0.2, "{name}: {} s", plan.duration_secs());
         assert!(plan.warnings.is_empty(), "{name}: {:?}", plan.warnings);
     }
+}
+
+/// A tone of 9.5 s in German, and the recording in English.
+fn in_two_languages(to: &Path, codecs: [&str; 2]) {
+    let tone = ["-f", "lavfi", "-i", "sine=duration=9.5", "-map", "1:a", "-map", "0:a"];
+    let codecs = ["-c:a:0", codecs[0], "-c:a:1", codecs[1]];
+    let languages = ["-metadata:s:a:0", "language=ger", "-metadata:s:a:1", "language=eng"];
+    convert(&[&tone[..], &codecs, &languages].concat(), to);
+}
+
+#[test]
+fn a_track_is_selected_by_its_number_and_by_its_language() {
+    let dir = tempfile::tempdir().unwrap();
+    let by = |track: &str| Selection { track: track.parse().ok(), ..Selection::default() };
+    for (name, codecs, is_built_in) in [
+        ("a.mkv", ["aac", "aac"], true),
+        ("a.mp4", ["aac", "aac"], true),
+        ("others.mkv", ["aac", "ac3"], false),
+        ("others.mp4", ["ac3", "ac3"], false),
+        ("a.ts", ["mp2", "aac"], false),
+        ("a.mov", ["pcm_s16le", "aac"], true),
+    ] {
+        let both = dir.path().join(name);
+        in_two_languages(&both, codecs);
+        let mut ways = vec![settings(real())];
+        if is_built_in {
+            ways.push(AudioSettings::default());
+        }
+        for settings in ways {
+            let planned = |selection: &Selection| {
+                probe_selection(&both, selection, &settings)?;
+                plan_selection(&both, selection, &settings, &CancelToken::default(), &mut |_| {})
+            };
+            for (track, length) in [("1", 9.5), ("ger", 9.5), ("2", 10.19), ("ENG", 10.19)] {
+                let plan = planned(&by(track)).unwrap();
+                let secs = plan.duration_secs();
+                assert!((secs - length).abs() < 0.2, "{name}, track {track}: {secs} s");
+                assert_eq!(plan.warnings, Vec::<String>::new(), "{name}, track {track}");
+                let mut chunks = chunks_of_file(&both, &settings, &plan, 0, &CancelToken::default());
+                assert!(chunks.all(|chunk| chunk.is_ok()), "{name}, track {track}");
+            }
+            for missing in ["3", "fra"] {
+                let Err(AudioError::NoSuchTrack(why)) = planned(&by(missing)) else {
+                    panic!("{name}: {missing}")
+                };
+                assert!(why.ends_with("use one of 1 (ger), 2 (eng)"), "{name}: {why}");
+            }
+            let plan = planned(&Selection::default()).unwrap();
+            let [warning] = &plan.warnings[..] else { panic!("{name}: {:?}", plan.warnings) };
+            assert!(warning.contains("2 audio tracks, 1 (ger), 2 (eng): number 1 was"), "{name}: {warning}");
+        }
+    }
+}
+
+#[test]
+fn a_range_of_what_only_ffmpeg_decodes_has_the_recordings_times_and_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.wma");
+    convert(&["-ar", "44100", "-c:a", "wmav2"], &file);
+    let settings = settings(real());
+    let selection = Selection { start: 48_000, end: Some(128_000), ..Selection::default() };
+    let part = plan_selection(&file, &selection, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    assert_eq!((part.decoder, part.samples, &part.warnings[..]), (Decoder::Ffmpeg, 128_000, &[][..]));
+    assert!(!part.chunks.is_empty() && part.chunks.iter().all(|c| c.start >= 48_000 && c.end <= 128_000));
+    let samples = |plan: &Plan| -> Vec<_> {
+        chunks_of_file(&file, &settings, plan, 0, &CancelToken::default()).map(Result::unwrap).collect()
+    };
+    let of_whole = Plan { chunks: part.chunks.clone(), ..planned(&file, &settings) };
+    assert_eq!(samples(&part), samples(&of_whole));
+    let late = Selection { start: 176_000, ..Selection::default() };
+    let late = plan_selection(&file, &late, &settings, &CancelToken::default(), &mut |_| {});
+    assert!(matches!(late, Err(AudioError::StartsPastEnd { start: 176_000, .. })), "{late:?}");
 }
 
 #[test]
