@@ -417,6 +417,10 @@ impl From<AudioError> for AppError {
             AudioError::Unsupported(_) | AudioError::TooLong { .. } | AudioError::Corrupt(_) => {
                 Self::UnsupportedMedia(error.to_string())
             }
+            AudioError::NoSuchTrack(message) => Self::InvalidOption { name: "track", message },
+            AudioError::StartsPastEnd { .. } => {
+                Self::InvalidOption { name: "start_secs", message: error.to_string() }
+            }
             AudioError::EmptyFile | AudioError::NoSamples => Self::NoAudio(error.to_string()),
             AudioError::Io(_) | AudioError::Cancelled => Self::internal(error),
         }

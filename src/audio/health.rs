@@ -22,6 +22,9 @@ const TAG_ALLOWANCE: f64 = 4.0 * 1024.0 * 1024.0;
 const MISSING_SECS: f64 = 1.0;
 const MISSING_PART: f64 = 0.02;
 
+/// Lengths that differ by less are the same: what an encoder adds at the ends is shorter.
+const SAME_LENGTH_SECS: f64 = 0.1;
+
 /// With more of its packets undecodable, a recording may be of a kind that another decoder knows.
 const TOLERABLE_PART: f64 = 0.05;
 
@@ -167,9 +170,11 @@ impl Health {
         many_failed.then_some(Doubt::Undecodable)
     }
 
-    /// Where no length is stated, the end of the file is the recording's.
+    /// Where no length is stated, or all of it came, the end of the file is the recording's.
     fn was_streamed(&self) -> bool {
-        STREAMED.contains(&self.format) && self.declared == Declared::default()
+        let stated = self.declared.of_track.or(self.declared.of_media);
+        let came = self.decoded_secs + self.missed_secs + SAME_LENGTH_SECS;
+        STREAMED.contains(&self.format) && stated.is_none_or(|stated| came >= stated)
     }
 
     fn shortfall(&self) -> Option<String> {

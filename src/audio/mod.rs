@@ -20,6 +20,7 @@ mod joined;
 mod level;
 mod matroska;
 mod mix;
+mod mp4_tracks;
 mod parts;
 mod pcm;
 mod plan;
@@ -30,6 +31,7 @@ mod settings;
 mod sniff;
 mod source;
 mod timeline;
+mod tracks;
 mod vad;
 
 #[cfg(test)]
@@ -40,17 +42,18 @@ use std::sync::Arc;
 
 use actors::domain::audio::{Decoder, Plan, Span};
 use actors::domain::job::BlobKey;
+use actors::domain::selection::Selection;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::{Open, PlannedChunks};
 pub use ffmpeg::{Ffmpeg, NoFfmpeg};
-pub use plan::{plan_file, probe_file};
+pub use plan::{plan_file, plan_selection, probe_file, probe_selection};
 pub use planner::PlanSettings;
 pub use settings::{AudioSettings, Channels};
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 /// The recordings in one folder, each in the file that its key names.
 #[derive(Debug, Clone)]
@@ -83,17 +86,18 @@ impl Recordings for AudioFiles {
         }
     }
 
-    fn probe(&self, blob: &BlobKey) -> Result<(), AudioError> {
-        probe_file(&self.path(blob), &self.settings)
+    fn probe(&self, blob: &BlobKey, selection: &Selection) -> Result<(), AudioError> {
+        probe_selection(&self.path(blob), selection, &self.settings)
     }
 
     fn plan(
         &self,
         blob: &BlobKey,
+        selection: &Selection,
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError> {
-        plan_file(&self.path(blob), &self.settings, cancel, first)
+        plan_selection(&self.path(blob), selection, &self.settings, cancel, first)
     }
 
     fn chunks(
@@ -149,7 +153,7 @@ pub fn spans_of_file(
 }
 
 fn opener(path: &Path, settings: &AudioSettings, plan: &Plan, cancel: &CancelToken) -> Open {
-    let (path, ffmpeg, decoder, cancel) =
-        (path.to_owned(), settings.ffmpeg.clone(), plan.decoder, cancel.clone());
-    Box::new(move |downmix| source::open(&path, decoder, downmix, ffmpeg.as_ref(), &cancel))
+    let (path, ffmpeg, cancel) = (path.to_owned(), settings.ffmpeg.clone(), cancel.clone());
+    let (decoder, selection) = (plan.decoder, plan.selection.clone());
+    Box::new(move |downmix| source::open(&path, decoder, downmix, &selection, ffmpeg.as_ref(), &cancel))
 }

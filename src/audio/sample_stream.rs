@@ -8,8 +8,11 @@ pub trait SampleStream: Send {
     /// finite and within [-1, 1]. A recording without a single one is an error.
     fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError>;
 
-    /// What was odd so far, one sentence each; complete once the end was reached.
+    /// What was odd so far, one sentence each; complete once the end was reached, or [`SampleStream::enough`] was called.
     fn warnings(&self) -> Vec<String>;
+
+    /// No more samples are wanted: what comes behind is not missing.
+    fn enough(&mut self) -> Result<(), AudioError>;
 
     /// The most channels that it had so far.
     fn channels(&self) -> usize;

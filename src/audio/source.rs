@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use actors::domain::audio::Decoder;
+use actors::domain::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 
 use super::ffmpeg::Ffmpeg;
@@ -11,7 +12,7 @@ use super::mix::Downmix;
 use super::pcm::Pcm;
 use super::sample_stream::SampleStream;
 
-/// Opens a recording for one decoder. Once `cancel` is set reading it ends with [`AudioError::Cancelled`].
+/// Opens what is selected of a recording for one decoder. Once `cancel` is set reading it ends with [`AudioError::Cancelled`].
 ///
 /// # Blocking
 /// Reads the beginning, and the end where a container keeps its index there. Starts a process for [`Decoder::Ffmpeg`].
@@ -19,17 +20,18 @@ pub fn open(
     path: &Path,
     decoder: Decoder,
     downmix: Downmix,
+    selection: &Selection,
     ffmpeg: Option<&Ffmpeg>,
     cancel: &CancelToken,
 ) -> Result<Pcm, AudioError> {
     let stream: Box<dyn SampleStream> = match decoder {
-        Decoder::BuiltIn => Box::new(JoinedStream::open(path, downmix)?),
+        Decoder::BuiltIn => Box::new(JoinedStream::open(path, downmix, selection.track.as_ref())?),
         Decoder::Ffmpeg => {
             let Some(Ok(ffmpeg)) = ffmpeg.map(Ffmpeg::installed) else {
                 return Err(AudioError::Io("ffmpeg is no longer there".into()));
             };
-            Box::new(ffmpeg.open(path, downmix, cancel)?)
+            Box::new(ffmpeg.open(path, downmix, selection, cancel)?)
         }
     };
-    Ok(Pcm::new(stream, cancel.clone()))
+    Ok(Pcm::new(stream, selection, cancel.clone()))
 }

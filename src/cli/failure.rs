@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use actors::domain::selection::EmptyRange;
 use actors::ports::LoadFailure;
 use thiserror::Error;
 
@@ -31,6 +32,8 @@ pub(super) enum Failure {
     NeedsFolder { format: &'static str },
     #[error(transparent)]
     BadShape(#[from] BadShape),
+    #[error(transparent)]
+    EmptyRange(#[from] EmptyRange),
     #[error("line and cue limits apply to subtitles, not to {format}: choose --format srt or vtt")]
     NoSubtitles { format: &'static str },
     #[error("the API key in VERBATIM_API_KEY contains characters that a key cannot have: set it again")]
@@ -100,6 +103,7 @@ impl Failure {
             | Self::OverRecording { .. }
             | Self::NeedsFolder { .. }
             | Self::BadShape(_)
+            | Self::EmptyRange(_)
             | Self::NoSubtitles { .. }
             | Self::BadKey => Kind::Usage,
             Self::Start(_)

@@ -1,9 +1,11 @@
 //! The job on the wire.
 
+use actors::domain::audio::secs as secs_of;
 use actors::domain::job::{Job, Status};
 use actors::domain::options::Extent;
 use actors::domain::progress::Progress;
 use actors::domain::queue::Place;
+use actors::domain::selection::TrackChoice;
 use actors::domain::transcript::Segment;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -133,6 +135,17 @@ fn options(service: &Service, job: &Job) -> Value {
     }
     if !options.hotwords.is_empty() {
         view["hotwords"] = json!(options.hotwords);
+    }
+    match &options.selection.track {
+        Some(TrackChoice::Number(number)) => view["track"] = json!(number),
+        Some(TrackChoice::Language(language)) => view["track"] = json!(language),
+        None => {}
+    }
+    if options.selection.start > 0 {
+        view["start_secs"] = json!(secs(secs_of(options.selection.start)));
+    }
+    if let Some(end) = options.selection.end {
+        view["end_secs"] = json!(secs(secs_of(end)));
     }
     if options.extent != Extent::Whole {
         view["extent"] = json!(options.extent);

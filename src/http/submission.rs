@@ -7,6 +7,7 @@ use actix_web::web;
 use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobId, NewJob};
 use actors::domain::language::Language;
 use actors::domain::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS, Options, Priority, Task};
+use actors::domain::selection::{NotATrack, Selection, sample_at};
 use actors::domain::stay::{NotAStay, Stay};
 use actors::ports::{BlobStore, BlobWriter, StoredBlob};
 use bytes::Bytes;
@@ -28,7 +29,7 @@ use crate::outgoing::TargetUrl;
 const FILE: &str = "file";
 
 /// What a form may hold beside it.
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 15] = [
     "language",
     "languages",
     "task",
@@ -36,6 +37,9 @@ const OPTIONS: [&str; 12] = [
     "hotwords",
     "temperature",
     "word_timestamps",
+    "track",
+    "start_secs",
+    "end_secs",
     "webhook_url",
     "metadata",
     "priority",
@@ -149,7 +153,7 @@ async fn submit(
     form: Form,
 ) -> Result<Job, AppError> {
     service.check_options(&form.options)?;
-    probe(service, &blob.key).await?;
+    probe(service, &blob.key, &form.options.selection).await?;
     let StoredBlob { key, bytes, sha256 } = blob;
     let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
     let Form { options, metadata, webhook_url, .. } = form;
@@ -167,7 +171,8 @@ impl Form {
 
     /// What no part says by itself.
     pub(super) fn check(&self) -> Result<(), AppError> {
-        let Options { language, languages, .. } = &self.options;
+        let Options { language, languages, selection, .. } = &self.options;
+        selection.check().map_err(|error| invalid("end_secs", &error.to_string()))?;
         match language {
             Some(language) if !languages.is_empty() && !languages.contains(language) => {
                 Err(invalid("languages", "must hold the language asked for, or be left out beside it"))
@@ -250,6 +255,12 @@ impl Form {
             "hotwords" => hotwords("hotwords", text.split(','), &mut options.hotwords)?,
             "temperature" => options.temperature = Some(temperature(&text)?),
             "word_timestamps" => options.word_timestamps = flag("word_timestamps", &text)?,
+            "track" => {
+                options.selection.track =
+                    Some(text.parse().map_err(|error: NotATrack| invalid("track", &error.to_string()))?)
+            }
+            "start_secs" => options.selection.start = time("start_secs", &text)?,
+            "end_secs" => options.selection.end = Some(time("end_secs", &text)?),
             "priority" => options.priority = priority(&text)?,
             "model" => self.named = Some(text),
             "keep_alive" => options.keep_alive = Some(keep_alive(&text)?),
@@ -270,10 +281,10 @@ fn unknown(place: &str, name: &str) -> AppError {
 static PROBES: Semaphore = Semaphore::const_new(8);
 
 /// Decodes the beginning, away from the thread that serves requests.
-async fn probe(service: &Service, key: &BlobKey) -> Result<(), AppError> {
+async fn probe(service: &Service, key: &BlobKey, selection: &Selection) -> Result<(), AppError> {
     let _permit = PROBES.acquire().await.map_err(AppError::internal)?;
-    let (recordings, key) = (service.recordings.clone(), key.clone());
-    let probed = web::block(move || recordings.probe(&key)).await.map_err(AppError::internal)?;
+    let (recordings, key, selection) = (service.recordings.clone(), key.clone(), selection.clone());
+    let probed = web::block(move || recordings.probe(&key, &selection)).await.map_err(AppError::internal)?;
     Ok(probed?)
 }
 
@@ -312,6 +323,11 @@ pub(super) fn languages(text: &str) -> Result<Vec<Language>, AppError> {
     read.map_err(|error| {
         invalid("languages", &format!("must be languages with commas between them: {error}"))
     })
+}
+
+/// A time in the recording, in samples.
+fn time(name: &'static str, text: &str) -> Result<u64, AppError> {
+    sample_at(text).map_err(|error| invalid(name, &error.to_string()))
 }
 
 fn priority(text: &str) -> Result<Priority, AppError> {

@@ -202,6 +202,8 @@ pub(crate) async fn a_submitted_job_comes_back_as_it_was_given(store: &dyn Store
     new.options.prompt = Some("O'Brien; DROP TABLE jobs".into());
     new.options.temperature = Some(0.2);
     new.options.word_timestamps = true;
+    new.options.selection.track = "eng".parse().ok();
+    (new.options.selection.start, new.options.selection.end) = (84_800, Some(160_000));
     let (job, events) = store.submit(new.clone(), at_most(1)).await.unwrap();
 
     assert_eq!(

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::progress::{Pace, Progress};
+use super::selection::Selection;
+
 /// Samples a second of everything the engine is given.
 pub const SAMPLE_RATE: u32 = 16_000;
 
@@ -56,8 +59,11 @@ pub enum Decoder {
 /// most two chunks of a channel overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Length of the whole recording, in samples.
+    /// Where the recording ends, or the range of it that is transcribed: samples from the recording's beginning.
     pub samples: u64,
+    /// Which part of the recording it is of.
+    #[serde(default, skip_serializing_if = "Selection::is_whole")]
+    pub selection: Selection,
     pub chunks: Vec<Span>,
     /// Where channels are transcribed each by itself, whose each chunk is, from 0; empty where they are mixed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -84,6 +90,29 @@ pub struct Plan {
 impl Plan {
     pub fn duration_secs(&self) -> f64 {
         secs(self.samples)
+    }
+
+    /// Where the range that is transcribed begins.
+    pub fn start_secs(&self) -> f64 {
+        secs(self.selection.start)
+    }
+
+    /// How much of the recording is transcribed.
+    pub fn selected_secs(&self) -> f64 {
+        secs(self.samples.saturating_sub(self.selection.start))
+    }
+
+    /// How far it is with `done` chunks finished, the last of which ends at `processed_secs`.
+    pub fn progress(&self, done: u32, processed_secs: Option<f64>, pace: Option<Pace>) -> Progress {
+        let total = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
+        let processed_secs = match processed_secs {
+            _ if done >= total => self.duration_secs(),
+            Some(processed_secs) => processed_secs,
+            None => self.start_secs(),
+        };
+        let progress =
+            Progress::new(done, total, processed_secs - self.start_secs(), self.selected_secs(), pace);
+        Progress { processed_secs, ..progress }
     }
 
     /// Whose a chunk is, where channels are transcribed each by itself.

@@ -444,7 +444,7 @@ impl Run {
             };
             if leave.is_none() && last.elapsed() >= PROGRESS_INTERVAL {
                 last = Instant::now();
-                let progress = base.within_chunk(f64::from(fraction), secs, plan.duration_secs());
+                let progress = base.within_chunk(f64::from(fraction), secs, plan.selected_secs());
                 leave = self.note(progress).await.err();
                 if leave.is_some() {
                     self.control.cancel.cancel();
@@ -551,13 +551,8 @@ impl Run {
 
     /// Progress with `done` chunks finished.
     fn progress(&self, plan: &Plan, done: u32) -> Progress {
-        let total = chunk_number(plan.chunks.len());
-        let processed = match done.checked_sub(1).and_then(|last| chunk_span(plan, last)) {
-            _ if done >= total => plan.duration_secs(),
-            Some((_, end)) => end,
-            None => 0.0,
-        };
-        Progress::new(done, total, processed, plan.duration_secs(), self.pace())
+        let last = done.checked_sub(1).and_then(|last| chunk_span(plan, last));
+        plan.progress(done, last.map(|(_, end)| end), self.pace())
     }
 
     fn pace(&self) -> Option<Pace> {

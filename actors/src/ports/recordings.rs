@@ -11,8 +11,9 @@ use thiserror::Error;
 
 use super::engine::CancelToken;
 use super::jobs::StoreError;
-use crate::domain::audio::{Decoder, Plan, Span};
+use crate::domain::audio::{Decoder, Plan, Span, secs};
 use crate::domain::job::BlobKey;
+use crate::domain::selection::Selection;
 
 /// Uploaded files, as they came.
 #[async_trait]
@@ -88,13 +89,14 @@ pub trait Recordings: Send + Sync + 'static {
     /// Changes whenever a recording for that decoder may be decoded or cut in another way than before.
     fn version(&self, decoder: Decoder) -> String;
 
-    /// Makes sure that at least one sample can be decoded.
+    /// Makes sure that at least one sample of the selected track can be decoded. Whether the selected range begins before
+    /// the recording's end is not known yet.
     ///
     /// # Blocking
     /// Reads and decodes the beginning.
-    fn probe(&self, blob: &BlobKey) -> Result<(), AudioError>;
+    fn probe(&self, blob: &BlobKey, selection: &Selection) -> Result<(), AudioError>;
 
-    /// Decodes all of it once and decides where it is cut. `first` is called at most once, as early as possible, with a
+    /// Decodes what is selected once and decides where it is cut. Times in the plan are those of the whole recording. `first` is called at most once, as early as possible, with a
     /// plan that has the first chunk and nothing else: for work that need not wait for the rest. The first chunk of the
     /// whole plan is very likely the same one.
     ///
@@ -103,6 +105,7 @@ pub trait Recordings: Send + Sync + 'static {
     fn plan(
         &self,
         blob: &BlobKey,
+        selection: &Selection,
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError>;
@@ -159,6 +162,14 @@ pub trait VoiceListener {
 pub enum AudioError {
     #[error("{0}")]
     Unsupported(String),
+    /// The selected track is not there.
+    #[error("{0}")]
+    NoSuchTrack(String),
+    /// The selected range begins where the recording is over. Both are in samples.
+    #[error(
+        "start_secs is {}, but the recording ends after {:.3} s: use a smaller start_secs", secs(*start), secs(*end)
+    )]
+    StartsPastEnd { start: u64, end: u64 },
     #[error("the recording is longer than the {max_secs} s that are allowed: send it in parts")]
     TooLong { max_secs: u64 },
     #[error("the file is empty: send a recording")]

@@ -12,20 +12,23 @@ mod stream;
 
 use std::env;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use actors::domain::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 use thiserror::Error;
 use tracing::{info, warn};
 
-use command::{Limits, Sandbox, Times};
-use stream::FfmpegStream;
+use command::{Limits, Sandbox, Times, Wanted};
+use stream::{Facts, FfmpegStream};
 
 use super::mix::Downmix;
 use super::sniff;
+use super::tracks::{self, AudioTrack};
 
 /// Searched where the environment names no path, as shells do.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -133,22 +136,63 @@ impl Installed {
         &self.version
     }
 
-    /// Starts to decode a recording. `cancel` is polled whenever it takes its time.
+    /// Starts to decode what is selected of a recording, from the recording's beginning. `cancel` is polled whenever it
+    /// takes its time.
+    ///
+    /// # Errors
+    /// The selected track is not there.
     ///
     /// # Blocking
-    /// Starts a process.
+    /// Starts a process, and before that another one that lists the tracks where no index of ours does.
     pub fn open(
         &self,
         recording: &Path,
         downmix: Downmix,
+        selection: &Selection,
         cancel: &CancelToken,
     ) -> Result<FfmpegStream, AudioError> {
         let times = if sniff::look(recording)?.has_times() { Times::Counted } else { Times::Ignored };
-        let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording, times);
-        let started = command
-            .and_then(|command| FfmpegStream::start(command, downmix, self.idle_limit, cancel.clone()));
-        started.map_err(|error| AudioError::Io(format!("ffmpeg cannot be started: {error}")))
+        let choice = selection.track.as_ref();
+        let known = match (tracks::of_file(recording), choice) {
+            (known, Some(_)) if known.is_empty() => self.tracks(recording, cancel)?,
+            (known, _) => known,
+        };
+        let track = match choice {
+            None if known.is_empty() => None,
+            choice => Some(tracks::choose(&known, choice)?),
+        };
+        let unchosen = track.filter(|_| choice.is_none()).and_then(|track| tracks::unchosen(&known, track));
+        let wanted = Wanted { track, end: selection.end, times };
+        let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording, wanted);
+        let facts = Facts {
+            end: selection.end,
+            warnings: unchosen.into_iter().collect(),
+            is_chosen: track.is_some(),
+        };
+        let started = command.and_then(|command| {
+            FfmpegStream::start(command, downmix, facts, self.idle_limit, cancel.clone())
+        });
+        started.map_err(cannot_start)
     }
+
+    /// The audio tracks that ffmpeg finds.
+    fn tracks(&self, recording: &Path, cancel: &CancelToken) -> Result<Vec<AudioTrack>, AudioError> {
+        let command = command::list(&self.program, self.sandbox.as_ref(), &self.limits, recording);
+        let (facts, cancel) = (Facts::default(), cancel.clone());
+        let started = command
+            .and_then(|command| FfmpegStream::start(command, Downmix::Mean, facts, self.idle_limit, cancel));
+        let tracks = started.map_err(cannot_start)?.into_log()?.tracks;
+        match tracks.is_empty() {
+            true => Err(AudioError::Unsupported(
+                "not a recording that can be decoded: ffmpeg finds no audio track".into(),
+            )),
+            false => Ok(tracks),
+        }
+    }
+}
+
+fn cannot_start(error: io::Error) -> AudioError {
+    AudioError::Io(format!("ffmpeg cannot be started: {error}"))
 }
 
 /// Runs it as it will be run later, so that what works now works then.

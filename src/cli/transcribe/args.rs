@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use actors::domain::language::{Language, asked};
 use actors::domain::options::Task;
+use actors::domain::selection::{Selection, TrackChoice, sample_at};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
@@ -59,7 +60,23 @@ pub(super) struct Wanted {
     #[arg(long)]
     pub(super) word_timestamps: bool,
     #[command(flatten)]
+    pub(super) part: Part,
+    #[command(flatten)]
     pub(super) subtitles: Subtitles,
+}
+
+/// Which part of each recording is transcribed.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Part {
+    /// Audio track: its number from 1, or its language as the file has it, such as "eng" [default: the default track]
+    #[arg(long, value_name = "TRACK")]
+    pub(super) track: Option<TrackChoice>,
+    /// Where to begin, in seconds from the recording's beginning; times stay those of the recording
+    #[arg(long, value_name = "SECONDS", value_parser = sample_at, allow_negative_numbers = true)]
+    pub(super) start_secs: Option<u64>,
+    /// Where to end, in seconds from the recording's beginning
+    #[arg(long, value_name = "SECONDS", value_parser = sample_at, allow_negative_numbers = true)]
+    pub(super) end_secs: Option<u64>,
 }
 
 /// How subtitles are to look.
@@ -86,6 +103,15 @@ impl Wanted {
             return Err(Failure::NoSubtitles { format: self.format.name() });
         }
         Ok(shape)
+    }
+
+    /// # Errors
+    /// The range of time ends before it begins.
+    pub(super) fn selection(&self) -> Result<Selection, Failure> {
+        let Part { track, start_secs, end_secs } = self.part.clone();
+        let selection = Selection { track, start: start_secs.unwrap_or_default(), end: end_secs };
+        selection.check()?;
+        Ok(selection)
     }
 
     /// The query for the transcript of a job.

@@ -21,7 +21,7 @@ use actors::ports::{
 use super::args::Wanted;
 use super::meter::{Meter, Step};
 use super::{Stop, Transcriber};
-use crate::audio::{AudioSettings, chunks_of_file, plan_file, spans_of_file};
+use crate::audio::{AudioSettings, chunks_of_file, plan_selection, spans_of_file};
 use crate::cli::failure::Failure;
 use crate::cli::{SettingsArgs, serve};
 use crate::compose;
@@ -156,7 +156,9 @@ impl Local {
 impl Transcriber for Local {
     fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop> {
         meter.say("reading");
-        let plan = plan_file(file, &self.audio, &CancelToken::default(), &mut |_| {}).map_err(of_audio)?;
+        let selection = self.wanted.selection()?;
+        let plan = plan_selection(file, &selection, &self.audio, &CancelToken::default(), &mut |_| {})
+            .map_err(of_audio)?;
         plan.warnings.iter().for_each(|warning| meter.warn(warning));
         let decoded = self.decode_chunks(file, &plan, meter)?;
         let transcript = Transcript {
@@ -189,32 +191,30 @@ struct Track<'a> {
     started: Instant,
     done: u32,
     audio_secs: f64,
-    processed_secs: f64,
+    processed_secs: Option<f64>,
     /// As it was when a chunk last ended: inside a chunk it would only seem to fall.
     pace: Option<Pace>,
 }
 
 impl<'a> Track<'a> {
     fn new(plan: &'a Plan) -> Self {
-        Self { plan, started: Instant::now(), done: 0, audio_secs: 0.0, processed_secs: 0.0, pace: None }
+        Self { plan, started: Instant::now(), done: 0, audio_secs: 0.0, processed_secs: None, pace: None }
     }
 
     fn finish(&mut self, span: Span) {
         self.done += 1;
         self.audio_secs += (span.end_secs() - span.start_secs()) / f64::from(self.plan.passes());
-        self.processed_secs = span.end_secs();
+        self.processed_secs = Some(span.end_secs());
         let wall_secs = self.started.elapsed().as_secs_f64();
         self.pace = Some(Pace { audio_secs: self.audio_secs, wall_secs });
     }
 
     /// With `fraction` of the present chunk done as well.
     fn step(&self, fraction: f64, chunk: Span) -> Step {
-        let total = u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX);
-        let duration = self.plan.duration_secs();
         let secs = chunk.end_secs() - chunk.start_secs();
-        let progress = Progress::new(self.done, total, self.processed_secs, duration, self.pace);
+        let progress = self.plan.progress(self.done, self.processed_secs, self.pace);
         let Progress { percent, chunk, chunks_total, eta_secs, .. } =
-            progress.within_chunk(fraction, secs, duration);
+            progress.within_chunk(fraction, secs, self.plan.selected_secs());
         Step { percent, chunk, chunks_total, eta_secs }
     }
 }

@@ -20,6 +20,7 @@ use transcriber::{Stop, Transcriber};
 /// happens.
 pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
     args.wanted.shape()?;
+    args.wanted.selection()?;
     let output = Output::new(args)?;
     let mut transcriber: Box<dyn Transcriber> = match &args.server {
         Some(server) => Box::new(remote::Remote::new(server.clone(), &args.wanted)?),

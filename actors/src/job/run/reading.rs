@@ -24,11 +24,11 @@ impl Run {
             None => {}
         }
         let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
-        let cancel = self.control.cancel.clone();
+        let (selection, cancel) = (self.claim.job.options.selection.clone(), self.control.cancel.clone());
         let (told, first) = oneshot::channel();
         let mut told = Some(told);
         let planning = tokio::task::spawn_blocking(move || {
-            recordings.plan(&blob, &cancel, &mut |begun| {
+            recordings.plan(&blob, &selection, &cancel, &mut |begun| {
                 if let Some(told) = told.take() {
                     // A run that is over wants to know nothing.
                     let _ = told.send(begun);

@@ -71,6 +71,7 @@ impl Run {
         let code = match error {
             AudioError::Cancelled => return self.interrupted().into(),
             AudioError::Unsupported(_) | AudioError::TooLong { .. } => "unsupported_media",
+            AudioError::NoSuchTrack(_) | AudioError::StartsPastEnd { .. } => "invalid_option",
             AudioError::EmptyFile | AudioError::NoSamples => "no_audio",
             AudioError::Corrupt(_) => "corrupt_audio",
             AudioError::Io(_) => "audio_unreadable",

@@ -104,6 +104,7 @@ fn wanted() -> Wanted {
         task: Task::Transcribe,
         prompt: None,
         word_timestamps: false,
+        part: Default::default(),
         subtitles: Default::default(),
     }
 }
