@@ -57,6 +57,7 @@ macro_rules! conforms {
             events_of_the_model_have_a_numbering_of_their_own
             numbers_without_a_name_in_json_become_zero
             a_subscriber_is_kept_once_for_each_url
+            a_subscriber_stays_until_its_last_owner_takes_it_back
         );
     };
     ($open:path: $($promise:ident)*) => {
@@ -739,11 +740,31 @@ pub(crate) async fn numbers_without_a_name_in_json_become_zero(store: &dyn Store
 }
 
 pub(crate) async fn a_subscriber_is_kept_once_for_each_url(store: &dyn Store) {
-    let first = store.subscribe("https://a.example/", None).await.unwrap();
-    let second = store.subscribe("https://b.example/", None).await.unwrap();
-    assert_eq!(store.subscribe("https://a.example/", None).await.unwrap(), first);
+    let first = store.subscribe("", "https://a.example/", None).await.unwrap();
+    let second = store.subscribe("", "https://b.example/", None).await.unwrap();
+    assert_eq!(store.subscribe("", "https://a.example/", None).await.unwrap(), first);
     assert_eq!(store.subscribers().await.unwrap(), [first.clone(), second.clone()]);
     assert!(store.unsubscribe(first.id).await.unwrap());
     assert!(!store.unsubscribe(first.id).await.unwrap());
     assert_eq!(store.subscribers().await.unwrap(), [second]);
+}
+
+pub(crate) async fn a_subscriber_stays_until_its_last_owner_takes_it_back(store: &dyn Store) {
+    let url = "https://a.example/";
+    let owned = |owner: &str| NewJob {
+        owner: owner.into(),
+        webhook_url: Some(url.into()),
+        ..new_job(Priority::Batch)
+    };
+    for owner in ["bob", "alice", "bob"] {
+        store.submit(owned(owner), NO_LIMIT).await.unwrap();
+    }
+    let theirs = store.subscribers().await.unwrap().remove(0);
+    assert_eq!(theirs.owners, ["alice", "bob"]);
+    assert!(!store.disown(theirs.id, "carol").await.unwrap(), "it is not hers");
+    assert!(store.disown(theirs.id, "alice").await.unwrap());
+    assert!(!store.disown(theirs.id, "alice").await.unwrap());
+    assert_eq!(store.subscriber(theirs.id).await.unwrap().unwrap().owners, ["bob"]);
+    assert!(store.disown(theirs.id, "bob").await.unwrap());
+    assert_eq!(store.subscribers().await.unwrap(), []);
 }

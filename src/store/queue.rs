@@ -83,11 +83,11 @@ impl SqliteStore {
             .bind(model)
             .fetch_one(&mut *change)
             .await?;
-        if let Some(url) = &new.webhook_url {
-            subscribers::subscribe(&mut change, now, url, None).await?;
-        }
-        let mut events = vec![append_to_job(&mut change, now, new.id, JobEvent::Queued).await?];
         let mut job = Job::try_from(row)?;
+        if let Some(url) = &job.webhook_url {
+            subscribers::subscribe(&mut change, now, &job.owner, url, None).await?;
+        }
+        let mut events = vec![append_to_job(&mut change, now, job.id, JobEvent::Queued).await?];
         if let Some(made_with) = terms.reuse
             && let Some(earlier) = reuse::earlier(&mut change, &job, &made_with).await?
         {

@@ -305,6 +305,18 @@ pub(super) const ACTIVE_SUBSCRIBERS: &str =
 pub(super) const SUBSCRIBER_URL: &str = "SELECT url FROM subscribers WHERE id = $1";
 pub(super) const UNSUBSCRIBE: &str = "DELETE FROM subscribers WHERE id = $1";
 
+/// 1: subscriber, 2: owner.
+pub(super) const OWN: &str = "\
+    INSERT INTO subscriptions (subscriber_id, owner) VALUES ($1, $2) ON CONFLICT (subscriber_id, owner) DO NOTHING";
+/// 1: subscriber, 2: owner.
+pub(super) const DISOWN: &str = "DELETE FROM subscriptions WHERE subscriber_id = $1 AND owner = $2";
+pub(super) const REMOVE_UNOWNED: &str = "\
+    DELETE FROM subscribers WHERE id = $1 \
+    AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE subscriber_id = subscribers.id)";
+pub(super) const OWNERS: &str = "SELECT owner FROM subscriptions WHERE subscriber_id = $1 ORDER BY owner";
+pub(super) const ALL_OWNERS: &str =
+    "SELECT subscriber_id, owner FROM subscriptions ORDER BY subscriber_id, owner";
+
 /// 1: id, 2: secret, 3: until when the one before is good.
 pub(super) const CHANGE_SECRET: &str = concat!(
     "UPDATE subscribers SET prev_secret = secret, secret = $2, prev_until = $3 WHERE id = $1 RETURNING ",

@@ -9,9 +9,11 @@ use actors::clock::Clock;
 use actors::domain::event::Stream;
 use actors::domain::job::{Idempotency, NewJob};
 use actors::domain::options::Priority;
-use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError};
+use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError, SubscriberStore};
 use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::conformance::{self, NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
 use super::open::backup;
@@ -159,6 +161,28 @@ async fn a_claim_that_is_not_renewed_is_believed_in_for_a_minute() {
     clock.step(Duration::from_secs(3600));
     assert_eq!(store.renew(&[held.fence]).await.unwrap().len(), 1);
     store.end(held.fence, Ending::Completed).await.unwrap();
+}
+
+#[tokio::test]
+async fn subscribers_of_an_earlier_version_are_nobody_s_and_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut before = sqlx::migrate!("migrations/sqlite");
+    before.migrations = before.migrations.iter().filter(|step| step.version < 12).cloned().collect();
+    let options =
+        SqliteConnectOptions::new().filename(dir.path().join("verbatim.db")).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    before.run(&pool).await.unwrap();
+    let add = "INSERT INTO subscribers (id, url, created_at) VALUES ($1, 'https://a.example/?token=x', 1)";
+    let id = Uuid::now_v7();
+    sqlx::query(add).bind(id.to_string()).execute(&pool).await.unwrap();
+    pool.close().await;
+
+    let store = SqliteStore::open(dir.path()).await.unwrap();
+    assert_eq!(store.subscriber(id).await.unwrap().unwrap().owners, [""]);
+    let named = store.subscribe("alice", "https://a.example/?token=x", None).await.unwrap();
+    assert_eq!((named.id, named.owners), (id, vec![String::new(), "alice".into()]));
+    assert!(store.disown(id, "alice").await.unwrap());
+    assert!(store.subscriber(id).await.unwrap().is_some(), "whoever added it is still told");
 }
 
 #[tokio::test]

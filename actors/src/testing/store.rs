@@ -253,7 +253,7 @@ impl JobStore for MemoryStore {
         };
         tables.jobs.insert(job.id, row);
         if let Some(url) = &job.webhook_url {
-            tables.add_receiver(url, self.now());
+            tables.add_receiver(&job.owner, url, self.now());
         }
         let mut events = vec![self.record(&mut tables, Event::Job(job.id, JobEvent::Queued))];
         let earlier = terms.reuse.and_then(|made_with| tables.same_as(&job, &made_with));
