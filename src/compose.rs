@@ -206,6 +206,7 @@ pub fn patience(settings: &Settings) -> WaitPolicy {
         wait: Duration::from_secs(openai.wait_secs),
         keep: openai.on_disconnect == settings::OnDisconnect::Keep,
         begins_early: openai.early_headers,
+        join: Duration::from_secs(openai.join_secs),
     }
 }
 

@@ -160,6 +160,7 @@ async fn start_actors(
         patience: compose::patience(settings),
         rates: compose::rates(settings),
         streams: compose::streams(settings),
+        callers: Arc::default(),
         answers: http::Answers::default(),
         started: Instant::now(),
         draining: AtomicBool::new(false),

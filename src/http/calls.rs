@@ -2,6 +2,7 @@
 //! share.
 
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,14 +13,14 @@ use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
 use actix_web::rt::time::sleep;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use actors::domain::event::JobEvent;
-use actors::domain::job::{Job, JobId};
+use actors::domain::job::{Job, JobId, KeyLife};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::client_socket::gone;
 use super::job_view::transcript_of;
-use super::job_wait::JobWait;
+use super::job_wait::{JobWait, Wanted};
 use super::jobs::{check_room, detached};
 use super::query::idempotency_key;
 use super::service::Service;
@@ -37,34 +38,73 @@ pub struct WaitPolicy {
     pub keep: bool,
     /// Whether an answer may begin before its job is over.
     pub begins_early: bool,
+    /// How old a result may be for a call that is sent again; zero: each call has a job of its own.
+    pub join: Duration,
+}
+
+/// What tells a call from others.
+#[derive(Debug)]
+pub enum Identity {
+    /// Its `Idempotency-Key`: it may come back, so its job goes on without it.
+    Key(String),
+    /// The place that it was sent to and how it is answered, beside its recording and its options.
+    Content(String),
+    /// Nothing: its job is no other's.
+    Unique,
+}
+
+impl Identity {
+    /// Tells it from calls that are answered otherwise, where its place does not say so already.
+    pub(super) fn answered_as(self, answer: &impl Debug) -> Self {
+        match self {
+            Self::Content(place) => Self::Content(format!("{place} {answer:?}")),
+            Self::Key(_) | Self::Unique => self,
+        }
+    }
 }
 
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 
-/// Whether a call is taken at all, decided before its body is read; and what it calls itself, so that it is taken once.
-pub(super) fn admit(service: &Service, request: &HttpRequest) -> Result<Option<String>, AppError> {
+/// Whether a call is taken at all, decided before its body is read; and what tells it from others, so that it is taken
+/// once.
+pub(super) fn admit(service: &Service, request: &HttpRequest) -> Result<Identity, AppError> {
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
     }
     let key = idempotency_key(request)?;
     check_room(service, request)?;
-    Ok(key)
+    Ok(match key {
+        Some(key) => Identity::Key(key),
+        None if service.patience.join.is_zero() => Identity::Unique,
+        None => Identity::Content(request.uri().to_string()),
+    })
 }
 
-/// Makes a job of what was sent. It is waited for from now on.
+/// Makes a job of what was sent, or finds the one of the same call that was sent before. It is waited for from now on.
 pub async fn begin(
     service: &web::Data<Service>,
     caller: Caller,
-    key: Option<String>,
+    identity: Identity,
     upload: Upload,
 ) -> Result<JobWait, AppError> {
     // The job may fail the model's load before anybody waits for it.
     let before = service.model.status();
-    let (service, keep) = (service.clone(), key.is_some());
+    let service = service.clone();
     // A client that leaves before it is waited for leaves a job that is cancelled.
     detached(async move {
-        let job = upload.take_in(&service, caller.owner, key).await?;
-        Ok(JobWait::new(service, &job, keep, &before))
+        let received = upload.finish().await?;
+        let (once, wanted) = match identity {
+            Identity::Key(key) => (Some(received.once(key, KeyLife::Day)), Wanted::Anyway),
+            Identity::Content(how) => {
+                let key = received.key(&how);
+                let waiting = service.callers.join(format!("{}{key}", caller.owner)).await;
+                let life = KeyLife::Result { completed_after: service.oldest_result() };
+                (Some(received.once(key, life)), Wanted::ByCallers(waiting))
+            }
+            Identity::Unique => (None, Wanted::ByOne),
+        };
+        let job = received.take_in(&service, caller.owner, once).await?;
+        Ok(JobWait::new(service, &job, wanted, &before))
     })
     .await
 }

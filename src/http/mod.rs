@@ -4,6 +4,7 @@ mod access;
 mod asr;
 mod body;
 mod by_url;
+mod callers;
 mod calls;
 mod client_socket;
 mod deliveries;
@@ -38,7 +39,8 @@ use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
 pub use access::authorize;
-pub use calls::{WaitPolicy, begin};
+pub use callers::Callers;
+pub use calls::{Identity, WaitPolicy, begin};
 pub use client_socket::keep_socket;
 pub use form::{language, prompt};
 pub use job_wait::JobWait;

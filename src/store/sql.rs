@@ -27,6 +27,11 @@ pub(super) const INSERT_JOB: &str = concat!(
 pub(super) const SENT_UNDER: &str =
     "SELECT id, idem_fp FROM jobs WHERE owner = $1 AND idem_key = $2 AND created_at > $3";
 
+/// 1: owner, 2: key, 3: a result from before this is not taken.
+pub(super) const USEFUL_UNDER: &str = "\
+    SELECT id, idem_fp FROM jobs WHERE owner = $1 AND idem_key = $2 \
+    AND (state = 'queued' OR state = 'running' OR (state = 'completed' AND finished_at > $3))";
+
 /// 1: owner, 2: key.
 pub(super) const FORGET_KEY: &str = "UPDATE jobs SET idem_key = NULL WHERE owner = $1 AND idem_key = $2";
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actors::clock::Clock;
 use actors::domain::event::Stream;
-use actors::domain::job::{Idempotency, NewJob};
+use actors::domain::job::{Idempotency, KeyLife, NewJob};
 use actors::domain::options::Priority;
 use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError, SubscriberStore};
 use sqlx::SqlitePool;
@@ -192,7 +192,7 @@ async fn a_key_is_known_for_24_hours() {
     let of_store = clock.clone();
     let store = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
     let send = async || {
-        let once = Some(Idempotency { key: "k".into(), fingerprint: "f".into() });
+        let once = Some(Idempotency { key: "k".into(), fingerprint: "f".into(), life: KeyLife::Day });
         store.submit(NewJob { once, ..new_job(Priority::Batch) }, NO_LIMIT).await.unwrap().0.id
     };
     let first = send().await;
