@@ -202,6 +202,7 @@ fn start_server(
             // What follows judges paths: a slash too many is no matter.
             .wrap(NormalizePath::trim())
             .wrap(from_fn(http::count_answers))
+            .wrap(from_fn(http::announce_close))
             .wrap(http::security_headers())
             .wrap(from_fn(http::give_request_id))
             .wrap(TracingLogger::<http::RequestSpan>::new())
@@ -211,6 +212,8 @@ fn start_server(
         http::keep_socket(connection, data);
     })
     .keep_alive(idle)
+    // One that was opened ahead of its first request is idle as well.
+    .client_request_timeout(idle)
     .workers(HTTP_THREADS)
     .disable_signals()
     .shutdown_timeout(LAST_ANSWERS_SECS)
