@@ -14,11 +14,11 @@ pub use sites::{ANY, Foreign, Sent, Sites};
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Sends jobs, and cancels and removes its own.
+    /// Sends jobs, cancels and removes its own; lists and removes its own webhook subscribers.
     Submit,
     /// Reads its own jobs, and the model's status and events.
     Read,
-    /// Loads and unloads the model, and manages webhook subscribers.
+    /// Loads and unloads the model, and manages all webhook subscribers.
     Admin,
 }
 

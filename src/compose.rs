@@ -197,6 +197,7 @@ pub fn wait_policy(settings: &Settings) -> WaitPolicy {
         wait: Duration::from_secs(openai.wait_secs),
         keep: openai.on_disconnect == settings::OnDisconnect::Keep,
         begins_early: openai.early_headers,
+        join: Duration::from_secs(openai.join_secs),
     }
 }
 

@@ -157,6 +157,7 @@ async fn start_actors(
         wait_policy: compose::wait_policy(settings),
         rates: compose::rates(settings),
         streams: compose::streams(settings),
+        callers: Arc::default(),
         answers: http::Answers::default(),
         started: Instant::now(),
         draining: AtomicBool::new(false),
@@ -198,6 +199,7 @@ fn start_server(
             // What follows judges paths: double slashes are ignored.
             .wrap(NormalizePath::trim())
             .wrap(from_fn(http::count_answers))
+            .wrap(from_fn(http::announce_close))
             .wrap(http::security_headers())
             .wrap(from_fn(http::give_request_id))
             .wrap(TracingLogger::<http::RequestSpan>::new())
@@ -207,6 +209,8 @@ fn start_server(
         http::keep_socket(connection, data);
     })
     .keep_alive(idle)
+    // One that was opened ahead of its first request is idle as well.
+    .client_request_timeout(idle)
     .workers(HTTP_THREADS)
     .disable_signals()
     .shutdown_timeout(LAST_ANSWERS_SECS)

@@ -56,11 +56,11 @@ pub(super) async fn transcribe(
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     let (options, output) = (asked.options(&service)?, asked.output()?);
-    let key = calls::admit(&service, &request)?;
+    let identity = calls::admit(&service, &request)?;
     let (recording, name) =
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
     let upload = Upload::new(recording, name.clone(), options);
-    let awaited = calls::begin(&service, caller, key, upload).await?;
+    let awaited = calls::begin(&service, caller, identity, upload).await?;
     let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, output, name.as_deref());
     // Its head names the file; clients that ask for JSON here read no more than the body.
     let beginning = if output == Output::Json { Beginning::Json } else { Beginning::Never };
@@ -76,12 +76,12 @@ pub(super) async fn detect_language(
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     let model = service.choose_model(given(&asked.model))?;
-    let key = calls::admit(&service, &request)?;
+    let identity = calls::admit(&service, &request)?;
     let (recording, name) =
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
     let options =
         Options { priority: Priority::Interactive, extent: Extent::Beginning, model, ..Options::default() };
-    let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
+    let awaited = calls::begin(&service, caller, identity, Upload::new(recording, name, options)).await?;
     let confidence = Rc::new(Cell::new(None));
     let found = confidence.clone();
     let on_event = move |event: &JobEvent| {

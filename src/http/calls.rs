@@ -2,6 +2,7 @@
 //! share.
 
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
 use actix_web::rt::time::sleep;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use actors::domain::event::JobEvent;
-use actors::domain::job::{Job, JobId};
+use actors::domain::job::{Job, JobId, KeyLife};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
@@ -20,8 +21,9 @@ use tokio::sync::Notify;
 use super::client_socket::gone;
 use super::detached::detached;
 use super::disk_room::check_room;
+use super::identity::Identity;
 use super::job_view::transcript_of;
-use super::job_wait::JobWait;
+use super::job_wait::{JobWait, Wanted};
 use super::query::idempotency_key;
 use super::service::Service;
 use super::submission::Upload;
@@ -31,30 +33,46 @@ use crate::transcript::{Format, Transcript};
 
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 
-/// Whether a call is taken at all, decided before its body is read; and what it calls itself, so that it is taken once.
-pub(super) fn admit(service: &Service, request: &HttpRequest) -> Result<Option<String>, AppError> {
+/// Whether a call is taken at all, decided before its body is read; and what tells it from others, so that it is taken
+/// once.
+pub(super) fn admit(service: &Service, request: &HttpRequest) -> Result<Identity, AppError> {
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
     }
     let key = idempotency_key(request)?;
     check_room(service, request)?;
-    Ok(key)
+    Ok(match key {
+        Some(key) => Identity::Key(key),
+        None if service.wait_policy.join.is_zero() => Identity::Unique,
+        None => Identity::Content(request.uri().to_string()),
+    })
 }
 
-/// Makes a job of what was sent. It is waited for from now on.
+/// Makes a job of what was sent, or finds the one of the same call that was sent before. It is waited for from now on.
 pub async fn begin(
     service: &web::Data<Service>,
     caller: Caller,
-    key: Option<String>,
+    identity: Identity,
     upload: Upload,
 ) -> Result<JobWait, AppError> {
     // The job may fail the model's load before anybody waits for it.
     let before = service.model.status();
-    let (service, keep) = (service.clone(), key.is_some());
+    let service = service.clone();
     // A client that leaves before it is waited for leaves a job that is cancelled.
     detached(async move {
-        let job = upload.take_in(&service, caller.owner, key).await?;
-        Ok(JobWait::new(service, &job, keep, &before))
+        let received = upload.finish().await?;
+        let (once, wanted) = match identity {
+            Identity::Key(key) => (Some(received.once(key, KeyLife::Day)), Wanted::Anyway),
+            Identity::Content(how) => {
+                let key = received.key(&how);
+                let waiting = service.callers.join(format!("{}{key}", caller.owner)).await;
+                let life = KeyLife::Result { completed_after: service.oldest_result() };
+                (Some(received.once(key, life)), Wanted::ByCallers(waiting))
+            }
+            Identity::Unique => (None, Wanted::ByOne),
+        };
+        let job = received.take_in(&service, caller.owner, once).await?;
+        Ok(JobWait::new(service, &job, wanted, &before))
     })
     .await
 }

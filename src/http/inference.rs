@@ -32,14 +32,15 @@ pub(super) async fn transcribe(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
-    let key = calls::admit(&service, &request)?;
+    let identity = calls::admit(&service, &request)?;
     let options = Options { priority: Priority::Interactive, ..Options::default() };
     let mut asked = Asked { options, format: Format::Json, detect: false };
     let recording = Recording::file("file");
     let set = |name: &str, text: &str| asked.set(name, text);
     let (recording, name) = form::read(&service, &request, body, recording, &FIELDS, set).await?;
     let (options, format) = asked.into_options();
-    let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
+    let upload = Upload::new(recording, name, options);
+    let awaited = calls::begin(&service, caller, identity.answered_as(&format), upload).await?;
     let beginning = Beginning::of(format);
     let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, format);
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)

@@ -9,6 +9,7 @@ use actors::domain::job::JobId;
 use actors::domain::language::Language;
 use actors::domain::models::ModelNo;
 use actors::domain::options::{Options, Task};
+use actors::domain::time::Timestamp;
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
@@ -16,6 +17,7 @@ use actors::ports::{BlobStore, Cancelled, MemoryProbe, Recordings, Sources, Stor
 use tracing::warn;
 
 use super::answers::Answers;
+use super::callers::Callers;
 use super::rate::Rates;
 use super::streams::Streams;
 use super::wait_policy::WaitPolicy;
@@ -40,6 +42,8 @@ pub struct Service {
     /// `None`: everyone may send as much as they like.
     pub rates: Option<Rates>,
     pub streams: Streams,
+    /// Of calls that may be sent again.
+    pub callers: Arc<Callers>,
     pub answers: Answers,
     pub started: Instant,
     pub draining: AtomicBool,
@@ -124,6 +128,14 @@ impl Service {
             warn!(%error, "cannot remove a recording");
         }
         Ok(cancelled)
+    }
+
+    /// Results from before this are not given to a call that is sent again: they are too old, or were made under settings
+    /// from before the start.
+    pub(super) fn oldest_result(&self) -> Timestamp {
+        let age = self.wait_policy.join.min(self.started.elapsed());
+        let millis = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.clock.wall_now().0.saturating_sub(millis))
     }
 
     pub fn is_draining(&self) -> bool {

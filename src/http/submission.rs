@@ -4,7 +4,7 @@ use actix_multipart::{Field, Multipart};
 use actix_web::error::PayloadError;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
-use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobId, NewJob};
+use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobId, KeyLife, NewJob};
 use actors::domain::language::Language;
 use actors::domain::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS, Options, Priority, Task};
 use actors::domain::selection::{NotATrack, Selection, sample_at};
@@ -54,6 +54,14 @@ pub struct Upload {
     form: Form,
     /// What tells the request from others, where that is not what was sent.
     fingerprint: Option<String>,
+}
+
+/// A request whose recording is on disk.
+pub(super) struct Received {
+    blob: StoredBlob,
+    filename: Option<String>,
+    form: Form,
+    fingerprint: String,
 }
 
 /// What a client asks for.
@@ -112,6 +120,45 @@ impl Upload {
         Self { recording, filename, form, fingerprint: Some(fingerprint) }
     }
 
+    /// Makes a job of it, the same for a day under the same key. See [`Received::take_in`].
+    ///
+    /// # Cancel safety
+    /// None: run it where nobody can drop it.
+    pub(super) async fn take_in(
+        self,
+        service: &Service,
+        owner: String,
+        key: Option<String>,
+    ) -> Result<Job, AppError> {
+        let received = self.finish().await?;
+        let once = key.map(|key| received.once(key, KeyLife::Day));
+        received.take_in(service, owner, once).await
+    }
+
+    /// Puts the recording on disk.
+    ///
+    /// # Cancel safety
+    /// None: run it where nobody can drop it, and take the job in afterwards.
+    pub(super) async fn finish(self) -> Result<Received, AppError> {
+        let Self { recording, filename, form, fingerprint } = self;
+        let blob = recording.finish().await?;
+        let fingerprint =
+            fingerprint.unwrap_or_else(|| form.fingerprint(&[Some(&blob.sha256), filename.as_ref()]));
+        Ok(Received { blob, filename, form, fingerprint })
+    }
+}
+
+impl Received {
+    /// As what it is sent.
+    pub(super) fn once(&self, key: String, life: KeyLife) -> Idempotency {
+        Idempotency { key, fingerprint: self.fingerprint.clone(), life }
+    }
+
+    /// A key for requests that are the same in all that was sent, and in `how` it is answered. No client can send it.
+    pub(super) fn key(&self, how: &str) -> String {
+        format!("\n{}", hex_digest(&json!([how, self.fingerprint]).to_string()))
+    }
+
     /// Makes a job of it. When this returns, job and recording are on disk, and the recording has at
     /// least one sample; when it fails, neither is there. Under an idempotency key that is known the job is the
     /// earlier one, and its recording too.
@@ -122,14 +169,10 @@ impl Upload {
         self,
         service: &Service,
         owner: String,
-        key: Option<String>,
+        once: Option<Idempotency>,
     ) -> Result<Job, AppError> {
-        let Self { recording, filename, form, fingerprint } = self;
-        let blob = recording.finish().await?;
+        let Self { blob, filename, form, .. } = self;
         let (id, uploaded) = (JobId::new(), blob.key.clone());
-        let fingerprint =
-            fingerprint.unwrap_or_else(|| form.fingerprint(&[Some(&blob.sha256), filename.as_ref()]));
-        let once = key.map(|key| Idempotency { key, fingerprint });
         let taken = submit(service, id, owner, once, blob, filename, form).await;
         let is_needed = match &taken {
             Ok(job) => job.audio.blob == uploaded,
@@ -141,6 +184,10 @@ impl Upload {
         }
         taken
     }
+}
+
+fn hex_digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn submit(
@@ -165,8 +212,7 @@ impl Form {
     /// Equal for equal requests: the recording, and all that was sent with it.
     pub(super) fn fingerprint(&self, recording: &[Option<&String>; 2]) -> String {
         let [recording, name] = recording;
-        let sent = json!([recording, name, self.options, self.metadata, self.webhook_url]);
-        Sha256::digest(sent.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex_digest(&json!([recording, name, self.options, self.metadata, self.webhook_url]).to_string())
     }
 
     /// What no part says by itself.

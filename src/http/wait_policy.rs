@@ -11,4 +11,6 @@ pub struct WaitPolicy {
     pub keep: bool,
     /// Whether an answer may begin before its job is over.
     pub begins_early: bool,
+    /// How old a result may be for a call that is sent again; zero: each call has a job of its own.
+    pub join: Duration,
 }

@@ -11,6 +11,9 @@ use super::guard::{AddressKind, AddressRules, Forbidden};
 /// The longest URL that is taken, in bytes.
 const MAX_BYTES: usize = 2048;
 
+/// In the place of what is not shown.
+const HIDDEN: &str = "redacted";
+
 /// A URL that may be called as far as its text tells: http or https, with a host, without credentials, and not an
 /// address that is forbidden. Where a name leads is judged at each connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,21 @@ impl TargetUrl {
         let last = self.0.path_segments()?.next_back()?;
         let name: String = percent_decoded(last).chars().filter(|c| !c.is_control()).take(255).collect();
         (!name.is_empty()).then_some(name)
+    }
+
+    /// A URL as it is shown to others than who named it: without credentials, and the query and the fragment hidden.
+    pub fn redacted(text: &str) -> String {
+        let Ok(mut url) = Url::parse(text) else { return HIDDEN.to_owned() };
+        if url.password().is_some() || !url.username().is_empty() {
+            // Only of URLs that have no host, which have no credentials either.
+            let _ = url.set_password(None);
+            let _ = url.set_username(HIDDEN);
+        }
+        if url.query().is_some() {
+            url.set_query(Some(HIDDEN));
+        }
+        url.set_fragment(None);
+        url.into()
     }
 
     /// The normalised form: what is stored and delivered to.
@@ -222,6 +240,19 @@ mod tests {
         }
         for odd in ["file:///etc/passwd", "ftp://example.com/", "https://user:pw@example.com/"] {
             assert!(matches!(url.join(odd, &strict()), Err(UrlError::Invalid { .. })), "{odd}");
+        }
+    }
+
+    #[test]
+    fn others_do_not_see_what_may_be_a_secret_in_a_url() {
+        for (url, seen) in [
+            ("https://a.example/hook", "https://a.example/hook"),
+            ("https://a.example:8443/hook?token=s3cret&x", "https://a.example:8443/hook?redacted"),
+            ("https://ada:s3cret@a.example/#s3cret", "https://redacted@a.example/"),
+            ("https://s3cret@a.example/?", "https://redacted@a.example/?redacted"),
+            ("s3cret", "redacted"),
+        ] {
+            assert_eq!(TargetUrl::redacted(url), seen, "{url}");
         }
     }
 

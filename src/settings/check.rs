@@ -8,7 +8,7 @@ use super::models;
 use super::values::{expected, found, hint, origin, section_of};
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 35] = [
+pub const BOUNDS: [(&str, f64, f64); 36] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -43,6 +43,7 @@ pub const BOUNDS: [(&str, f64, f64); 35] = [
     ("webhooks.timeout_secs", 1.0, 300.0),
     ("fetch.timeout_secs", 1.0, 86_400.0),
     ("openai.wait_secs", 1.0, 86_400.0),
+    ("openai.join_secs", 0.0, 86_400.0),
     ("wyoming.port", 0.0, 65_535.0),
     ("wyoming.max_connections", 1.0, 1_000.0),
 ];

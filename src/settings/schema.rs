@@ -213,6 +213,8 @@ pub struct Fetch {
 pub struct OpenAi {
     pub wait_secs: u64,
     pub on_disconnect: OnDisconnect,
+    /// 0: not at all.
+    pub join_secs: u64,
     pub early_headers: bool,
 }
 

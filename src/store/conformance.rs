@@ -10,10 +10,11 @@ use actors::domain::deaths::Deaths;
 use actors::domain::event::{
     Event, JobEvent, ModelEvent, OfModel, Recorded, RequeueReason, Stream, UnloadReason,
 };
-use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, NewJob, Status};
+use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, KeyLife, NewJob, Status};
 use actors::domain::language::Language;
 use actors::domain::options::{Options, Priority, Task};
 use actors::domain::progress::Progress;
+use actors::domain::time::Timestamp;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use actors::ports::{
     Cancelled, Checkpoint, Claim, Earlier, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError,
@@ -51,12 +52,14 @@ macro_rules! conforms {
             jobs_are_listed_newest_first_and_page_by_page
             everyone_lists_their_own_jobs
             a_request_sent_twice_under_one_key_is_one_job
+            a_call_sent_again_is_the_same_job_until_its_result_is_old
             a_job_like_an_earlier_one_is_given_its_result
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
             numbers_without_a_name_in_json_become_zero
             a_subscriber_is_kept_once_for_each_url
+            a_subscriber_stays_until_its_last_owner_takes_it_back
         );
     };
     ($open:path: $($promise:ident)*) => {
@@ -626,7 +629,7 @@ pub(crate) async fn everyone_lists_their_own_jobs(store: &dyn Store) {
 pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn Store) {
     let sent = |owner: &str, fingerprint: &str| NewJob {
         owner: owner.into(),
-        once: Some(Idempotency { key: "k".into(), fingerprint: fingerprint.into() }),
+        once: Some(Idempotency { key: "k".into(), fingerprint: fingerprint.into(), life: KeyLife::Day }),
         ..new_job(Priority::Batch)
     };
     assert_eq!(store.sent_under("me", "k").await.unwrap(), None);
@@ -646,6 +649,29 @@ pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn St
     store.cancel(job.id).await.unwrap();
     let (cancelled, _) = store.submit(sent("me", "same"), NO_LIMIT).await.unwrap();
     assert_eq!((cancelled.id, cancelled.status), (job.id, Status::Cancelled), "as it stands by now");
+}
+
+pub(crate) async fn a_call_sent_again_is_the_same_job_until_its_result_is_old(store: &dyn Store) {
+    let send = async |completed_after| {
+        let life = KeyLife::Result { completed_after: Timestamp(completed_after) };
+        let once = Some(Idempotency { key: "k".into(), fingerprint: "f".into(), life });
+        store.submit(NewJob { once, ..new_job(Priority::Batch) }, NO_LIMIT).await.unwrap().0
+    };
+    let first = send(i64::MAX).await;
+    assert_eq!(send(i64::MAX).await.id, first.id, "it is queued");
+    let claim = claim(store).await;
+    assert_eq!(send(i64::MAX).await.id, first.id, "it runs");
+    let plan = plan(0);
+    store.planned(claim.fence, &plan, progress(0, &plan)).await.unwrap();
+    store.end(claim.fence, Ending::Completed).await.unwrap();
+    let end = job(store, first.id).await.finished_at.unwrap().0;
+    assert_eq!(send(end - 1).await.status, Status::Completed);
+    let second = send(end).await;
+    assert_ne!(second.id, first.id, "its result is old");
+    store.cancel(second.id).await.unwrap();
+    let third = send(0).await;
+    assert_eq!(third.status, Status::Queued, "a cancelled job is nobody's result");
+    assert_eq!(send(0).await.id, third.id);
 }
 
 pub(crate) async fn a_job_like_an_earlier_one_is_given_its_result(store: &dyn Store) {
@@ -741,11 +767,31 @@ pub(crate) async fn numbers_without_a_name_in_json_become_zero(store: &dyn Store
 }
 
 pub(crate) async fn a_subscriber_is_kept_once_for_each_url(store: &dyn Store) {
-    let first = store.subscribe("https://a.example/", None).await.unwrap();
-    let second = store.subscribe("https://b.example/", None).await.unwrap();
-    assert_eq!(store.subscribe("https://a.example/", None).await.unwrap(), first);
+    let first = store.subscribe("", "https://a.example/", None).await.unwrap();
+    let second = store.subscribe("", "https://b.example/", None).await.unwrap();
+    assert_eq!(store.subscribe("", "https://a.example/", None).await.unwrap(), first);
     assert_eq!(store.subscribers().await.unwrap(), [first.clone(), second.clone()]);
     assert!(store.unsubscribe(first.id).await.unwrap());
     assert!(!store.unsubscribe(first.id).await.unwrap());
     assert_eq!(store.subscribers().await.unwrap(), [second]);
+}
+
+pub(crate) async fn a_subscriber_stays_until_its_last_owner_takes_it_back(store: &dyn Store) {
+    let url = "https://a.example/";
+    let owned = |owner: &str| NewJob {
+        owner: owner.into(),
+        webhook_url: Some(url.into()),
+        ..new_job(Priority::Batch)
+    };
+    for owner in ["bob", "alice", "bob"] {
+        store.submit(owned(owner), NO_LIMIT).await.unwrap();
+    }
+    let theirs = store.subscribers().await.unwrap().remove(0);
+    assert_eq!(theirs.owners, ["alice", "bob"]);
+    assert!(!store.disown(theirs.id, "carol").await.unwrap(), "it is not hers");
+    assert!(store.disown(theirs.id, "alice").await.unwrap());
+    assert!(!store.disown(theirs.id, "alice").await.unwrap());
+    assert_eq!(store.subscriber(theirs.id).await.unwrap().unwrap().owners, ["bob"]);
+    assert!(store.disown(theirs.id, "bob").await.unwrap());
+    assert_eq!(store.subscribers().await.unwrap(), []);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actors::clock::Clock;
 use actors::domain::event::{Recorded, RequeueReason, Stream};
-use actors::domain::job::{Idempotency, JobError, JobId, NewJob};
+use actors::domain::job::{Idempotency, JobError, JobId, KeyLife, NewJob};
 use actors::domain::options::Priority;
 use actors::domain::passes::Overtakes;
 use actors::domain::queue::{Queued, place};
@@ -159,7 +159,8 @@ async fn take(walk: &mut Walk, step: Step) {
     match step {
         Step::Submit { owner, priority, model: wanted, once, reuse } => {
             let once = once
-                .map(|(key, fingerprint)| Idempotency { key: key.into(), fingerprint: fingerprint.into() });
+                .map(|(key, fingerprint)| (key.to_owned(), fingerprint.to_owned()))
+                .map(|(key, fingerprint)| Idempotency { key, fingerprint, life: KeyLife::Day });
             let mut job = NewJob { owner: owner.into(), once, ..new_job(priority) };
             job.options.model = wanted.map(str::to_owned);
             let terms = Terms { max_queued: MOST_QUEUED, reuse: reuse.then(|| plan(CHUNKS).made_with) };

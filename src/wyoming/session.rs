@@ -22,7 +22,7 @@ use super::request;
 use super::wire::{Event, Unreadable};
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::http::{Service, Upload, begin, check_length};
+use crate::http::{Identity, Service, Upload, begin, check_length};
 use crate::raw_pcm::Pcm;
 
 /// How long a client that was refused has to read why and to hang up.
@@ -175,7 +175,7 @@ impl Session {
         };
         let options = std::mem::replace(&mut self.options, Self::usual());
         let upload = Upload::new(receiving.recording, None, options);
-        let awaited = begin(&self.service, self.caller.clone(), None, upload).await?;
+        let awaited = begin(&self.service, self.caller.clone(), Identity::Unique, upload).await?;
         let job = tokio::select! {
             job = awaited.until_over(|_| {}) => job?,
             () = gone(&mut self.reader) => return Err(Over::Gone),

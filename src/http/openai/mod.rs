@@ -48,13 +48,14 @@ async fn answer(
     body: web::Payload,
     task: Task,
 ) -> Result<HttpResponse, AppError> {
-    let key = calls::admit(&service, &request)?;
+    let identity = calls::admit(&service, &request)?;
     // Where one model is served, a task that it cannot do is refused before the upload is read.
     if let [_] = &service.model.names()[..] {
         service.check_options(&Options { task, ..Options::default() })?;
     }
     let Call { upload, reply, stream } = call::receive(&service, &request, body, task).await?;
-    let awaited = calls::begin(&service, caller, key, upload).await?;
+    let identity = identity.answered_as(&(&reply, stream));
+    let awaited = calls::begin(&service, caller, identity, upload).await?;
     if stream {
         let id = awaited.id();
         return Ok(calls::with_id(stream::respond(&request, awaited, reply.extras()), id));
