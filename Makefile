@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint deny
+.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny picture
 
 demo: setup
 	cargo build --release --locked
@@ -42,15 +42,15 @@ failpoints: setup
 # A million strange inputs at each door, about half an hour: `cargo install cargo-fuzz --locked` first. It wants a
 # nightly compiler only for flags that RUSTC_BOOTSTRAP lets the stable one take.
 RUNS ?= 1000000
-DOORS ?= audio form request by_url wyoming webhook_url settings
+TARGETS ?= audio form request by_url wyoming webhook_url settings
 fuzz: setup
-	for door in $(DOORS); do \
-	  mkdir -p fuzz/corpus/$$door; \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$door fuzz/corpus/$$door fuzz/seeds/$$door -- \
+	for target in $(TARGETS); do \
+	  mkdir -p fuzz/corpus/$$target; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	    -runs=$(RUNS) -max_len=20000 -timeout=30 -print_final_stats=1 || exit 1; \
 	done
 
-# The same doors without coverage to guide it, and without another build: so many times what `make test` brings.
+# The same targets without coverage to guide it, and without another build: so many times as many inputs as `make test`.
 TIMES ?= 50
 fuzz-seeds:
 	VERBATIM_FUZZ_TIMES=$(TIMES) cargo test --locked --lib -- fuzzing --nocapture
@@ -58,7 +58,7 @@ fuzz-seeds:
 # Optimised, and with all checks: for what takes long.
 LONG = --config profile.dev.package.verbatim.opt-level=2 --config profile.dev.package.actors.opt-level=2
 
-# A thousand damaged recordings of each of 16 kinds through the real door, an hour; `make mutants MUTANTS=100` is quicker.
+# A thousand damaged recordings of each of 16 kinds over HTTP, an hour; `make mutants MUTANTS=100` is quicker.
 MUTANTS ?= 1000
 mutants: setup setup-tests
 	VERBATIM_MUTANTS=$(MUTANTS) cargo test $(LONG) --locked --test api -- mutants --nocapture
@@ -94,12 +94,22 @@ eval-short: setup setup-tests
 	cargo build --locked
 	EVAL_SHORT=1 EVAL_BIN=target/debug/verbatim ./scripts/eval/run.sh $(EVAL)
 
+# The picture of docs/ARCHITECTURE.md; needs graphviz.
+picture: docs/architecture.svg
+
+docs/architecture.svg: docs/architecture.dot
+	dot -Tsvg $< -o $@
+
 ci: setup lint deny test
 
-lint:
+lint: prose
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features failpoints --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Spelling, words and test names; `scripts/prose.sh` installs the spell checker.
+prose:
+	./scripts/prose.sh
 
 # Licences, sources and forbidden crates: `cargo install cargo-deny` first.
 deny:

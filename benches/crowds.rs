@@ -74,8 +74,8 @@ async fn followers() {
     let mut trigger = tokio::net::TcpStream::connect(&address).await.unwrap();
     trigger.write_all(b"POST /model/load HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.unwrap();
     let (mut first, mut last) = (f64::MAX, 0_f64);
-    while let Some(heard) = reading.join_next().await {
-        let secs = heard.unwrap().duration_since(began).as_secs_f64();
+    while let Some(received) = reading.join_next().await {
+        let secs = received.unwrap().duration_since(began).as_secs_f64();
         (first, last) = (first.min(secs), last.max(secs));
     }
     println!("an event reached the first after {first:.3} s and the last after {last:.3} s");
@@ -94,16 +94,16 @@ async fn follow(address: &str) -> Follower {
     reader
 }
 
-/// The follower stays connected until all have heard.
+/// The follower stays connected until all have the event.
 async fn until_loading(mut follower: Follower) -> Instant {
     until(&mut follower, "event: model_loading").await;
-    let heard = Instant::now();
+    let received = Instant::now();
     // What follows is read as well: nobody here is slow.
     tokio::spawn(async move {
         let mut rest = [0; 1024];
         while follower.read(&mut rest).await.is_ok_and(|read| read > 0) {}
     });
-    heard
+    received
 }
 
 async fn until(reader: &mut Follower, wanted: &str) {

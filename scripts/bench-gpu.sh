@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a GPU makes of models of the published sizes, made of the bundled one by widen.py: the memory that is reckoned
+# What a GPU makes of models of the published sizes, made of the bundled one by widen.py: the estimated memory
 # and taken, loads, and how many times faster than speech they are, without flash attention and with it; then what several
 # workers do with several jobs, and how many different texts come of the same recording.
 #
@@ -51,14 +51,14 @@ most_until_done() {
     echo "$most"
 }
 
-printf '%-7s %-6s %8s %8s %8s %8s %8s\n' model flash reckoned idle most load speed
+printf '%-7s %-6s %8s %8s %8s %8s %8s\n' model flash estimated idle most load speed
 for size in "${sizes[@]}"; do
     for flash in ${FLASH:-false true}; do
         starts VERBATIM__MODEL__PATH="$folder/$size.bin" VERBATIM__ENGINE__FLASH_ATTN=$flash
         fill_card 20000000
         call POST /model/load
         within 60 state_is waiting_for_gpu
-        reckoned=$(field waiting.needed_bytes)
+        estimated=$(field waiting.needed_bytes)
         call POST /model/unload
         free_card
         begun=$(now)
@@ -75,7 +75,7 @@ job = json.load(open(sys.argv[1]))
 at = lambda key: datetime.fromisoformat(job[key].replace("Z", "+00:00"))
 print(round(job["audio"]["duration_secs"] / (at("finished_at") - at("started_at")).total_seconds()))' "$work/body")
         printf '%-7s %-6s %8s %8s %8s %8s %8s\n' "$size" "$flash" \
-            "$(megabytes "$reckoned")" "$(megabytes "$idle")" "$(megabytes "$most")" "$load" "$speed"
+            "$(megabytes "$estimated")" "$(megabytes "$idle")" "$(megabytes "$most")" "$load" "$speed"
     done
 done
 

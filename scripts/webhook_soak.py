@@ -1,4 +1,4 @@
-"""Ten receivers with 50 subscribers each, every one with a secret of its own, hear of 20 events of the model.
+"""Ten receivers with 50 subscribers each, every one with a secret of its own, receive 20 events of the model.
 
 Each receiver answers 30 % of all requests with 503 and `Retry-After: 1`, chosen at random. The service is
 killed without notice half way and started again. At the end every message must have been taken once at

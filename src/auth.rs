@@ -14,11 +14,11 @@ pub use sites::{ANY, Foreign, Sent, Sites};
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Sends jobs, and cancels and removes its own.
+    /// Sends jobs, cancels and removes its own; lists and removes its own webhook subscribers.
     Submit,
     /// Reads its own jobs, and the model's status and events.
     Read,
-    /// Loads and unloads the model, and manages webhook subscribers.
+    /// Loads and unloads the model, and manages all webhook subscribers.
     Admin,
 }
 
@@ -44,12 +44,12 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whoever reaches a service that asks for no keys.
+    /// Any caller of a service without keys.
     pub fn anyone() -> Self {
         Self { owner: String::new(), scopes: Scope::ALL.map(|(scope, _)| scope).to_vec() }
     }
 
-    /// Whoever comes in where no key can be sent, in the name of an owner of keys.
+    /// A caller where no key can be sent, in the name of an owner of keys.
     pub fn acting_for(owner: String) -> Self {
         Self { owner, ..Self::anyone() }
     }
@@ -69,7 +69,7 @@ struct Key {
     caller: Caller,
 }
 
-/// Why an entry of the list is no key. Never shows the entry.
+/// Why an entry of the list is not a key. Never shows the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BadKey {
     #[error("needs at least {SHORTEST} characters")]
@@ -91,7 +91,7 @@ impl Keys {
     /// the hash; without scopes it may do everything.
     ///
     /// # Errors
-    /// The first entry that is no key, counted from 1.
+    /// The first entry that is not a key, counted from 1.
     pub fn parse<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, (usize, BadKey)> {
         let keys = entries.into_iter().zip(1..).map(|(entry, n)| Key::parse(entry).map_err(|bad| (n, bad)));
         keys.collect::<Result<_, _>>().map(Self)

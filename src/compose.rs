@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::audio::{AudioSettings, Channels, Ffmpeg, NoFfmpeg, PlanSettings};
 use crate::auth::{Caller, Keyring, Keys, Sites};
 use crate::engine::{
-    BackendChoice, BadVadModel, ComputeType, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine,
+    BackendChoice, BadVadModel, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine,
 };
 use crate::http::{Rates, Streams, WaitPolicy};
 use crate::memory::{self, Place};
@@ -81,16 +81,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
             settings::Backend::Ctranslate2 => BackendChoice::Ctranslate2,
             settings::Backend::WhisperCpp => BackendChoice::WhisperCpp,
         },
-        compute_type: match engine.compute_type {
-            settings::ComputeType::Auto => ComputeType::Auto,
-            settings::ComputeType::Int8 => ComputeType::Int8,
-            settings::ComputeType::Int8Float32 => ComputeType::Int8Float32,
-            settings::ComputeType::Int8Float16 => ComputeType::Int8Float16,
-            settings::ComputeType::Int16 => ComputeType::Int16,
-            settings::ComputeType::Float16 => ComputeType::Float16,
-            settings::ComputeType::Bfloat16 => ComputeType::Bfloat16,
-            settings::ComputeType::Float32 => ComputeType::Float32,
-        },
+        compute_type: engine.compute_type,
         batch_size: count(engine.batch_size),
         threads: count(engine.threads),
         concurrent_chunks: count(engine.workers),
@@ -194,31 +185,32 @@ pub fn keys(settings: &Settings) -> Option<Keys> {
     let entries = settings.auth.keys.iter().map(ExposeSecret::expose_secret);
     match settings.auth.mode {
         AuthMode::None => None,
-        // The checks have let through nothing that is no key. A list without keys lets nobody in.
+        // The checks have let through nothing that is not a key. A list without keys lets nobody in.
         AuthMode::Keys => Some(Keys::parse(entries).unwrap_or_default()),
     }
 }
 
 /// How calls of the OpenAI-compatible routes wait.
-pub fn patience(settings: &Settings) -> WaitPolicy {
+pub fn wait_policy(settings: &Settings) -> WaitPolicy {
     let openai = &settings.openai;
     WaitPolicy {
         wait: Duration::from_secs(openai.wait_secs),
         keep: openai.on_disconnect == settings::OnDisconnect::Keep,
         begins_early: openai.early_headers,
+        join: Duration::from_secs(openai.join_secs),
     }
 }
 
 /// How Wyoming clients are let in; `None`: not at all.
-pub fn wyoming(settings: &Settings) -> Option<wyoming::Door> {
+pub fn wyoming(settings: &Settings) -> Option<wyoming::WyomingConfig> {
     let wyoming = &settings.wyoming;
-    (wyoming.port != 0).then(|| wyoming::Door {
+    (wyoming.port != 0).then(|| wyoming::WyomingConfig {
         caller: match settings.auth.mode {
             AuthMode::None => Caller::anyone(),
             AuthMode::Keys => Caller::acting_for(wyoming.owner.trim().to_owned()),
         },
         max_connections: count(wyoming.max_connections),
-        patience: Duration::from_secs(settings.limits.stalled_client_secs),
+        idle_limit: Duration::from_secs(settings.limits.stalled_client_secs),
     })
 }
 
@@ -290,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_zero_is_none_and_an_idle_time_of_minus_one_never_ends() {
+    fn a_limit_of_zero_is_off_and_idle_minus_one_is_never() {
         assert_eq!(engine_config(&with(&[])).memory_limit_bytes, None);
         let limited = with(&[("VERBATIM__ENGINE__MEMORY_LIMIT_BYTES", "5000000000")]);
         assert_eq!(engine_config(&limited).memory_limit_bytes, Some(5_000_000_000));

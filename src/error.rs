@@ -48,9 +48,9 @@ codes! {
     MISSING_FILE "missing_file" 400 REQUEST "The form has no part with the recording; `param` names the part, mostly `file`."
     UNKNOWN_OPTION "unknown_option" 400 REQUEST "The form has a part that the route does not know; `param` names it."
     INVALID_OPTION "invalid_option" 400 REQUEST "An option's value cannot be used; `param` names the option."
-    INVALID_LANGUAGE "invalid_language" 400 REQUEST "`language` is no code or name of a language that Whisper models know."
-    UNSUPPORTED_LANGUAGE "unsupported_language" 400 REQUEST "The model knows English only, and another language is asked for."
-    UNSUPPORTED_TASK "unsupported_task" 400 REQUEST "The model knows English only and cannot translate."
+    INVALID_LANGUAGE "invalid_language" 400 REQUEST "`language` is not a code or name of a language that Whisper models know."
+    UNSUPPORTED_LANGUAGE "unsupported_language" 400 REQUEST "The model supports English only, and another language is asked for."
+    UNSUPPORTED_TASK "unsupported_task" 400 REQUEST "The model supports English only and cannot translate."
     INVALID_METADATA "invalid_metadata" 400 REQUEST "`metadata` is not a JSON object."
     INVALID_QUERY "invalid_query" 400 REQUEST "A query parameter or a header cannot be used; `param` names it where that is known."
     NO_AUDIO "no_audio" 400 REQUEST "The file is empty, or holds no audio samples."
@@ -59,34 +59,34 @@ codes! {
     INVALID_URL "invalid_url" 400 REQUEST "The recording's URL is not an http or https URL with a host."
     URL_FORBIDDEN "url_forbidden" 400 REQUEST "The recording's URL, or where it redirects to, leads to an address that must not be reached."
     INVALID_WEBHOOK_SECRET "invalid_webhook_secret" 400 REQUEST "The webhook's secret is not `whsec_` and 24 to 64 bytes in base64."
-    INVALID_API_KEY "invalid_api_key" 401 AUTH "The service asks for a key, and none that it knows was sent as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+    INVALID_API_KEY "invalid_api_key" 401 AUTH "A valid key is required as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
     INSUFFICIENT_SCOPE "insufficient_scope" 403 AUTH "The key may not do this; the message names the scope that it lacks."
     FORBIDDEN_HOST "forbidden_host" 403 AUTH "The request names a host that the service does not answer to; see `[server] allowed_hosts`."
     FORBIDDEN_ORIGIN "forbidden_origin" 403 AUTH "The request comes from a web page of another site; see `[server] cors_origins`."
-    ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "There is nothing at this path."
+    ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "No route matches this path."
     UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name; the message names those it does."
-    JOB_NOT_FOUND "job_not_found" 404 REQUEST "There is no job of this id."
-    WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "There is no webhook subscriber of this id."
+    JOB_NOT_FOUND "job_not_found" 404 REQUEST "No job has this id."
+    WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "No webhook subscriber has this id."
     DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
     JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has no transcript yet; `?partial=true` gives what there is."
     JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
     IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 REQUEST "Another request was sent under this `Idempotency-Key` within the last 24 hours."
-    FETCH_FAILED "fetch_failed" 422 REQUEST "The recording could not be fetched from its URL; the message says why."
+    FETCH_FAILED "fetch_failed" 422 REQUEST "The recording could not be fetched from its URL; the message has the reason."
     FILE_TOO_LARGE "file_too_large" 413 REQUEST "The recording is larger than `[server] max_upload_bytes`."
     UPLOAD_TOO_SLOW "upload_too_slow" 408 REQUEST "The upload came more slowly than `[limits] min_upload_bytes_per_sec` for 30 s."
     UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
-    MODEL_NOT_FOUND "model_not_found" 422 REQUEST "There is no model file where the settings say. `/health/ready` answers this with 503."
+    MODEL_NOT_FOUND "model_not_found" 422 REQUEST "The model file that the settings name does not exist. `/health/ready` answers this with 503."
     MODEL_CORRUPT "model_corrupt" 422 REQUEST "The model file is damaged, or is none."
-    MODEL_FAILED "model_failed" 422 REQUEST "The model cannot be loaded as things are; the message says why."
+    MODEL_FAILED "model_failed" 422 REQUEST "The model cannot be loaded; the message has the reason."
     QUEUE_FULL "queue_full" 429 RATE "`[jobs] max_queued` jobs are waiting already; try again after `Retry-After` seconds."
     RATE_LIMITED "rate_limited" 429 RATE "More requests came than `[limits] requests_per_minute` allows a caller; try again after `Retry-After` seconds."
-    INTERNAL "internal_error" 500 SERVER "Something went wrong inside; the log has it under the request's id."
+    INTERNAL "internal_error" 500 SERVER "Internal error; the log contains the details under the request's id."
     MODEL_NOT_READY "model_not_ready" 503 OVERLOAD "The model is not loaded; the load was triggered. Try again after `Retry-After` seconds."
     OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model, and a call that waits for it has waited as long as it may. Try again after `Retry-After` seconds."
     TOO_MANY_STREAMS "too_many_streams" 503 OVERLOAD "As many event streams are open as `[limits]` allows; try again after `Retry-After` seconds."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
-    DISK_FULL "disk_full" 507 SERVER "There is no space left on the service's disk."
+    DISK_FULL "disk_full" 507 SERVER "The service's disk is full."
 }
 
 /// The one body that all errors have.
@@ -196,9 +196,9 @@ pub enum AppError {
     InvalidOption { name: &'static str, message: String },
     #[error("{0}")]
     InvalidLanguage(String),
-    #[error("the model {model:?} knows English only: ask for another model, or for \"en\"")]
+    #[error("the model {model:?} supports English only: ask for another model, or for \"en\"")]
     UnsupportedLanguage { model: String },
-    #[error("the model {model:?} knows English only and cannot translate: ask for another model")]
+    #[error("the model {model:?} supports English only and cannot translate: ask for another model")]
     UnsupportedTask { model: String },
     #[error("metadata must be a JSON object: {0}")]
     InvalidMetadata(String),
@@ -232,29 +232,31 @@ pub enum AppError {
     ForbiddenOrigin { origin: String },
     #[error("another request was sent under this Idempotency-Key: take a new one for a new request")]
     IdempotencyKeyReused,
-    #[error("there is no model {name:?} here: use one of {known}; \"whisper-1\" is the first of them")]
+    #[error("model {name:?} does not exist: use one of {known}; \"whisper-1\" is the first of them")]
     UnknownModel { name: String, known: String },
     /// Of an awaited job. Trying again would not help.
     #[error("{message}")]
     JobFailed { message: String },
-    #[error("there is nothing at this path")]
+    #[error("no route matches this path")]
     RouteNotFound,
     #[error("this path takes {allow} only")]
     MethodNotAllowed { allow: &'static str },
-    #[error("there is no job with this id")]
+    #[error("no job has this id")]
     JobNotFound,
-    #[error("there is no webhook subscriber with this id")]
+    #[error("no webhook subscriber has this id")]
     WebhookNotFound,
     #[error("this webhook subscriber has no delivery with this id")]
     DeliveryNotFound,
-    #[error("the job is {status}: its transcript is not finished; ?partial=true gives what there is")]
+    #[error("the job is {status}: its transcript is not finished; ?partial=true returns the finished part")]
     JobNotFinished { status: &'static str },
-    #[error("the job is {status}: it will have no whole transcript; ?partial=true gives what there is")]
+    #[error(
+        "the job is {status}: no complete transcript is available; ?partial=true returns the finished part"
+    )]
     JobEndedWithoutResult { status: &'static str },
-    #[error("there is no space left on the service's disk")]
+    #[error("the service's disk is full")]
     DiskFull,
     /// `detail` is for the log only.
-    #[error("something went wrong inside; the log has it under this request's id")]
+    #[error("internal error; the log contains the details under this request's id")]
     Internal { detail: String },
 }
 
@@ -466,7 +468,7 @@ impl ResponseError for AppError {
 
     fn error_response(&self) -> HttpResponse {
         if let Self::Internal { detail } = self {
-            error!(detail, "request failed inside");
+            error!(detail, "internal error");
         }
         let mut response = HttpResponse::build(self.status_code()).json(self.body());
         if let Self::MethodNotAllowed { allow } = self {
@@ -487,6 +489,10 @@ impl From<AudioError> for AppError {
         match error {
             AudioError::Unsupported(_) | AudioError::TooLong { .. } | AudioError::Corrupt(_) => {
                 Self::UnsupportedMedia(error.to_string())
+            }
+            AudioError::NoSuchTrack(message) => Self::InvalidOption { name: "track", message },
+            AudioError::StartsPastEnd { .. } => {
+                Self::InvalidOption { name: "start_secs", message: error.to_string() }
             }
             AudioError::EmptyFile | AudioError::NoSamples => Self::NoAudio(error.to_string()),
             AudioError::Io(_) | AudioError::Cancelled => Self::internal(error),

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// The error of a place that was told to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("it was told to fail here")]
+#[error("failpoint triggered")]
 pub struct Injected;
 
 /// Reads the environment, for the life of the process.

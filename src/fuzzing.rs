@@ -1,4 +1,4 @@
-//! The doors through which strangers' bytes come in, as a fuzzer calls them. Each may answer as it likes, and must
+//! The parsers of untrusted bytes, as fuzz targets. Each may return anything, and must
 //! neither panic nor hang, nor let through what it is there to stop.
 
 use std::cell::RefCell;
@@ -165,11 +165,11 @@ mod tests {
 
     use fastrand::Rng;
 
-    type Door = fn(&[u8]);
+    type Target = fn(&[u8]);
 
     /// What `cargo fuzz` begins with, and things near it: the fuzzer itself goes a thousand times as far, and looks where
     /// it goes. `VERBATIM_FUZZ_TIMES` is how many times as much of it there is.
-    fn knock(name: &str, door: Door, rounds: usize) {
+    fn try_seeds(name: &str, target: Target, rounds: usize) {
         let times = std::env::var("VERBATIM_FUZZ_TIMES").map_or(1, |times| times.parse().unwrap());
         let rounds = rounds * times;
         let mut dice = Rng::with_seed(1);
@@ -179,9 +179,9 @@ mod tests {
         paths.sort();
         for path in paths {
             let seed = fs::read(path).unwrap();
-            door(&seed);
+            target(&seed);
             for _ in 0..rounds {
-                door(&changed(&seed, &mut dice));
+                target(&changed(&seed, &mut dice));
             }
         }
         println!("{name}: {} inputs", (rounds + 1) * seeds.len());
@@ -207,37 +207,37 @@ mod tests {
     }
 
     #[test]
-    fn no_recording_breaks_the_audio_door() {
-        knock("audio", super::audio, 60);
+    fn no_recording_breaks_the_audio_target() {
+        try_seeds("audio", super::audio, 60);
     }
 
     #[test]
     fn no_form_breaks_its_parser() {
-        knock("form", super::form, 1000);
+        try_seeds("form", super::form, 1000);
     }
 
     #[test]
     fn no_header_and_no_query_is_too_odd() {
-        knock("request", super::request, 1000);
+        try_seeds("request", super::request, 1000);
     }
 
     #[test]
     fn no_place_of_a_recording_is_too_odd() {
-        knock("by_url", super::by_url, 1000);
+        try_seeds("by_url", super::by_url, 1000);
     }
 
     #[test]
     fn no_event_of_a_wyoming_client_is_too_odd() {
-        knock("wyoming", super::wyoming, 1000);
+        try_seeds("wyoming", super::wyoming, 1000);
     }
 
     #[test]
     fn no_url_slips_past_the_guard() {
-        knock("webhook_url", super::webhook_url, 2000);
+        try_seeds("webhook_url", super::webhook_url, 2000);
     }
 
     #[test]
     fn no_settings_are_too_odd() {
-        knock("settings", super::settings, 200);
+        try_seeds("settings", super::settings, 200);
     }
 }

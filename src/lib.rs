@@ -8,6 +8,7 @@ pub mod audio;
 pub mod auth;
 pub mod cli;
 pub mod compose;
+pub mod compute_type;
 pub mod engine;
 pub mod error;
 pub mod failpoint;

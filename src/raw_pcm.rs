@@ -12,7 +12,7 @@ pub struct Pcm {
 }
 
 impl Pcm {
-    /// What Whisper models hear.
+    /// The rate of Whisper models.
     pub const SPEECH: Self = Self { rate: 16_000, width: 2, channels: 1 };
 
     /// What makes a WAVE file of the samples that follow it, however many these will be: the lengths in it are those

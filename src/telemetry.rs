@@ -113,7 +113,7 @@ const QUIET: &str = "symphonia=error,actix_server=warn,mp4parse=error";
 /// Reads `log.level`: a level, or a filter such as "info,actors=debug".
 ///
 /// # Errors
-/// Says which part cannot be read. A word that is no level is one of them: the filter's own grammar
+/// Says which part cannot be read. A word that is not a level is one of them: the filter's own grammar
 /// takes it for a module and would then log nothing else.
 pub fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
     let bad = |reason: String| TelemetryError::BadFilter { reason };
@@ -124,12 +124,12 @@ pub fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
         .find(|p| p.parse::<LevelFilter>().is_err() || p.is_empty());
     if let Some(word) = unknown {
         return Err(bad(format!(
-            "{word:?} is no level: use error, warn, info, debug, trace or off, or a filter such as \"info,actors=debug\""
+            "{word:?} is not a level: use error, warn, info, debug, trace or off, or a filter such as \"info,actors=debug\""
         )));
     }
     EnvFilter::builder()
         .parse(format!("{QUIET},{level}"))
-        .map_err(|error| bad(format!("{level:?} is no filter: {error}")))
+        .map_err(|error| bad(format!("{level:?} is not a filter: {error}")))
 }
 
 #[cfg(test)]
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_carries_its_fields_and_those_of_its_span_without_colours() {
+    fn a_text_line_has_fields_and_span_fields_without_colours() {
         let text = logged("info", LogFormat::Auto, Colours::Off);
         assert_eq!(text.lines().count(), 1);
         for part in ["INFO", "request_id=\"r-1\"", "model loaded", "load_ms=12"] {

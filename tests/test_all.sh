@@ -47,7 +47,7 @@ equal "the list has it first" "$job" "$(field jobs.0.id)"
 call GET "/jobs/00000000-0000-7000-8000-000000000000"
 equal "a job that is not there is a 404" "404 job_not_found" "$status $(field error.code)"
 call POST /jobs -F "file=@$root/README.md"
-equal "what is no recording is a 415" "415 unsupported_media" "$status $(field error.code)"
+equal "what is not a recording is a 415" "415 unsupported_media" "$status $(field error.code)"
 
 call DELETE "/jobs/$job"
 equal "an ended job is removed" 204 "$status"

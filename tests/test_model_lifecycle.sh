@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The model's life from outside: every state, what is told of it, and what happens when much happens at once.
+# The model's life from outside: every state, its events, and many requests at once.
 #
 #   tests/test_model_lifecycle.sh                                  starts servers of its own
 #   BASE_URL=http://localhost:8080 tests/test_model_lifecycle.sh   tests that one
@@ -34,7 +34,7 @@ holds "and told when to come back" between 1 "$(header retry-after)" 60
 holds "with how long a load takes" between 0 "$(field model.load_expected_secs)" 3600
 holds "that triggers the load" within 60 state_is ready
 within 10 seen model_ready "$work/events"
-equal "the events tell of one load" "1 1" "$(count model_loading "$work/events") $(count model_ready "$work/events")"
+equal "the events contain one load" "1 1" "$(count model_loading "$work/events") $(count model_ready "$work/events")"
 submit en_short.wav /jobs
 equal "the job is taken now" 202 "$status"
 follow_to_the_end "$job"
@@ -126,9 +126,9 @@ else
     submit en_short.wav "/jobs?queue=true" -F "webhook_url=$hook"
     follow_to_the_end "$job"
     call POST "/model/unload?wait=true"
-    holds "subscribers hear of model_ready" within 20 hooked model_ready
+    holds "subscribers receive model_ready" within 20 hooked model_ready
     holds "and of model_unloaded" within 20 hooked model_unloaded
-    holds "a job's owner hears of its end" within 20 hooked job_completed
+    holds "a job's owner receives its end" within 20 hooked job_completed
     holds "every message has an id and a time" python3 -c 'import json, sys
 lines = [json.loads(line)["headers"] for line in open(sys.argv[1])]
 sys.exit(not all(h.get("webhook-id") and h.get("webhook-timestamp") for h in lines))' "$work/webhooks"

@@ -43,7 +43,7 @@ impl Handler<Transcribe> for WorkerActor {
     fn handle(&mut self, msg: Transcribe, _: &mut Self::Context) -> Self::Result {
         let Transcribe { lease, batch, cancel, progress, in_engine: _in_engine } = msg;
         let mut tell = |fraction| {
-            // Whoever asked may have stopped listening: the result says all there is to say.
+            // The caller may be gone: the result contains everything.
             let _ = progress.send(fraction);
         };
         catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&batch, &cancel, &mut tell)))

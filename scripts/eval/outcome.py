@@ -133,7 +133,7 @@ def failures(recording, outcomes):
     if outcome.score is None:
         return found
     others = [other for name, other in outcomes.items() if name != SUBJECT]
-    # A peer that failed is no excuse for a lost phrase.
+    # A peer that failed is not an excuse for a lost phrase.
     scores = [other.score for other in others if other.score is not None and other.transcript.error is None]
     for kind in ("lost", "invented"):
         phrases = getattr(outcome.score, kind)

@@ -50,9 +50,6 @@ pub fn serve(effective: Effective, reload: Reload) -> Result<(), StartError> {
     crate::engine::share_one_heap();
     crate::failpoint::arm();
     client_sockets::raise_file_limit();
-    for key in effective.without_effect() {
-        warn!(key, "this setting has no effect yet");
-    }
     for (name, meant) in effective.near_misses() {
         warn!("the environment variable {name} is ignored: {meant} may be meant");
     }
@@ -63,7 +60,7 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     // First what may refuse the start: nothing is running yet.
     let listener = listen(&settings, settings.server.port)?;
     let wyoming = match compose::wyoming(&settings) {
-        Some(door) => Some((listen(&settings, settings.wyoming.port)?, door)),
+        Some(config) => Some((listen(&settings, settings.wyoming.port)?, config)),
         None => None,
     };
     let webhooks = compose::webhooks(&settings)?;
@@ -82,16 +79,16 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     }
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
-    if let Some((listener, door)) = wyoming {
-        wyoming::serve(service.clone(), listener, door).map_err(StartError::Server)?;
+    if let Some((listener, config)) = wyoming {
+        wyoming::serve(service.clone(), listener, config).map_err(StartError::Server)?;
     }
-    // Whoever reads that it listens may ask it to stop at once.
+    // A program that reads this line may stop the service at once.
     let signals = Signals::catch().map_err(StartError::Server)?;
     announce(address);
     signals.asked_to_stop(|| reload.read_again(&service)).await;
     stop(&service, &handle, Duration::from_secs(settings.server.shutdown_secs)).await;
     if serving.await.is_err() {
-        warn!("the server ended by itself");
+        warn!("the HTTP server stopped unexpectedly");
     }
     store.close().await;
     info!("stopped");
@@ -127,7 +124,7 @@ async fn start_actors(
         notifier: notifier.clone(),
         clock: clock.clone(),
     };
-    info!(models = parts.engines.len(), max_loaded = settings.model.max_loaded, "models named");
+    info!(models = parts.engines.len(), "models named");
     let model = ModelHandle::start(parts, actor_gone);
     let jobs = JobHandle::start(JobParts {
         store,
@@ -157,9 +154,10 @@ async fn start_actors(
         clock,
         keys: compose::keyring(settings),
         limits,
-        patience: compose::patience(settings),
+        wait_policy: compose::wait_policy(settings),
         rates: compose::rates(settings),
         streams: compose::streams(settings),
+        callers: Arc::default(),
         answers: http::Answers::default(),
         started: Instant::now(),
         draining: AtomicBool::new(false),
@@ -177,7 +175,7 @@ fn transport(webhooks: WebhookConfig) -> Box<dyn WebhookTransport> {
 
 /// An actor is gone for good. All state is on disk, and a fresh process takes it up.
 fn actor_gone() {
-    error!("an actor is gone: the service ends, and goes on where it was when it is started again");
+    error!("actor stopped unexpectedly; shutting down");
     std::process::exit(1);
 }
 
@@ -198,9 +196,10 @@ fn start_server(
             .wrap(from_fn(http::authorize))
             .wrap(from_fn(http::refuse_foreign_sites))
             .wrap(Condition::new(!sites.origins.is_empty(), http::cors(&sites)))
-            // What follows judges paths: a slash too many is no matter.
+            // What follows judges paths: double slashes are ignored.
             .wrap(NormalizePath::trim())
             .wrap(from_fn(http::count_answers))
+            .wrap(from_fn(http::announce_close))
             .wrap(http::security_headers())
             .wrap(from_fn(http::give_request_id))
             .wrap(TracingLogger::<http::RequestSpan>::new())
@@ -210,6 +209,8 @@ fn start_server(
         http::keep_socket(connection, data);
     })
     .keep_alive(idle)
+    // One that was opened ahead of its first request is idle as well.
+    .client_request_timeout(idle)
     .workers(HTTP_THREADS)
     .disable_signals()
     .shutdown_timeout(LAST_ANSWERS_SECS)
@@ -229,11 +230,11 @@ fn announce(address: SocketAddr) {
 }
 
 /// Takes nothing new, puts running jobs back, gives the memory back, says goodbye, and only then
-/// closes the door.
-async fn stop(service: &Service, server: &ServerHandle, patience: Duration) {
+/// closes the sockets.
+async fn stop(service: &Service, server: &ServerHandle, limit: Duration) {
     info!("stopping");
     service.drain();
-    service.jobs.stop(patience).await;
+    service.jobs.stop(limit).await;
     if let Err(error) = service.model.unload_and_wait(UnloadReason::Shutdown, None).await {
         warn!(%error, "the model was not unloaded");
     }

@@ -24,7 +24,7 @@ impl Reload {
                 service.keys.replace(compose::keys(&settings));
                 info!(keys = settings.auth.keys.len(), log.level = settings.log.level, "settings read again");
             }
-            Err(error) => warn!(%error, "the settings are refused: what was in force stays"),
+            Err(error) => warn!(%error, "invalid settings ignored; the present ones stay in force"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use actors::domain::selection::TrackChoice;
 use actors::ports::AudioError;
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
@@ -22,12 +23,13 @@ use symphonia_adapter_libopus::OpusDecoder;
 
 use super::edit_list::{self, Edit};
 use super::health::{Declared, FOUND_BY_SYNC, Health};
-use super::matroska;
 use super::mix::{Downmix, check_limits, mix_down};
 use super::parts::{Part, PartSource};
+use super::sample_stream::{Doubt, SampleStream};
 use super::sniff::io_error;
-use super::source::{Doubt, SampleStream};
 use super::timeline::Timeline;
+use super::tracks::{self, AudioTrack};
+use super::{matroska, mp4_tracks};
 
 /// How much of something else may stand before the recording. Enough for the padding that old
 /// taggers leave; with more, any large file holds a frame header by chance.
@@ -68,7 +70,7 @@ static PROBE: LazyLock<Probe> = LazyLock::new(|| {
     probe
 });
 
-/// A recording being decoded: its default audio track.
+/// A recording being decoded: one of its audio tracks.
 ///
 /// Holds one packet and its samples, whatever the recording's length. What cannot be decoded on the
 /// way is replaced by silence of the same length and counted, so that times stay true.
@@ -77,6 +79,7 @@ pub struct AudioStream {
     part: Part,
     access: Access,
     downmix: Downmix,
+    choice: Option<TrackChoice>,
     reader: Box<dyn FormatReader>,
     track: SelectedTrack,
     planes: Vec<Vec<f32>>,
@@ -118,8 +121,8 @@ struct SelectedTrack {
     trims_itself: bool,
     /// Samples that are decoded and not played, as far as they are still to come.
     hidden: usize,
-    /// Audio tracks of the recording beside it.
-    others: usize,
+    /// The word on several audio tracks of which nobody chose one.
+    unchosen: Option<String>,
 }
 
 impl SelectedTrack {
@@ -135,22 +138,37 @@ impl AudioStream {
     ///
     /// # Blocking
     /// Reads the beginning, and the end where a container keeps its index there.
-    pub fn open(path: &Path, part: &Part, downmix: Downmix) -> Result<Self, AudioError> {
-        match Self::open_with(path, part, downmix, Access::Seekable) {
+    pub fn open(
+        path: &Path,
+        part: &Part,
+        downmix: Downmix,
+        choice: Option<&TrackChoice>,
+    ) -> Result<Self, AudioError> {
+        match Self::open_with(path, part, downmix, choice, Access::Seekable) {
             Err(error @ AudioError::Unsupported(_)) => {
-                Self::open_with(path, part, downmix, Access::Forward).map_err(|_| error)
+                Self::open_with(path, part, downmix, choice, Access::Forward).map_err(|_| error)
             }
             opened => opened,
         }
     }
 
-    fn open_with(path: &Path, part: &Part, downmix: Downmix, access: Access) -> Result<Self, AudioError> {
+    fn open_with(
+        path: &Path,
+        part: &Part,
+        downmix: Downmix,
+        choice: Option<&TrackChoice>,
+        access: Access,
+    ) -> Result<Self, AudioError> {
         let source = || PartSource::open(path, part).map_err(io_error);
         let bytes = part.bytes();
         let reader = demultiplex(source()?, access)?;
         let format = reader.format_info().short_name;
-        let default = if format == MATROSKA { matroska::default_track(source()?) } else { None };
-        let track = select_track(reader.tracks(), default)?;
+        let known = match format {
+            MATROSKA => matroska::audio_tracks(source()?),
+            MP4 => mp4_tracks::audio_tracks(source()?),
+            _ => Vec::new(),
+        };
+        let track = select_track(reader.tracks(), known, choice)?;
         let declared = if access == Access::Seekable && FOUND_BY_SYNC.contains(&format) {
             Declared { of_track: told_length(source()?), of_media: None }
         } else {
@@ -165,6 +183,7 @@ impl AudioStream {
             part: part.clone(),
             access,
             downmix,
+            choice: choice.cloned(),
             reader,
             track,
             planes: Vec::new(),
@@ -188,9 +207,9 @@ impl AudioStream {
         if self.access == Access::Forward || !self.health.nothing_yet() {
             return Err(error);
         }
-        let Ok(again) = Self::open_with(&self.path, &self.part, self.downmix, Access::Forward) else {
-            return Err(error);
-        };
+        let choice = self.choice.as_ref();
+        let again = Self::open_with(&self.path, &self.part, self.downmix, choice, Access::Forward);
+        let Ok(again) = again else { return Err(error) };
         *self = again;
         self.next_block(mono).map_err(|_| error)
     }
@@ -201,7 +220,7 @@ impl AudioStream {
         self.rate = Some(rate);
         let samples = |secs: f64| (secs * f64::from(rate)).round() as usize;
         if let Some(edit) = self.edit {
-            // A decoder that leaves out the encoder's lead by itself is not told of it again.
+            // A decoder that leaves out the encoder's lead by itself must not get it again.
             let is_lead = self.track.trims_itself && edit.skipped < LONGEST_LEAD_SECS;
             self.track.hidden = if is_lead { 0 } else { samples(edit.skipped) };
             self.left = edit.length.map(samples);
@@ -332,7 +351,7 @@ impl AudioStream {
     fn next_link(&mut self) {
         self.health.next_link();
         self.timeline.begin_anew();
-        match select_track(self.reader.tracks(), None) {
+        match select_track(self.reader.tracks(), Vec::new(), self.choice.as_ref()) {
             Ok(track) => self.track = track,
             Err(error) => {
                 self.ended = true;
@@ -376,12 +395,14 @@ impl SampleStream for AudioStream {
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.health.warnings();
-        if self.track.others > 0 {
-            let all = self.track.others + 1;
-            warnings
-                .push(format!("the recording has {all} audio tracks: only its default one was transcribed"));
-        }
+        warnings.extend(self.track.unchosen.clone());
         warnings
+    }
+
+    fn enough(&mut self) -> Result<(), AudioError> {
+        self.ended = true;
+        self.health.played_to_its_end();
+        Ok(())
     }
 
     fn channels(&self) -> usize {
@@ -411,19 +432,34 @@ fn metadata_options() -> MetadataOptions {
         .limit_visual_bytes(Limit::Maximum(0))
 }
 
-/// The audio track with the id `default`, else the first.
+/// The chosen audio track, else the default one. `known` is what is known of the container's audio tracks from elsewhere.
 ///
 /// # Errors
 /// There is no audio track, or no decoder for the selected one. Other tracks are not tried: no player would choose them.
-fn select_track(tracks: &[Track], default: Option<u32>) -> Result<SelectedTrack, AudioError> {
-    let audio = tracks.iter().filter_map(|track| match &track.codec_params {
-        Some(CodecParameters::Audio(params)) => Some((track, params)),
-        Some(_) | None => None,
-    });
-    let is_default = |(track, _): &(&Track, _)| Some(track.id) == default;
-    let Some((track, params)) = audio.clone().find(is_default).or_else(|| audio.clone().next()) else {
+fn select_track(
+    tracks: &[Track],
+    known: Vec<AudioTrack>,
+    choice: Option<&TrackChoice>,
+) -> Result<SelectedTrack, AudioError> {
+    let audio: Vec<_> = tracks
+        .iter()
+        .filter_map(|track| match &track.codec_params {
+            Some(CodecParameters::Audio(params)) => Some((track, params)),
+            Some(_) | None => None,
+        })
+        .collect();
+    let known =
+        if known.is_empty() { audio.iter().map(|(track, _)| described(track)).collect() } else { known };
+    let Some(first) = known.first() else {
         return Err(AudioError::Unsupported(
             "not a recording that can be decoded: it has no audio track".into(),
+        ));
+    };
+    let taken = tracks::choose(&known, choice)?;
+    let id = known.get(taken).unwrap_or(first).id;
+    let Some((track, params)) = audio.into_iter().find(|(track, _)| track.id == id) else {
+        return Err(AudioError::Unsupported(
+            "not a recording that can be decoded: its audio codec is not known here".into(),
         ));
     };
     let decoder = decoder(params)?;
@@ -433,8 +469,13 @@ fn select_track(tracks: &[Track], default: Option<u32>) -> Result<SelectedTrack,
         time_base: track.time_base,
         trims_itself: params.codec == CODEC_ID_OPUS,
         hidden: if params.codec == CODEC_ID_AAC { AAC_LEAD } else { 0 },
-        others: audio.count() - 1,
+        unchosen: if choice.is_none() { tracks::unchosen(&known, taken) } else { None },
     })
+}
+
+fn described(track: &Track) -> AudioTrack {
+    let language = track.language.as_ref().and_then(|text| tracks::language(text.as_bytes()));
+    AudioTrack { id: track.id, languages: language.into_iter().collect(), is_default: false }
 }
 
 fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, AudioError> {
@@ -459,10 +500,10 @@ fn declared(reader: &dyn FormatReader, id: u32) -> Declared {
     }
 }
 
-/// The length that a tag of the recording tells, read as if from a pipe, where none is reckoned from the file's size.
+/// The length in a tag of the recording, read as if from a pipe, where none is computed from the file's size.
 fn told_length(source: PartSource) -> Option<f64> {
     let reader = demultiplex(source, Access::Forward).ok()?;
-    let track = select_track(reader.tracks(), None).ok()?;
+    let track = select_track(reader.tracks(), Vec::new(), None).ok()?;
     declared(&*reader, track.id).of_track
 }
 

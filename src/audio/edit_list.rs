@@ -20,7 +20,7 @@ pub struct Edit {
     pub length: Option<f64>,
 }
 
-/// The edit of the track with that id. `None` where the file is no MP4, has no edit list, or cannot be read as one. Of
+/// The edit of the track with that id. `None` where the file is not MP4, has no edit list, or cannot be read as one. Of
 /// a list that cuts a track into several pieces the first one counts.
 ///
 /// # Blocking
@@ -45,7 +45,7 @@ fn edit(media: &MediaContext, id: u32) -> Option<Edit> {
 }
 
 /// The boxes `ftyp` and `moov` of a file; `None` where it has no such boxes.
-fn read_index(mut file: impl Read + Seek) -> io::Result<Option<Vec<u8>>> {
+pub fn read_index(mut file: impl Read + Seek) -> io::Result<Option<Vec<u8>>> {
     let mut index = Vec::new();
     for _ in 0..MOST_BOXES {
         let mut head = vec![0; 8];

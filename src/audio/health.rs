@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 use actors::ports::AudioError;
 use symphonia::core::errors::Error;
 
-use super::source::Doubt;
+use super::sample_stream::Doubt;
 
 /// Formats that are found by a frame header of a few bits, which turns up in any data. Where no tag tells their length,
-/// a demultiplexer that knows the file's size reckons it from that, and may be far off.
+/// a demultiplexer that knows the file's size computes it from that, and may be far off.
 pub const FOUND_BY_SYNC: [&str; 4] = ["mp1", "mp2", "mp3", "aac"];
 
 /// A real elementary stream is nothing but frames. Below this part of the file, what was found are
@@ -21,6 +21,9 @@ const TAG_ALLOWANCE: f64 = 4.0 * 1024.0 * 1024.0;
 /// Differences from the declared length that are worth a word: both must be exceeded.
 const MISSING_SECS: f64 = 1.0;
 const MISSING_PART: f64 = 0.02;
+
+/// Lengths that differ by less are the same: what an encoder adds at the ends is shorter.
+const SAME_LENGTH_SECS: f64 = 0.1;
 
 /// With more of its packets undecodable, a recording may be of a kind that another decoder knows.
 const TOLERABLE_PART: f64 = 0.05;
@@ -167,9 +170,11 @@ impl Health {
         many_failed.then_some(Doubt::Undecodable)
     }
 
-    /// Where no length is stated, the end of the file is the recording's.
+    /// Where no length is stated, or all of it came, the end of the file is the recording's.
     fn was_streamed(&self) -> bool {
-        STREAMED.contains(&self.format) && self.declared == Declared::default()
+        let stated = self.declared.of_track.or(self.declared.of_media);
+        let came = self.decoded_secs + self.missed_secs + SAME_LENGTH_SECS;
+        STREAMED.contains(&self.format) && stated.is_none_or(|stated| came >= stated)
     }
 
     fn shortfall(&self) -> Option<String> {

@@ -3,18 +3,20 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use actors::domain::selection::TrackChoice;
 use actors::ports::AudioError;
 
 use super::decode::AudioStream;
 use super::mix::Downmix;
 use super::parts::{self, Part};
+use super::sample_stream::{Doubt, SampleStream};
 use super::sniff::io_error;
-use super::source::{Doubt, SampleStream};
 
 /// The recordings of a file, one after the other.
 pub struct JoinedStream {
     path: PathBuf,
     downmix: Downmix,
+    choice: Option<TrackChoice>,
     stream: AudioStream,
     /// How many there are.
     count: usize,
@@ -30,24 +32,25 @@ impl JoinedStream {
     /// Opens a file and finds out by its content what it is.
     ///
     /// # Errors
-    /// Its first recording cannot be decoded.
+    /// Its first recording cannot be decoded, or does not have the chosen audio track.
     ///
     /// # Blocking
     /// Reads the headers of its recordings.
-    pub fn open(path: &Path, downmix: Downmix) -> Result<Self, AudioError> {
+    pub fn open(path: &Path, downmix: Downmix, choice: Option<&TrackChoice>) -> Result<Self, AudioError> {
         let mut left: VecDeque<Part> = parts::of_file(path).map_err(io_error)?.into();
         let count = left.len();
         let first = left.pop_front().ok_or(AudioError::NoSamples)?;
-        let stream = AudioStream::open(path, &first, downmix)?;
-        let path = path.to_owned();
-        Ok(Self { path, downmix, stream, count, left, warnings: Vec::new(), doubt: None, channels: 0 })
+        let stream = AudioStream::open(path, &first, downmix, choice)?;
+        let (path, choice) = (path.to_owned(), choice.cloned());
+        let (warnings, doubt, channels) = (Vec::new(), None, 0);
+        Ok(Self { path, downmix, choice, stream, count, left, warnings, doubt, channels })
     }
 
     /// Goes on with the next recording, if there is one that can be decoded.
     fn next_part(&mut self) -> bool {
         let Some(part) = self.left.pop_front() else { return false };
         self.end_part();
-        match AudioStream::open(&self.path, &part, self.downmix) {
+        match AudioStream::open(&self.path, &part, self.downmix, self.choice.as_ref()) {
             Ok(stream) => {
                 self.stream = stream;
                 true
@@ -100,6 +103,11 @@ impl SampleStream for JoinedStream {
         warnings.append(&mut self.stream.warnings());
         warnings.dedup();
         warnings
+    }
+
+    fn enough(&mut self) -> Result<(), AudioError> {
+        self.left.clear();
+        self.stream.enough()
     }
 
     fn channels(&self) -> usize {

@@ -1,7 +1,9 @@
-//! Which audio track of a Matroska file is marked as the default one: symphonia does not tell tracks whose mark is left out,
-//! which means yes, from those that are marked with no.
+//! The audio tracks of a Matroska file, and which are marked as default ones: symphonia does not tell tracks whose mark is left
+//! out, which means yes, from those that are marked with no.
 
 use std::io::Read;
+
+use super::tracks::{AudioTrack, language};
 
 /// The tracks are described at the beginning, before the first cluster.
 const HEAD_BYTES: u64 = 1 << 20;
@@ -13,27 +15,47 @@ const TRACK_ENTRY: u64 = 0xAE;
 const TRACK_NUMBER: u64 = 0xD7;
 const TRACK_TYPE: u64 = 0x83;
 const FLAG_DEFAULT: u64 = 0x88;
+const LANGUAGE: u64 = 0x22_B59C;
+/// A tag of RFC 5646 that goes before the other one.
+const LANGUAGE_TAG: u64 = 0x22_B59D;
 const AUDIO: u64 = 2;
+/// Of tracks that name no language.
+const USUAL_LANGUAGE: &[u8] = b"eng";
 
-/// The number of the first audio track that is marked as a default one. `None` where the file is no Matroska, or has no such
-/// track.
+/// The audio tracks in the container's order. Empty where the file is not Matroska, or its tracks are not described at its beginning.
 ///
 /// # Blocking
 /// Reads the beginning of the file.
-pub fn default_track(file: impl Read) -> Option<u32> {
+pub fn audio_tracks(file: impl Read) -> Vec<AudioTrack> {
     let mut head = Vec::new();
-    file.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
-    let mut top = Elements(&head);
+    match file.take(HEAD_BYTES).read_to_end(&mut head) {
+        Ok(_) => tracks_in(&head).unwrap_or_default(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn tracks_in(head: &[u8]) -> Option<Vec<AudioTrack>> {
+    let mut top = Elements(head);
     if top.next()?.0 != EBML {
         return None;
     }
     let (_, segment) = top.find(|(id, _)| *id == SEGMENT)?;
     let (_, tracks) = Elements(segment).find(|(id, _)| *id == TRACKS)?;
-    Elements(tracks).filter(|(id, _)| *id == TRACK_ENTRY).find_map(|(_, entry)| {
-        let value = |wanted| Elements(entry).find(|(id, _)| *id == wanted).map(|(_, bytes)| number(bytes));
-        let is_default = value(FLAG_DEFAULT).unwrap_or(1) == 1;
-        let track = value(TRACK_NUMBER).filter(|_| value(TRACK_TYPE) == Some(AUDIO) && is_default)?;
-        u32::try_from(track).ok()
+    let entries = Elements(tracks).filter(|(id, _)| *id == TRACK_ENTRY);
+    Some(entries.filter_map(|(_, entry)| audio_track(entry)).collect())
+}
+
+fn audio_track(entry: &[u8]) -> Option<AudioTrack> {
+    let content = |wanted| Elements(entry).find(|(id, _)| *id == wanted).map(|(_, bytes)| bytes);
+    let value = |wanted| content(wanted).map(number);
+    if value(TRACK_TYPE) != Some(AUDIO) {
+        return None;
+    }
+    let languages = [content(LANGUAGE).or(Some(USUAL_LANGUAGE)), content(LANGUAGE_TAG)];
+    Some(AudioTrack {
+        id: u32::try_from(value(TRACK_NUMBER)?).ok()?,
+        languages: languages.into_iter().flatten().filter_map(language).collect(),
+        is_default: value(FLAG_DEFAULT).unwrap_or(1) == 1,
     })
 }
 
@@ -95,11 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn damaged_files_have_no_default_track() {
+    fn damaged_files_have_no_tracks() {
         let cut: [&[u8]; 4] =
             [b"", b"RIFF....WAVE", &[0x1A, 0x45, 0xDF, 0xA3, 0xFF], &[0x1A, 0x45, 0xDF, 0xA3, 0x80, 0x18]];
         for bytes in cut {
-            assert_eq!(default_track(bytes), None);
+            assert_eq!(audio_tracks(bytes), []);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! From the channels of a recording to the one that is heard.
+//! From the channels of a recording to the one that is transcribed.
 
 use actors::ports::AudioError;
 
 const MAX_CHANNELS: usize = 8;
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 
-/// Refuses what is no recording of speech, or not one that the resampler was measured with.
+/// Refuses what is not a recording of speech, or not one that the resampler was measured with.
 pub fn check_limits(channels: usize, rate: u32) -> Result<(), AudioError> {
     if !(1..=MAX_CHANNELS).contains(&channels) {
         let message = format!("the recording has {channels} channels: send one with 1 to {MAX_CHANNELS}");
@@ -22,7 +22,7 @@ pub fn check_limits(channels: usize, rate: u32) -> Result<(), AudioError> {
     Ok(())
 }
 
-/// What is heard of a recording with several channels.
+/// What is transcribed of a recording with several channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Downmix {
     /// The mean of all.

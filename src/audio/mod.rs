@@ -1,4 +1,4 @@
-//! Recordings: decoded, resampled to what the engine hears, and cut into chunks.
+//! Recordings: decoded, resampled for the engine, and cut into chunks.
 //!
 //! ```text
 //! file → decode (symphonia or ffmpeg, one channel) → resample (16 kHz) ┬→ voice activity and level → planner → plan
@@ -20,14 +20,18 @@ mod joined;
 mod level;
 mod matroska;
 mod mix;
+mod mp4_tracks;
 mod parts;
 mod pcm;
 mod plan;
 mod planner;
 mod resample;
+mod sample_stream;
+mod settings;
 mod sniff;
 mod source;
 mod timeline;
+mod tracks;
 mod vad;
 
 #[cfg(test)]
@@ -38,50 +42,18 @@ use std::sync::Arc;
 
 use actors::domain::audio::{Decoder, Plan, Span};
 use actors::domain::job::BlobKey;
-use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings, VoiceDetector};
+use actors::domain::selection::Selection;
+use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::{Open, PlannedChunks};
 pub use ffmpeg::{Ffmpeg, NoFfmpeg};
-pub use plan::{plan_file, probe_file};
+pub use plan::{plan_file, plan_selection, probe_file, probe_selection};
 pub use planner::PlanSettings;
+pub use settings::{AudioSettings, Channels};
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.
-const VERSION: u32 = 7;
-
-/// What the adapter takes in, and how it cuts.
-#[derive(Debug, Clone)]
-pub struct AudioSettings {
-    /// Recordings that last longer, once decoded, are refused. A small file may hold days of silence.
-    pub max_secs: u64,
-    pub plan: PlanSettings,
-    pub channels: Channels,
-    /// For what the built-in decoders do not know; `None`: they are all there is.
-    pub ffmpeg: Option<Ffmpeg>,
-    /// Voice detector; `None`: the built-in one.
-    pub voices: Option<Arc<dyn VoiceDetector>>,
-}
-
-/// What is done with several channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channels {
-    /// Into one.
-    Mix,
-    /// Each is transcribed by itself.
-    Split,
-}
-
-impl Default for AudioSettings {
-    fn default() -> Self {
-        Self {
-            max_secs: 12 * 3600,
-            plan: PlanSettings::default(),
-            channels: Channels::Mix,
-            ffmpeg: None,
-            voices: None,
-        }
-    }
-}
+const VERSION: u32 = 8;
 
 /// The recordings in one folder, each in the file that its key names.
 #[derive(Debug, Clone)]
@@ -114,17 +86,18 @@ impl Recordings for AudioFiles {
         }
     }
 
-    fn probe(&self, blob: &BlobKey) -> Result<(), AudioError> {
-        probe_file(&self.path(blob), &self.settings)
+    fn probe(&self, blob: &BlobKey, selection: &Selection) -> Result<(), AudioError> {
+        probe_selection(&self.path(blob), selection, &self.settings)
     }
 
     fn plan(
         &self,
         blob: &BlobKey,
+        selection: &Selection,
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError> {
-        plan_file(&self.path(blob), &self.settings, cancel, first)
+        plan_selection(&self.path(blob), selection, &self.settings, cancel, first)
     }
 
     fn chunks(
@@ -143,26 +116,9 @@ impl Recordings for AudioFiles {
         plan: &Plan,
         spans: &[Span],
         cancel: &CancelToken,
-    ) -> Result<ChunkSamples, AudioError> {
-        Ok(spans_of_file(&self.path(blob), &self.settings, plan, spans, cancel))
+    ) -> Result<Vec<Arc<[f32]>>, AudioError> {
+        spans_of_file(&self.path(blob), &self.settings, plan, spans, cancel)
     }
-}
-
-/// The samples of a plan's language windows, in their order.
-///
-/// # Blocking
-/// Decodes the recording up to the last of them.
-pub fn language_windows_of_file(
-    path: &Path,
-    settings: &AudioSettings,
-    plan: &Plan,
-) -> Result<Vec<Arc<[f32]>>, AudioError> {
-    let mut spans = plan.language_windows.clone();
-    spans.sort_by_key(|span| span.start);
-    let samples: Vec<Arc<[f32]>> =
-        spans_of_file(path, settings, plan, &spans, &CancelToken::default()).collect::<Result<_, _>>()?;
-    let of = |span| spans.iter().position(|known| known == span).and_then(|at| samples.get(at).cloned());
-    Ok(plan.language_windows.iter().filter_map(of).collect())
 }
 
 /// See [`Recordings::chunks`].
@@ -177,18 +133,27 @@ pub fn chunks_of_file(
 }
 
 /// See [`Recordings::spans`].
+///
+/// # Blocking
+/// Decodes the recording up to the end of the last of them.
 pub fn spans_of_file(
     path: &Path,
     settings: &AudioSettings,
     plan: &Plan,
     spans: &[Span],
     cancel: &CancelToken,
-) -> ChunkSamples {
-    Box::new(PlannedChunks::mixed(spans, opener(path, settings, plan, cancel)))
+) -> Result<Vec<Arc<[f32]>>, AudioError> {
+    let mut order: Vec<(usize, Span)> = spans.iter().copied().enumerate().collect();
+    order.sort_by_key(|(_, span)| span.start);
+    let ascending: Vec<Span> = order.iter().map(|(_, span)| *span).collect();
+    let read = PlannedChunks::mixed(&ascending, opener(path, settings, plan, cancel));
+    let mut samples = read.collect::<Result<Vec<_>, _>>()?.into_iter().zip(order).collect::<Vec<_>>();
+    samples.sort_by_key(|(_, (at, _))| *at);
+    Ok(samples.into_iter().map(|(samples, _)| samples).collect())
 }
 
 fn opener(path: &Path, settings: &AudioSettings, plan: &Plan, cancel: &CancelToken) -> Open {
-    let (path, ffmpeg, decoder, cancel) =
-        (path.to_owned(), settings.ffmpeg.clone(), plan.decoder, cancel.clone());
-    Box::new(move |downmix| source::open(&path, decoder, downmix, ffmpeg.as_ref(), &cancel))
+    let (path, ffmpeg, cancel) = (path.to_owned(), settings.ffmpeg.clone(), cancel.clone());
+    let (decoder, selection) = (plan.decoder, plan.selection.clone());
+    Box::new(move |downmix| source::open(&path, decoder, downmix, &selection, ffmpeg.as_ref(), &cancel))
 }

@@ -18,6 +18,9 @@ const LEAST_REST: u64 = 4096;
 const NO_LENGTH: u32 = 0x7FFF_0000;
 /// Bytes that are searched at a time.
 const SEARCHED_BYTES: usize = 1 << 20;
+const MATROSKA_START: [u8; 4] = [0x1A, 0x45, 0xDF, 0xA3];
+/// The header of a Matroska is shorter.
+const HEADER_BYTES: u64 = 64;
 const FLAC_START: [u8; 8] = *b"fLaC\0\0\0\x22";
 
 /// One recording of a file.
@@ -33,7 +36,7 @@ pub struct Part {
 /// The recordings of a file in order, at least one.
 ///
 /// # Blocking
-/// Reads the headers, and of a FLAC all of the file.
+/// Reads the headers, and of a FLAC, or a Matroska of unknown length, all of the file.
 pub fn of_file(path: &Path) -> io::Result<Vec<Part>> {
     let mut file = File::open(path)?;
     let end = file.metadata()?.len();
@@ -139,7 +142,7 @@ fn boxes_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
     Ok(end)
 }
 
-/// A Matroska ends with its segment, if that knows its length.
+/// A Matroska ends with its segment or, where that does not know its length, where another one begins.
 fn matroska_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
     let mut at = start;
     for _ in 0..2 {
@@ -152,7 +155,7 @@ fn matroska_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
         let value = size.iter().take(length).fold(0, |value, byte| value << 8 | u64::from(*byte));
         let data = (1u64 << (7 * length)) - 1;
         if value & data == data {
-            return Ok(end);
+            return found_behind(file, at + 4, end, &MATROSKA_START, is_matroska);
         }
         at = at.saturating_add(4 + length as u64).saturating_add(value & data);
     }
@@ -162,20 +165,41 @@ fn matroska_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
 
 /// A FLAC does not say where it ends: the next one is found by its beginning.
 fn flac_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
-    let finder = Finder::new(&FLAC_START);
-    let mut at = start + FLAC_START.len() as u64;
-    file.seek(SeekFrom::Start(at))?;
+    found_behind(file, start + FLAC_START.len() as u64, end, &FLAC_START, |_, _| true)
+}
+
+/// Whether a header that begins there names its kind.
+fn is_matroska(file: &mut File, at: u64) -> bool {
+    let mut head = Vec::with_capacity(HEADER_BYTES as usize);
+    let is_read = file.seek(SeekFrom::Start(at)).is_ok()
+        && file.by_ref().take(HEADER_BYTES).read_to_end(&mut head).is_ok();
+    let has = |kind: &[u8]| Finder::new(kind).find(&head).is_some();
+    is_read && (has(b"\x42\x82\x84webm") || has(b"\x42\x82\x88matroska"))
+}
+
+/// The first place from `from` on that has these bytes and is the beginning of a recording; `end` where there is none.
+fn found_behind(
+    file: &mut File,
+    from: u64,
+    end: u64,
+    bytes: &[u8],
+    is_start: impl Fn(&mut File, u64) -> bool,
+) -> io::Result<u64> {
+    let finder = Finder::new(bytes);
+    let mut at = from;
     // What was read last, with the end of what came before it.
-    let mut block = Vec::with_capacity(SEARCHED_BYTES + FLAC_START.len());
+    let mut block = Vec::with_capacity(SEARCHED_BYTES + bytes.len());
     loop {
+        file.seek(SeekFrom::Start(at + block.len() as u64))?;
         let read = file.by_ref().take(SEARCHED_BYTES as u64).read_to_end(&mut block)?;
-        if let Some(found) = finder.find(&block) {
-            return Ok(at + found as u64);
+        let mut places = finder.find_iter(&block).map(|found| at + found as u64);
+        if let Some(place) = places.find(|place| is_start(file, *place)) {
+            return Ok(place);
         }
         if read == 0 {
             return Ok(end);
         }
-        let searched = block.len().saturating_sub(FLAC_START.len() - 1);
+        let searched = block.len().saturating_sub(bytes.len() - 1);
         block.drain(..searched);
         at += searched as u64;
     }

@@ -1,10 +1,11 @@
-//! A recording as the engine hears it: one stream of samples at 16 kHz, read forward.
+//! A recording as input of the engine: one stream of samples at 16 kHz, read forward.
 
 use actors::domain::audio::Span;
+use actors::domain::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 
 use super::resample::{Resampler, Stretch};
-use super::source::{Doubt, SampleStream};
+use super::sample_stream::{Doubt, SampleStream};
 
 /// Decoded and resampled samples, a block at a time. A change of rate on the way (as between the
 /// links of a chained stream) starts a new resampler; times go on.
@@ -14,17 +15,22 @@ pub struct Pcm {
     mono: Vec<f32>,
     ready: Stretch,
     floor: u64,
+    /// Where what is wanted begins and ends.
+    start: u64,
+    end: u64,
     ended: bool,
     cancel: CancelToken,
 }
 
 impl Pcm {
-    pub fn new(stream: Box<dyn SampleStream>, cancel: CancelToken) -> Self {
+    /// Samples of the selected range, at their places in the recording.
+    pub fn new(stream: Box<dyn SampleStream>, selection: &Selection, cancel: CancelToken) -> Self {
         let (mono, ready) = (Vec::new(), Stretch::default());
-        Self { stream, resampler: None, mono, ready, floor: 0, ended: false, cancel }
+        let (start, end) = (selection.start, selection.end.unwrap_or(u64::MAX));
+        Self { stream, resampler: None, mono, ready, floor: start, start, end, ended: false, cancel }
     }
 
-    /// The next samples in order; an empty slice is not the end, `None` is.
+    /// The next samples of the range in order; an empty slice is not the end, `None` is.
     ///
     /// # Blocking
     /// Decodes one packet.
@@ -34,6 +40,7 @@ impl Pcm {
             return Ok(None);
         }
         self.advance()?;
+        self.ready.drop_before(self.start);
         Ok(Some(&self.ready.samples))
     }
 
@@ -58,15 +65,16 @@ impl Pcm {
 
     /// Samples that came out so far, those that were skipped too.
     pub fn position(&self) -> u64 {
-        self.resampler.as_ref().map_or(0, Resampler::position)
+        self.resampler.as_ref().map_or(0, Resampler::position).min(self.end)
     }
 
-    /// The recording's length once its end was reached. So few samples at so high a rate that they
+    /// Where the range ends, once its end was reached. So few samples at so high a rate that they
     /// are not one at 16 kHz are none.
     pub fn position_or_none(&self) -> Result<u64, AudioError> {
         match self.position() {
             0 => Err(AudioError::NoSamples),
-            samples => Ok(samples),
+            end if end <= self.start => Err(AudioError::StartsPastEnd { start: self.start, end }),
+            end => Ok(end),
         }
     }
 
@@ -93,10 +101,15 @@ impl Pcm {
         if self.resampler.as_ref().is_none_or(|resampler| resampler.rate() != rate) {
             self.change_rate(rate)?;
         }
-        match &mut self.resampler {
-            Some(resampler) => resampler.push(&self.mono, &mut self.ready),
-            None => Ok(()),
+        if let Some(resampler) = &mut self.resampler {
+            resampler.push(&self.mono, &mut self.ready)?;
         }
+        if self.position() < self.end {
+            return Ok(());
+        }
+        self.ended = true;
+        self.ready.drop_from(self.end);
+        self.stream.enough()
     }
 
     fn change_rate(&mut self, rate: u32) -> Result<(), AudioError> {
@@ -111,9 +124,10 @@ impl Pcm {
 
     fn finish(&mut self) -> Result<(), AudioError> {
         self.ended = true;
-        match &mut self.resampler {
-            Some(resampler) => resampler.finish(&mut self.ready),
-            None => Ok(()),
+        if let Some(resampler) = &mut self.resampler {
+            resampler.finish(&mut self.ready)?;
         }
+        self.ready.drop_from(self.end);
+        Ok(())
     }
 }

@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use actors::domain::audio::{Decoder, Plan, SAMPLE_RATE, secs};
+use actors::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span, secs};
+use actors::domain::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 use tracing::{debug, warn};
 
@@ -15,15 +16,16 @@ use super::guard::guarded;
 use super::mix::Downmix;
 use super::pcm::Pcm;
 use super::planner::{find_speech, first_chunk, language_windows, plan_chunks};
+use super::sample_stream::Doubt;
 use super::sniff::{Kind, look};
-use super::source::{Doubt, open};
+use super::source::open;
 use super::{AudioSettings, Channels};
 
 /// So much of a recording is analysed before the first chunk can be final; from then on that is tried as often.
 const FIRST_CHUNK_SAMPLES: u64 = 42 * SAMPLE_RATE as u64;
 const NEXT_TRY_SAMPLES: u64 = 10 * SAMPLE_RATE as u64;
 
-/// So many detectors of voices in a row may die over one recording before that is an error: whoever killed the first
+/// So many detectors of voices in a row may die over one recording before that is an error: what killed the first
 /// one may have meant no harm to the job.
 const DETECTORS: usize = 3;
 
@@ -38,8 +40,18 @@ const CLEARLY_LONGER: u64 = 16_000;
 /// # Blocking
 /// Reads and decodes the beginning.
 pub fn probe_file(path: &Path, settings: &AudioSettings) -> Result<(), AudioError> {
+    probe_selection(path, &Selection::default(), settings)
+}
+
+/// The same of the selected track. Its range is not looked at.
+pub fn probe_selection(
+    path: &Path,
+    selection: &Selection,
+    settings: &AudioSettings,
+) -> Result<(), AudioError> {
+    let (selection, cancel) = (selection.without_range(), CancelToken::default());
     with_fallback(path, settings, |decoder| {
-        let mut pcm = open(path, decoder, Downmix::Mean, settings.ffmpeg.as_ref(), &CancelToken::default())?;
+        let mut pcm = open(path, decoder, Downmix::Mean, &selection, settings.ffmpeg.as_ref(), &cancel)?;
         while pcm.next_block()?.is_some() {
             if pcm.position() > 0 {
                 break;
@@ -61,6 +73,21 @@ pub fn plan_file(
     cancel: &CancelToken,
     first: &mut dyn FnMut(Plan),
 ) -> Result<Plan, AudioError> {
+    plan_selection(path, &Selection::default(), settings, cancel, first)
+}
+
+/// The same of the selected track and range. Times in the plan are those of the whole recording.
+///
+/// # Blocking
+/// As [`plan_file`], from the recording's beginning up to the end of the range.
+pub fn plan_selection(
+    path: &Path,
+    selection: &Selection,
+    settings: &AudioSettings,
+    cancel: &CancelToken,
+    first: &mut dyn FnMut(Plan),
+) -> Result<Plan, AudioError> {
+    let recording = Recording { path, selection, settings, cancel };
     let mut is_told = false;
     let mut once = |plan| {
         if !std::mem::replace(&mut is_told, true) {
@@ -68,13 +95,22 @@ pub fn plan_file(
         }
     };
     let Planned { plan, doubt } =
-        with_fallback(path, settings, |decoder| plan_with(decoder, path, settings, cancel, &mut once))?;
+        with_fallback(path, settings, |decoder| plan_with(decoder, recording, &mut once))?;
     let Some(doubt) = doubt.filter(|_| is_installed(settings)) else { return Ok(plan) };
-    match guarded(|| plan_with(Decoder::Ffmpeg, path, settings, cancel, &mut |_| {})) {
+    match guarded(|| plan_with(Decoder::Ffmpeg, recording, &mut |_| {})) {
         Ok(theirs) => Ok(better(plan, theirs.plan, doubt)),
         Err(AudioError::Cancelled) => Err(AudioError::Cancelled),
         Err(_) => Ok(plan),
     }
+}
+
+/// What is planned, and how.
+#[derive(Clone, Copy)]
+struct Recording<'a> {
+    path: &'a Path,
+    selection: &'a Selection,
+    settings: &'a AudioSettings,
+    cancel: &'a CancelToken,
 }
 
 struct Planned {
@@ -85,16 +121,15 @@ struct Planned {
 
 fn plan_with(
     decoder: Decoder,
-    path: &Path,
-    settings: &AudioSettings,
-    cancel: &CancelToken,
+    recording: Recording<'_>,
     first: &mut dyn FnMut(Plan),
 ) -> Result<Planned, AudioError> {
+    let Recording { path, selection, settings, cancel } = recording;
     let analyse = |downmix, first: &mut dyn FnMut(Plan)| {
         let mut detectors = 1;
         loop {
-            let pcm = open(path, decoder, downmix, settings.ffmpeg.as_ref(), cancel)?;
-            match analyse(pcm, settings, cancel, &mut |plan| first(Plan { decoder, ..plan })) {
+            let pcm = open(path, decoder, downmix, selection, settings.ffmpeg.as_ref(), cancel)?;
+            match analyse(pcm, recording, &mut |plan| first(Plan { decoder, ..plan })) {
                 Err(_) if cancel.is_cancelled() => return Err(AudioError::Cancelled),
                 Err(Trouble::Detector(error)) if detectors < DETECTORS => {
                     warn!(%error, "voice detector failed; starting again");
@@ -117,6 +152,7 @@ fn plan_with(
         }
     };
     planned.plan.decoder = decoder;
+    planned.plan.selection = selection.clone();
     let Plan { samples, chunks, .. } = &planned.plan;
     debug!(audio.secs = secs(*samples), audio.chunks = chunks.len(), ?decoder, "recording planned");
     Ok(planned)
@@ -135,15 +171,31 @@ impl From<AudioError> for Trouble {
     }
 }
 
+/// A plan of the selected range alone, with its times moved to those of the whole recording.
+fn placed(plan: Plan, selection: &Selection) -> Plan {
+    let start = selection.start;
+    let moved = |spans: Vec<Span>| -> Vec<Span> {
+        spans.into_iter().map(|span| Span { start: span.start + start, end: span.end + start }).collect()
+    };
+    Plan {
+        samples: plan.samples + start,
+        selection: selection.clone(),
+        chunks: moved(plan.chunks),
+        speech: moved(plan.speech),
+        language_windows: moved(plan.language_windows),
+        ..plan
+    }
+}
+
 /// The plan of one channel, or of all mixed, and how many there are.
 fn analyse(
     mut pcm: Pcm,
-    settings: &AudioSettings,
-    cancel: &CancelToken,
+    recording: Recording<'_>,
     first: &mut dyn FnMut(Plan),
 ) -> Result<(Planned, usize), Trouble> {
+    let Recording { selection, settings, cancel, .. } = recording;
     let mut analysis = Analysis::begin(settings, cancel)?;
-    let mut next_try = Some(FIRST_CHUNK_SAMPLES);
+    let mut next_try = Some(selection.start.saturating_add(FIRST_CHUNK_SAMPLES));
     while let Some(block) = pcm.next_block()? {
         analysis.push(block).map_err(Trouble::Detector)?;
         check_length(pcm.position(), settings.max_secs)?;
@@ -151,11 +203,11 @@ fn analyse(
             let chunk = analysis.so_far().and_then(|frames| first_chunk(&frames, &settings.plan));
             next_try = if chunk.is_none() { Some(pcm.position() + NEXT_TRY_SAMPLES) } else { None };
             if let Some(chunk) = chunk {
-                first(Plan { samples: chunk.end, chunks: vec![chunk], ..Plan::default() });
+                first(placed(Plan { samples: chunk.end, chunks: vec![chunk], ..Plan::default() }, selection));
             }
         }
     }
-    let samples = pcm.position_or_none()?;
+    let samples = pcm.position_or_none()? - selection.start;
     let frames = analysis.finish().map_err(Trouble::Detector)?;
     let plan = Plan {
         samples,
@@ -165,6 +217,7 @@ fn analyse(
         warnings: pcm.warnings(),
         ..Plan::default()
     };
+    let plan = placed(plan, selection);
     Ok((Planned { plan, doubt: pcm.doubt() }, pcm.channels()))
 }
 
@@ -199,7 +252,11 @@ fn with_fallback<T>(
         Kind::Other(name) => return Err(not_ours(name)),
         Kind::Foreign(name) => not_ours(name),
         Kind::Ours => match guarded(|| work(Decoder::BuiltIn)) {
-            Err(error @ (AudioError::Unsupported(_) | AudioError::Corrupt(_))) => error,
+            Err(
+                error @ (AudioError::Unsupported(_)
+                | AudioError::Corrupt(_)
+                | AudioError::StartsPastEnd { .. }),
+            ) => error,
             done => return done,
         },
     };
@@ -226,7 +283,19 @@ fn better(ours: Plan, theirs: Plan, doubt: Doubt) -> Plan {
             is_whole && theirs.warnings.len() < ours.warnings.len()
         }
     };
-    if is_better { theirs } else { ours }
+    match (is_better, doubt) {
+        (false, _) => ours,
+        (true, Doubt::Undecodable) => theirs,
+        (true, Doubt::Short) => {
+            let disagreement = format!(
+                "the built-in decoder decoded {:.1} s of the recording and ffmpeg {:.1} s: the longer one was transcribed",
+                ours.selected_secs(),
+                theirs.selected_secs()
+            );
+            let warnings = [theirs.warnings, vec![disagreement]].concat();
+            Plan { warnings, ..theirs }
+        }
+    }
 }
 
 fn not_ours(name: &str) -> AudioError {
@@ -261,7 +330,12 @@ mod tests {
             BuiltIn,
             "nobody else knows that it is cut"
         );
-        assert_eq!(taken(cut(), plan(20, &[], Ffmpeg), Doubt::Short), Ffmpeg);
+        let longer = better(cut(), plan(20, &["some places"], Ffmpeg), Doubt::Short);
+        let disagreement = "the built-in decoder decoded 10.0 s of the recording and ffmpeg 20.0 s: the longer one was transcribed";
+        assert_eq!(
+            (longer.decoder, longer.warnings),
+            (Ffmpeg, vec!["some places".into(), disagreement.into()])
+        );
         let full_of_holes = || plan(10, &["9 of 10 packets could not be decoded"], BuiltIn);
         assert_eq!(taken(full_of_holes(), plan(10, &[], Ffmpeg), Doubt::Undecodable), Ffmpeg);
         assert_eq!(taken(full_of_holes(), plan(10, &["some places"], Ffmpeg), Doubt::Undecodable), BuiltIn);

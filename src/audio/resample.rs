@@ -28,6 +28,12 @@ impl Stretch {
         self.start += count;
     }
 
+    /// Drops everything from `position` on.
+    pub fn drop_from(&mut self, position: u64) {
+        let left = position.saturating_sub(self.start).min(self.samples.len() as u64);
+        self.samples.truncate(left as usize);
+    }
+
     fn append(&mut self, position: u64, samples: &[f32]) {
         if self.samples.is_empty() {
             self.start = position;

@@ -36,7 +36,7 @@ const RECORDINGS: &[(usize, &[u8], &str)] = &[
     (0, b"\x7f\xfe\x80\x01", "a DTS stream"),
 ];
 
-/// The same of what is no recording at all.
+/// The same of what is not a recording at all.
 const OTHERS: &[(usize, &[u8], &str)] = &[
     (0, b"MThd", "a MIDI file"),
     (0, b"#EXTM3U", "a playlist"),

@@ -159,16 +159,17 @@ fn overlapping_chunks_share_their_samples() {
 }
 
 #[test]
-fn language_windows_are_read_like_chunks() {
+fn language_windows_are_read_like_chunks_in_the_plans_order() {
     let files = AudioFiles::new(PathBuf::from(FIXTURES), AudioSettings::default());
     let (blob, cancel) = (BlobKey("long.ogg".into()), CancelToken::default());
-    let mut plan = files.plan(&blob, &cancel, &mut |_| {}).unwrap();
-    let mut windows = plan.language_windows.clone();
+    let mut plan = files.plan(&blob, &Selection::default(), &cancel, &mut |_| {}).unwrap();
+    let windows = plan.language_windows.clone();
     assert_eq!(windows.len(), 6);
-    windows.sort_by_key(|window| window.start);
-    let read: Vec<_> = files.spans(&blob, &plan, &windows, &cancel).unwrap().map(Result::unwrap).collect();
-    plan.chunks = windows;
-    assert_eq!(read, all_chunks(&fixture("long.ogg"), &plan, 0));
+    let read = files.spans(&blob, &plan, &windows, &cancel).unwrap();
+    for (window, read) in windows.into_iter().zip(read) {
+        plan.chunks = vec![window];
+        assert_eq!(read, all_chunks(&fixture("long.ogg"), &plan, 0)[0]);
+    }
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn channels_are_mixed_to_their_mean() {
 }
 
 #[test]
-fn a_truncated_recording_is_planned_up_to_the_cut_with_a_warning() {
+fn a_truncated_recording_is_planned_to_the_cut_with_a_warning() {
     let whole = fs::read(fixture("en_dense.wav")).unwrap();
     let plan = plan_bytes(&whole[..whole.len() / 2]).unwrap();
     assert!((plan.duration_secs() - 10.08).abs() < 0.05);
@@ -302,13 +303,13 @@ fn every_prefix_of_a_recording_ends_in_a_plan_or_an_error() {
 fn the_port_reads_the_file_that_the_key_names() {
     let files = AudioFiles::new(PathBuf::from(FIXTURES), AudioSettings::default());
     let blob = BlobKey("en_short.wav".into());
-    files.probe(&blob).unwrap();
-    let plan = files.plan(&blob, &CancelToken::default(), &mut |_| {}).unwrap();
+    files.probe(&blob, &Selection::default()).unwrap();
+    let plan = files.plan(&blob, &Selection::default(), &CancelToken::default(), &mut |_| {}).unwrap();
     assert_eq!(files.chunks(&blob, &plan, 0, &CancelToken::default()).unwrap().count(), plan.chunks.len());
 }
 
 #[test]
-fn what_the_built_in_decoders_read_is_the_same_with_another_ffmpeg_or_none() {
+fn built_in_decoding_does_not_depend_on_ffmpeg() {
     let files =
         |ffmpeg| AudioFiles::new(PathBuf::new(), AudioSettings { ffmpeg, ..AudioSettings::default() });
     let (with, without) = (files(Some(Ffmpeg::look(60))), files(None));
@@ -346,6 +347,7 @@ fn a_recording_at_full_scale_stays_within_it() {
         &path,
         Default::default(),
         super::mix::Downmix::Mean,
+        &Selection::default(),
         None,
         &CancelToken::default(),
     )
@@ -402,4 +404,95 @@ fn another_way_to_decode_is_another_version() {
     ];
     let different: std::collections::BTreeSet<_> = versions.iter().collect();
     assert_eq!(different.len(), versions.len(), "{versions:?}");
+}
+
+/// From `start` to `end` in seconds.
+fn range(start: u64, end: Option<u64>) -> Selection {
+    Selection { start: start * 16_000, end: end.map(|end| end * 16_000), ..Selection::default() }
+}
+
+fn plan_range(path: &Path, selection: &Selection) -> Result<Plan, AudioError> {
+    plan_selection(path, selection, &AudioSettings::default(), &CancelToken::default(), &mut |_| {})
+}
+
+#[test]
+fn a_range_has_the_recordings_times_and_samples() {
+    for (name, start, end) in [("en_phrases.wav", 3, 8), ("en_stereo44k.mp3", 1, 3), ("long.ogg", 40, 150)] {
+        let path = fixture(name);
+        let (whole, selection) = (plan(&path).unwrap(), range(start, Some(end)));
+        let part = plan_range(&path, &selection).unwrap();
+        assert_eq!((part.samples, &part.selection), (end * 16_000, &selection), "{name}");
+        assert_eq!(part.warnings, Vec::<String>::new(), "{name}: what is behind the end is not missing");
+        let spans = [&part.chunks[..], &part.speech, &part.language_windows].concat();
+        assert!(!part.chunks.is_empty() && !part.speech.is_empty() && !part.language_windows.is_empty());
+        assert!(
+            spans.iter().all(|s| s.start >= start * 16_000 && s.end <= end * 16_000),
+            "{name}: {spans:?}"
+        );
+        for (from, to) in true_segments(name) {
+            let is_held = part.chunks.iter().any(|c| c.start_secs() <= from && to <= c.end_secs());
+            assert!(is_held || from < start as f64 || to > end as f64, "{name}: {from} to {to}");
+        }
+        let all = all_chunks(&path, &part, 0);
+        let of_whole = Plan { chunks: part.chunks.clone(), ..whole };
+        assert_eq!(all, all_chunks(&path, &of_whole, 0), "{name}");
+        for first in 1..all.len() {
+            assert_eq!(all_chunks(&path, &part, first), all[first..], "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_first_chunk_of_a_range_is_told_in_advance() {
+    let mut told = vec![];
+    let (settings, cancel) = (AudioSettings::default(), CancelToken::default());
+    let plan = plan_selection(&fixture("long.ogg"), &range(60, None), &settings, &cancel, &mut |begun| {
+        told.push(begun);
+    });
+    let [begun] = &told[..] else { panic!("{} plans of a beginning", told.len()) };
+    let plan = plan.unwrap();
+    assert_eq!((&begun.chunks[..], &begun.selection), (&plan.chunks[..1], &plan.selection));
+    assert!(begun.chunks[0].start >= 60 * 16_000);
+}
+
+#[test]
+fn a_range_ends_with_the_recording_and_does_not_start_behind_it() {
+    let path = fixture("en_phrases.wav");
+    assert_eq!(plan_range(&path, &range(3, Some(1_000))).unwrap().samples, 163_072);
+    let late = plan_range(&path, &range(11, None));
+    assert_eq!(late, Err(AudioError::StartsPastEnd { start: 176_000, end: 163_072 }));
+}
+
+#[test]
+fn single_channels_have_the_same_range() {
+    let settings = AudioSettings { channels: Channels::Split, ..AudioSettings::default() };
+    let woven: Vec<i16> = noise(160_000).into_iter().flat_map(|sample| [sample, -sample]).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), wave(16_000, 2, &woven)).unwrap();
+    let cancel = CancelToken::default();
+    let plan = plan_selection(file.path(), &range(2, Some(5)), &settings, &cancel, &mut |_| {}).unwrap();
+    let span = Span { start: 32_000, end: 80_000 };
+    assert_eq!((&plan.chunks[..], &plan.channels[..]), (&[span, span][..], &[0, 1][..]));
+    let chunks: Vec<_> =
+        chunks_of_file(file.path(), &settings, &plan, 0, &cancel).map(Result::unwrap).collect();
+    let sample = f32::from(woven[64_000]) / 32_768.0;
+    assert_eq!((chunks[0][0], chunks[1][0]), (sample, -sample));
+}
+
+#[test]
+fn a_track_that_is_not_there_is_told_before_a_plan() {
+    let chosen = |track: &str| Selection { track: track.parse().ok(), ..Selection::default() };
+    for name in ["en_short.wav", "long.ogg"] {
+        let path = fixture(name);
+        for missing in ["2", "eng"] {
+            let refused = probe_selection(&path, &chosen(missing), &AudioSettings::default());
+            assert!(
+                matches!(&refused, Err(AudioError::NoSuchTrack(why)) if why.contains("use one of 1")),
+                "{refused:?}"
+            );
+            assert_eq!(plan_range(&path, &chosen(missing)).map(drop), refused);
+        }
+        let first = plan_range(&path, &chosen("1")).unwrap();
+        assert_eq!(first, Plan { selection: chosen("1"), ..plan(&path).unwrap() });
+    }
 }

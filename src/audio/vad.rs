@@ -4,13 +4,13 @@ use earshot::Detector;
 
 use super::frames::FRAME;
 
-/// The detector hears everything 12 dB quieter. Measured: at full level it takes loud noise (white or
+/// The detector gets everything 12 dB quieter. Measured: at full level it takes loud noise (white or
 /// pink at -3 dB, brown at -10 dB) for speech nearly throughout, at this level none of it; speech is
 /// found all the same, down to 30 dB below the usual level and at 0 dB above noise. Much lower, it
 /// would miss speech in noise.
 const LEVEL: f32 = 0.25;
 
-/// Frames at the beginning that the detector hears once before it is asked. Coming from nothing it
+/// Frames at the beginning that the detector gets once before its results count. Coming from nothing it
 /// takes the first moment of any loud noise for speech.
 const OPENING: usize = 32;
 
@@ -40,8 +40,8 @@ impl Vad {
     pub fn push(&mut self, mut samples: &[f32]) {
         while let Some(space) = self.frame.get_mut(self.filled..).filter(|_| !samples.is_empty()) {
             let (now, later) = samples.split_at(space.len().min(samples.len()));
-            for (heard, sample) in space.iter_mut().zip(now) {
-                *heard = sample * LEVEL;
+            for (scaled, sample) in space.iter_mut().zip(now) {
+                *scaled = sample * LEVEL;
             }
             self.filled += now.len();
             samples = later;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use actors::domain::selection::EmptyRange;
 use actors::ports::LoadFailure;
 use thiserror::Error;
 
@@ -31,9 +32,11 @@ pub(super) enum Failure {
     NeedsFolder { format: &'static str },
     #[error(transparent)]
     BadShape(#[from] BadShape),
-    #[error("lines and cues are those of subtitles, {format} has none: choose --format srt or vtt with them")]
+    #[error(transparent)]
+    EmptyRange(#[from] EmptyRange),
+    #[error("line and cue limits apply to subtitles, not to {format}: choose --format srt or vtt")]
     NoSubtitles { format: &'static str },
-    #[error("the API key in VERBATIM_API_KEY holds characters that no key has: set it again")]
+    #[error("the API key in VERBATIM_API_KEY contains characters that a key cannot have: set it again")]
     BadKey,
 
     #[error(transparent)]
@@ -58,12 +61,12 @@ pub(super) enum Failure {
     Server(String),
     #[error("cancelled")]
     Interrupted,
-    /// Each was told when it happened.
+    /// Each was already reported.
     #[error("{failed} of {total} recordings could not be transcribed")]
     SomeFiles { failed: usize, total: usize },
-    #[error("told when it happened")]
+    #[error("already reported")]
     Told,
-    /// Whoever reads stdout has seen enough, as in `verbatim … | head`.
+    /// The reader of stdout has closed it, as in `verbatim … | head`.
     #[error("stdout is closed")]
     StdoutClosed,
 }
@@ -86,7 +89,7 @@ impl Failure {
         let kind = self.kind();
         if matches!(kind, Kind::Usage | Kind::Failed) {
             for line in self.to_string().lines() {
-                super::stdout::complain(&format!("error: {line}"));
+                super::stderr::print_line(&format!("error: {line}"));
             }
         }
         ExitCode::from(kind.code())
@@ -100,6 +103,7 @@ impl Failure {
             | Self::OverRecording { .. }
             | Self::NeedsFolder { .. }
             | Self::BadShape(_)
+            | Self::EmptyRange(_)
             | Self::NoSubtitles { .. }
             | Self::BadKey => Kind::Usage,
             Self::Start(_)

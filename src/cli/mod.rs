@@ -8,21 +8,24 @@ mod admin;
 mod failure;
 mod models;
 mod serve;
+mod settings_args;
+mod stderr;
 mod stdout;
 mod transcribe;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use admin::AdminCommand;
 use models::ModelsCommand;
+use settings_args::SettingsArgs;
 use transcribe::TranscribeArgs;
 
 /// A self-hosted speech-to-text service that shares its GPU.
 ///
-/// Without a command it runs the service, as `verbatim serve` does.
+/// Without a command it runs the service, like `verbatim serve`.
 #[derive(Debug, Parser)]
 #[command(name = "verbatim", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 bad usage or bad settings.")]
@@ -33,24 +36,16 @@ pub struct Cli {
     settings: SettingsArgs,
 }
 
-/// Where settings come from, beside the defaults and the environment.
-#[derive(Debug, Clone, Default, Args)]
-struct SettingsArgs {
-    /// Settings file (TOML, or JSON or YAML by its extension)
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service (what happens without a command, too)
+    /// Run the service (the default command)
     Serve(SettingsArgs),
     /// Transcribe recordings, here or on a server
     Transcribe(TranscribeArgs),
     /// List, download and inspect models
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Look after a service's data
+    /// Manage the data of a service
     #[command(subcommand)]
     Admin(AdminCommand),
     /// Print the settings in force and where each came from; secrets are redacted
@@ -58,7 +53,7 @@ enum Command {
     /// The engine's process: talks to the one that started it over stdin and stdout.
     #[command(hide = true)]
     EngineWorker,
-    /// The process of the detector of voices: hears what comes over stdin.
+    /// The process of the voice detector: reads samples from stdin.
     #[command(hide = true)]
     VadWorker { model: PathBuf },
 }

@@ -16,7 +16,7 @@ use super::{SettingsArgs, serve, stdout};
 pub(super) enum ModelsCommand {
     /// List the known models and which of them are here
     List(SettingsArgs),
-    /// Download a known model and verify it; goes on where an earlier try stopped
+    /// Download a known model and verify it; resumes an interrupted download
     Pull {
         /// Name of the model, such as base.en
         name: String,

@@ -1,4 +1,4 @@
-//! Results to stdout, complaints to stderr; neither ever panics, as `println!` would.
+//! Results to stdout; never panics, as `println!` would.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -11,10 +11,4 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::StdoutClosed,
         _ => Failure::Stdout(error),
     })
-}
-
-/// Writes one line to stderr.
-pub(super) fn complain(line: &str) {
-    // There is no other place left to complain that stderr is closed.
-    let _: io::Result<()> = writeln!(io::stderr().lock(), "{line}");
 }

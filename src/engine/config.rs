@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::model_file::{Format, ModelHeader, Shape, WeightType};
+use crate::compute_type::ComputeType;
 
 /// Which model to load and how to run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,21 +64,6 @@ impl BackendKind {
             Self::WhisperCpp => "whisper_cpp",
         }
     }
-}
-
-/// What CTranslate2 computes with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ComputeType {
-    /// int8 on a CPU, float16 on a GPU.
-    Auto,
-    Int8,
-    Int8Float32,
-    Int8Float16,
-    Int16,
-    Float16,
-    Bfloat16,
-    Float32,
 }
 
 impl EngineConfig {

@@ -1,7 +1,8 @@
 //! How much memory a model will need, before it was ever loaded.
 
-use super::config::{BackendKind, ComputeType, EngineConfig};
+use super::config::{BackendKind, EngineConfig};
 use super::model_file::{Format, ModelHeader, Shape};
+use crate::compute_type::ComputeType;
 
 /// whisper.cpp pads the positions of its caches to this.
 const CACHE_PADDING: u64 = 256;

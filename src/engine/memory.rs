@@ -53,9 +53,9 @@ impl Ledger {
         // A device that does not tell has nothing that could be named.
         let free_bytes = Some(self.free_bytes()).filter(|free| *free < u64::MAX).unwrap_or(0);
         let had = free_bytes.max(self.config.memory_limit_bytes.unwrap_or(0));
-        let reckoned = self.needed_bytes(header);
+        let estimated = self.needed_bytes(header);
         // What was not enough is not enough for the next try either, though it goes up and down a little.
-        let needed_bytes = if reckoned > had { reckoned } else { had.saturating_add(reckoned / 8 + 1) };
+        let needed_bytes = if estimated > had { estimated } else { had.saturating_add(estimated / 8 + 1) };
         Shortage { needed_bytes, free_bytes }
     }
 

@@ -27,7 +27,7 @@ use actors::ports::{Device, ModelFacts};
 use sha2::{Digest, Sha256};
 
 pub use self::core::EngineCore;
-pub use config::{BackendChoice, BackendKind, ComputeType, DecodeConfig, EngineConfig, model_id_of};
+pub use config::{BackendChoice, BackendKind, DecodeConfig, EngineConfig, model_id_of};
 pub use model_file::{ModelFileError, ModelHeader};
 pub use process::{BadVadModel, ProcessEngine, Silero};
 pub use silero::run_vad_worker;

@@ -58,7 +58,7 @@ impl ProcessEngine {
         match client.wait_until_loaded(keep_going) {
             Startup::Loaded => {
                 let load_ms = began.elapsed().as_millis() as u64;
-                info!(engine.pid = client.pid(), load_ms, "engine process has loaded the model");
+                info!(engine.pid = client.pid(), load_ms, "model loaded by the engine process");
                 self.config.warn_without_gpu(&client.facts().device);
                 Ok(Arc::new(client))
             }
@@ -76,8 +76,8 @@ impl ProcessEngine {
                 Err(LoadFailure::Broken { code: "engine_crashed", message })
             }
             Startup::Died(end) => {
-                warn!(%end, "the engine process died while it loaded the model");
-                // The file passed the checks. Whoever kills the engine while it loads wants its memory.
+                warn!(%end, "engine process exited during the load");
+                // The file passed the checks. A kill from outside during a load is taken for a shortage of memory.
                 if end.for_lack_of_memory() || end.killed() || self.ledger.is_tight(header) {
                     return Err(self.ledger.ran_out(header).into());
                 }

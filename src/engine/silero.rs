@@ -18,10 +18,10 @@ pub(super) const COMMAND: &str = "vad-worker";
 /// Samples for which the model gives one probability: 32 ms.
 pub(super) const WINDOW: usize = 512;
 
-/// Samples that are heard in one go, whole windows: five minutes. Memory stays bounded.
+/// Samples that are analysed in one go, whole windows: five minutes. Memory stays bounded.
 const STRETCH: usize = 9_375 * WINDOW;
 
-/// Samples before each stretch that are heard once more: a second, whole windows. The model remembers what it heard,
+/// Samples before each stretch that are analysed once more: a second, whole windows. The model remembers its input,
 /// and begins every stretch with nothing.
 const LEAD: usize = SAMPLE_RATE / WINDOW * WINDOW;
 
@@ -59,8 +59,8 @@ fn listen(model: &Path) -> io::Result<()> {
         let ended = !read(&mut input, &mut samples, STRETCH)?;
         if samples.len() > lead {
             context.detect_speech(&samples).map_err(|_| io::Error::other("it could not be run"))?;
-            let heard = context.probabilities().iter().skip(lead / WINDOW);
-            probabilities.extend(heard.map(|p| (p.clamp(0.0, 1.0) * 255.0).round() as u8));
+            let new = context.probabilities().iter().skip(lead / WINDOW);
+            probabilities.extend(new.map(|p| (p.clamp(0.0, 1.0) * 255.0).round() as u8));
         }
         if ended {
             return replies.write_all(&probabilities);

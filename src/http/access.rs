@@ -31,13 +31,14 @@ pub async fn authorize<B: MessageBody>(
 
 fn caller(request: &ServiceRequest) -> Result<Caller, AppError> {
     let keys = request.app_data::<web::Data<Service>>().and_then(|service| service.keys.current());
-    let (Some(keys), Some(scope)) = (keys, needed(request.method(), routed(request))) else {
+    let (Some(keys), Some(scopes)) = (keys, needed(request.method(), routed(request))) else {
         return Ok(Caller::anyone());
     };
     let caller = presented_key(request).and_then(|key| keys.find(key)).ok_or(AppError::InvalidApiKey)?;
-    match caller.may(scope) {
-        true => Ok(caller.clone()),
-        false => Err(AppError::InsufficientScope { scope: scope.name() }),
+    let may = scopes.iter().any(|scope| caller.may(*scope));
+    match scopes.first() {
+        Some(scope) if !may => Err(AppError::InsufficientScope { scope: scope.name() }),
+        Some(_) | None => Ok(caller.clone()),
     }
 }
 
@@ -73,15 +74,28 @@ fn is_below(root: &str, path: &str) -> bool {
 /// Where recordings are sent to.
 const SUBMITS: [&str; 5] = ["/jobs", "/v1", "/asr", "/detect-language", "/inference"];
 
-/// What a key must be good for; `None` is open to everyone.
-fn needed(method: &Method, path: &str) -> Option<Scope> {
+/// What a key must be good for, any of these; `None` is open to everyone.
+fn needed(method: &Method, path: &str) -> Option<&'static [Scope]> {
     let reads = method == Method::GET || method == Method::HEAD;
     match () {
         () if is_below("/health", path) => None,
-        () if is_below("/webhooks", path) => Some(Scope::Admin),
-        () if reads => Some(Scope::Read),
-        () if SUBMITS.iter().any(|root| is_below(root, path)) => Some(Scope::Submit),
-        () => Some(Scope::Admin),
+        () if handles_own_webhooks(method, path) => Some(&[Scope::Submit, Scope::Admin]),
+        () if is_below("/webhooks", path) => Some(&[Scope::Admin]),
+        () if reads => Some(&[Scope::Read]),
+        () if SUBMITS.iter().any(|root| is_below(root, path)) => Some(&[Scope::Submit]),
+        () => Some(&[Scope::Admin]),
+    }
+}
+
+/// Lists and removes subscribers: whoever may send jobs may add one with a job, and sees their own here.
+fn handles_own_webhooks(method: &Method, path: &str) -> bool {
+    match path.strip_prefix("/webhooks") {
+        Some("") => method == Method::GET || method == Method::HEAD,
+        Some(rest) => {
+            let is_one = rest.strip_prefix('/').is_some_and(|id| !id.contains('/'));
+            method == Method::DELETE && is_one
+        }
+        None => false,
     }
 }
 
@@ -91,7 +105,7 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let known = request.extensions().get::<Caller>().cloned();
-        ready(known.ok_or_else(|| AppError::internal("a request came in by no door")))
+        ready(known.ok_or_else(|| AppError::internal("the request has no authenticated caller")))
     }
 }
 
@@ -102,19 +116,38 @@ mod tests {
     #[test]
     fn every_path_but_health_needs_a_key() {
         let needed = |method, path| needed(&method, path);
+        let (submit, read, admin) =
+            (Some(&[Scope::Submit][..]), Some(&[Scope::Read][..]), Some(&[Scope::Admin][..]));
         assert_eq!(needed(Method::GET, "/health/ready"), None);
-        assert_eq!(needed(Method::GET, "/healthy"), Some(Scope::Read));
-        assert_eq!(needed(Method::POST, "/jobs"), Some(Scope::Submit));
-        assert_eq!(needed(Method::POST, "/v1/audio/transcriptions"), Some(Scope::Submit));
+        assert_eq!(needed(Method::GET, "/healthy"), read);
+        assert_eq!(needed(Method::POST, "/jobs"), submit);
+        assert_eq!(needed(Method::POST, "/v1/audio/transcriptions"), submit);
         for path in ["/asr", "/detect-language", "/inference"] {
-            assert_eq!(needed(Method::POST, path), Some(Scope::Submit), "{path}");
+            assert_eq!(needed(Method::POST, path), submit, "{path}");
         }
-        assert_eq!(needed(Method::GET, "/v1/models"), Some(Scope::Read));
-        assert_eq!(needed(Method::DELETE, "/jobs/1"), Some(Scope::Submit));
-        assert_eq!(needed(Method::GET, "/jobs/1/events"), Some(Scope::Read));
-        assert_eq!(needed(Method::HEAD, "/model/status"), Some(Scope::Read));
-        assert_eq!(needed(Method::POST, "/model/unload"), Some(Scope::Admin));
-        assert_eq!(needed(Method::GET, "/webhooks"), Some(Scope::Admin));
-        assert_eq!(needed(Method::POST, "/whatever"), Some(Scope::Admin));
+        assert_eq!(needed(Method::GET, "/v1/models"), read);
+        assert_eq!(needed(Method::DELETE, "/jobs/1"), submit);
+        assert_eq!(needed(Method::GET, "/jobs/1/events"), read);
+        assert_eq!(needed(Method::HEAD, "/model/status"), read);
+        assert_eq!(needed(Method::POST, "/model/unload"), admin);
+        assert_eq!(needed(Method::POST, "/whatever"), admin);
+    }
+
+    #[test]
+    fn subscribers_are_listed_and_removed_with_the_scope_that_makes_them() {
+        let needed = |method, path| needed(&method, path);
+        let either = Some(&[Scope::Submit, Scope::Admin][..]);
+        assert_eq!(needed(Method::GET, "/webhooks"), either);
+        assert_eq!(needed(Method::HEAD, "/webhooks"), either);
+        assert_eq!(needed(Method::DELETE, "/webhooks/1"), either);
+        for (method, path) in [
+            (Method::POST, "/webhooks"),
+            (Method::POST, "/webhooks/1/secret"),
+            (Method::GET, "/webhooks/1/deliveries"),
+            (Method::DELETE, "/webhooks/1/deliveries"),
+            (Method::DELETE, "/webhooks"),
+        ] {
+            assert_eq!(needed(method.clone(), path), Some(&[Scope::Admin][..]), "{method} {path}");
+        }
     }
 }

@@ -80,18 +80,18 @@ pub(super) async fn transcribe(
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     let (options, output) = (asked.options(&service)?, asked.output()?);
-    let key = calls::admit(&service, &request)?;
+    let identity = calls::admit(&service, &request)?;
     let (recording, name) =
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
     let upload = Upload::new(recording, name.clone(), options);
-    let awaited = calls::begin(&service, caller, key, upload).await?;
-    let tell = move |_: &_, heard: &Transcript<'_>| document(heard, output, name.as_deref());
+    let awaited = calls::begin(&service, caller, identity, upload).await?;
+    let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, output, name.as_deref());
     // Its head names the file; clients that ask for JSON here read no more than the body.
     let beginning = if output == Output::Json { Beginning::Json } else { Beginning::Never };
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
-/// The language of the first speech.
+/// The language of the first speech: transcribes the first chunk with speech and no more.
 #[utoipa::path(
     post, path = "/detect-language",
     params(
@@ -110,21 +110,21 @@ pub(super) async fn detect_language(
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     let model = service.choose_model(given(&asked.model))?;
-    let key = calls::admit(&service, &request)?;
+    let identity = calls::admit(&service, &request)?;
     let (recording, name) =
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
     let options =
         Options { priority: Priority::Interactive, extent: Extent::Beginning, model, ..Options::default() };
-    let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
+    let awaited = calls::begin(&service, caller, identity, Upload::new(recording, name, options)).await?;
     let confidence = Rc::new(Cell::new(None));
     let found = confidence.clone();
-    let heard = move |event: &JobEvent| {
+    let on_event = move |event: &JobEvent| {
         if let JobEvent::LanguageDetected { probability, .. } = event {
             found.set(Some(*probability));
         }
     };
-    let tell = move |_: &_, heard: &Transcript<'_>| language_of(heard, confidence.get());
-    Ok(calls::answer(service, &request, awaited, Beginning::Json, heard, tell).await)
+    let tell = move |_: &_, transcript: &Transcript<'_>| language_of(transcript, confidence.get());
+    Ok(calls::answer(service, &request, awaited, Beginning::Json, on_event, tell).await)
 }
 
 /// Without speech there is no language: an empty object, which clients take for just that.
@@ -143,8 +143,8 @@ pub(super) struct Detected {
     confidence: Option<Option<f64>>,
 }
 
-fn language_of(heard: &Transcript<'_>, confidence: Option<f32>) -> HttpResponse {
-    HttpResponse::Ok().json(match heard.language {
+fn language_of(transcript: &Transcript<'_>, confidence: Option<f32>) -> HttpResponse {
+    HttpResponse::Ok().json(match transcript.language {
         Some(language) => Detected {
             detected_language: Some(language.name()),
             language_code: Some(language.code()),
@@ -184,7 +184,7 @@ impl Asked {
         }
     }
 
-    /// `encode=false` is said of what needs no decoding: bare samples as the model hears them.
+    /// `encode=false` is said of what needs no decoding: bare samples as the model takes them.
     fn recording(&self) -> Result<Recording, AppError> {
         let recording = Recording::file("audio_file");
         match flag("encode", &self.encode, true)? {
@@ -203,13 +203,13 @@ fn flag(name: &'static str, value: &Option<String>, default: bool) -> Result<boo
     given(value).map_or(Ok(default), |text| form::flag(name, text))
 }
 
-fn document(heard: &Transcript<'_>, output: Output, name: Option<&str>) -> HttpResponse {
+fn document(transcript: &Transcript<'_>, output: Output, name: Option<&str>) -> HttpResponse {
     let (text, kind, ending) = match output {
-        Output::Lines => (lines(heard.segments), Format::Text.content_type(), Format::Text.extension()),
+        Output::Lines => (lines(transcript.segments), Format::Text.content_type(), Format::Text.extension()),
         Output::Json => {
-            (whisper_json(heard).to_string(), Format::Json.content_type(), Format::Json.extension())
+            (whisper_json(transcript).to_string(), Format::Json.content_type(), Format::Json.extension())
         }
-        Output::Other(format) => (render(heard, format), format.content_type(), format.extension()),
+        Output::Other(format) => (render(transcript, format), format.content_type(), format.extension()),
     };
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, kind));

@@ -6,7 +6,7 @@ use actors::ports::{BlobStore, BlobWriter};
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 
-use super::jobs::RESERVE_BYTES;
+use super::disk_room::RESERVE_BYTES;
 use super::upload_pace::too_slow;
 use crate::error::AppError;
 

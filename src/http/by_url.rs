@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use super::body::write;
-use super::jobs::check_length;
+use super::disk_room::check_length;
 use super::service::{Limits, Service};
 use super::submission::{Form, Upload};
 use super::upload_pace::{TooSlow, paced, too_slow};

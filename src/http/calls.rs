@@ -1,7 +1,8 @@
-//! Calls that are answered with what was heard: interactive jobs under the hood, awaited. What all doors of that kind
+//! Calls that are answered with the transcript: interactive jobs under the hood, awaited. What all routes of that kind
 //! share.
 
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,15 +13,17 @@ use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
 use actix_web::rt::time::sleep;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use actors::domain::event::JobEvent;
-use actors::domain::job::{Job, JobId};
+use actors::domain::job::{Job, JobId, KeyLife};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::client_socket::gone;
+use super::detached::detached;
+use super::disk_room::check_room;
+use super::identity::Identity;
 use super::job_view::transcript_of;
-use super::job_wait::JobWait;
-use super::jobs::{check_room, detached};
+use super::job_wait::{JobWait, Wanted};
 use super::query::idempotency_key;
 use super::service::Service;
 use super::submission::Upload;
@@ -28,43 +31,48 @@ use crate::auth::Caller;
 use crate::error::AppError;
 use crate::transcript::{Format, Transcript};
 
-/// How calls wait.
-#[derive(Debug, Clone, Copy)]
-pub struct WaitPolicy {
-    /// For the job to start: for the model, and for its turn.
-    pub wait: Duration,
-    /// Whether a job goes on whose client went away.
-    pub keep: bool,
-    /// Whether an answer may begin before its job is over.
-    pub begins_early: bool,
-}
-
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 
-/// Whether a call is taken at all, decided before its body is read; and what it calls itself, so that it is taken once.
-pub(super) fn admit(service: &Service, request: &HttpRequest) -> Result<Option<String>, AppError> {
+/// Whether a call is taken at all, decided before its body is read; and what tells it from others, so that it is taken
+/// once.
+pub(super) fn admit(service: &Service, request: &HttpRequest) -> Result<Identity, AppError> {
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
     }
     let key = idempotency_key(request)?;
     check_room(service, request)?;
-    Ok(key)
+    Ok(match key {
+        Some(key) => Identity::Key(key),
+        None if service.wait_policy.join.is_zero() => Identity::Unique,
+        None => Identity::Content(request.uri().to_string()),
+    })
 }
 
-/// Makes a job of what was sent. It is waited for from now on.
+/// Makes a job of what was sent, or finds the one of the same call that was sent before. It is waited for from now on.
 pub async fn begin(
     service: &web::Data<Service>,
     caller: Caller,
-    key: Option<String>,
+    identity: Identity,
     upload: Upload,
 ) -> Result<JobWait, AppError> {
     // The job may fail the model's load before anybody waits for it.
     let before = service.model.status();
-    let (service, keep) = (service.clone(), key.is_some());
+    let service = service.clone();
     // A client that leaves before it is waited for leaves a job that is cancelled.
     detached(async move {
-        let job = upload.take_in(&service, caller.owner, key).await?;
-        Ok(JobWait::new(service, &job, keep, &before))
+        let received = upload.finish().await?;
+        let (once, wanted) = match identity {
+            Identity::Key(key) => (Some(received.once(key, KeyLife::Day)), Wanted::Anyway),
+            Identity::Content(how) => {
+                let key = received.key(&how);
+                let waiting = service.callers.join(format!("{}{key}", caller.owner)).await;
+                let life = KeyLife::Result { completed_after: service.oldest_result() };
+                (Some(received.once(key, life)), Wanted::ByCallers(waiting))
+            }
+            Identity::Unique => (None, Wanted::ByOne),
+        };
+        let job = received.take_in(&service, caller.owner, once).await?;
+        Ok(JobWait::new(service, &job, wanted, &before))
     })
     .await
 }
@@ -92,7 +100,7 @@ const EARLY: Duration = Duration::from_secs(20);
 /// … and goes on with one byte each time so much has passed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The answer once the job is over, as `tell` writes it; `heard` is told what happens meanwhile.
+/// The answer once the job is over, as `tell` writes it; `on_event` gets what happens meanwhile.
 ///
 /// Clients and proxies give up on an answer of which nothing comes for minutes. So where the settings allow it and
 /// `beginning` is known, the answer of a long job begins with 200 and space while the job runs. A failure after that is the
@@ -103,11 +111,11 @@ pub(super) async fn answer(
     request: &HttpRequest,
     awaited: JobWait,
     beginning: Beginning,
-    mut heard: impl FnMut(&JobEvent) + 'static,
+    mut on_event: impl FnMut(&JobEvent) + 'static,
     tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse + 'static,
 ) -> HttpResponse {
     let id = awaited.id();
-    let may_begin = service.patience.begins_early && beginning == Beginning::Json;
+    let may_begin = service.wait_policy.begins_early && beginning == Beginning::Json;
     let has_started = Rc::new(Notify::new());
     let starts = has_started.clone();
     let mut finished: Finished = Box::pin(async move {
@@ -117,7 +125,7 @@ pub(super) async fn answer(
                     if let JobEvent::Started { .. } = event {
                         starts.notify_one();
                     }
-                    heard(event);
+                    on_event(event);
                 })
                 .await?;
             let segments = service.jobs.store().segments(job.id).await?;
@@ -157,7 +165,7 @@ fn begun(finished: Finished, every: Duration) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).force_close().streaming(body)
 }
 
-/// Every answer names its job, also one that is no transcript.
+/// Every answer names its job, also one that is not a transcript.
 pub(super) fn with_id(mut response: HttpResponse, id: JobId) -> HttpResponse {
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(JOB_ID, id);

@@ -17,12 +17,13 @@ use serde_json::{Map, Value};
 
 use super::body::{LARGEST_OPTIONS, Recording, bad_form, clean_name, file_name, text_of, write, write_file};
 use super::service::Service;
-use super::submission::LONGEST_PROMPT;
 use super::upload_pace::paced;
 use crate::error::AppError;
 
 /// What callers write for a recording in several languages.
 pub(super) const SEVERAL: &str = "multi";
+/// The engine's prompt is 224 tokens at most; longer ones would only be cut.
+pub(super) const LONGEST_PROMPT: usize = 1024;
 /// The longest JSON body with a recording in it, in bytes.
 const LARGEST_JSON: usize = 32 << 20;
 
@@ -104,7 +105,7 @@ async fn read_json(
     let encoded = file.split_once(";base64,").map_or(file.as_str(), |(_, encoded)| encoded);
     let bytes = STANDARD
         .decode(encoded.trim())
-        .map_err(|error| invalid(format!("{:?} is no base64: {error}", recording.part)))?;
+        .map_err(|error| invalid(format!("{:?} is not base64: {error}", recording.part)))?;
     drop(file);
     let filename = object.get("filename").and_then(Value::as_str).and_then(clean_name);
     for (name, value) in &object {

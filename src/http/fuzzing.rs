@@ -1,4 +1,4 @@
-//! What a stranger's request meets first, without a service behind it.
+//! What parses an untrusted request first, without a service behind it.
 
 use std::time::Duration;
 

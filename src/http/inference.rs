@@ -43,16 +43,17 @@ pub(super) async fn transcribe(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
-    let key = calls::admit(&service, &request)?;
+    let identity = calls::admit(&service, &request)?;
     let options = Options { priority: Priority::Interactive, ..Options::default() };
     let mut asked = Asked { options, format: Format::Json, detect: false };
     let recording = Recording::file("file");
     let set = |name: &str, text: &str| asked.set(name, text);
     let (recording, name) = form::read(&service, &request, body, recording, &FIELDS, set).await?;
     let (options, format) = asked.into_options();
-    let awaited = calls::begin(&service, caller, key, Upload::new(recording, name, options)).await?;
+    let upload = Upload::new(recording, name, options);
+    let awaited = calls::begin(&service, caller, identity.answered_as(&format), upload).await?;
     let beginning = Beginning::of(format);
-    let tell = move |_: &_, heard: &Transcript<'_>| document(heard, format);
+    let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, format);
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
@@ -73,7 +74,7 @@ impl Asked {
 
     fn into_options(self) -> (Options, Format) {
         let language = self.options.language.filter(|_| !self.detect);
-        // Where that server tells of words, it always does.
+        // That server always includes words.
         let word_timestamps = self.format == Format::VerboseJson;
         (Options { language, word_timestamps, ..self.options }, self.format)
     }
@@ -87,16 +88,16 @@ fn format(text: &str) -> Result<Format, AppError> {
     })
 }
 
-fn document(heard: &Transcript<'_>, format: Format) -> HttpResponse {
+fn document(transcript: &Transcript<'_>, format: Format) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     match format {
-        Format::Json => response.json(json!({ "text": lines(heard.segments) })),
-        Format::VerboseJson => response.json(whisper_cpp_json(heard)),
+        Format::Json => response.json(json!({ "text": lines(transcript.segments) })),
+        Format::VerboseJson => response.json(whisper_cpp_json(transcript)),
         Format::Text => {
-            response.insert_header((CONTENT_TYPE, format.content_type())).body(lines(heard.segments))
+            response.insert_header((CONTENT_TYPE, format.content_type())).body(lines(transcript.segments))
         }
         Format::Srt | Format::Vtt | Format::Tsv => {
-            response.insert_header((CONTENT_TYPE, format.content_type())).body(render(heard, format))
+            response.insert_header((CONTENT_TYPE, format.content_type())).body(render(transcript, format))
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The job on the wire.
 
+use actors::domain::audio::secs as secs_of;
 use actors::domain::job::{Job, Status};
 use actors::domain::options::{Extent, Priority, Task};
 use actors::domain::progress::Progress;
 use actors::domain::queue::Place;
+use actors::domain::selection::TrackChoice;
 use actors::domain::stay::Stay;
 use actors::domain::transcript::Segment;
 use serde::Serialize;
@@ -96,10 +98,31 @@ struct OptionsView {
     languages: Vec<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hotwords: Vec<String>,
+    /// Only where it was chosen.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<TrackView>,
+    /// Only where it is not the recording's beginning.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_secs: Option<f64>,
+    /// Only where it is given.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_secs: Option<f64>,
     /// Only where not the whole recording is transcribed.
     #[schema(nullable = false, value_type = Option<ExtentName>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     extent: Option<Extent>,
+}
+
+/// An audio track: its number, counted from 1, or its language as the file has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobTrack)]
+#[serde(untagged)]
+enum TrackView {
+    Number(u16),
+    Language(String),
 }
 
 #[derive(Serialize, ToSchema)]
@@ -212,6 +235,7 @@ fn audio(job: &Job) -> AudioView {
 
 fn options(service: &Service, job: &Job) -> OptionsView {
     let options = &job.options;
+    let selection = &options.selection;
     let default = || service.model.names().into_iter().next();
     OptionsView {
         model: options.model.clone().or_else(default),
@@ -224,6 +248,12 @@ fn options(service: &Service, job: &Job) -> OptionsView {
         priority: options.priority,
         languages: options.languages.iter().map(|language| language.code()).collect(),
         hotwords: options.hotwords.clone(),
+        track: selection.track.as_ref().map(|track| match track {
+            TrackChoice::Number(number) => TrackView::Number(number.get()),
+            TrackChoice::Language(language) => TrackView::Language(language.clone()),
+        }),
+        start_secs: Some(selection.start).filter(|start| *start > 0).map(|start| secs(secs_of(start))),
+        end_secs: selection.end.map(|end| secs(secs_of(end))),
         extent: Some(options.extent).filter(|extent| *extent != Extent::Whole),
     }
 }

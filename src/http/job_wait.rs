@@ -1,6 +1,7 @@
 //! Waiting for a job's end.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use actix_web::rt::time::{Instant, sleep};
 use actix_web::web;
@@ -14,10 +15,26 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::error::AppError;
+use crate::http::callers::Waiting;
 use crate::http::service::Service;
 
-/// A job that somebody waits for. Dropped before its end, because its client went away or waited long enough, it is
-/// cancelled, unless the settings say that such jobs go on, or its client said under which key it may come back.
+/// Who wants a job.
+pub(super) enum Wanted {
+    /// Its client may come back for it: it goes on whoever leaves.
+    Anyway,
+    /// Whoever sends the same call.
+    ByCallers(Waiting),
+    /// This caller alone.
+    ByOne,
+}
+
+/// How long a job goes on after its last caller is gone: long enough for a client to notice that its call broke, to wait
+/// a moment, and to send the recording again.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// A job that somebody waits for. Dropped before its end, it is cancelled unless others wait for it: at once where its
+/// client waited long enough and was told so, after a minute where the client went away. Not so where the settings say that
+/// such jobs go on, or where its client said under which key it may come back.
 pub struct JobWait {
     service: web::Data<Service>,
     id: JobId,
@@ -25,30 +42,32 @@ pub struct JobWait {
     model: watch::Receiver<ModelStatus>,
     /// How often the model had failed before the job was taken in.
     failures_before: u64,
-    keep: bool,
-    over: bool,
+    /// `None` once it is over.
+    wanted: Option<Wanted>,
+    grace: Duration,
 }
 
 impl JobWait {
-    /// `before` is the model's status from before the job was taken in. With `keep` the job goes on whoever leaves.
-    pub(super) fn new(service: web::Data<Service>, job: &Job, keep: bool, before: &ModelStatus) -> Self {
+    /// `before` is the model's status from before the job was taken in.
+    pub(super) fn new(service: web::Data<Service>, job: &Job, wanted: Wanted, before: &ModelStatus) -> Self {
         let number = service.model.find(job.options.model.as_deref()).unwrap_or_default();
-        let keep = keep || service.patience.keep;
+        let wanted = if service.wait_policy.keep { Wanted::Anyway } else { wanted };
+        let grace = service.wait_policy.join.min(GRACE);
         let (mut model, failures_before) = (service.model.watch(), before.failures(number));
         // It may have failed meanwhile.
         model.mark_changed();
-        Self { service, id: job.id, number, model, failures_before, keep, over: false }
+        Self { service, id: job.id, number, model, failures_before, wanted: Some(wanted), grace }
     }
 
     pub(super) fn id(&self) -> JobId {
         self.id
     }
 
-    /// The completed job; `heard` is told what happens meanwhile.
-    pub async fn until_over(mut self, mut heard: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
+    /// The completed job; `on_event` gets what happens meanwhile.
+    pub async fn until_over(mut self, mut on_event: impl FnMut(&JobEvent)) -> Result<Job, AppError> {
         let service = self.service.clone();
         let mut events = pin!(service.notifier.follow(Stream::Job(self.id), 0));
-        let mut too_long = pin!(sleep(service.patience.wait));
+        let mut too_long = pin!(sleep(service.wait_policy.wait));
         let mut waits = true;
         loop {
             tokio::select! {
@@ -60,7 +79,7 @@ impl JobWait {
                             JobEvent::Started { .. } => waits = false,
                             JobEvent::Requeued { .. } => {
                                 waits = true;
-                                too_long.as_mut().reset(Instant::now() + service.patience.wait);
+                                too_long.as_mut().reset(Instant::now() + service.wait_policy.wait);
                             }
                             JobEvent::Queued
                             | JobEvent::Progress { .. }
@@ -70,13 +89,13 @@ impl JobWait {
                             | JobEvent::Failed { .. }
                             | JobEvent::Cancelled => {}
                         }
-                        heard(event);
+                        on_event(event);
                         if recorded.is_last() {
                             break;
                         }
                     }
                     None => {
-                        self.over = true;
+                        self.wanted = None;
                         // Streams end before their last event when the service stops; the job goes on after it.
                         let stops = service.is_draining();
                         return Err(if stops { AppError::ShuttingDown } else { AppError::JobNotFound });
@@ -86,16 +105,20 @@ impl JobWait {
                     let status = self.model.borrow_and_update().clone();
                     let failed_now = status.failures(self.number) > self.failures_before;
                     if let Some(Failure { code, message }) = status.of(self.number).failure().filter(|_| failed_now) {
+                        self.grace = Duration::ZERO;
                         return Err(AppError::ModelFailed { code, message: message.clone() });
                     }
                 }
                 () = &mut too_long, if waits => match self.waited_too_long().await? {
-                    Some(error) => return Err(error),
-                    None => too_long.as_mut().reset(Instant::now() + service.patience.wait),
+                    Some(error) => {
+                        self.grace = Duration::ZERO;
+                        return Err(error);
+                    }
+                    None => too_long.as_mut().reset(Instant::now() + service.wait_policy.wait),
                 },
             }
         }
-        self.over = true;
+        self.wanted = None;
         let job = service.jobs.store().job(self.id).await?.ok_or(AppError::JobNotFound)?;
         match job.status {
             Status::Completed => Ok(job),
@@ -123,21 +146,32 @@ impl JobWait {
 
 impl Drop for JobWait {
     fn drop(&mut self) {
-        if self.over || self.keep {
-            return;
-        }
-        let (service, id) = (self.service.clone(), self.id);
+        let abandoned = match self.wanted.take() {
+            None | Some(Wanted::Anyway) => return,
+            Some(Wanted::ByOne) => None,
+            Some(Wanted::ByCallers(waiting)) => match waiting.leave() {
+                None => return,
+                abandoned => abandoned,
+            },
+        };
+        let (service, id, grace) = (self.service.clone(), self.id, self.grace);
         info!(job.id = %id, "nobody waits for the job any more");
         actix_web::rt::spawn(async move {
-            let cancelled = match service.jobs.store().job(id).await {
-                // It ended at this moment: what came of it stays.
-                Ok(job) if job.as_ref().is_none_or(|job| job.status.has_ended()) => return,
-                Ok(_) => service.cancel(id).await.map(drop),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = cancelled {
-                warn!(job.id = %id, %error, "cannot cancel a job that nobody waits for");
-            }
+            let Some(abandoned) = abandoned else { return cancel(&service, id).await };
+            sleep(grace).await;
+            abandoned.unless_joined(cancel(&service, id)).await;
         });
+    }
+}
+
+async fn cancel(service: &Service, id: JobId) {
+    let cancelled = match service.jobs.store().job(id).await {
+        // It ended at this moment: what came of it stays.
+        Ok(job) if job.as_ref().is_none_or(|job| job.status.has_ended()) => return,
+        Ok(_) => service.cancel(id).await.map(drop),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = cancelled {
+        warn!(job.id = %id, %error, "cannot cancel a job that nobody waits for");
     }
 }

@@ -1,6 +1,6 @@
 //! The jobs' routes.
 
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actors::domain::job::{Job, Status};
 use actors::domain::lifecycle::Demand;
@@ -8,10 +8,11 @@ use actors::domain::models::ModelNo;
 use actors::model::State;
 use actors::ports::{Cancelled, JobQuery};
 use serde::Deserialize;
-use tracing::Instrument;
 use utoipa::IntoParams;
 
 use super::by_url;
+use super::detached::detached;
+use super::disk_room::check_room;
 use super::form;
 use super::job_view::{JobView, JobsView, transcript_of};
 use super::openapi::{JobStatus, RemoteForm, RetryAfter, SubmissionForm, TranscriptFormat, Transcripts};
@@ -33,9 +34,6 @@ pub(super) struct Submission {
     /// Which model, as in the body; known before that is read.
     model: Option<String>,
 }
-
-/// Disk space that uploads leave to the work on what was taken in before.
-pub(super) const RESERVE_BYTES: u64 = 64 << 20;
 
 /// Takes a recording in.
 ///
@@ -99,27 +97,6 @@ pub(super) async fn submit(
     failpoint::hit("answer", "before").map_err(AppError::internal)?;
     let view = JobView::whole(&service, &job).await?;
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
-}
-
-/// A client that goes away now does not stop half of it: a job is taken in, or goes, with its recording.
-pub(super) async fn detached<T: 'static>(
-    work: impl Future<Output = Result<T, AppError>> + 'static,
-) -> Result<T, AppError> {
-    actix_web::rt::spawn(work.in_current_span()).await.map_err(AppError::internal)?
-}
-
-/// Whether there is room on the disk for what is sent.
-pub(super) fn check_room(service: &Service, request: &HttpRequest) -> Result<(), AppError> {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    check_length(service, length)
-}
-
-/// Whether there is room on the disk for a recording of that length, if it is known.
-pub fn check_length(service: &Service, length: Option<u64>) -> Result<(), AppError> {
-    match service.blobs.has_room(RESERVE_BYTES.saturating_add(length.unwrap_or(0))) {
-        true => Ok(()),
-        false => Err(AppError::DiskFull),
-    }
 }
 
 /// A job is turned away while the model is not ready, and the load it needs is asked for.

@@ -4,11 +4,9 @@
 //! counted.
 
 use std::fmt::{Display, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
@@ -19,23 +17,7 @@ use crate::error::AppError;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers since the start, by the first digit of their status.
-#[derive(Debug, Default)]
-pub struct Answers([AtomicU64; 5]);
-
-impl Answers {
-    fn count(&self, status: StatusCode) {
-        let class = usize::from(status.as_u16() / 100).checked_sub(1);
-        if let Some(counter) = class.and_then(|class| self.0.get(class)) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn by_class(&self) -> impl Iterator<Item = (String, u64)> {
-        (1..).zip(&self.0).map(|(digit, counter)| (format!("{digit}xx"), counter.load(Ordering::Relaxed)))
-    }
-}
-
+/// Counts what is answered.
 pub async fn count_answers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,21 +1,27 @@
 //! The routes, all on one screen, and what every handler may use.
 
 mod access;
+mod answers;
 mod asr;
 mod body;
 mod by_url;
+mod callers;
 mod calls;
 mod client_socket;
 mod deliveries;
+mod detached;
+mod disk_room;
 mod events;
 mod form;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
+mod identity;
 mod inference;
 mod job_view;
 mod job_wait;
 mod jobs;
+mod last_answer;
 mod metrics;
 mod model;
 mod model_view;
@@ -30,6 +36,7 @@ mod site;
 mod streams;
 mod submission;
 mod upload_pace;
+mod wait_policy;
 mod webhooks;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -38,12 +45,16 @@ use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
 pub use access::authorize;
-pub use calls::{WaitPolicy, begin};
+pub use answers::Answers;
+pub use callers::Callers;
+pub use calls::begin;
 pub use client_socket::keep_socket;
+pub use disk_room::check_length;
 pub use form::{language, prompt};
+pub use identity::Identity;
 pub use job_wait::JobWait;
-pub use jobs::check_length;
-pub use metrics::{Answers, count_answers};
+pub use last_answer::announce_close;
+pub use metrics::count_answers;
 pub use openapi::description;
 pub use rate::Rates;
 pub use request_id::give_request_id;
@@ -52,6 +63,7 @@ pub use service::{Limits, Service};
 pub use site::{cors, refuse_foreign_sites};
 pub use streams::Streams;
 pub use submission::Upload;
+pub use wait_policy::WaitPolicy;
 
 use crate::error::AppError;
 

@@ -1,31 +1,29 @@
 //! What the routes take and answer, described for programs: derived from the handlers, their parameters and their views.
 
+mod answers;
 mod forms;
+mod names;
 
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
-use actors::domain::job::Status;
-use actors::domain::language::Language;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
+use utoipa::{Modify, OpenApi};
 
+pub(super) use answers::{ServerSentEvent, Transcripts};
 pub(super) use forms::{
     AsrForm, InferenceForm, RemoteForm, SubmissionForm, TranscriptionForm, TranslationForm,
 };
+pub(super) use names::{
+    AsrOutput, ExtentName, JobStatus, LanguageName, PriorityName, RetryAfter, TaskName, TranscriptFormat,
+};
 
-use super::form::SEVERAL;
-use super::openai::TranscriptionView;
 use super::{asr, deliveries, events, health, inference, jobs, metrics, model, openai, webhooks};
-use crate::error::{ErrorBody, one_of};
-use crate::transcript::{Format, ResultView, VerboseView};
+use crate::error::ErrorBody;
 
-/// Every route: `tests/architecture.rs` holds this list to the routes, `tests/api/openapi.rs` the views to what is answered.
+/// Every route: `tests/architecture/documents.rs` holds this list to the routes, `tests/api/openapi.rs` the views to what is answered.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Verbatim", description = "Speech to text. docs/USAGE.md says more of each route."),
@@ -167,94 +165,6 @@ fn objects(of: &mut Value) -> impl Iterator<Item = &mut Value> {
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
-
-/// A transcript as JSON.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "for the description")]
-pub(super) enum Transcripts {
-    Own(ResultView),
-    Verbose(VerboseView),
-}
-
-/// An answer of the OpenAI routes as JSON.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "for the description")]
-pub(super) enum Transcriptions {
-    Plain(TranscriptionView),
-    Verbose(VerboseView),
-}
-
-/// An event of a stream.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "for the description")]
-pub(super) struct ServerSentEvent {
-    /// Of jobs and of the model: grows by one.
-    #[schema(nullable = false)]
-    id: Option<String>,
-    event: String,
-    /// One JSON object whose `type` is the event's name.
-    #[schema(content_media_type = "application/json")]
-    data: String,
-}
-
-/// Seconds.
-pub(super) enum RetryAfter {}
-
-impl PartialSchema for RetryAfter {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(60)).into()
-    }
-}
-
-impl ToSchema for RetryAfter {}
-
-macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident: $names:expr;)*) => {$(
-        $(#[$doc])*
-        pub(super) enum $name {}
-
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                one_of($names).into()
-            }
-        }
-
-        impl ToSchema for $name {}
-    )*};
-}
-
-names! {
-    JobStatus: Status::ALL.map(Status::name);
-    TaskName: ["transcribe", "translate"];
-    PriorityName: ["interactive", "batch"];
-    ExtentName: ["beginning"];
-    TranscriptFormat: Format::ALL.map(Format::name);
-    /// Of the OpenAI routes, and of those that are made after them.
-    CallFormat: Format::ALL.into_iter().filter(|format| *format != Format::Tsv).map(Format::name);
-    AsrOutput: ["txt", "srt", "vtt", "tsv", "json"];
-    TimestampGranularity: ["word", "segment"];
-    Inclusion: ["logprobs"];
-    /// Codes, English names, and what has languages detected. Further spellings are taken, see docs/USAGE.md.
-    LanguageName: ["auto", "", SEVERAL]
-        .into_iter()
-        .chain(Language::all().flat_map(|language| [language.code(), language.name()]));
-}
-
-/// Codes of languages with commas between them.
-pub(super) enum LanguageList {}
-
-impl PartialSchema for LanguageList {
-    fn schema() -> RefOr<Schema> {
-        let codes: Vec<_> = Language::all().map(Language::code).collect();
-        let code = codes.join("|");
-        let list = Some(format!("^({code})(,({code}))*$"));
-        ObjectBuilder::new().schema_type(Type::String).pattern(list).into()
-    }
-}
-
-impl ToSchema for LanguageList {}
 
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "The document.", body = Object)))]

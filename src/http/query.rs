@@ -95,7 +95,7 @@ pub(super) struct JobPath(
     String,
 );
 
-/// The id in a path: whatever is no id names no job.
+/// The id in a path: anything else is the id of no job.
 pub(super) fn job_id(text: &str) -> Result<JobId, AppError> {
     text.parse().map_err(|_| AppError::JobNotFound)
 }

@@ -9,16 +9,18 @@ use actors::domain::job::JobId;
 use actors::domain::language::Language;
 use actors::domain::models::ModelNo;
 use actors::domain::options::{Options, Task};
+use actors::domain::time::Timestamp;
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, Cancelled, MemoryProbe, Recordings, Sources, StoreError};
 use tracing::warn;
 
-use super::calls::WaitPolicy;
-use super::metrics::Answers;
+use super::answers::Answers;
+use super::callers::Callers;
 use super::rate::Rates;
 use super::streams::Streams;
+use super::wait_policy::WaitPolicy;
 use crate::auth::{Caller, Keyring, Sites};
 use crate::error::AppError;
 use crate::outgoing::AddressRules;
@@ -36,10 +38,12 @@ pub struct Service {
     /// Who may call.
     pub keys: Keyring,
     pub limits: Limits,
-    pub patience: WaitPolicy,
+    pub wait_policy: WaitPolicy,
     /// `None`: everyone may send as much as they like.
     pub rates: Option<Rates>,
     pub streams: Streams,
+    /// Of calls that may be sent again.
+    pub callers: Arc<Callers>,
     pub answers: Answers,
     pub started: Instant,
     pub draining: AtomicBool,
@@ -94,7 +98,7 @@ impl Service {
     /// taken for one that can.
     ///
     /// # Errors
-    /// The model knows English only, and another language or a translation is asked for; or there is no such model.
+    /// The model supports English only, and another language or a translation is asked for; or there is no such model.
     pub fn check_options(&self, options: &Options) -> Result<(), AppError> {
         let number = self.find_model(options.model.as_deref())?;
         let status = self.model.status();
@@ -124,6 +128,14 @@ impl Service {
             warn!(%error, "cannot remove a recording");
         }
         Ok(cancelled)
+    }
+
+    /// Results from before this are not given to a call that is sent again: they are too old, or were made under settings
+    /// from before the start.
+    pub(super) fn oldest_result(&self) -> Timestamp {
+        let age = self.wait_policy.join.min(self.started.elapsed());
+        let millis = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.clock.wall_now().0.saturating_sub(millis))
     }
 
     pub fn is_draining(&self) -> bool {

@@ -17,7 +17,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PREFLIGHT_SECS: usize = 600;
 
 /// Refuses foreign hosts and pages of other sites, before anything of the body is read. Only where no key is asked for;
-/// the health of the service is no secret.
+/// the health of the service is not a secret.
 pub async fn refuse_foreign_sites<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,

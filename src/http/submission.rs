@@ -4,9 +4,10 @@ use actix_multipart::{Field, Multipart};
 use actix_web::error::PayloadError;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
-use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobId, NewJob};
+use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobId, KeyLife, NewJob};
 use actors::domain::language::Language;
 use actors::domain::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS, Options, Priority, Task};
+use actors::domain::selection::{NotATrack, Selection, sample_at};
 use actors::domain::stay::{NotAStay, Stay};
 use actors::ports::{BlobStore, BlobWriter, StoredBlob};
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, write_file};
-use super::form::{flag, set_language};
+use super::form::{LONGEST_PROMPT, flag, set_language};
 use super::service::{Limits, Service};
 use super::upload_pace::paced;
 use crate::error::AppError;
@@ -28,7 +29,7 @@ use crate::outgoing::TargetUrl;
 const FILE: &str = "file";
 
 /// What a form may hold beside it.
-pub(super) const OPTIONS: [&str; 12] = [
+pub(super) const OPTIONS: [&str; 15] = [
     "language",
     "languages",
     "task",
@@ -36,15 +37,15 @@ pub(super) const OPTIONS: [&str; 12] = [
     "hotwords",
     "temperature",
     "word_timestamps",
+    "track",
+    "start_secs",
+    "end_secs",
     "webhook_url",
     "metadata",
     "priority",
     "keep_alive",
     "model",
 ];
-
-/// The engine's prompt is 224 tokens at most; longer ones would only be cut.
-pub(super) const LONGEST_PROMPT: usize = 1024;
 
 /// A request that was read to its end. Its recording is gone with it, unless it is taken in.
 pub struct Upload {
@@ -53,6 +54,14 @@ pub struct Upload {
     form: Form,
     /// What tells the request from others, where that is not what was sent.
     fingerprint: Option<String>,
+}
+
+/// A request whose recording is on disk.
+pub(super) struct Received {
+    blob: StoredBlob,
+    filename: Option<String>,
+    form: Form,
+    fingerprint: String,
 }
 
 /// What a client asks for.
@@ -111,6 +120,45 @@ impl Upload {
         Self { recording, filename, form, fingerprint: Some(fingerprint) }
     }
 
+    /// Makes a job of it, the same for a day under the same key. See [`Received::take_in`].
+    ///
+    /// # Cancel safety
+    /// None: run it where nobody can drop it.
+    pub(super) async fn take_in(
+        self,
+        service: &Service,
+        owner: String,
+        key: Option<String>,
+    ) -> Result<Job, AppError> {
+        let received = self.finish().await?;
+        let once = key.map(|key| received.once(key, KeyLife::Day));
+        received.take_in(service, owner, once).await
+    }
+
+    /// Puts the recording on disk.
+    ///
+    /// # Cancel safety
+    /// None: run it where nobody can drop it, and take the job in afterwards.
+    pub(super) async fn finish(self) -> Result<Received, AppError> {
+        let Self { recording, filename, form, fingerprint } = self;
+        let blob = recording.finish().await?;
+        let fingerprint =
+            fingerprint.unwrap_or_else(|| form.fingerprint(&[Some(&blob.sha256), filename.as_ref()]));
+        Ok(Received { blob, filename, form, fingerprint })
+    }
+}
+
+impl Received {
+    /// As what it is sent.
+    pub(super) fn once(&self, key: String, life: KeyLife) -> Idempotency {
+        Idempotency { key, fingerprint: self.fingerprint.clone(), life }
+    }
+
+    /// A key for requests that are the same in all that was sent, and in `how` it is answered. No client can send it.
+    pub(super) fn key(&self, how: &str) -> String {
+        format!("\n{}", hex_digest(&json!([how, self.fingerprint]).to_string()))
+    }
+
     /// Makes a job of it. When this returns, job and recording are on disk, and the recording has at
     /// least one sample; when it fails, neither is there. Under an idempotency key that is known the job is the
     /// earlier one, and its recording too.
@@ -121,14 +169,10 @@ impl Upload {
         self,
         service: &Service,
         owner: String,
-        key: Option<String>,
+        once: Option<Idempotency>,
     ) -> Result<Job, AppError> {
-        let Self { recording, filename, form, fingerprint } = self;
-        let blob = recording.finish().await?;
+        let Self { blob, filename, form, .. } = self;
         let (id, uploaded) = (JobId::new(), blob.key.clone());
-        let fingerprint =
-            fingerprint.unwrap_or_else(|| form.fingerprint(&[Some(&blob.sha256), filename.as_ref()]));
-        let once = key.map(|key| Idempotency { key, fingerprint });
         let taken = submit(service, id, owner, once, blob, filename, form).await;
         let is_needed = match &taken {
             Ok(job) => job.audio.blob == uploaded,
@@ -142,6 +186,10 @@ impl Upload {
     }
 }
 
+fn hex_digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 async fn submit(
     service: &Service,
     id: JobId,
@@ -152,7 +200,7 @@ async fn submit(
     form: Form,
 ) -> Result<Job, AppError> {
     service.check_options(&form.options)?;
-    probe(service, &blob.key).await?;
+    probe(service, &blob.key, &form.options.selection).await?;
     let StoredBlob { key, bytes, sha256 } = blob;
     let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
     let Form { options, metadata, webhook_url, .. } = form;
@@ -164,13 +212,13 @@ impl Form {
     /// Equal for equal requests: the recording, and all that was sent with it.
     pub(super) fn fingerprint(&self, recording: &[Option<&String>; 2]) -> String {
         let [recording, name] = recording;
-        let sent = json!([recording, name, self.options, self.metadata, self.webhook_url]);
-        Sha256::digest(sent.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex_digest(&json!([recording, name, self.options, self.metadata, self.webhook_url]).to_string())
     }
 
     /// What no part says by itself.
     pub(super) fn check(&self) -> Result<(), AppError> {
-        let Options { language, languages, .. } = &self.options;
+        let Options { language, languages, selection, .. } = &self.options;
+        selection.check().map_err(|error| invalid("end_secs", &error.to_string()))?;
         match language {
             Some(language) if !languages.is_empty() && !languages.contains(language) => {
                 Err(invalid("languages", "must hold the language asked for, or be left out beside it"))
@@ -252,6 +300,12 @@ impl Form {
             "hotwords" => hotwords("hotwords", text.split(','), &mut options.hotwords)?,
             "temperature" => options.temperature = Some(temperature(&text)?),
             "word_timestamps" => options.word_timestamps = flag("word_timestamps", &text)?,
+            "track" => {
+                options.selection.track =
+                    Some(text.parse().map_err(|error: NotATrack| invalid("track", &error.to_string()))?)
+            }
+            "start_secs" => options.selection.start = time("start_secs", &text)?,
+            "end_secs" => options.selection.end = Some(time("end_secs", &text)?),
             "priority" => options.priority = priority(&text)?,
             "model" => self.named = Some(text),
             "keep_alive" => options.keep_alive = Some(keep_alive(&text)?),
@@ -286,10 +340,10 @@ fn unknown(place: &str, name: &str) -> AppError {
 static PROBES: Semaphore = Semaphore::const_new(8);
 
 /// Decodes the beginning, away from the thread that serves requests.
-async fn probe(service: &Service, key: &BlobKey) -> Result<(), AppError> {
+async fn probe(service: &Service, key: &BlobKey, selection: &Selection) -> Result<(), AppError> {
     let _permit = PROBES.acquire().await.map_err(AppError::internal)?;
-    let (recordings, key) = (service.recordings.clone(), key.clone());
-    let probed = web::block(move || recordings.probe(&key)).await.map_err(AppError::internal)?;
+    let (recordings, key, selection) = (service.recordings.clone(), key.clone(), selection.clone());
+    let probed = web::block(move || recordings.probe(&key, &selection)).await.map_err(AppError::internal)?;
     Ok(probed?)
 }
 
@@ -328,6 +382,11 @@ pub(super) fn languages(text: &str) -> Result<Vec<Language>, AppError> {
     read.map_err(|error| {
         invalid("languages", &format!("must be languages with commas between them: {error}"))
     })
+}
+
+/// A time in the recording, in samples.
+fn time(name: &'static str, text: &str) -> Result<u64, AppError> {
+    sample_at(text).map_err(|error| invalid(name, &error.to_string()))
 }
 
 fn priority(text: &str) -> Result<Priority, AppError> {

@@ -1,4 +1,4 @@
-//! Who is told of the model by webhook.
+//! The subscribers to the model's webhooks.
 
 use actix_web::{HttpResponse, Responder, web};
 use actors::domain::webhook::SigningKey;
@@ -9,17 +9,21 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::service::Service;
+use crate::auth::{Caller, Scope};
 use crate::error::{AppError, one_of};
 use crate::outgoing::TargetUrl;
 use crate::webhook::{check_secret, new_secret};
 use crate::wire_time::rfc3339;
 
-/// Who is told of the model.
+/// A subscriber to the model's webhooks.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Subscriber)]
 pub(super) struct SubscriberView {
     id: Uuid,
+    /// Unless it is the caller's own, without credentials and with redacted in place of the query.
     url: String,
+    /// Whether the caller named this URL.
+    own: bool,
     #[schema(format = "date-time")]
     created_at: String,
     #[schema(schema_with = states)]
@@ -48,10 +52,17 @@ pub(super) struct SubscribersView {
 }
 
 /// Subscribers.
-#[utoipa::path(get, path = "/webhooks", responses((status = 200, description = "All of them.", body = SubscribersView)))]
-pub(super) async fn list(service: web::Data<Service>) -> Result<impl Responder, AppError> {
+#[utoipa::path(
+    get, path = "/webhooks",
+    responses((
+        status = 200, body = SubscribersView,
+        description = "All of them to a key with the scope admin, else the caller's own.",
+    ))
+)]
+pub(super) async fn list(service: web::Data<Service>, caller: Caller) -> Result<impl Responder, AppError> {
     let all = service.jobs.store().subscribers().await?;
-    Ok(web::Json(SubscribersView { webhooks: all.iter().map(view).collect() }))
+    let seen = all.iter().filter(|one| caller.may(Scope::Admin) || is_own(one, &caller));
+    Ok(web::Json(SubscribersView { webhooks: seen.map(|one| view(one, &caller)).collect() }))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -71,26 +82,35 @@ pub(super) struct NewSubscriber {
 )]
 pub(super) async fn add(
     service: web::Data<Service>,
+    caller: Caller,
     new: web::Json<NewSubscriber>,
 ) -> Result<HttpResponse, AppError> {
     let url = TargetUrl::parse(&new.url, &service.limits.webhook_rules)
         .map_err(|error| AppError::bad_webhook_url(&error, "url"))?;
     let secret = new.secret.as_deref().map(check_secret).transpose();
     let secret = secret.map_err(|_| AppError::InvalidWebhookSecret)?;
-    let subscriber = service.jobs.store().subscribe(url.as_str(), secret).await?;
-    Ok(HttpResponse::Created().json(view(&subscriber)))
+    let subscriber = service.jobs.store().subscribe(&caller.owner, url.as_str(), secret).await?;
+    Ok(HttpResponse::Created().json(view(&subscriber, &caller)))
 }
 
 /// Removes a subscriber, with what is pending.
+///
+/// An admin removes it for all; others take back that it is theirs.
 #[utoipa::path(
     delete, path = "/webhooks/{id}", params(SubscriberPath),
     responses((status = 204, description = "Removed."))
 )]
 pub(super) async fn remove(
     service: web::Data<Service>,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {
-    match service.jobs.store().unsubscribe(subscriber_id(&id)?).await? {
+    let (store, id) = (service.jobs.store(), subscriber_id(&id)?);
+    let removed = match caller.may(Scope::Admin) {
+        true => store.unsubscribe(id).await?,
+        false => store.disown(id, &caller.owner).await?,
+    };
+    match removed {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(AppError::WebhookNotFound),
     }
@@ -103,11 +123,12 @@ pub(super) async fn remove(
 )]
 pub(super) async fn change_secret(
     service: web::Data<Service>,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<impl Responder, AppError> {
     let secret = new_secret().map_err(AppError::internal)?;
     let changed = service.jobs.store().change_secret(subscriber_id(&id)?, secret.clone()).await?;
-    let view = view(&changed.ok_or(AppError::WebhookNotFound)?);
+    let view = view(&changed.ok_or(AppError::WebhookNotFound)?, &caller);
     Ok(web::Json(SubscriberView { secret: Some(secret.expose().to_owned()), ..view }))
 }
 
@@ -121,15 +142,22 @@ pub(super) struct SubscriberPath(
     String,
 );
 
-/// The id in a path: whatever is no id names no subscriber.
+/// The id in a path: anything else is the id of no subscriber.
 pub(super) fn subscriber_id(text: &str) -> Result<Uuid, AppError> {
     text.parse().map_err(|_| AppError::WebhookNotFound)
 }
 
-fn view(subscriber: &Subscriber) -> SubscriberView {
+fn is_own(subscriber: &Subscriber, caller: &Caller) -> bool {
+    subscriber.owners.contains(&caller.owner)
+}
+
+/// Who did not name the URL does not see what may be a secret in it.
+fn view(subscriber: &Subscriber, caller: &Caller) -> SubscriberView {
+    let own = is_own(subscriber, caller);
     SubscriberView {
         id: subscriber.id,
-        url: subscriber.url.clone(),
+        url: if own { subscriber.url.clone() } else { TargetUrl::redacted(&subscriber.url) },
+        own,
         created_at: rfc3339(subscriber.created_at),
         state: match subscriber.state {
             SubscriberState::Active => "active",

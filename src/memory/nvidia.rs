@@ -25,7 +25,7 @@ impl NvidiaMemory {
         let driver = driver()?;
         let uuids = uuids(driver);
         let Some(uuid) = by_cuda(number, visible.as_deref(), &uuids) else {
-            debug!(gpu_device = number, "the driver knows no such GPU");
+            debug!(gpu_device = number, "the driver does not list this GPU");
             return None;
         };
         Some(Self { driver, uuid: uuid.to_owned() })
@@ -80,7 +80,7 @@ fn used_by(device: &Device<'_>, process: u32) -> u64 {
 /// does not.
 fn uuids(driver: &Nvml) -> Vec<String> {
     let count = driver.device_count().unwrap_or_else(|error| {
-        debug!(%error, "the driver cannot tell of its GPUs");
+        debug!(%error, "the driver cannot list its GPUs");
         0
     });
     let uuid = |index| {

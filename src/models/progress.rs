@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const WITH_TOTAL: &str = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}";
 const WITHOUT_TOTAL: &str = "{msg} {bytes} {bytes_per_sec}";
 
-/// Bytes, speed and time left on stderr; nothing at all where stderr is no terminal.
+/// Bytes, speed and time left on stderr; nothing at all where stderr is not a terminal.
 pub struct PullBar(ProgressBar);
 
 impl PullBar {

@@ -61,7 +61,7 @@ pub fn pull_blocking(
 /// bytes of the whole, if known.
 ///
 /// # Blocking
-/// Writes to disk and reckons checksums on the calling thread: not for one that serves others.
+/// Writes to disk and computes checksums on the calling thread: not for one that serves others.
 ///
 /// # Cancel safety
 /// What has come stays for the next call.

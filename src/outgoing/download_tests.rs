@@ -83,7 +83,7 @@ async fn a_body_that_came_whole_is_whole_however_the_connection_ends() {
 }
 
 #[actix_rt::test]
-async fn a_body_that_was_cut_short_is_an_error_however_the_connection_ends() {
+async fn a_truncated_body_is_an_error_however_it_ends() {
     for farewell in [true, false] {
         assert!(fetched(answer("content-length: 300001", &body()), farewell).await.is_err());
         assert!(fetched(answer("transfer-encoding: chunked", &chunks()), farewell).await.is_err());

@@ -21,7 +21,7 @@ pub struct AddressRules {
 
 /// An entry of the list that names neither a network nor a host.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("webhooks.allow: {entry:?} is no network such as 10.0.0.0/8, no IP address and no host name")]
+#[error("webhooks.allow: {entry:?} is not a network such as 10.0.0.0/8, an IP address or a host name")]
 pub struct BadAllowEntry {
     pub entry: String,
 }
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn allowing_private_targets_opens_loopback_private_and_shared_ranges_and_nothing_else() {
+    fn allow_private_opens_loopback_private_and_shared_only() {
         for (address, kind) in FORBIDDEN {
             let expected = if kind.is_private() { None } else { Some(*kind) };
             assert_eq!(judged(&open(), address), expected, "{address}");

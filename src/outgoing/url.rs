@@ -11,6 +11,9 @@ use super::guard::{AddressKind, AddressRules, Forbidden};
 /// The longest URL that is taken, in bytes.
 const MAX_BYTES: usize = 2048;
 
+/// In the place of what is not shown.
+const HIDDEN: &str = "redacted";
+
 /// A URL that may be called as far as its text tells: http or https, with a host, without credentials, and not an
 /// address that is forbidden. Where a name leads is judged at each connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,21 @@ impl TargetUrl {
         (!name.is_empty()).then_some(name)
     }
 
+    /// A URL as it is shown to others than who named it: without credentials, and the query and the fragment hidden.
+    pub fn redacted(text: &str) -> String {
+        let Ok(mut url) = Url::parse(text) else { return HIDDEN.to_owned() };
+        if url.password().is_some() || !url.username().is_empty() {
+            // Only of URLs that have no host, which have no credentials either.
+            let _ = url.set_password(None);
+            let _ = url.set_username(HIDDEN);
+        }
+        if url.query().is_some() {
+            url.set_query(Some(HIDDEN));
+        }
+        url.set_fragment(None);
+        url.into()
+    }
+
     /// The normalised form: what is stored and delivered to.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -114,7 +132,7 @@ fn judge_host(url: &Url, rules: &AddressRules) -> Result<(), UrlError> {
         .map_err(|Forbidden { kind, .. }| UrlError::Forbidden(ForbiddenHost { host: host.to_owned(), kind }))
 }
 
-/// Bytes that are no UTF-8 once decoded are shown as such.
+/// Bytes that are not UTF-8 once decoded are shown as such.
 fn percent_decoded(text: &str) -> String {
     // A plus is a space in queries only.
     let query = format!("a={}", text.replace('+', "%2B").replace('&', "%26"));
@@ -166,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn with_private_targets_allowed_loopback_passes_and_metadata_does_not() {
+    fn allow_private_admits_loopback_and_not_metadata() {
         let open = &AddressRules::new(true, &[]).unwrap();
         for text in ["http://127.0.0.1:1/", "http://localhost/", "http://[::1]/", "http://10.1.1.1/"] {
             assert!(TargetUrl::parse(text, open).is_ok(), "{text}");
@@ -222,6 +240,19 @@ mod tests {
         }
         for odd in ["file:///etc/passwd", "ftp://example.com/", "https://user:pw@example.com/"] {
             assert!(matches!(url.join(odd, &strict()), Err(UrlError::Invalid { .. })), "{odd}");
+        }
+    }
+
+    #[test]
+    fn others_do_not_see_what_may_be_a_secret_in_a_url() {
+        for (url, seen) in [
+            ("https://a.example/hook", "https://a.example/hook"),
+            ("https://a.example:8443/hook?token=s3cret&x", "https://a.example:8443/hook?redacted"),
+            ("https://ada:s3cret@a.example/#s3cret", "https://redacted@a.example/"),
+            ("https://s3cret@a.example/?", "https://redacted@a.example/?redacted"),
+            ("s3cret", "redacted"),
+        ] {
+            assert_eq!(TargetUrl::redacted(url), seen, "{url}");
         }
     }
 

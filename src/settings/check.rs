@@ -3,8 +3,9 @@
 use config::{Value, ValueKind};
 
 use super::error::Problem;
-use super::layers::Table;
+use super::layer::Table;
 use super::models;
+use super::values::{expected, found, hint, origin, section_of};
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
 pub const BOUNDS: [(&str, f64, f64); 36] = [
@@ -21,7 +22,6 @@ pub const BOUNDS: [(&str, f64, f64); 36] = [
     ("model.idle_timeout_secs", -1.0, 315_360_000.0),
     ("model.gpu_poll_interval_secs", 1.0, 86_400.0),
     ("model.unload_hold_secs", 0.0, 86_400.0),
-    ("model.max_loaded", 1.0, 1.0),
     ("engine.workers", 1.0, 64.0),
     ("engine.threads", 0.0, 1_024.0),
     ("engine.batch_size", 0.0, 64.0),
@@ -43,6 +43,7 @@ pub const BOUNDS: [(&str, f64, f64); 36] = [
     ("webhooks.timeout_secs", 1.0, 300.0),
     ("fetch.timeout_secs", 1.0, 86_400.0),
     ("openai.wait_secs", 1.0, 86_400.0),
+    ("openai.join_secs", 0.0, 86_400.0),
     ("wyoming.port", 0.0, 65_535.0),
     ("wyoming.max_connections", 1.0, 1_000.0),
 ];
@@ -97,38 +98,6 @@ fn unknown(path: &str, value: &Value, hint: String) -> Problem {
     Problem::UnknownKey { key: path.to_owned(), origin: origin(value), hint }
 }
 
-/// The names that would have been known in `section`, or the sections if it isn't one.
-pub fn hint(defaults: &Table, section: &str) -> String {
-    let list = |table: &Table| table.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    match section_of(defaults, section) {
-        Some(keys) => format!("[{section}] has {}", list(keys)),
-        None => format!("the sections are {}", list(defaults)),
-    }
-}
-
-pub fn lookup<'a>(defaults: &'a Table, section: &str, key: &str) -> Option<&'a Value> {
-    section_of(defaults, section)?.get(key)
-}
-
-fn section_of<'a>(table: &'a Table, section: &str) -> Option<&'a Table> {
-    match &table.get(section)?.kind {
-        ValueKind::Table(keys) => Some(keys),
-        ValueKind::Nil
-        | ValueKind::Boolean(_)
-        | ValueKind::I64(_)
-        | ValueKind::I128(_)
-        | ValueKind::U64(_)
-        | ValueKind::U128(_)
-        | ValueKind::Float(_)
-        | ValueKind::String(_)
-        | ValueKind::Array(_) => None,
-    }
-}
-
-pub fn origin(value: &Value) -> String {
-    value.origin().unwrap_or("default").to_owned()
-}
-
 /// A whole number will do where a fraction may stand; nothing else is converted.
 fn same_type(default: &ValueKind, given: &ValueKind) -> bool {
     match (default, given) {
@@ -156,29 +125,5 @@ fn number(kind: &ValueKind) -> Option<f64> {
         | ValueKind::String(_)
         | ValueKind::Array(_)
         | ValueKind::Table(_) => None,
-    }
-}
-
-/// What a key with this default takes, in words.
-pub fn expected(default: &ValueKind) -> &'static str {
-    match default {
-        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => "a whole number",
-        ValueKind::Float(_) => "a number",
-        ValueKind::Boolean(_) => "true or false",
-        ValueKind::String(_) | ValueKind::Nil => "text in quotes",
-        ValueKind::Array(_) => "a list of texts",
-        ValueKind::Table(_) => "a section with keys",
-    }
-}
-
-pub fn found(kind: &ValueKind) -> &'static str {
-    match kind {
-        ValueKind::Nil => "nothing",
-        ValueKind::Boolean(_) => "true or false",
-        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => "a whole number",
-        ValueKind::Float(_) => "a fraction",
-        ValueKind::String(_) => "text",
-        ValueKind::Array(_) => "a list",
-        ValueKind::Table(_) => "a section",
     }
 }

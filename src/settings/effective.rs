@@ -2,9 +2,9 @@
 
 use config::{Value, ValueKind};
 
-use super::layers::Table;
+use super::layer::Table;
 use super::schema::Settings;
-use super::{check, manual, models};
+use super::{manual, models, values};
 
 /// Never shown: whether they are set is, and where.
 const SECRETS: [&str; 2] = ["auth.keys", "webhooks.secret"];
@@ -25,17 +25,11 @@ struct Shown {
     /// As TOML; secrets are redacted.
     value: String,
     origin: String,
-    changed: bool,
 }
 
 impl Effective {
-    pub(super) fn new(
-        settings: Settings,
-        merged: &Table,
-        defaults: &Table,
-        near_misses: Vec<(String, String)>,
-    ) -> Self {
-        let keys = manual::entries().into_iter().filter_map(|entry| shown(&entry.key, merged, defaults));
+    pub(super) fn new(settings: Settings, merged: &Table, near_misses: Vec<(String, String)>) -> Self {
+        let keys = manual::entries().into_iter().filter_map(|entry| shown(&entry.key, merged));
         let models = settings.models.keys().filter_map(|name| model(name, merged));
         let keys = keys.chain(models).collect();
         Self { settings, keys, near_misses }
@@ -51,22 +45,13 @@ impl Effective {
     pub fn describe(&self) -> String {
         self.keys.iter().map(|k| format!("{} = {}  # from {}\n", k.key, k.value, k.origin)).collect()
     }
-
-    /// Keys that someone changed although they do nothing so far: worth a warning at the start.
-    pub fn without_effect(&self) -> Vec<String> {
-        let idle: Vec<_> = manual::entries().into_iter().filter(|entry| !entry.has_effect()).collect();
-        let changed = self.keys.iter().filter(|shown| shown.changed);
-        changed.filter(|s| idle.iter().any(|entry| entry.key == s.key)).map(|s| s.key.clone()).collect()
-    }
 }
 
-fn shown(path: &str, merged: &Table, defaults: &Table) -> Option<Shown> {
+fn shown(path: &str, merged: &Table) -> Option<Shown> {
     let (section, key) = path.split_once('.')?;
-    let value = check::lookup(merged, section, key)?;
-    let default = check::lookup(defaults, section, key)?;
+    let value = values::lookup(merged, section, key)?;
     let text = if SECRETS.contains(&path) { redacted(&value.kind) } else { toml(value) };
-    let changed = value.kind.to_string() != default.kind.to_string();
-    Some(Shown { key: path.to_owned(), value: text, origin: check::origin(value), changed })
+    Some(Shown { key: path.to_owned(), value: text, origin: values::origin(value) })
 }
 
 /// An entry of `[models]`, which has no default.
@@ -74,7 +59,7 @@ fn model(name: &str, merged: &Table) -> Option<Shown> {
     let path = models::path_of(name, merged)?;
     let quoted = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
     let key = format!("{}.{quoted}", models::SECTION);
-    Some(Shown { key, value: toml(path), origin: check::origin(path), changed: true })
+    Some(Shown { key, value: toml(path), origin: values::origin(path) })
 }
 
 /// Keeps whether there is a secret, and how many.

@@ -5,10 +5,11 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use config::{Config, File, FileFormat, Value, ValueKind};
 
 use super::error::Problem;
-use super::{check, manual, models};
+use super::layer::{Layer, Table};
+use super::{manual, models, values};
 
 /// The section and key that each of the two names from the first system stands for.
 const PLAIN_NAMES: [(&str, &str, &str); 2] = [
@@ -17,8 +18,6 @@ const PLAIN_NAMES: [(&str, &str, &str); 2] = [
 ];
 const PREFIX: &str = "VERBATIM__";
 const SEPARATOR: &str = "__";
-
-pub type Table = Map<String, Value>;
 
 /// Where to look for settings. Nothing else is looked at, so tests bring an environment of their own.
 #[derive(Debug, Clone)]
@@ -34,20 +33,6 @@ impl Sources {
     /// What a started program goes by: its environment, and `config/` in the working folder.
     pub fn of_process(config_file: Option<PathBuf>) -> Self {
         Self { config_file, env: std::env::vars_os().collect(), profile_dir: PathBuf::from("config") }
-    }
-}
-
-/// One layer, as the `config` crate takes it.
-#[derive(Debug, Clone)]
-pub struct Layer(pub Table);
-
-impl Source for Layer {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn collect(&self) -> Result<Table, ConfigError> {
-        Ok(self.0.clone())
     }
 }
 
@@ -216,8 +201,8 @@ fn variable(name: &str, text: &OsStr, section: &str, key: &str, defaults: &Table
     if let (models::SECTION, false, Some(path)) = (section, key.is_empty(), text.to_str()) {
         return Ok(Value::new(Some(&origin), path));
     }
-    let Some(default) = check::lookup(defaults, section, key) else {
-        return Err(Problem::UnknownKey { key: path, origin, hint: check::hint(defaults, section) });
+    let Some(default) = values::lookup(defaults, section, key) else {
+        return Err(Problem::UnknownKey { key: path, origin, hint: values::hint(defaults, section) });
     };
     let Some(text) = text.to_str() else {
         return Err(Problem::Refused { key: path, message: "is not valid UTF-8".to_owned(), origin });
@@ -226,7 +211,7 @@ fn variable(name: &str, text: &OsStr, section: &str, key: &str, defaults: &Table
         let found = if text.is_empty() { "empty" } else { "other text" };
         return Err(Problem::WrongType {
             key: path,
-            expected: check::expected(&default.kind),
+            expected: values::expected(&default.kind),
             found,
             origin,
         });

@@ -3,21 +3,12 @@
 /// The file itself, compiled in.
 pub const TEXT: &str = include_str!("../../config/default.toml");
 
-/// Marks the comment of a key that is read and checked but does nothing so far.
-const WITHOUT_EFFECT: &str = "No effect yet";
-
 /// A key of the manual with what its comment says, in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The full path: "server.port".
     pub key: String,
     pub comment: String,
-}
-
-impl Entry {
-    pub fn has_effect(&self) -> bool {
-        !self.comment.contains(WITHOUT_EFFECT)
-    }
 }
 
 /// Every key in the order of the file.

@@ -6,11 +6,11 @@ use actors::domain::language::Language;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::check;
 use super::error::{Problem, SettingsError};
-use super::layers::Table;
+use super::layer::Table;
 use super::models;
 use super::schema::{AuthMode, Settings};
+use super::values;
 use crate::auth::Keys;
 
 /// 24 to 64 bytes, as Standard Webhooks asks for, in base64.
@@ -24,12 +24,12 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
     let faults =
         faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
     let faults = faults.chain([languages(settings), allowed_hosts(settings), cors_origins(settings)]);
-    let faults = faults.chain([open_door(settings, merged), keyless_door(settings)]);
+    let faults = faults.chain([unauthenticated_address(settings, merged), keyless_wyoming(settings)]);
     let mut problems: Vec<Problem> = faults
         .flatten()
         .map(|(path, message)| {
             let (section, key) = path.split_once('.').unwrap_or((path, ""));
-            let origin = check::lookup(merged, section, key).map_or("default".to_owned(), check::origin);
+            let origin = values::lookup(merged, section, key).map_or("default".to_owned(), values::origin);
             Problem::Refused { key: path.to_owned(), message, origin }
         })
         .collect();
@@ -82,10 +82,10 @@ fn auth(settings: &Settings) -> Fault {
 }
 
 /// Who opens the service to a network says who may call it.
-fn open_door(settings: &Settings, merged: &Table) -> Fault {
+fn unauthenticated_address(settings: &Settings, merged: &Table) -> Fault {
     let host = settings.server.host.as_str();
     let is_loopback = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
-    let said = check::lookup(merged, "auth", "mode").is_some_and(|mode| check::origin(mode) != "default");
+    let said = values::lookup(merged, "auth", "mode").is_some_and(|mode| values::origin(mode) != "default");
     fault_if(
         !is_loopback && !said,
         "server.host",
@@ -119,13 +119,13 @@ fn cors_origins(settings: &Settings) -> Fault {
 }
 
 /// A port without keys beside one with keys is opened by who says whose it is.
-fn keyless_door(settings: &Settings) -> Fault {
+fn keyless_wyoming(settings: &Settings) -> Fault {
     let wyoming = &settings.wyoming;
     if wyoming.port == 0 || settings.auth.mode != AuthMode::Keys {
         return None;
     }
     let owner = wyoming.owner.trim();
-    // Bad keys are told of by themselves.
+    // Bad keys are reported separately.
     let keys = Keys::parse(settings.auth.keys.iter().map(ExposeSecret::expose_secret)).ok()?;
     let message = match owner {
         "" => {

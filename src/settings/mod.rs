@@ -1,4 +1,4 @@
-//! What the service is told: `config/default.toml`, files and the environment, layer over layer.
+//! The settings: `config/default.toml`, files and the environment, layer over layer.
 //!
 //! [`load`] either gives settings that are right in every key or says everything that is wrong, each
 //! with the key's full path and the layer that it came from. A bad value is an error even where a
@@ -7,13 +7,16 @@
 mod check;
 mod effective;
 mod error;
+mod layer;
 mod layers;
 pub mod manual;
 mod meaning;
+mod model_entry;
 mod models;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use config::{Config, Value};
 use serde_path_to_error::Segment;
@@ -23,7 +26,7 @@ pub use error::{Problem, SettingsError};
 pub use layers::Sources;
 pub use schema::*;
 
-use layers::Layer;
+use layer::Layer;
 
 /// Reads all layers, checks each and merges them.
 ///
@@ -49,10 +52,10 @@ pub fn load(sources: &Sources) -> Result<Effective, SettingsError> {
     let settings = typed(merged.clone()).map_err(|fault| SettingsError(vec![fault.into_problem(&merged)]))?;
     meaning::validate(&settings, &merged)?;
     let near_misses = layers::near_misses(sources, &defaults.0);
-    Ok(Effective::new(settings, &merged, &defaults.0, near_misses))
+    Ok(Effective::new(settings, &merged, near_misses))
 }
 
-/// Takes out of `layer` what the types refuse over the defaults, such as a word that is no variant.
+/// Takes out of `layer` what the types refuse over the defaults, such as a word that is not a variant.
 fn admit_typed(defaults: &Layer, layer: &mut Layer, problems: &mut Vec<Problem>) {
     // Every turn removes a key, so this ends.
     while let Err(problem) = try_over(defaults, layer) {
@@ -80,7 +83,7 @@ fn remove(layer: &mut Layer, problem: &Problem) -> bool {
 }
 
 /// The merged table. Layers are in memory by now, so this fails only if the library does.
-fn merge(stack: &[Layer]) -> Result<layers::Table, Problem> {
+fn merge(stack: &[Layer]) -> Result<layer::Table, Problem> {
     let merged =
         stack.iter().cloned().fold(Config::builder(), |builder, layer| builder.add_source(layer)).build();
     merged.and_then(|config| config.cache.into_table()).map_err(|error| Problem::Refused {
@@ -97,16 +100,16 @@ struct Fault {
 }
 
 impl Fault {
-    fn into_problem(self, merged: &layers::Table) -> Problem {
+    fn into_problem(self, merged: &layer::Table) -> Problem {
         let (section, key) = self.key.split_once('.').unwrap_or((&self.key, ""));
-        let origin = check::lookup(merged, section, key).map_or("default".to_owned(), check::origin);
+        let origin = values::lookup(merged, section, key).map_or("default".to_owned(), values::origin);
         Problem::Refused { key: self.key, message: self.message, origin }
     }
 }
 
 /// Goes through JSON because the `config` crate's own deserializer converts between types, and because
 /// its messages don't list an enum's variants.
-fn typed(merged: layers::Table) -> Result<Settings, Fault> {
+fn typed(merged: layer::Table) -> Result<Settings, Fault> {
     let whole = |message: String| Fault { key: "settings".to_owned(), message };
     let json: serde_json::Value =
         Value::new(None, merged).try_deserialize().map_err(|error| whole(error.to_string()))?;

@@ -1,46 +1,21 @@
 //! `[models]`: the one section whose keys are the user's own, names of models.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use actors::domain::models::ALIASES;
 use config::{Value, ValueKind};
-use serde::Deserialize;
 
-use super::check;
 use super::error::Problem;
-use super::layers::Table;
+use super::layer::Table;
 use super::schema::Settings;
+use super::values;
 
 pub const SECTION: &str = "models";
-
-/// A model's file, written as a path or as a table with room for more.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum ModelEntry {
-    Path(PathBuf),
-    Table(ModelTable),
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelTable {
-    pub path: PathBuf,
-}
-
-impl ModelEntry {
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Path(path) => path,
-            Self::Table(table) => &table.path,
-        }
-    }
-}
 
 /// What is wrong with an entry as it is written, if anything.
 pub fn fault(name: &str, value: &Value) -> Option<Problem> {
     let key = format!("{SECTION}.{name}");
-    let origin = check::origin(value);
+    let origin = values::origin(value);
     if !is_name(name) {
         let message = "the name must be of letters, digits, dots, dashes and underscores".to_owned();
         return Some(Problem::Refused { key, message, origin });
@@ -61,13 +36,13 @@ pub fn fault(name: &str, value: &Value) -> Option<Problem> {
             Some(Problem::Refused { key, message: "must name a model file".to_owned(), origin })
         }
         ValueKind::String(_) => None,
-        other => Some(Problem::WrongType { key, expected, found: check::found(other), origin }),
+        other => Some(Problem::WrongType { key, expected, found: values::found(other), origin }),
     }
 }
 
 /// The path of an entry, with its origin: tables lose theirs when layers are merged.
 pub fn path_of<'a>(name: &str, merged: &'a Table) -> Option<&'a Value> {
-    let entry = check::lookup(merged, SECTION, name)?;
+    let entry = values::lookup(merged, SECTION, name)?;
     match &entry.kind {
         ValueKind::Table(keys) => keys.get("path"),
         _ => Some(entry),
@@ -95,7 +70,7 @@ pub fn clashes(settings: &Settings, merged: &Table) -> Vec<Problem> {
             first.map(|first| format!("names the same file as {first:?}: one name for each"))
         };
         problems.extend(message.map(|message| {
-            let origin = path_of(name, merged).map_or("default".to_owned(), check::origin);
+            let origin = path_of(name, merged).map_or("default".to_owned(), values::origin);
             Problem::Refused { key: format!("{SECTION}.{name}"), message, origin }
         }));
     }

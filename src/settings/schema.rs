@@ -7,7 +7,8 @@ use actors::domain::stay::Stay;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::models::ModelEntry;
+use super::model_entry::ModelEntry;
+use crate::compute_type::ComputeType;
 use crate::telemetry::LogFormat;
 
 /// Every setting, checked. `config/default.toml` has a value for each, so none is optional.
@@ -77,7 +78,6 @@ pub struct Model {
     pub idle_timeout_secs: i64,
     pub gpu_poll_interval_secs: u64,
     pub unload_hold_secs: u64,
-    pub max_loaded: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -112,19 +112,6 @@ pub enum Backend {
     Auto,
     Ctranslate2,
     WhisperCpp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ComputeType {
-    Auto,
-    Int8,
-    Int8Float32,
-    Int8Float16,
-    Int16,
-    Float16,
-    Bfloat16,
-    Float32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -226,6 +213,8 @@ pub struct Fetch {
 pub struct OpenAi {
     pub wait_secs: u64,
     pub on_disconnect: OnDisconnect,
+    /// 0: not at all.
+    pub join_secs: u64,
     pub early_headers: bool,
 }
 

@@ -137,7 +137,7 @@ impl FileWriter {
         let staged = format!("{}#", self.key.0);
         let Some(dir) = self.path.parent() else { return };
         if let Err(error) = remove_files(dir, |name| name == self.key.0 || name.starts_with(&staged)) {
-            tracing::warn!(%error, "a file that was not finished stays until the next start");
+            tracing::warn!(%error, "cannot remove an unfinished file; the next start removes it");
         }
     }
 }
@@ -169,7 +169,7 @@ impl BlobWriter for FileWriter {
 
     async fn abort(mut self: Box<Self>) {
         if let Err(error) = self.upload.abort().await {
-            tracing::warn!(%error, "a file that was not finished stays until the next start");
+            tracing::warn!(%error, "cannot remove an unfinished file; the next start removes it");
         }
     }
 }
@@ -181,7 +181,7 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 
 fn location(key: &BlobKey) -> Result<Location, StoreError> {
     let key = Uuid::try_parse(&key.0)
-        .map_err(|_| StoreError::Failed(format!("{:?} is no key of a recording", key.0)))?;
+        .map_err(|_| StoreError::Failed(format!("{:?} is not a key of a recording", key.0)))?;
     Ok(Location::from(key.to_string()))
 }
 

@@ -10,10 +10,11 @@ use actors::domain::deaths::Deaths;
 use actors::domain::event::{
     Event, JobEvent, ModelEvent, OfModel, Recorded, RequeueReason, Stream, UnloadReason,
 };
-use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, NewJob, Status};
+use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, KeyLife, NewJob, Status};
 use actors::domain::language::Language;
 use actors::domain::options::{Options, Priority, Task};
 use actors::domain::progress::Progress;
+use actors::domain::time::Timestamp;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use actors::ports::{
     Cancelled, Checkpoint, Claim, Earlier, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError,
@@ -37,7 +38,7 @@ macro_rules! conforms {
             a_failed_job_keeps_its_error_and_its_progress
             a_requeued_job_keeps_its_place_and_its_chunks
             deaths_of_the_engine_are_counted_until_the_next_chunk
-            whoever_has_the_turn_is_taken_first
+            the_job_whose_turn_it_is_is_claimed_first
             owners_take_turns
             each_model_has_a_line_of_its_own_and_the_first_of_all_is_known
             owners_take_turns_in_the_line_of_a_model_too
@@ -51,12 +52,14 @@ macro_rules! conforms {
             jobs_are_listed_newest_first_and_page_by_page
             everyone_lists_their_own_jobs
             a_request_sent_twice_under_one_key_is_one_job
+            a_call_sent_again_is_the_same_job_until_its_result_is_old
             a_job_like_an_earlier_one_is_given_its_result
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
             numbers_without_a_name_in_json_become_zero
             a_subscriber_is_kept_once_for_each_url
+            a_subscriber_stays_until_its_last_owner_takes_it_back
         );
     };
     ($open:path: $($promise:ident)*) => {
@@ -202,6 +205,8 @@ pub(crate) async fn a_submitted_job_comes_back_as_it_was_given(store: &dyn Store
     new.options.prompt = Some("O'Brien; DROP TABLE jobs".into());
     new.options.temperature = Some(0.2);
     new.options.word_timestamps = true;
+    new.options.selection.track = "eng".parse().ok();
+    (new.options.selection.start, new.options.selection.end) = (84_800, Some(160_000));
     let (job, events) = store.submit(new.clone(), at_most(1)).await.unwrap();
 
     assert_eq!(
@@ -385,13 +390,13 @@ pub(crate) async fn deaths_of_the_engine_are_counted_until_the_next_chunk(store:
     claimed = claim(store).await;
     store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
     claimed = claim(store).await;
-    assert_eq!(claimed.deaths, Deaths { crashes: 2, kills: 1 }, "a stop is no death");
+    assert_eq!(claimed.deaths, Deaths { crashes: 2, kills: 1 }, "a stop is not a death");
     store.checkpoint(claimed.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
     store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
     assert_eq!(claim(store).await.deaths, Deaths::default());
 }
 
-pub(crate) async fn whoever_has_the_turn_is_taken_first(store: &dyn Store) {
+pub(crate) async fn the_job_whose_turn_it_is_is_claimed_first(store: &dyn Store) {
     assert_eq!(store.waiting().await.unwrap(), Waiting::default());
     let batch = [submit(store, Priority::Batch).await, submit(store, Priority::Batch).await];
     let interactive = submit(store, Priority::Interactive).await;
@@ -503,7 +508,7 @@ pub(crate) async fn a_cancelled_worker_finds_its_lease_gone(store: &dyn Store) {
     assert!(matches!(store.cancel(claim.job.id).await.unwrap(), Cancelled::Now { .. }));
     assert!(is_lost(&store.checkpoint(claim.fence, checkpoint(1, &plan, 2..3)).await));
     assert!(is_lost(&store.end(claim.fence, Ending::Completed).await));
-    assert_eq!(store.segments(claim.job.id).await.unwrap().len(), 2, "what was heard stays readable");
+    assert_eq!(store.segments(claim.job.id).await.unwrap().len(), 2, "the segments stay readable");
     assert_eq!(kinds(store, claim.job.id).await, ["queued", "started", "segment", "segment", "cancelled"]);
 }
 
@@ -624,7 +629,7 @@ pub(crate) async fn everyone_lists_their_own_jobs(store: &dyn Store) {
 pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn Store) {
     let sent = |owner: &str, fingerprint: &str| NewJob {
         owner: owner.into(),
-        once: Some(Idempotency { key: "k".into(), fingerprint: fingerprint.into() }),
+        once: Some(Idempotency { key: "k".into(), fingerprint: fingerprint.into(), life: KeyLife::Day }),
         ..new_job(Priority::Batch)
     };
     assert_eq!(store.sent_under("me", "k").await.unwrap(), None);
@@ -633,7 +638,7 @@ pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn St
     let earlier = Earlier { id: job.id, fingerprint: "same".into() };
     assert_eq!(store.sent_under("me", "k").await.unwrap(), Some(earlier));
     assert_eq!(store.sent_under("you", "k").await.unwrap(), None);
-    // A full queue is no reason to refuse what is in it.
+    // A full queue is not a reason to refuse what is in it.
     let (again, events) = store.submit(sent("me", "same"), at_most(1)).await.unwrap();
     assert_eq!((again, events.len()), (job.clone(), 0));
     let other = store.submit(sent("me", "other"), NO_LIMIT).await;
@@ -644,6 +649,29 @@ pub(crate) async fn a_request_sent_twice_under_one_key_is_one_job(store: &dyn St
     store.cancel(job.id).await.unwrap();
     let (cancelled, _) = store.submit(sent("me", "same"), NO_LIMIT).await.unwrap();
     assert_eq!((cancelled.id, cancelled.status), (job.id, Status::Cancelled), "as it stands by now");
+}
+
+pub(crate) async fn a_call_sent_again_is_the_same_job_until_its_result_is_old(store: &dyn Store) {
+    let send = async |completed_after| {
+        let life = KeyLife::Result { completed_after: Timestamp(completed_after) };
+        let once = Some(Idempotency { key: "k".into(), fingerprint: "f".into(), life });
+        store.submit(NewJob { once, ..new_job(Priority::Batch) }, NO_LIMIT).await.unwrap().0
+    };
+    let first = send(i64::MAX).await;
+    assert_eq!(send(i64::MAX).await.id, first.id, "it is queued");
+    let claim = claim(store).await;
+    assert_eq!(send(i64::MAX).await.id, first.id, "it runs");
+    let plan = plan(0);
+    store.planned(claim.fence, &plan, progress(0, &plan)).await.unwrap();
+    store.end(claim.fence, Ending::Completed).await.unwrap();
+    let end = job(store, first.id).await.finished_at.unwrap().0;
+    assert_eq!(send(end - 1).await.status, Status::Completed);
+    let second = send(end).await;
+    assert_ne!(second.id, first.id, "its result is old");
+    store.cancel(second.id).await.unwrap();
+    let third = send(0).await;
+    assert_eq!(third.status, Status::Queued, "a cancelled job is nobody's result");
+    assert_eq!(send(0).await.id, third.id);
 }
 
 pub(crate) async fn a_job_like_an_earlier_one_is_given_its_result(store: &dyn Store) {
@@ -739,11 +767,31 @@ pub(crate) async fn numbers_without_a_name_in_json_become_zero(store: &dyn Store
 }
 
 pub(crate) async fn a_subscriber_is_kept_once_for_each_url(store: &dyn Store) {
-    let first = store.subscribe("https://a.example/", None).await.unwrap();
-    let second = store.subscribe("https://b.example/", None).await.unwrap();
-    assert_eq!(store.subscribe("https://a.example/", None).await.unwrap(), first);
+    let first = store.subscribe("", "https://a.example/", None).await.unwrap();
+    let second = store.subscribe("", "https://b.example/", None).await.unwrap();
+    assert_eq!(store.subscribe("", "https://a.example/", None).await.unwrap(), first);
     assert_eq!(store.subscribers().await.unwrap(), [first.clone(), second.clone()]);
     assert!(store.unsubscribe(first.id).await.unwrap());
     assert!(!store.unsubscribe(first.id).await.unwrap());
     assert_eq!(store.subscribers().await.unwrap(), [second]);
+}
+
+pub(crate) async fn a_subscriber_stays_until_its_last_owner_takes_it_back(store: &dyn Store) {
+    let url = "https://a.example/";
+    let owned = |owner: &str| NewJob {
+        owner: owner.into(),
+        webhook_url: Some(url.into()),
+        ..new_job(Priority::Batch)
+    };
+    for owner in ["bob", "alice", "bob"] {
+        store.submit(owned(owner), NO_LIMIT).await.unwrap();
+    }
+    let theirs = store.subscribers().await.unwrap().remove(0);
+    assert_eq!(theirs.owners, ["alice", "bob"]);
+    assert!(!store.disown(theirs.id, "carol").await.unwrap(), "it is not hers");
+    assert!(store.disown(theirs.id, "alice").await.unwrap());
+    assert!(!store.disown(theirs.id, "alice").await.unwrap());
+    assert_eq!(store.subscriber(theirs.id).await.unwrap().unwrap().owners, ["bob"]);
+    assert!(store.disown(theirs.id, "bob").await.unwrap());
+    assert_eq!(store.subscribers().await.unwrap(), []);
 }

@@ -1,42 +1,11 @@
 //! Messages as their subscriber may see them, with what came of each try.
 
-use std::time::Duration;
-
-use actors::domain::time::Timestamp;
-use actors::ports::{Attempt, DeliveryQuery, Sent, SentState};
-use sqlx::SqliteConnection;
+use actors::ports::{DeliveryQuery, Sent};
 
 use super::fault::Fault;
-use super::outbox::{message_id, state_name};
-use super::rows::{natural, unreadable};
+use super::sent_rows::SentRow;
 use super::sql;
 use super::sqlite::SqliteStore;
-
-#[derive(sqlx::FromRow)]
-pub(super) struct SentRow {
-    id: String,
-    kind: String,
-    created_at: i64,
-    state: String,
-    next_at: i64,
-}
-
-type AttemptRow = (i64, Option<i64>, i64, Option<String>);
-
-impl SentRow {
-    pub(super) async fn with_attempts(self, change: &mut SqliteConnection) -> Result<Sent, Fault> {
-        let rows: Vec<AttemptRow> = sqlx::query_as(sql::ATTEMPTS).bind(&self.id).fetch_all(change).await?;
-        let state = state(&self.state)?;
-        Ok(Sent {
-            id: message_id(&self.id)?,
-            kind: self.kind,
-            created_at: Timestamp(self.created_at),
-            state,
-            attempts: rows.into_iter().map(attempt).collect(),
-            next_try_at: (state == SentState::Pending).then_some(Timestamp(self.next_at)),
-        })
-    }
-}
 
 impl SqliteStore {
     pub(super) async fn read_deliveries(&self, query: DeliveryQuery) -> Result<Vec<Sent>, Fault> {
@@ -56,16 +25,4 @@ impl SqliteStore {
         }
         Ok(page)
     }
-}
-
-fn state(name: &str) -> Result<SentState, Fault> {
-    [SentState::Pending, SentState::Delivered, SentState::Failed]
-        .into_iter()
-        .find(|state| state_name(*state) == name)
-        .ok_or_else(|| unreadable("a message's state", name))
-}
-
-fn attempt((at, status, ms, error): AttemptRow) -> (Timestamp, Attempt) {
-    let status = status.and_then(|status| u16::try_from(status).ok());
-    (Timestamp(at), Attempt { status, took: Duration::from_millis(natural(ms)), error })
 }

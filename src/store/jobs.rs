@@ -145,8 +145,8 @@ impl SqliteStore {
     async fn read_segments(&self, id: JobId) -> Result<Vec<Segment>, Fault> {
         let bodies: Vec<String> =
             sqlx::query_scalar(sql::SEGMENTS).bind(id.to_string()).fetch_all(&self.readers).await?;
-        let heard: Result<_, _> = bodies.iter().map(|body| from_json("a segment", body)).collect();
-        Ok(in_order(heard?))
+        let segments: Result<_, _> = bodies.iter().map(|body| from_json("a segment", body)).collect();
+        Ok(in_order(segments?))
     }
 
     async fn is_waiting(&self, priority: Priority) -> Result<bool, Fault> {

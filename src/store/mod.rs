@@ -10,14 +10,17 @@ mod directory;
 mod events;
 mod fault;
 mod jobs;
+mod moments;
 mod open;
 mod order;
 mod outbox;
 mod queue;
 mod reuse;
 mod rows;
+mod sent_rows;
 mod sql;
 mod sqlite;
+mod stored_plan;
 mod subscribers;
 mod work;
 

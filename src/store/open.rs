@@ -19,13 +19,13 @@ use super::sqlite::{Clock, SqliteStore, system_clock};
 const DATABASE: &str = "verbatim.db";
 const LOCK: &str = "lock";
 /// How long a folder that is in use is tried again.
-const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_WAIT_LIMIT: Duration = Duration::from_secs(3);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// Reads are short, so two connections, a thread each, are enough.
 const READERS: u32 = 2;
 
-/// Why the store does not open. The message is for whoever runs the service.
+/// Why the store does not open. The message is for the operator.
 #[derive(Debug, Error)]
 pub enum StoreOpenError {
     #[error("{} is in use by another running service: stop that one or set another [storage] dir", dir.display())]
@@ -93,7 +93,7 @@ fn keep_private(dir: &Path, database: &Path) -> Result<(), StoreOpenError> {
 }
 
 /// A service that was killed while it started its engine leaves a child that has the lock as well until it has become
-/// the engine: whoever starts the service again right then is not turned away.
+/// the engine: the service can be started again right then.
 async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
     let path = dir.join(LOCK);
     let file = directory::private(File::options().create(true).truncate(false).write(true))
@@ -103,7 +103,7 @@ async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT_LIMIT => {
                 tokio::time::sleep(LOCK_POLL).await;
             }
             Err(TryLockError::WouldBlock) => return Err(StoreOpenError::InUse { dir: dir.to_owned() }),

@@ -1,6 +1,6 @@
 //! Who in the queue is next.
 //!
-//! Within a priority jobs that were begun go first, oldest first: whoever was interrupted keeps their place.
+//! Within a priority jobs that were begun go first, oldest first: an interrupted job keeps its place.
 //! Then owners take turns, the one who was served longest ago first, each with their oldest job. With one owner
 //! that is the order in which jobs came.
 

@@ -1,5 +1,5 @@
-//! What is told to receivers of webhooks: written together with what it tells of, taken out by the
-//! courier, and kept with what came of each try.
+//! Messages to receivers of webhooks: written in the transaction of the event, sent by the
+//! delivery loop, and kept with the result of each attempt.
 
 use std::time::Duration;
 
@@ -16,14 +16,15 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::deliveries::SentRow;
 use super::fault::Fault;
-use super::rows::{integer, small, unreadable};
+use super::moments::{between, later, ms};
+use super::rows::small;
+use super::sent_rows::{SentRow, message_id, state_name};
 use super::sql;
 use super::sqlite::SqliteStore;
 use super::subscribers::{key, state};
 
-/// Writes, inside a change, what every active subscriber is told of the model.
+/// Writes, inside a change, the message about the model to every active subscriber.
 pub(super) async fn tell_of_model(
     change: &mut SqliteConnection,
     now: Timestamp,
@@ -267,29 +268,4 @@ async fn judge_subscriber(
     };
     update.execute(change).await?;
     Ok(())
-}
-
-pub(super) fn message_id(text: &str) -> Result<MessageId, Fault> {
-    text.parse().map_err(|e| unreadable("a message's id", e))
-}
-
-pub(super) fn state_name(state: SentState) -> &'static str {
-    match state {
-        SentState::Pending => "pending",
-        SentState::Delivered => "delivered",
-        SentState::Failed => "failed",
-    }
-}
-
-pub(super) fn later(moment: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(moment.0.saturating_add(ms(by)))
-}
-
-fn ms(duration: Duration) -> i64 {
-    u64::try_from(duration.as_millis()).map_or(i64::MAX, integer)
-}
-
-/// Zero when `later` is earlier.
-fn between(earlier: i64, later: i64) -> Duration {
-    Duration::from_millis(u64::try_from(later.saturating_sub(earlier)).unwrap_or(0))
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use actors::domain::audio::Plan;
 use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
-use actors::domain::job::{BlobKey, Job, JobId, JobInput, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Status};
+use actors::domain::job::{
+    BlobKey, Job, JobId, JobInput, KEPT_ONCE_SECS, KeyLife, LEASE_SECS, NewJob, Status,
+};
 use actors::domain::language::Language;
 use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
@@ -20,6 +21,7 @@ use super::reuse;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
+use super::stored_plan::stored_plan;
 use super::subscribers;
 
 /// What became of a job that was handed in.
@@ -48,7 +50,13 @@ impl SqliteStore {
         let mut change = self.change().await?;
         let now = self.now();
         if let Some(once) = &new.once {
-            if let Some((id, fingerprint)) = sent_under(&mut change, now, &new.owner, &once.key).await? {
+            let known = match once.life {
+                KeyLife::Day => sent_under(&mut change, now, &new.owner, &once.key).await?,
+                KeyLife::Result { completed_after } => {
+                    useful_under(&mut change, &new.owner, &once.key, completed_after).await?
+                }
+            };
+            if let Some((id, fingerprint)) = known {
                 if fingerprint != once.fingerprint {
                     return Ok(Admission::KeyReused);
                 }
@@ -83,11 +91,11 @@ impl SqliteStore {
             .bind(model)
             .fetch_one(&mut *change)
             .await?;
-        if let Some(url) = &new.webhook_url {
-            subscribers::subscribe(&mut change, now, url, None).await?;
-        }
-        let mut events = vec![append_to_job(&mut change, now, new.id, JobEvent::Queued).await?];
         let mut job = Job::try_from(row)?;
+        if let Some(url) = &job.webhook_url {
+            subscribers::subscribe(&mut change, now, &job.owner, url, None).await?;
+        }
+        let mut events = vec![append_to_job(&mut change, now, job.id, JobEvent::Queued).await?];
         if let Some(made_with) = terms.reuse
             && let Some(earlier) = reuse::earlier(&mut change, &job, &made_with).await?
         {
@@ -243,6 +251,17 @@ async fn sent_under(
     Ok(sent.fetch_optional(change).await?)
 }
 
+/// The same of a job that is under way, or was completed after a moment.
+async fn useful_under(
+    change: &mut SqliteConnection,
+    owner: &str,
+    key: &str,
+    completed_after: Timestamp,
+) -> Result<Option<(String, String)>, Fault> {
+    let useful = sqlx::query_as(sql::USEFUL_UNDER).bind(owner).bind(key).bind(completed_after.0);
+    Ok(useful.fetch_optional(change).await?)
+}
+
 async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fault> {
     let job = Job::try_from(row.job)?;
     let fence = Fence { id: job.id, epoch: row.epoch };
@@ -254,21 +273,6 @@ async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fa
         sqlx::query_scalar(sql::COUNT_SEGMENTS).bind(job.id.to_string()).fetch_one(change).await?;
     let (chunks_done, segments_done) = (small(row.next_chunk), small(segments));
     Ok(Claim { job, fence, plan: Some(plan), chunks_done, segments_done, deaths })
-}
-
-/// A plan that another version wrote and this one cannot read counts as none: the recording is
-/// planned again, and its chunks start over.
-pub(super) async fn stored_plan(change: &mut SqliteConnection, id: JobId) -> Result<Option<Plan>, Fault> {
-    let body: Option<String> =
-        sqlx::query_scalar(sql::PLAN).bind(id.to_string()).fetch_optional(change).await?;
-    let Some(body) = body else { return Ok(None) };
-    match serde_json::from_str(&body) {
-        Ok(plan) => Ok(Some(plan)),
-        Err(error) => {
-            tracing::warn!(job.id = %id, %error, "a stored plan cannot be read, planning again");
-            Ok(None)
-        }
-    }
 }
 
 async fn remove(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use actors::clock::Clock;
 use actors::domain::event::{Recorded, RequeueReason, Stream};
-use actors::domain::job::{Idempotency, JobError, JobId, NewJob};
+use actors::domain::job::{Idempotency, JobError, JobId, KeyLife, NewJob};
 use actors::domain::options::Priority;
-use actors::domain::passes::Passes;
+use actors::domain::passes::Overtakes;
 use actors::domain::queue::{Queued, place};
 use actors::ports::{
     Cancelled, Ending, EventLog, Fence, Head, JobQuery, JobStore, QueuePlace, StoreError, SubmitError, Terms,
@@ -159,7 +159,8 @@ async fn take(walk: &mut Walk, step: Step) {
     match step {
         Step::Submit { owner, priority, model: wanted, once, reuse } => {
             let once = once
-                .map(|(key, fingerprint)| Idempotency { key: key.into(), fingerprint: fingerprint.into() });
+                .map(|(key, fingerprint)| (key.to_owned(), fingerprint.to_owned()))
+                .map(|(key, fingerprint)| Idempotency { key, fingerprint, life: KeyLife::Day });
             let mut job = NewJob { owner: owner.into(), once, ..new_job(priority) };
             job.options.model = wanted.map(str::to_owned);
             let terms = Terms { max_queued: MOST_QUEUED, reuse: reuse.then(|| plan(CHUNKS).made_with) };
@@ -286,8 +287,9 @@ async fn compare(walk: &Walk) {
     let as_if_of_one_model = |queued: &Queued| Queued { model: None, ..queued.clone() };
     let of_one_model: Vec<_> = queue.iter().map(as_if_of_one_model).collect();
     for id in walk.jobs.iter().copied() {
-        let reckoned = place(of_one_model.clone(), None, Passes::default(), id).map(|place| place.position);
-        assert_eq!(store.place(id).await.unwrap().map(|place| place.position), reckoned);
+        let computed =
+            place(of_one_model.clone(), None, Overtakes::default(), id).map(|place| place.position);
+        assert_eq!(store.place(id).await.unwrap().map(|place| place.position), computed);
         let stream = Stream::Job(id);
         assert_eq!(
             store.place(id).await.unwrap().map(in_milliseconds),

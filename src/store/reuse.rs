@@ -12,9 +12,9 @@ use sqlx::SqliteConnection;
 use super::events::append_to_job;
 use super::fault::Fault;
 use super::outbox;
-use super::queue::stored_plan;
 use super::rows::{JobRow, from_json, small};
 use super::sql;
+use super::stored_plan::stored_plan;
 
 /// As many earlier jobs of a recording are looked at, the newest first.
 const LOOKED_AT: i64 = 20;
@@ -25,7 +25,7 @@ pub(super) async fn earlier(
     job: &Job,
     made_with: &str,
 ) -> Result<Option<JobId>, Fault> {
-    // What it is asked for is no transcript.
+    // What it is asked for is not a transcript.
     if job.options.extent != Extent::Whole {
         return Ok(None);
     }
@@ -42,7 +42,7 @@ pub(super) async fn earlier(
     Ok(None)
 }
 
-/// Completes the queued job with all that was heard for the earlier one.
+/// Completes the queued job with all segments of the earlier one.
 pub(super) async fn answer(
     change: &mut SqliteConnection,
     now: Timestamp,
@@ -60,10 +60,10 @@ pub(super) async fn answer(
         .await?;
     sqlx::query(sql::COPY_PLAN).bind(&id).bind(&from).execute(&mut *change).await?;
     sqlx::query(sql::COPY_SEGMENTS).bind(&id).bind(&from).execute(&mut *change).await?;
-    let heard: Vec<(i64, String)> =
+    let segments: Vec<(i64, String)> =
         sqlx::query_as(sql::CHUNKS_OF_SEGMENTS).bind(&id).fetch_all(&mut *change).await?;
-    let mut events = Vec::with_capacity(heard.len() + 1);
-    for (chunk, body) in heard {
+    let mut events = Vec::with_capacity(segments.len() + 1);
+    for (chunk, body) in segments {
         let segment: Segment = from_json("a segment", &body)?;
         let event = JobEvent::Segment { chunk: small(chunk).saturating_add(1), segment };
         events.push(append_to_job(change, now, job.id, event).await?);

@@ -111,7 +111,7 @@ pub(super) fn unreadable(what: &'static str, detail: impl ToString) -> Fault {
 }
 
 /// JSON has no infinity and no NaN, and would give them back as `null`: they become 0. An engine's odd
-/// estimate is no reason to lose what it heard.
+/// estimate is not a reason to lose its text.
 pub(super) fn finite(mut segment: Segment) -> Segment {
     let Segment { start, end, words, decoding, .. } = &mut segment;
     for time in [start, end, &mut decoding.window_start] {

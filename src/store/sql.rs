@@ -27,6 +27,11 @@ pub(super) const INSERT_JOB: &str = concat!(
 pub(super) const SENT_UNDER: &str =
     "SELECT id, idem_fp FROM jobs WHERE owner = $1 AND idem_key = $2 AND created_at > $3";
 
+/// 1: owner, 2: key, 3: a result from before this is not taken.
+pub(super) const USEFUL_UNDER: &str = "\
+    SELECT id, idem_fp FROM jobs WHERE owner = $1 AND idem_key = $2 \
+    AND (state = 'queued' OR state = 'running' OR (state = 'completed' AND finished_at > $3))";
+
 /// 1: owner, 2: key.
 pub(super) const FORGET_KEY: &str = "UPDATE jobs SET idem_key = NULL WHERE owner = $1 AND idem_key = $2";
 
@@ -304,6 +309,18 @@ pub(super) const ACTIVE_SUBSCRIBERS: &str =
     "SELECT id, url FROM subscribers WHERE state = 'active' ORDER BY created_at, id";
 pub(super) const SUBSCRIBER_URL: &str = "SELECT url FROM subscribers WHERE id = $1";
 pub(super) const UNSUBSCRIBE: &str = "DELETE FROM subscribers WHERE id = $1";
+
+/// 1: subscriber, 2: owner.
+pub(super) const OWN: &str = "\
+    INSERT INTO subscriptions (subscriber_id, owner) VALUES ($1, $2) ON CONFLICT (subscriber_id, owner) DO NOTHING";
+/// 1: subscriber, 2: owner.
+pub(super) const DISOWN: &str = "DELETE FROM subscriptions WHERE subscriber_id = $1 AND owner = $2";
+pub(super) const REMOVE_UNOWNED: &str = "\
+    DELETE FROM subscribers WHERE id = $1 \
+    AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE subscriber_id = subscribers.id)";
+pub(super) const OWNERS: &str = "SELECT owner FROM subscriptions WHERE subscriber_id = $1 ORDER BY owner";
+pub(super) const ALL_OWNERS: &str =
+    "SELECT subscriber_id, owner FROM subscriptions ORDER BY subscriber_id, owner";
 
 /// 1: id, 2: secret, 3: until when the one before is good.
 pub(super) const CHANGE_SECRET: &str = concat!(

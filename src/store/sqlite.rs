@@ -44,7 +44,7 @@ impl SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
         if let Err(error) = self.lock.unlock() {
-            tracing::warn!(%error, "the lock on the storage folder was not given back");
+            tracing::warn!(%error, "cannot release the lock on the storage folder");
         }
     }
 

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use actors::clock::Clock;
 use actors::domain::event::Stream;
-use actors::domain::job::{Idempotency, NewJob};
+use actors::domain::job::{Idempotency, KeyLife, NewJob};
 use actors::domain::options::Priority;
-use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError};
+use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError, SubscriberStore};
 use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::conformance::{self, NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
 use super::open::backup;
@@ -162,13 +164,35 @@ async fn a_claim_that_is_not_renewed_is_believed_in_for_a_minute() {
 }
 
 #[tokio::test]
+async fn subscribers_of_an_earlier_version_are_nobody_s_and_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut before = sqlx::migrate!("migrations/sqlite");
+    before.migrations = before.migrations.iter().filter(|step| step.version < 12).cloned().collect();
+    let options =
+        SqliteConnectOptions::new().filename(dir.path().join("verbatim.db")).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    before.run(&pool).await.unwrap();
+    let add = "INSERT INTO subscribers (id, url, created_at) VALUES ($1, 'https://a.example/?token=x', 1)";
+    let id = Uuid::now_v7();
+    sqlx::query(add).bind(id.to_string()).execute(&pool).await.unwrap();
+    pool.close().await;
+
+    let store = SqliteStore::open(dir.path()).await.unwrap();
+    assert_eq!(store.subscriber(id).await.unwrap().unwrap().owners, [""]);
+    let named = store.subscribe("alice", "https://a.example/?token=x", None).await.unwrap();
+    assert_eq!((named.id, named.owners), (id, vec![String::new(), "alice".into()]));
+    assert!(store.disown(id, "alice").await.unwrap());
+    assert!(store.subscriber(id).await.unwrap().is_some(), "whoever added it is still told");
+}
+
+#[tokio::test]
 async fn a_key_is_known_for_24_hours() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::standing();
     let of_store = clock.clone();
     let store = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
     let send = async || {
-        let once = Some(Idempotency { key: "k".into(), fingerprint: "f".into() });
+        let once = Some(Idempotency { key: "k".into(), fingerprint: "f".into(), life: KeyLife::Day });
         store.submit(NewJob { once, ..new_job(Priority::Batch) }, NO_LIMIT).await.unwrap().0.id
     };
     let first = send().await;
@@ -279,7 +303,7 @@ async fn after_a_full_disk_the_store_goes_on() {
 
 /// As it does after some I/O errors.
 #[tokio::test]
-async fn a_change_that_sqlite_takes_back_by_itself_does_not_stop_the_next() {
+async fn a_rollback_by_sqlite_does_not_stop_the_next_change() {
     let (store, _dir) = open().await;
     let mut change = store.change().await.unwrap();
     sqlx::query("ROLLBACK").execute(&mut *change).await.unwrap();
@@ -294,7 +318,7 @@ async fn limit_pages(store: &SqliteStore, pragma: &'static str) {
 }
 
 #[tokio::test]
-async fn a_change_that_is_dropped_half_way_is_done_whole_or_not_at_all() {
+async fn a_change_dropped_half_way_is_atomic() {
     let (store, _dir) = open().await;
     for polls in 0..300 {
         let new = new_job(Priority::Batch);

@@ -96,7 +96,7 @@ fn again(pause: Duration) -> Verdict {
 
 impl Bench {
     async fn subscribe(&self, url: &str) -> Subscriber {
-        self.store.subscribe(url, None).await.unwrap()
+        self.store.subscribe("", url, None).await.unwrap()
     }
 
     async fn subscriber(&self, id: Uuid) -> Subscriber {
@@ -340,10 +340,10 @@ async fn after_a_change_of_the_secret_both_sign_for_a_day(bench: &Bench) {
     assert_eq!(changed.signed_with, own("one"));
     assert!(changed.old_secret_until.is_some());
     assert_eq!(bench.due().await[0].keys, [own("one"), SigningKey::Service]);
-    let again = bench.store.subscribe(URL, Some(Secret::new("two"))).await.unwrap();
+    let again = bench.store.subscribe("", URL, Some(Secret::new("two"))).await.unwrap();
     assert_eq!((again.id, &again.signed_with), (subscriber.id, &own("two")));
     assert_eq!(bench.due().await[0].keys, [own("two"), own("one")]);
-    let new = bench.store.subscribe("http://b.example/", Some(Secret::new("three"))).await.unwrap();
+    let new = bench.store.subscribe("", "http://b.example/", Some(Secret::new("three"))).await.unwrap();
     assert_eq!((&new.signed_with, new.old_secret_until), (&own("three"), None));
     (bench.pass)(OLD_SECRET_VALID + SECOND);
     assert_eq!(bench.due().await[0].keys, [own("two")]);

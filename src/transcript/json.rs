@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{Transcript, rounded};
+use super::content::Transcript;
+use super::millis::rounded;
 
 /// A job's `result`.
 #[derive(Serialize, ToSchema)]

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use actors::domain::transcript::Segment;
 
-use super::{millis, one_line};
+use super::millis::millis;
+use super::one_line::one_line;
 
 /// A header, then one row for each segment: start and end in milliseconds, and the text in one line.
 pub(super) fn tsv(segments: &[Segment]) -> String {

@@ -9,13 +9,12 @@ mod words;
 
 use actors::domain::transcript::Segment;
 use thiserror::Error;
-use unicode_segmentation::UnicodeSegmentation;
 
-use super::Transcript;
+use super::content::Transcript;
 use super::subtitles::Cue;
 use partition::{lines_needed, lines_of, partition};
 use times::Times;
-use words::{Word, words_of};
+use words::{Word, chars, words_of};
 
 /// How subtitles are to look.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,11 +114,6 @@ impl Shape {
         let read = self.cps.map_or(0.0, |cps| chars(&lines.join(" ")) as f64 / cps);
         read.max(times::SHORTEST_SECS)
     }
-}
-
-/// As readers count: a letter with its accents is one, and so is an emoji.
-fn chars(text: &str) -> usize {
-    text.graphemes(true).count()
 }
 
 fn joined(words: &[Word]) -> String {

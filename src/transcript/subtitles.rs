@@ -7,7 +7,8 @@ use std::fmt::Write;
 
 use actors::domain::transcript::Segment;
 
-use super::{millis, one_line};
+use super::millis::millis;
+use super::one_line::one_line;
 
 /// What is shown at a time.
 #[derive(Debug, Clone, PartialEq)]

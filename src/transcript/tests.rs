@@ -1,8 +1,10 @@
-use actors::domain::transcript::{Decoding, Flag, Word};
+use actors::domain::options::Task;
+use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use serde_json::{Value, json};
 use subtp::srt::SubRip;
 use subtp::vtt::{VttBlock, WebVtt};
 
+use super::one_line::one_line;
 use super::*;
 
 /// Texts that have broken subtitle writers.

@@ -13,8 +13,9 @@ use thiserror::Error;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::decimal;
-use super::{Transcript, rounded};
+use super::content::Transcript;
+use super::json::decimal;
+use super::millis::rounded;
 
 /// What times are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use actors::domain::transcript::Segment;
 use serde_json::{Value, json};
 
+use super::content::Transcript;
 use super::json::word_view;
-use super::verbose::{self, verbose_json};
-use super::{Granularity, Transcript, one_line};
+use super::one_line::one_line;
+use super::verbose::{self, Granularity, verbose_json};
 use actors::domain::transcript::text;
 
 /// A line for each segment that has a text.
@@ -24,7 +25,7 @@ pub fn whisper_json(transcript: &Transcript<'_>) -> Value {
 }
 
 /// As whisper.cpp's server writes it: the OpenAI API's document, with words inside their segments and the language that
-/// was heard.
+/// was detected.
 pub fn whisper_cpp_json(transcript: &Transcript<'_>) -> Value {
     let mut document = verbose_json(transcript, &[Granularity::Segment]);
     document["text"] = lines(transcript.segments).into();

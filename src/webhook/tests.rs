@@ -213,7 +213,7 @@ async fn a_refusal_inside_the_connector_reaches_the_caller_as_one() {
 }
 
 #[actix_rt::test]
-async fn metadata_addresses_are_refused_even_when_private_ones_are_allowed() {
+async fn metadata_addresses_are_refused_with_allow_private() {
     for host in ["169.254.169.254", "[fd00:ec2::254]", "[fe80::1]", "100.100.100.200"] {
         let outcome = webhooks(open()).deliver(&delivery(format!("http://{host}/"))).await;
         assert!(matches!(outcome, Err(DeliveryFailure::Forbidden(_))), "{host}: {outcome:?}");
@@ -252,7 +252,7 @@ fn read_tls_head(stream: &mut impl Read) -> std::io::Result<()> {
 }
 
 #[actix_rt::test]
-async fn https_is_spoken_as_http_1_with_receivers_whose_certificate_is_trusted() {
+async fn https_uses_http_1_and_needs_a_trusted_certificate() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (address, thread) = tls_receiver(&key);
     let mut roots = RootCertStore::empty();
@@ -275,7 +275,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 }
 
 #[actix_rt::test]
-async fn during_a_change_of_secrets_the_old_and_the_new_one_both_verify() {
+async fn old_and_new_secret_verify_during_a_rotation() {
     const OWN: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     let own = SigningKey::Own(Secret::new(OWN));
     let settings = WebhookConfig { secret: Some(Secret::new(SECRET)), ..open() };

@@ -22,7 +22,7 @@ use super::request;
 use super::wire::{Event, Unreadable};
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::http::{Service, Upload, begin, check_length};
+use crate::http::{Identity, Service, Upload, begin, check_length};
 use crate::raw_pcm::Pcm;
 
 /// How long a client that was refused has to read why and to hang up.
@@ -34,16 +34,16 @@ pub(super) struct Session {
     caller: Caller,
     address: String,
     /// For an event to come whole, and for one to be taken.
-    patience: Duration,
+    idle_limit: Duration,
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
     /// What the next transcript is to be like.
     options: Options,
-    hearing: Option<Hearing>,
+    receiving: Option<Receiving>,
 }
 
 /// Audio that is coming in.
-struct Hearing {
+struct Receiving {
     format: Pcm,
     recording: Box<dyn BlobWriter>,
     bytes: u64,
@@ -68,26 +68,26 @@ impl Session {
         service: Arc<Service>,
         caller: Caller,
         address: IpAddr,
-        patience: Duration,
+        idle_limit: Duration,
         stream: TcpStream,
     ) -> Self {
         let (reader, writer) = stream.into_split();
         let (reader, options, address) = (BufReader::new(reader), Self::usual(), address.to_string());
         let service = web::Data::from(service);
-        Self { service, caller, address, patience, reader, writer, options, hearing: None }
+        Self { service, caller, address, idle_limit, reader, writer, options, receiving: None }
     }
 
     fn usual() -> Options {
         Options { priority: Priority::Interactive, ..Options::default() }
     }
 
-    /// Answers events until the client leaves, sends something that is no good, or nothing for too long.
+    /// Answers events until the client leaves, sends something invalid, or nothing for too long.
     pub(super) async fn run(mut self) {
         let Err(Over::Refused(refusal)) = self.converse().await else { return };
         if let AppError::Internal { detail } = &refusal {
-            error!(detail, "request failed inside");
+            error!(detail, "internal error");
         }
-        debug!(%refusal, "a Wyoming client is refused");
+        debug!(%refusal, "Wyoming client refused");
         let told = json!({ "text": refusal.to_string(), "code": refusal.code().name });
         // It may have left.
         let _ = self.say(Event::new("error", told)).await;
@@ -98,7 +98,7 @@ impl Session {
 
     async fn converse(&mut self) -> Result<(), Over> {
         loop {
-            let Ok(event) = timeout(self.patience, Event::read(&mut self.reader)).await else {
+            let Ok(event) = timeout(self.idle_limit, Event::read(&mut self.reader)).await else {
                 return Err(Over::Gone);
             };
             match event {
@@ -127,7 +127,7 @@ impl Session {
                 Ok(())
             }
             "audio-start" => Ok(self.listen(request::format(&event.data)?).await?),
-            "audio-chunk" => Ok(self.hear(event).await?),
+            "audio-chunk" => Ok(self.append_audio(event).await?),
             "audio-stop" => self.transcribe().await,
             // Clients may speak of more than this service knows.
             _ => Ok(()),
@@ -136,7 +136,7 @@ impl Session {
 
     /// Starts a recording. One that was not brought to its end is forgotten.
     async fn listen(&mut self, format: Pcm) -> Result<(), AppError> {
-        self.hearing = None;
+        self.receiving = None;
         if self.service.is_draining() {
             return Err(AppError::ShuttingDown);
         }
@@ -144,38 +144,38 @@ impl Session {
         check_length(&self.service, None)?;
         let mut recording = self.service.blobs.create().await?;
         recording.write(format.wave_head()).await?;
-        self.hearing = Some(Hearing { format, recording, bytes: 0 });
+        self.receiving = Some(Receiving { format, recording, bytes: 0 });
         Ok(())
     }
 
-    async fn hear(&mut self, chunk: Event) -> Result<(), AppError> {
+    async fn append_audio(&mut self, chunk: Event) -> Result<(), AppError> {
         let format = request::format(&chunk.data)?;
-        if self.hearing.is_none() {
+        if self.receiving.is_none() {
             // Some clients leave out the start.
             self.listen(format).await?;
         }
-        let Some(hearing) = &mut self.hearing else { return Ok(()) };
-        if hearing.format != format {
+        let Some(receiving) = &mut self.receiving else { return Ok(()) };
+        if receiving.format != format {
             let message =
                 "the audio's rate, width or channels change on the way: begin anew with audio-start";
             return Err(AppError::UnsupportedMedia(message.into()));
         }
-        hearing.bytes += chunk.payload.len() as u64;
+        receiving.bytes += chunk.payload.len() as u64;
         let limit = self.service.limits.max_upload_bytes;
-        if hearing.bytes > limit {
+        if receiving.bytes > limit {
             return Err(AppError::FileTooLarge { limit });
         }
-        Ok(hearing.recording.write(chunk.payload.into()).await?)
+        Ok(receiving.recording.write(chunk.payload.into()).await?)
     }
 
-    /// Makes a job of what was heard and tells what was said, unless the client leaves meanwhile.
+    /// Makes a job of the recording and sends the transcript, unless the client leaves meanwhile.
     async fn transcribe(&mut self) -> Result<(), Over> {
-        let Some(hearing) = self.hearing.take() else {
+        let Some(receiving) = self.receiving.take() else {
             return Err(AppError::NoAudio("there was no audio before audio-stop".into()).into());
         };
         let options = std::mem::replace(&mut self.options, Self::usual());
-        let upload = Upload::new(hearing.recording, None, options);
-        let awaited = begin(&self.service, self.caller.clone(), None, upload).await?;
+        let upload = Upload::new(receiving.recording, None, options);
+        let awaited = begin(&self.service, self.caller.clone(), Identity::Unique, upload).await?;
         let job = tokio::select! {
             job = awaited.until_over(|_| {}) => job?,
             () = gone(&mut self.reader) => return Err(Over::Gone),
@@ -185,7 +185,7 @@ impl Session {
     }
 
     async fn say(&mut self, event: Event) -> Result<(), Over> {
-        match timeout(self.patience, event.write(&mut self.writer)).await {
+        match timeout(self.idle_limit, event.write(&mut self.writer)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Over::Gone),
         }

@@ -57,7 +57,10 @@ fn everyone_sees_their_own_jobs_and_no_others() {
 fn a_key_does_what_it_is_for_and_nothing_else() {
     let mut service = guarded();
     service = service.with_key(BOB);
-    for refused in [service.post("/model/load"), service.post("/model/unload"), service.get("/webhooks")] {
+    let new = json!({ "url": "https://receiver.example/" });
+    let refusals =
+        [service.post("/model/load"), service.post("/model/unload"), service.post_json("/webhooks", &new)];
+    for refused in refusals {
         assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"));
         assert!(refused.json()["error"]["message"].as_str().unwrap().contains("admin"));
     }
@@ -71,6 +74,46 @@ fn a_key_does_what_it_is_for_and_nothing_else() {
     assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"));
     service = service.with_key(ALICE);
     assert_eq!(service.post("/model/load?wait=true").status, 200);
+}
+
+#[test]
+fn owners_see_and_remove_their_own_webhooks_and_others_no_secrets() {
+    const ADMIN: &str = "the-admins-key-of-many-x";
+    let keys = format!("{ALICE} alice submit+read,{BOB} bob submit+read,{ADMIN} carol,{READER} alice read");
+    let mut service =
+        Service::start_with(&[("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", &keys)]);
+    let url = "https://receiver.example/hook?token=s3cret";
+    let listed = |service: &Service| {
+        let all = service.get("/webhooks");
+        assert_eq!(all.status, 200, "{all:?}");
+        all.json()["webhooks"].as_array().unwrap().clone()
+    };
+    service = service.with_key(ALICE);
+    service.queue("en_short.wav", &[("webhook_url", url)]);
+    let own = listed(&service);
+    assert_eq!((own.len(), &own[0]["url"], &own[0]["own"]), (1, &json!(url), &json!(true)));
+    let id = own[0]["id"].as_str().unwrap().to_owned();
+
+    service = service.with_key(BOB);
+    assert_eq!(listed(&service), [] as [serde_json::Value; 0]);
+    let refused = service.delete(&format!("/webhooks/{id}"));
+    assert_eq!((refused.status, refused.error().as_str()), (404, "webhook_not_found"));
+    service = service.with_key(READER);
+    assert_eq!(service.get("/webhooks").error(), "insufficient_scope");
+
+    service = service.with_key(ADMIN);
+    let seen = &listed(&service)[0];
+    assert_eq!(
+        (&seen["url"], &seen["own"]),
+        (&json!("https://receiver.example/hook?redacted"), &json!(false))
+    );
+    assert!(!service.post(&format!("/webhooks/{id}/secret")).text.contains("s3cret"));
+
+    service = service.with_key(ALICE);
+    assert_eq!(service.post(&format!("/webhooks/{id}/secret")).status, 403, "secrets are an admin's");
+    assert_eq!(service.delete(&format!("/webhooks/{id}")).status, 204);
+    service = service.with_key(ADMIN);
+    assert_eq!(listed(&service), [] as [serde_json::Value; 0], "nobody wants it any more");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn a_bad_upload_is_refused_with_its_reason() {
     let good = fs::read(fixtures::audio("en_short.wav")).unwrap();
     let expect = |status: u16, code: &str, param: &str| (status, code.to_owned(), param.to_owned());
     assert_eq!(
-        refused(&service, Some(b"hello, this is no audio"), &[]),
+        refused(&service, Some(b"hello, this is not audio"), &[]),
         expect(415, "unsupported_media", "file")
     );
     assert_eq!(refused(&service, Some(b""), &[]), expect(400, "no_audio", "file"));
@@ -72,7 +72,7 @@ fn a_truncated_recording_gives_what_it_holds_or_a_reason() {
 }
 
 #[test]
-fn bodies_that_are_no_forms_and_paths_that_are_not_there_get_the_same_error_shape() {
+fn bad_bodies_and_unknown_paths_have_the_same_error_shape() {
     let service = Service::start();
     let answer = service.post("/jobs?queue=true");
     assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_body"));

@@ -103,6 +103,7 @@ fn a_recording_is_fetched_through_redirects_and_transcribed() {
     let body = json!({
         "url": source.url("/talk%20one.wav?token=7"), "language": "en", "word_timestamps": true, "temperature": 0.2,
         "metadata": {"b": [1, 2.50], "a": null}, "priority": "interactive", "keep_alive": 60, "prompt": null,
+        "track": 1, "start_secs": 0, "end_secs": "60.5",
     });
     let answer = submit(&service, &body);
     assert_eq!(answer.status, 202, "{answer:?}");
@@ -110,6 +111,7 @@ fn a_recording_is_fetched_through_redirects_and_transcribed() {
     assert_eq!(answer.header("location"), Some(format!("/jobs/{}", job["id"].as_str().unwrap()).as_str()));
     let options = &job["options"];
     assert_eq!((&options["temperature"], &options["keep_alive"]), (&json!(0.2), &json!(60)));
+    assert_eq!((&options["track"], &options["end_secs"]), (&json!(1), &json!(60.5)));
     let job = service.finished(job["id"].as_str().unwrap());
     assert_eq!(job["result"]["text"], fixtures::text("en_phrases.wav").as_str());
     assert_eq!(job["audio"]["filename"], "talk one.wav");
@@ -118,7 +120,7 @@ fn a_recording_is_fetched_through_redirects_and_transcribed() {
 }
 
 #[test]
-fn private_addresses_are_refused_unless_they_are_opened_also_behind_a_redirect() {
+fn private_addresses_are_refused_also_behind_a_redirect() {
     let source = Source::start(vec![
         ("/a.wav", file(recording("en_short.wav"))),
         ("/metadata", redirect("http://169.254.169.254/latest/meta-data/")),
@@ -200,7 +202,7 @@ fn what_cannot_be_fetched_is_no_job_and_says_why() {
         ("/file", 400, "invalid_url", "http"),
         ("/endless", 413, "file_too_large", "100000"),
         ("/old", 413, "file_too_large", "100000"),
-        ("/live", 422, "fetch_failed", "ends"),
+        ("/live", 422, "fetch_failed", "live streams"),
         ("/large", 413, "file_too_large", "100000"),
         ("/torn", 422, "fetch_failed", "cut short"),
         ("/torn-chunks", 422, "fetch_failed", "cut short"),
@@ -220,7 +222,7 @@ fn what_cannot_be_fetched_is_no_job_and_says_why() {
 }
 
 #[test]
-fn a_request_that_is_no_good_is_refused_before_anything_is_fetched() {
+fn an_invalid_request_is_refused_before_the_fetch() {
     let source = Source::start(vec![("/a.wav", file(recording("en_short.wav")))]);
     let service = Service::start_with(&[ALLOWED]);
     let url = source.url("/a.wav");
@@ -231,6 +233,8 @@ fn a_request_that_is_no_good_is_refused_before_anything_is_fetched() {
         (json!({ "url": url, "language": "klingon" }), "invalid_language", json!("language")),
         (json!({ "url": url, "temperature": "hot" }), "invalid_option", json!("temperature")),
         (json!({ "url": url, "word_timestamps": 7 }), "invalid_option", json!("word_timestamps")),
+        (json!({ "url": url, "track": 0 }), "invalid_option", json!("track")),
+        (json!({ "url": url, "start_secs": 3, "end_secs": 2.5 }), "invalid_option", json!("end_secs")),
         (json!({ "url": url, "metadata": [1] }), "invalid_metadata", json!("metadata")),
         (json!([url]), "invalid_body", json!(null)),
         (json!({ "url": url, "prompt": "x".repeat(300_000) }), "invalid_body", json!(null)),

@@ -41,7 +41,7 @@ fn transcribed(service: &Service) -> Value {
 }
 
 #[test]
-fn channels_are_transcribed_each_by_itself_and_every_segment_says_whose_it_is() {
+fn split_channels_are_transcribed_and_named_in_segments() {
     let service = Service::start_with(&[("VERBATIM__AUDIO__CHANNELS", "split")]);
     let job = transcribed(&service);
     let segments = job["result"]["segments"].as_array().unwrap();

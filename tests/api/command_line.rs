@@ -20,7 +20,7 @@ fn a_file_is_transcribed_here_without_a_server() {
 }
 
 #[test]
-fn transcripts_go_into_a_folder_and_one_bad_file_does_not_stop_the_others() {
+fn one_bad_file_does_not_stop_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let bad = dir.path().join("bad.wav");
     fs::write(&bad, "no audio").unwrap();
@@ -48,7 +48,7 @@ fn a_file_is_transcribed_by_a_server() {
 }
 
 #[test]
-fn subtitles_have_the_shape_that_is_asked_for_here_and_on_a_server() {
+fn subtitles_have_the_same_shape_locally_and_on_a_server() {
     let service = Service::start();
     let run = |args: &[&str]| {
         let mut command = command(service.dir.path());

@@ -31,15 +31,15 @@ fn recording(name: &str) -> Vec<f32> {
 }
 
 /// Transcribes samples, in English unless it is to be found out.
-fn hear(model: &dyn LoadedModel, samples: Vec<f32>, language: Option<&str>) -> ChunkTranscript {
+fn transcribed(model: &dyn LoadedModel, samples: Vec<f32>, language: Option<&str>) -> ChunkTranscript {
     let batch =
         Batch { language: language.map(|code| code.parse().unwrap()), ..Batch::of(ChunkAudio::new(samples)) };
     model.transcribe(&batch, &CancelToken::default(), &mut |_| {}).unwrap().remove(0)
 }
 
-fn is_loop(heard: &ChunkTranscript) -> bool {
+fn is_loop(transcript: &ChunkTranscript) -> bool {
     let tokens: Vec<i32> =
-        heard.segments.iter().flat_map(|segment| &segment.decoding.tokens).copied().collect();
+        transcript.segments.iter().flat_map(|segment| &segment.decoding.tokens).copied().collect();
     repeated_tokens(&tokens, 3.5).contains(&true)
 }
 
@@ -49,11 +49,11 @@ fn stutter() -> Vec<f32> {
 }
 
 #[test]
-fn clear_speech_is_decoded_once_and_not_doubted_however_dense_it_is() {
+fn clear_dense_speech_is_decoded_once() {
     let model = load(DecodeConfig::default());
     for name in ["en_short", "en_phrases", "en_dense", "de_phrases", "es_phrases", "fr_phrases"] {
-        let heard = hear(&*model, recording(&format!("{name}.wav")), None);
-        for segment in &heard.segments {
+        let transcript = transcribed(&*model, recording(&format!("{name}.wav")), None);
+        for segment in &transcript.segments {
             assert_eq!(
                 (&segment.flags[..], segment.decoding.temperature),
                 (&[][..], 0.0),
@@ -64,14 +64,14 @@ fn clear_speech_is_decoded_once_and_not_doubted_however_dense_it_is() {
 }
 
 #[test]
-fn what_is_really_said_over_and_over_stays_and_is_flagged_from_the_second_time_on() {
+fn spoken_repetition_stays_and_is_flagged_from_the_second() {
     let phrase = &recording("en_short.wav")[5_600..22_240];
     let mut samples: Vec<f32> = [phrase, &[0.0; 6_400]].concat().repeat(9);
     samples.resize(samples.len() + SECOND / 2, 0.0);
     let model = load(DecodeConfig { best_of: 1, ..DecodeConfig::default() });
-    let heard = hear(&*model, samples, Some("en"));
-    assert_eq!(text(&heard.segments), ["One two three."; 9].join(" "));
-    let flags: Vec<_> = heard.segments.iter().map(|segment| &segment.flags[..]).collect();
+    let transcript = transcribed(&*model, samples, Some("en"));
+    assert_eq!(text(&transcript.segments), ["One two three."; 9].join(" "));
+    let flags: Vec<_> = transcript.segments.iter().map(|segment| &segment.flags[..]).collect();
     let mut expected = [&[Flag::Repetition][..]; 9];
     expected[0] = &[];
     assert_eq!(flags, expected);
@@ -80,10 +80,10 @@ fn what_is_really_said_over_and_over_stays_and_is_flagged_from_the_second_time_o
 #[test]
 fn a_loop_of_the_models_own_is_decoded_again_or_flagged() {
     let model = load(DecodeConfig::default());
-    let guarded = hear(&*model, stutter(), Some("en"));
+    let guarded = transcribed(&*model, stutter(), Some("en"));
     let is_flagged = guarded.segments.iter().any(|segment| segment.flags.contains(&Flag::Repetition));
     assert!(!is_loop(&guarded) || is_flagged, "{guarded:?}");
-    assert_eq!(guarded, hear(&*model, stutter(), Some("en")), "the same chunk, the same text");
+    assert_eq!(guarded, transcribed(&*model, stutter(), Some("en")), "the same chunk, the same text");
 }
 
 /// Samples as a WAV file.
@@ -129,19 +129,23 @@ fn text_where_nobody_speaks_is_dropped_or_flagged() {
 }
 
 #[test]
-fn a_threshold_that_fails_everything_is_told_in_the_log_and_replaced() {
-    let hear = |threshold: &str| {
+fn a_threshold_that_fails_all_is_logged_and_replaced() {
+    let transcribed = |threshold: &str| {
         let dir = tempfile::tempdir().unwrap();
-        let heard = command(dir.path())
+        let transcript = command(dir.path())
             .args(["transcribe", "--format", "verbose_json", "--language", "en"])
             .arg(fixtures::audio("en_dense.wav"))
             .env("VERBATIM__DECODE__ENTROPY_THOLD", threshold)
             .output()
             .unwrap();
-        assert!(heard.status.success(), "{heard:?}");
-        String::from_utf8(heard.stdout).unwrap()
+        assert!(transcript.status.success(), "{transcript:?}");
+        String::from_utf8(transcript.stdout).unwrap()
     };
-    assert_eq!(hear("3.5"), hear("2.4"), "the same words, times, temperatures and probabilities");
+    assert_eq!(
+        transcribed("3.5"),
+        transcribed("2.4"),
+        "the same words, times, temperatures and probabilities"
+    );
 
     let log = |threshold: &str| {
         let dir = tempfile::tempdir().unwrap();
@@ -167,22 +171,22 @@ fn the_language_is_found_among_those_that_are_allowed() {
     for name in ["de_phrases.wav", "es_phrases.wav", "fr_phrases.wav"] {
         let bytes = fs::read(fixtures::audio(name)).unwrap();
         let truth = fixtures::truth(name);
-        let heard = |fields: &[(&str, &str)]| job_of(&service, &bytes, fields);
-        let among_all = heard(&[("languages", "fr, EN,de,es")]);
+        let transcript = |fields: &[(&str, &str)]| job_of(&service, &bytes, fields);
+        let among_all = transcript(&[("languages", "fr, EN,de,es")]);
         assert_eq!(among_all["options"]["languages"], json!(["fr", "en", "de", "es"]));
         assert_eq!(among_all["result"]["language"], truth["language"], "{name}");
         assert_eq!(among_all["result"]["text"], truth["text"], "{name}");
         // The one that is spoken is left out, so that it has to be another.
         let others = ["de", "es", "fr"].into_iter().filter(|code| truth["language"] != *code);
         let others = others.collect::<Vec<_>>();
-        let language = heard(&[("languages", &others.join(","))])["result"]["language"].clone();
+        let language = transcript(&[("languages", &others.join(","))])["result"]["language"].clone();
         assert!(others.iter().any(|code| language == *code), "{name}: {language} of {others:?}");
-        let only = heard(&[("languages", "en")]);
+        let only = transcript(&[("languages", "en")]);
         assert_eq!(only["result"]["language"], "en", "{name}");
         // Those of the settings, where the job names none; the one that it names, where it does.
-        let language = heard(&[])["result"]["language"].clone();
+        let language = transcript(&[])["result"]["language"].clone();
         assert!(["es", "fr"].iter().any(|code| language == *code), "{name}: {language}");
-        let given = heard(&[("language", "de")]);
+        let given = transcript(&[("language", "de")]);
         assert_eq!((&given["result"]["language"], &given["options"].get("languages")), (&json!("de"), &None));
     }
     let bytes = fs::read(fixtures::audio("en_short.wav")).unwrap();
@@ -201,7 +205,7 @@ fn the_language_is_found_among_those_that_are_allowed() {
 }
 
 #[test]
-fn chunks_that_are_told_of_the_text_before_them_are_heard_alike_after_a_restart() {
+fn conditioned_chunks_are_the_same_after_a_restart() {
     let env = [("VERBATIM__DECODE__CONDITION_ON_PREVIOUS", "true"), ("VERBATIM__DECODE__BEST_OF", "1")];
     let mut service = Service::start_with(&env);
     let result = |service: &Service, id: &str| service.finished(id)["result"].to_string();

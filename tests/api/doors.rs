@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::clients::{output, python};
 use super::fixtures;
-use super::service::{Answer, HANG_GUARD, Service, form_with};
+use super::service::{Answer, HANG_GUARD, SLOW, Service, form_with};
 
 fn bytes(recording: &str) -> Vec<u8> {
     std::fs::read(fixtures::audio(recording)).unwrap()
@@ -184,27 +184,79 @@ fn a_bad_call_of_inference_is_told_what_to_change() {
     assert_eq!(refused(Some(&wav), &[("language", "xx")]), (400, "invalid_language".into()));
 }
 
+/// Sends a call, hangs up once its job is begun, and gives that.
+fn hung_up(service: &Service, path: &str, part: &str, recording: &str, fields: &[(&str, &str)]) -> String {
+    let newest = || {
+        let job = service.get("/jobs?limit=1").json()["jobs"][0].clone();
+        job["started_at"].is_string().then(|| job["id"].as_str().unwrap().to_owned())
+    };
+    let before = newest();
+    let (kind, body) = form_with(part, Some((recording, &bytes(recording))), fields);
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    socket.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+    let give_up = Instant::now() + HANG_GUARD;
+    loop {
+        assert!(Instant::now() < give_up, "no job came of {path}");
+        if let Some(id) = newest().filter(|id| before.as_ref() != Some(id)) {
+            return id;
+        }
+    }
+}
+
 #[test]
 fn callers_that_go_away_take_their_jobs_with_them() {
-    let service = Service::start();
+    let service = Service::start_with(&[&SLOW[..], &[("VERBATIM__OPENAI__JOIN_SECS", "1")]].concat());
     for (path, part) in [("/asr", "audio_file"), ("/inference", "file")] {
-        let (kind, body) = form_with(part, Some(("long.ogg", &bytes("long.ogg"))), &[]);
-        let length = body.len();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
-        );
-        let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
-        socket.write_all(&[head.as_bytes(), &body].concat()).unwrap();
-        let give_up = Instant::now() + HANG_GUARD;
-        let id = loop {
-            assert!(Instant::now() < give_up, "no job came of {path}");
-            if let Some(id) = service.get("/jobs?status=running").json()["jobs"][0]["id"].as_str() {
-                break id.to_owned();
-            }
-        };
-        drop(socket);
+        let id = hung_up(&service, path, part, "long.ogg", &[]);
         assert_eq!(service.finished(&id)["status"], "cancelled", "{path}");
     }
+}
+
+#[test]
+fn a_call_that_broke_and_is_sent_again_gets_the_answer_of_its_job() {
+    let service = Service::start();
+    let (path, stream) = ("/v1/audio/transcriptions", [("model", "whisper-1"), ("stream", "true")]);
+    let id = hung_up(&service, path, "file", "long.ogg", &stream);
+    let again = service.post_form(path, Some(("long.ogg", &bytes("long.ogg"))), &stream);
+    assert_eq!((again.status, again.header("x-job-id")), (200, Some(id.as_str())), "{again:?}");
+    let events = again.text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let events: Vec<Value> = events.map(|data| serde_json::from_str(data).unwrap()).collect();
+    let deltas: String = events.iter().filter_map(|event| event["delta"].as_str()).collect();
+    let text = &fixtures::truth("long.ogg")["text"];
+    assert_eq!((&json!(deltas), &events.last().unwrap()["text"]), (text, text), "from the beginning");
+
+    let dense = bytes("en_dense.wav");
+    for (path, part) in [("/asr", "audio_file"), ("/inference", "file"), ("/detect-language", "audio_file")] {
+        let id = hung_up(&service, path, part, "en_dense.wav", &[]);
+        let again = service.post_part(path, part, ("en_dense.wav", &dense));
+        assert_eq!((again.status, again.header("x-job-id")), (200, Some(id.as_str())), "{path}: {again:?}");
+    }
+    assert_eq!(service.get("/jobs").json()["jobs"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn calls_are_the_same_if_nothing_in_them_differs_and_the_result_is_of_this_run() {
+    let id_of = |service: &Service, fields: &[(&str, &str)]| {
+        inference(service, "en_short.wav", fields).header("x-job-id").unwrap().to_owned()
+    };
+    let mut service = Service::start();
+    let first = id_of(&service, &[]);
+    assert_eq!(id_of(&service, &[]), first);
+    for differs in [("language", "en"), ("response_format", "text")] {
+        assert_ne!(id_of(&service, &[differs]), first, "{differs:?}");
+    }
+    service.stop_and_restart();
+    let second = id_of(&service, &[]);
+    assert_ne!(second, first, "the settings may be others now");
+    assert_eq!(service.delete(&format!("/jobs/{second}")).status, 204);
+    assert_ne!(id_of(&service, &[]), second, "nobody gets what was removed");
+
+    let service = Service::start_with(&[("VERBATIM__OPENAI__JOIN_SECS", "0")]);
+    assert_ne!(id_of(&service, &[]), id_of(&service, &[]));
 }
 
 #[test]
@@ -215,7 +267,7 @@ fn bazarr_and_speakr_understand_what_they_are_told() {
 }
 
 #[test]
-fn a_language_may_be_spelled_in_any_usual_way_at_every_door() {
+fn a_language_may_be_spelled_in_any_usual_way_on_every_route() {
     let service = Service::start();
     for spelling in ["en", "EN", "english", "en-US", "en_GB", "eng", "auto"] {
         let id = service.queue("en_short.wav", &[("language", spelling)]);

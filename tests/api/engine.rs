@@ -95,9 +95,9 @@ fn recordings_are_heard_as_they_were_spoken() {
         let model = load(&*engine);
         for name in ["en_short", "en_phrases", "en_dense", "de_phrases", "es_phrases", "fr_phrases"] {
             let file = format!("{name}.wav");
-            let heard = transcribe(&*model, &work(&file)).unwrap();
-            assert_eq!(text(&heard.segments), truth[&file]["text"].as_str().unwrap(), "{name}");
-            assert_eq!(heard.language.unwrap().code(), truth[&file]["language"].as_str().unwrap());
+            let transcript = transcribe(&*model, &work(&file)).unwrap();
+            assert_eq!(text(&transcript.segments), truth[&file]["text"].as_str().unwrap(), "{name}");
+            assert_eq!(transcript.language.unwrap().code(), truth[&file]["language"].as_str().unwrap());
         }
         for name in ["silence.wav", "noise.wav"] {
             assert_eq!(text(&transcribe(&*model, &work(name)).unwrap().segments), "");
@@ -111,13 +111,13 @@ fn segments_begin_and_end_where_they_were_spoken() {
     let model = load(&thread_engine(config()));
     let truth = truth();
     for name in ["en_phrases.wav", "en_dense.wav", "de_phrases.wav"] {
-        let heard = transcribe(&*model, &work(name)).unwrap();
+        let transcript = transcribe(&*model, &work(name)).unwrap();
         let spoken = truth[name]["segments"].as_array().unwrap();
-        assert_eq!(heard.segments.len(), spoken.len(), "{name}");
-        for (heard, spoken) in heard.segments.iter().zip(spoken) {
+        assert_eq!(transcript.segments.len(), spoken.len(), "{name}");
+        for (segment, spoken) in transcript.segments.iter().zip(spoken) {
             let off = |at: f64, key: &str| (at - spoken[key].as_f64().unwrap()).abs();
-            assert!(off(heard.start, "start") < 0.2, "{name}: {heard:?} for {spoken}");
-            assert!(off(heard.end, "end") < 0.2, "{name}: {heard:?} for {spoken}");
+            assert!(off(segment.start, "start") < 0.2, "{name}: {segment:?} for {spoken}");
+            assert!(off(segment.end, "end") < 0.2, "{name}: {segment:?} for {spoken}");
         }
     }
 }
@@ -129,8 +129,8 @@ fn speech_is_translated_into_english() {
         let model = load(&*engine);
         for name in ["de_phrases.wav", "es_phrases.wav", "fr_phrases.wav"] {
             let asked = Batch { task: Task::Translate, ..work(name) };
-            let heard = transcribe(&*model, &asked).unwrap();
-            assert_eq!(text(&heard.segments), truth[name]["english"].as_str().unwrap(), "{name}");
+            let transcript = transcribe(&*model, &asked).unwrap();
+            assert_eq!(text(&transcript.segments), truth[name]["english"].as_str().unwrap(), "{name}");
         }
         model.unload();
     }
@@ -152,8 +152,8 @@ fn the_same_work_gives_the_same_transcript_from_either_adapter() {
 fn words_have_times_inside_their_segment() {
     let model = load(&thread_engine(config()));
     let asked = Batch { word_timestamps: true, ..work("de_phrases.wav") };
-    let heard = transcribe(&*model, &asked).unwrap();
-    for segment in &heard.segments {
+    let transcript = transcribe(&*model, &asked).unwrap();
+    for segment in &transcript.segments {
         let words = segment.words.as_ref().unwrap();
         assert_eq!(words.iter().map(|word| word.word.as_str()).collect::<String>(), segment.text);
         let mut last = segment.start;
@@ -162,7 +162,7 @@ fn words_have_times_inside_their_segment() {
             last = word.end;
         }
     }
-    assert_eq!(heard.segments[0].words.as_ref().unwrap()[0].word.trim(), "Fünf");
+    assert_eq!(transcript.segments[0].words.as_ref().unwrap()[0].word.trim(), "Fünf");
 }
 
 #[test]
@@ -172,8 +172,8 @@ fn several_chunks_run_at_the_same_time() {
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    let heard = transcribe(&*model, &work("en_short.wav")).unwrap();
-                    assert_eq!(text(&heard.segments), "One two three.");
+                    let transcript = transcribe(&*model, &work("en_short.wav")).unwrap();
+                    assert_eq!(text(&transcript.segments), "One two three.");
                 });
             }
         });
@@ -200,10 +200,10 @@ fn odd_chunks_are_answered_and_the_model_goes_on() {
         ] {
             assert!(matches!(transcribe(&*model, &refused), Err(EngineFault::Refused { .. })));
         }
-        let heard = transcribe(&*model, &prompted("one two ".repeat(900))).unwrap();
-        assert!(heard.segments.iter().all(|segment| !segment.text.is_empty()));
-        let heard = transcribe(&*model, &Batch { temperature: Some(0.2), ..given("en") }).unwrap();
-        assert_eq!(heard.language.unwrap().code(), "en");
+        let transcript = transcribe(&*model, &prompted("one two ".repeat(900))).unwrap();
+        assert!(transcript.segments.iter().all(|segment| !segment.text.is_empty()));
+        let transcript = transcribe(&*model, &Batch { temperature: Some(0.2), ..given("en") }).unwrap();
+        assert_eq!(transcript.language.unwrap().code(), "en");
         model.unload();
     }
 }
@@ -213,8 +213,8 @@ fn beams_hear_the_same() {
     let mut config = config();
     config.decode.beam_size = 5;
     for engine in engines(&config) {
-        let heard = transcribe(&*load(&*engine), &work("en_phrases.wav")).unwrap();
-        assert_eq!(text(&heard.segments), truth()["en_phrases.wav"]["text"].as_str().unwrap());
+        let transcript = transcribe(&*load(&*engine), &work("en_phrases.wav")).unwrap();
+        assert_eq!(text(&transcript.segments), truth()["en_phrases.wav"]["text"].as_str().unwrap());
     }
 }
 
@@ -285,7 +285,7 @@ fn unloading_ends_running_chunks_and_later_ones() {
         });
         assert_eq!(transcribe(&*model, &long), Err(EngineFault::Gone));
         model.unload();
-        assert_eq!(deaths.load(Ordering::SeqCst), 0, "an unload is no death");
+        assert_eq!(deaths.load(Ordering::SeqCst), 0, "an unload is not a death");
         assert_eq!(owner(&*model), None);
     }
 }
@@ -410,9 +410,9 @@ fn a_damaged_or_missing_file_is_broken() {
 #[test]
 fn a_load_is_given_up_at_any_time() {
     for engine in engines(&config()) {
-        for patience in [0, 1, 5, 12, 13, 14, 15] {
+        for polls in [0, 1, 5, 12, 13, 14, 15] {
             let asked = AtomicUsize::new(0);
-            let keep_going = || asked.fetch_add(1, Ordering::SeqCst) < patience;
+            let keep_going = || asked.fetch_add(1, Ordering::SeqCst) < polls;
             match engine.load(&keep_going, Box::new(|_| panic!("died"))) {
                 Err(failure) => assert_eq!(failure, LoadFailure::Cancelled),
                 Ok(model) => model.unload(),

@@ -44,7 +44,7 @@ fn a_stream_is_taken_up_where_it_broke_off() {
 }
 
 #[test]
-fn the_model_s_stream_begins_with_its_status_and_replays_what_was_missed() {
+fn the_model_stream_starts_with_status_and_replays_events() {
     let service = Service::start();
     let mut live = service.events("/model/events", None);
     let first = live.next().unwrap();
@@ -66,7 +66,7 @@ fn the_model_s_stream_begins_with_its_status_and_replays_what_was_missed() {
 const LONGEST_SILENCE: Duration = Duration::from_secs(18);
 
 #[test]
-fn a_stream_on_which_nothing_happens_says_every_15_seconds_that_it_is_there() {
+fn an_idle_stream_has_a_comment_every_15_seconds() {
     let service = Service::start();
     let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
     socket.set_read_timeout(Some(LONGEST_SILENCE)).unwrap();

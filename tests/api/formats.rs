@@ -23,7 +23,7 @@ const SAID: &str = "three down seven nine eight two right";
 enum Known {
     BuiltIn,
     Ffmpeg,
-    /// Headerless data is no recording to anyone, and AMR with its pauses left out not one that ffmpeg decodes.
+    /// Headerless data is not a recording to anyone, and AMR with its pauses left out not one that ffmpeg decodes.
     Nobody,
 }
 
@@ -162,8 +162,8 @@ fn sent(service: &Service, file: &Path) -> Result<String, (u16, String)> {
     }
 }
 
-/// How much of what is said was heard, 0 to 1: the longest common sequence of words.
-fn heard(text: &str) -> f64 {
+/// The share of the spoken words in the text, 0 to 1: the longest common sequence of words.
+fn word_recall(text: &str) -> f64 {
     let words = |text: &str| -> Vec<_> {
         text.to_lowercase().replace('.', "").split(' ').map(str::to_owned).collect()
     };
@@ -187,8 +187,8 @@ fn fault(name: &str, known: Known, job: &Value) -> Option<String> {
     let duration = job["audio"]["duration_secs"].as_f64().unwrap();
     let least = if HARD_TO_HEAR.contains(&name) { 0.1 } else { 0.7 };
     let (text, warnings) = (job["result"]["text"].as_str().unwrap(), &job["warnings"]);
-    let is_right = (duration - SECS).abs() < 0.1 && heard(text) >= least && warnings.is_null();
-    (!is_right).then(|| format!("{name}: {duration} s, {text:?} heard, warnings {warnings}"))
+    let is_right = (duration - SECS).abs() < 0.1 && word_recall(text) >= least && warnings.is_null();
+    (!is_right).then(|| format!("{name}: {duration} s, {text:?}, warnings {warnings}"))
 }
 
 /// What is wrong with how the built-in decoders alone take a recording.
@@ -206,7 +206,7 @@ fn fault_without_ffmpeg(name: &str, file: &Path, known: Known) -> Option<String>
 }
 
 #[test]
-fn every_kind_of_file_is_right_or_refused_with_and_without_ffmpeg() {
+fn every_format_is_right_or_refused_with_and_without_ffmpeg() {
     let dir = tempfile::tempdir().unwrap();
     let files: Vec<_> = KINDS
         .iter()
@@ -234,7 +234,7 @@ fn every_kind_of_file_is_right_or_refused_with_and_without_ffmpeg() {
 }
 
 #[test]
-fn what_only_ffmpeg_knows_is_refused_at_the_door_without_it() {
+fn what_only_ffmpeg_knows_is_refused_without_it() {
     let dir = tempfile::tempdir().unwrap();
     let file = make(dir.path(), "new.wma", Made::Ffmpeg, "-c:a wmav2");
     let service = Service::start_with(&[("VERBATIM__AUDIO__FFMPEG", "off")]);
@@ -254,7 +254,7 @@ const TELLING: &[(&str, &str, bool)] = &[
 ];
 
 #[test]
-fn a_recording_that_is_cut_short_or_has_a_hole_says_so_and_keeps_its_times() {
+fn a_damaged_recording_keeps_its_times_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     let settings = AudioSettings::default();
     let plan = |bytes: &[u8]| {

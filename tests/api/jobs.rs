@@ -170,7 +170,7 @@ fn a_request_that_is_sent_again_is_the_same_job() {
 }
 
 #[test]
-fn the_same_recording_is_answered_from_an_earlier_job_where_the_settings_say_so() {
+fn reuse_results_answers_the_same_recording_again() {
     let service = Service::start_with(&[("VERBATIM__JOBS__REUSE_RESULTS", "true")]);
     let first = service.finished(&service.queue("en_phrases.wav", &[]));
     assert_eq!(service.post("/model/unload?wait=true").status, 200);

@@ -11,7 +11,7 @@ use super::service::{Service, signal};
 const NOBODY: [u32; 0] = [];
 
 #[test]
-fn a_job_for_an_unloaded_model_is_turned_away_and_triggers_the_load() {
+fn a_job_for_an_unloaded_model_is_503_and_triggers_the_load() {
     let service = Service::start();
     let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
     let answer = service.post_form("/jobs", Some(("a.wav", &bytes)), &[]);
@@ -67,7 +67,7 @@ fn an_idle_model_unloads_by_itself() {
 }
 
 #[test]
-fn an_unload_while_working_gives_the_job_back_and_a_load_finishes_it() {
+fn an_unload_while_working_requeues_the_job() {
     let service = Service::start();
     let id = service.queue("long.ogg", &[]);
     let path = format!("/jobs/{id}/events");
@@ -88,7 +88,7 @@ fn an_unload_while_working_gives_the_job_back_and_a_load_finishes_it() {
 }
 
 #[test]
-fn an_engine_killed_in_the_middle_of_a_job_costs_nothing_but_time() {
+fn a_killed_engine_costs_a_job_nothing_but_time() {
     let service = Service::start();
     let id = service.queue("long.ogg", &[]);
     let path = format!("/jobs/{id}/events");
@@ -106,7 +106,7 @@ fn an_engine_killed_in_the_middle_of_a_job_costs_nothing_but_time() {
 }
 
 #[test]
-fn a_missing_or_corrupt_model_is_a_failed_state_and_not_a_failed_start() {
+fn a_bad_model_is_a_failed_state_not_a_failed_start() {
     let service = Service::start_with(&[("VERBATIM__MODEL__PATH", "no/such/model.bin")]);
     let failed = service.post("/model/load?wait=true");
     assert_eq!((failed.status, failed.error().as_str()), (422, "model_not_found"));
@@ -154,7 +154,7 @@ fn health_tells_of_the_model_and_the_jobs() {
 }
 
 #[test]
-fn an_unload_that_waits_is_answered_though_the_model_is_wanted_again() {
+fn a_waiting_unload_is_answered_despite_a_new_load() {
     let service = Service::start();
     let id = service.queue("long.ogg", &[]);
     assert!(service.events(&format!("/jobs/{id}/events"), None).any(|event| event.name == "segment"));
@@ -216,7 +216,7 @@ fn an_engine_that_hangs_holds_up_neither_an_unload_nor_a_stop() {
 }
 
 #[test]
-fn a_client_that_comes_back_is_served_though_the_idle_time_is_zero() {
+fn a_returning_client_is_served_with_idle_timeout_zero() {
     let service = Service::start_with(&[("IDLE_TIMEOUT_SECS", "0")]);
     let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
     assert_eq!(service.post_form("/jobs", Some(("a.wav", &bytes)), &[]).status, 503);
@@ -310,7 +310,7 @@ fn an_idle_engine_that_is_killed_leaves_an_unloaded_model() {
 }
 
 #[test]
-fn while_the_model_loads_a_job_is_told_how_long_that_has_taken_and_takes() {
+fn a_503_while_loading_has_elapsed_and_expected_secs() {
     let service = Service::start();
     // A load may be over before it is looked at: then there is another.
     let refused = loop {

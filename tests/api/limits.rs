@@ -18,7 +18,7 @@ fn who_sends_too_many_requests_is_told_when_to_come_back() {
     assert_eq!((refused.status, refused.error().as_str()), (429, "rate_limited"));
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
-    assert_eq!(service.get("/health").status, 200, "whoever watches over the service is not counted");
+    assert_eq!(service.get("/health").status, 200, "health checks are not counted");
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod no_speech;
 mod openai;
 mod openapi;
 mod restart;
+mod selection;
 mod service;
 mod silero;
 mod sink;

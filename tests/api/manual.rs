@@ -20,7 +20,7 @@ fn block(heading: &str) -> String {
 }
 
 #[test]
-fn clients_that_are_copied_go_on_when_the_service_is_started_again() {
+fn copied_clients_go_on_after_a_restart_of_the_service() {
     for (heading, program) in [("curl", "bash"), ("Python", "python3"), ("JavaScript", "node")] {
         // The service comes back under the same address.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
@@ -50,7 +50,7 @@ fn clients_that_are_copied_go_on_when_the_service_is_started_again() {
 }
 
 #[test]
-fn clients_that_are_copied_wait_for_the_model_and_print_the_transcript() {
+fn copied_clients_wait_for_the_model_and_print_the_text() {
     for (heading, program) in [("curl", "bash"), ("Python", "python3"), ("JavaScript", "node")] {
         let service = Service::start();
         let file = service.dir.path().join("client.mjs");

@@ -24,7 +24,7 @@ fn limited(limit: &str, env: &[(&str, &str)]) -> Service {
 }
 
 #[test]
-fn a_model_that_does_not_fit_is_waited_for_and_its_job_is_not_lost() {
+fn a_model_that_does_not_fit_waits_and_keeps_its_job() {
     let service = limited(TOO_LITTLE, &[]);
     let id = service.queue("en_short.wav", &[]);
     let mut tries = service
@@ -172,7 +172,7 @@ fn anonymous_bytes(pid: u32) -> u64 {
 }
 
 #[test]
-fn a_model_file_that_vanished_fails_the_load_and_one_that_came_back_mends_it() {
+fn a_missing_model_file_fails_the_load_until_it_is_back() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ggml-words.bin");
     fs::copy(fixtures::model(), &path).unwrap();

@@ -36,7 +36,7 @@ fn is_ready(model: &str) -> impl Fn(&Event) -> bool {
 }
 
 #[test]
-fn a_model_is_loaded_by_its_name_and_the_one_that_was_there_goes() {
+fn loading_a_model_by_name_unloads_the_present_one() {
     let service = two_models(&[]);
     let status = service.get("/model/status").json();
     assert_eq!(states(&status), [("words-q8_0", "unloaded"), ("second", "unloaded")]);
@@ -114,7 +114,7 @@ fn result(job: &Value) -> String {
 }
 
 #[test]
-fn a_job_s_model_is_loaded_for_it_and_the_same_recording_is_told_by_each() {
+fn each_job_is_transcribed_by_the_model_that_it_names() {
     let service = two_models(&[]);
     let jobs: Vec<_> = [("", "words-q8_0"), ("second", "second"), ("whisper-1", "words-q8_0")]
         .into_iter()
@@ -131,7 +131,7 @@ fn a_job_s_model_is_loaded_for_it_and_the_same_recording_is_told_by_each() {
 }
 
 #[test]
-fn a_job_for_a_model_that_is_not_loaded_is_turned_away_and_triggers_its_load() {
+fn a_job_for_another_model_is_503_and_triggers_its_load() {
     let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
     for (path, fields) in [("/jobs?model=second", &[][..]), ("/jobs", &[("model", "second")][..])] {
         let service = two_models(&[]);
@@ -168,7 +168,7 @@ fn a_job_that_names_no_model_there_is_is_told_those_there_are() {
 }
 
 #[test]
-fn a_job_that_comes_back_to_its_model_has_the_transcript_of_an_undisturbed_one() {
+fn a_job_resumed_after_a_swap_has_the_same_transcript() {
     let service = two_models(&[]);
     let recording = said_again_and_again("en_phrases.wav", 9);
     let queue = || {

@@ -1,4 +1,4 @@
-//! Damaged recordings through the door: each is refused with its reason or becomes a job that ends, and the service
+//! Damaged recordings over HTTP: each is refused with its reason or becomes a job that ends, and the service
 //! stays well.
 
 use std::fs;
@@ -95,7 +95,7 @@ fn every_damaged_recording_is_refused_or_ends() {
     let service = Service::start();
     for (name, args) in KINDS {
         let mut rng = Rng::with_seed(seed);
-        // Most are silent: what is tried is how they are read. Some are spoken, and heard.
+        // Most are silent: what is tried is how they are read. Some are speech, and transcribed.
         let [silent, spoken] =
             ["silence.wav", "en_short.wav"].map(|source| make(dir.path(), source, name, args));
         let mut taken = Vec::new();

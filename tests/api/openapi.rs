@@ -82,7 +82,7 @@ fn fuzz(service: &Service, seed: &str, key: &str) {
 }
 
 #[test]
-fn requests_of_all_kinds_are_answered_as_described_before_a_load() {
+fn requests_of_all_kinds_are_answered_as_described_unloaded() {
     fuzz(&Service::start_with(&[ALLOWED]), "1", "no key is asked for");
 }
 

@@ -34,7 +34,7 @@ fn a_client_that_hangs_up_leaves_a_whole_job_or_none() {
 }
 
 #[test]
-fn a_service_killed_in_the_middle_of_a_job_goes_on_from_its_last_finished_chunk() {
+fn a_killed_service_resumes_from_the_last_finished_chunk() {
     let mut service = Service::start();
     let id = service.queue("long.ogg", &[]);
     let path = format!("/jobs/{id}/events");
@@ -73,7 +73,7 @@ fn a_stop_finishes_the_chunk_and_puts_the_job_back() {
 }
 
 #[test]
-fn a_stop_whose_time_is_up_gives_the_chunk_up_and_puts_the_job_back() {
+fn a_stop_past_its_limit_requeues_the_job() {
     let service = Service::start_with(&[SLOW[0], SLOW[1], SLOW[2], ("VERBATIM__SERVER__SHUTDOWN_SECS", "0")]);
     let id = service.queue("en_dense.wav", &[]);
     let mut events = service.events(&format!("/jobs/{id}/events"), None);

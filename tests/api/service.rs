@@ -390,8 +390,12 @@ pub fn command(dir: &Path) -> Command {
 }
 
 fn spawn(dir: &Path, env: &[(String, String)]) -> (Child, String) {
-    let mut child =
-        command(dir).envs(env.iter().cloned()).arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+    let mut service = command(dir);
+    // `TEST_LOG=1` shows the logs of the service, `TEST_LOG=FILTER` those that the filter names.
+    if let Ok(filter) = std::env::var("TEST_LOG") {
+        service.env("VERBATIM__LOG__LEVEL", if filter == "1" { "debug" } else { &filter });
+    }
+    let mut child = service.envs(env.iter().cloned()).arg("serve").stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let base = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("said {line:?}"));

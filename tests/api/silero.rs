@@ -68,13 +68,13 @@ impl Harmed {
     fn new(
         signal: &'static str,
         harmed: usize,
-        patience: Duration,
+        idle_limit: Duration,
         cancel: Option<CancelToken>,
     ) -> Arc<Self> {
         let dir = tempfile::tempdir().unwrap();
         let model = dir.path().join("silero.bin");
         fs::copy(fixtures::dir().join("silero-v6.2.0-ggml.bin"), &model).unwrap();
-        let silero = Silero::with_program(model, PathBuf::from(PROGRAM), patience).unwrap();
+        let silero = Silero::with_program(model, PathBuf::from(PROGRAM), idle_limit).unwrap();
         Arc::new(Self { silero, dir, signal, harmed, cancel, begun: AtomicUsize::new(0) })
     }
 
@@ -141,10 +141,10 @@ fn a_recording_whose_detector_is_killed_is_planned_as_ever() {
 
 #[test]
 fn a_detector_that_hangs_dies_of_it() {
-    let patience = Duration::from_millis(300);
+    let idle_limit = Duration::from_millis(300);
     // One recording fills the pipe, the other fits into it.
     for recording in ["en_dense.wav", "en_short.wav"].map(fixtures::audio) {
-        let harmed = Harmed::new("STOP", usize::MAX, patience, None);
+        let harmed = Harmed::new("STOP", usize::MAX, idle_limit, None);
         let error = harmed.plan(&recording).unwrap_err().to_string();
         assert!(error.contains("it did nothing for 300ms and was ended"), "{error}");
         assert_eq!(harmed.begun(), 3);
@@ -155,7 +155,7 @@ fn a_detector_that_hangs_dies_of_it() {
 fn nobody_waits_for_a_detector_once_the_job_is_cancelled() {
     for recording in ["en_dense.wav", "en_short.wav"].map(fixtures::audio) {
         for signal in ["STOP", "KILL"] {
-            // Its patience would be the test's end.
+            // Its limit is longer than the test.
             let harmed = Harmed::new(signal, usize::MAX, HANG_GUARD * 10, Some(CancelToken::default()));
             assert_eq!(harmed.plan(&recording), Err(AudioError::Cancelled));
             assert_eq!(harmed.begun(), 1, "nor begins with a second one");

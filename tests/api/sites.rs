@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::service::{HANG_GUARD, Service};
+use super::service::{HANG_GUARD, SLOW, Service, signal};
 
 const ORIGIN: &str = "https://app.example.com";
 
@@ -35,7 +35,7 @@ fn a_page_of_another_site_changes_nothing() {
 }
 
 #[test]
-fn pages_of_allowed_origins_are_answered_and_preflights_need_no_key() {
+fn allowed_origins_are_answered_and_preflights_need_no_key() {
     let key = "a-key-of-many-letters-for-a-page";
     let service = Service::start_with(&[
         ("VERBATIM__SERVER__CORS_ORIGINS", ORIGIN),
@@ -75,13 +75,52 @@ fn a_slash_too_many_is_no_matter() {
 
 #[test]
 fn a_connection_is_kept_for_as_long_as_the_settings_say() {
-    let service = Service::start_with(&[("VERBATIM__SERVER__KEEP_ALIVE_SECS", "1")]);
-    let address = service.base.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(HANG_GUARD)).unwrap();
-    stream.write_all(format!("GET /health/live HTTP/1.1\r\nhost: {address}\r\n\r\n").as_bytes()).unwrap();
+    let services = [Service::start(), Service::start_with(&[("VERBATIM__SERVER__KEEP_ALIVE_SECS", "1")])];
+    // Those of the default service are idle from before the others are; some have not had a request yet.
+    let [mut long_unused, mut short_unused] = services.each_ref().map(connected);
+    let [mut long, mut short] = services.each_ref().map(connected);
+    let answer = ask(&mut long);
+    ask(&mut short);
     // The service closes the connection by itself: reading comes to an end.
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(short.read(&mut [0]).unwrap(), 0);
+    short_unused.read_to_end(&mut Vec::new()).unwrap();
+    assert_eq!(ask(&mut long), answer, "it is still there");
+    assert_eq!(ask(&mut long_unused), answer);
+}
+
+#[test]
+fn the_last_answer_of_a_stopping_service_says_that_the_connection_is_closed() {
+    let service = Service::start_with(&SLOW);
+    let running = service.queue("en_dense.wav", &[]);
+    let mut events = service.events(&format!("/jobs/{running}/events"), None);
+    assert!(events.by_ref().any(|event| event.name == "progress"));
+    let mut stream = connected(&service);
+    assert!(!ask(&mut stream).contains("connection: close"));
+    signal("TERM", service.pid());
+    // The chunk that runs is waited for; meanwhile every connection gets one more answer.
+    while !ask(&mut stream).contains("connection: close") {}
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+fn connected(service: &Service) -> TcpStream {
+    let stream = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(HANG_GUARD)).unwrap();
+    stream
+}
+
+/// The status and the headers of an answer, in lower case, but for those that are never the same.
+fn ask(stream: &mut TcpStream) -> String {
+    stream.write_all(b"HEAD /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let differs = |line: &&str| line.starts_with("date:") || line.starts_with("x-request-id:");
+    let mut same: Vec<_> = head.lines().filter(|line| !differs(line)).collect();
+    same.sort_unstable();
+    same.join("\n")
 }

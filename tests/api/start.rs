@@ -23,7 +23,7 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn a_storage_folder_that_cannot_be_written_or_is_in_use_is_named() {
+fn an_unwritable_or_used_storage_folder_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("occupied");
     fs::write(&file, "a file where the folder should be").unwrap();

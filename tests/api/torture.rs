@@ -124,7 +124,7 @@ impl Torture {
         let upload = self.send_all();
         let upload = match self.dice.bool() {
             true => {
-                self.hear(upload);
+                self.collect(upload);
                 None
             }
             false => Some(upload),
@@ -142,7 +142,7 @@ impl Torture {
             }
         }
         if let Some(upload) = upload {
-            self.hear(upload);
+            self.collect(upload);
         }
     }
 
@@ -199,7 +199,7 @@ impl Torture {
         })
     }
 
-    fn hear(&mut self, upload: thread::JoinHandle<Vec<(Request, Option<String>)>>) {
+    fn collect(&mut self, upload: thread::JoinHandle<Vec<(Request, Option<String>)>>) {
         let answers = upload.join().unwrap();
         self.unanswered.clear();
         for (request, id) in answers {
@@ -217,7 +217,7 @@ impl Torture {
     fn look(&mut self) {
         while !self.unanswered.is_empty() {
             let upload = self.send_all();
-            self.hear(upload);
+            self.collect(upload);
         }
         self.kills_of_engine = 0;
         for (id, request) in std::mem::take(&mut self.acknowledged) {
@@ -241,8 +241,9 @@ impl Torture {
         assert!(events.iter().zip(1..).all(|(event, number)| event.id == number), "a gap in {events:?}");
         let last = |event: &Event| ["completed", "failed", "cancelled"].contains(&event.name.as_str());
         assert!(events.iter().position(last) == Some(events.len() - 1), "one end, at the end: {events:?}");
-        let heard = events.iter().filter(|event| event.name == "segment").map(|event| &event.data["segment"]);
-        assert!(heard.eq(sample.result["segments"].as_array().unwrap()), "segments of {events:?}");
+        let streamed =
+            events.iter().filter(|event| event.name == "segment").map(|event| &event.data["segment"]);
+        assert!(streamed.eq(sample.result["segments"].as_array().unwrap()), "segments of {events:?}");
         let is_its_end = |told: &Received| {
             let told = told.json();
             told["type"] == "job_completed" && told["data"]["job_id"] == id

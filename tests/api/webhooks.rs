@@ -190,7 +190,7 @@ fn a_subscriber_s_own_secret_signs_and_a_new_one_beside_the_old() {
 }
 
 #[test]
-fn deliveries_are_listed_page_by_page_and_made_again_one_or_many() {
+fn deliveries_are_paged_and_redelivered_one_or_many() {
     let sink = Sink::start(|_, _| status(200));
     let service = Service::start_with(&[OPEN]);
     let id = subscribe(&service, &sink.url("/hook"));
@@ -233,7 +233,7 @@ fn deliveries_are_listed_page_by_page_and_made_again_one_or_many() {
 }
 
 #[test]
-fn a_target_that_is_no_longer_allowed_is_refused_at_its_next_delivery() {
+fn a_target_not_allowed_any_more_is_refused_on_delivery() {
     let sink = Sink::start(|_, _| status(200));
     let service = Service::start_with(&[("VERBATIM__WEBHOOKS__ALLOW", "192.168.0.0/16,127.0.0.0/8")]);
     let id = subscribe(&service, &sink.url("/hook"));

@@ -21,7 +21,7 @@ fn start(env: &[(&str, &str)]) -> (Service, u16) {
     (Service::start_with(&env), port)
 }
 
-/// Not one that the system gives to whoever asks for any: the service itself does.
+/// Not one that the system assigns for port 0: the service itself asks for that.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
@@ -102,7 +102,7 @@ fn the_official_client_is_understood_whatever_its_audio_is_like() {
     ];
     let text = fixtures::text("en_phrases.wav");
     output(python("wyoming_client.py").arg(port.to_string()).arg(&text).args(recordings));
-    // A byte a sample is too few for this model to hear well: it hears what it hears in the same file.
+    // A byte a sample is too few for good results: the text is that of the same file.
     let coarse = converted(dir, "en_phrases.wav", "c.wav", &["-c:a", "pcm_u8"]);
     let coarse =
         service.post_part("/asr?output=json", "audio_file", ("c.wav", &std::fs::read(coarse).unwrap()));
@@ -188,7 +188,7 @@ fn a_client_that_leaves_takes_its_job_with_it() {
 }
 
 #[test]
-fn a_client_that_says_nothing_is_dropped_and_further_ones_wait_their_turn() {
+fn a_silent_client_is_dropped_and_others_wait_their_turn() {
     let limits =
         [("VERBATIM__LIMITS__STALLED_CLIENT_SECS", "1"), ("VERBATIM__WYOMING__MAX_CONNECTIONS", "1")];
     let (_service, port) = start(&limits);

@@ -76,8 +76,8 @@ def check_stream():
     assert done.type == "transcript.text.done" and done.text == text, done
     assert "".join(event.delta for event in deltas) == text, deltas
     *deltas, done = transcribe(stream=True, include=["logprobs"])
-    heard = [token.to_dict() for delta in deltas for token in delta.logprobs]
-    assert heard == [token.to_dict() for token in done.logprobs], done
+    streamed = [token.to_dict() for delta in deltas for token in delta.logprobs]
+    assert streamed == [token.to_dict() for token in done.logprobs], done
     assert "".join(token.token for token in done.logprobs).strip() == text, done
     assert done.usage.input_tokens + done.usage.output_tokens == done.usage.total_tokens > 0, done
     with client.audio.transcriptions.with_streaming_response.create(
@@ -108,8 +108,8 @@ def check_ways_to_send():
 def check_translations():
     for name in FORMATS:
         answer = client.audio.translations.create(model="whisper-1", file=Path(german), response_format=name)
-        heard = answer if isinstance(answer, str) else answer.text
-        assert heard.strip(), answer
+        text = answer if isinstance(answer, str) else answer.text
+        assert text.strip(), answer
         if name == "verbose_json":
             assert answer.language == "english" and answer.segments and answer.duration > 0, answer
 

@@ -25,6 +25,9 @@ def silence() -> bytes:
 
 RECORDING = silence()
 
+# What this service and this recording have, whatever else would be valid.
+SERVED = {"model": "whisper-1", "track": "1", "start_secs": 0.25, "end_secs": 0.75}
+
 
 class Server(http.server.BaseHTTPRequestHandler):
     """Gives the recording to who fetches it, and takes webhooks."""
@@ -55,12 +58,13 @@ schemathesis.openapi.format("uri", st.just(f"http://127.0.0.1:{server.server_por
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """A key that was sent before and a model that is not served would hide all else that a valid request has."""
+    """A key that was sent before, a model that is not served, and a track or a time that the recording does not have would
+    hide all else that a valid request has."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch("[!-~]{1,255}", key):
         case.headers["Idempotency-Key"] = uuid.uuid4().hex + key[32:]
     for values in (case.body, case.query):
-        if isinstance(values, dict) and "model" in values:
-            values["model"] = "whisper-1"
+        if isinstance(values, dict):
+            values.update((name, value) for name, value in SERVED.items() if name in values)

@@ -48,7 +48,7 @@ class Event(ctypes.Structure):
 
 
 END_OF_EVENTS, WORD_BEGINS = 0, 1
-HEARD = ctypes.CFUNCTYPE(
+ON_SAMPLES = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event)
 )
 
@@ -62,11 +62,11 @@ class Voice:
         self.rate = self.library.espeak_Initialize(1, 0, None, 0)
         if self.rate <= 0:
             sys.exit("espeak-ng does not start: run `make setup-tests`")
-        self.heard = HEARD(self.hear)
-        self.library.espeak_SetSynthCallback(self.heard)
+        self.callback = ON_SAMPLES(self.on_samples)
+        self.library.espeak_SetSynthCallback(self.callback)
         self.name = VOICES[language]
 
-    def hear(self, samples, count, events):
+    def on_samples(self, samples, count, events):
         if samples and count > 0:
             self.samples.extend(samples[:count])
         index = 0

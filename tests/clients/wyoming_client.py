@@ -33,11 +33,11 @@ async def main():
         (model,) = program.models
         assert {"en", "de"} <= set(model.languages), model
         for path in recordings:
-            heard = await transcript(client, path, name=model.name, language="en")
-            assert (heard.text, heard.language) == (text, "en"), (path, heard)
+            answer = await transcript(client, path, name=model.name, language="en")
+            assert (answer.text, answer.language) == (text, "en"), (path, answer)
         # What follows a prompt may go on in lower case.
-        heard = await transcript(client, recordings[0], transcript_names=["Ada"])
-        assert (heard.text.lower(), heard.language) == (text.lower(), "en"), heard
+        answer = await transcript(client, recordings[0], transcript_names=["Ada"])
+        assert (answer.text.lower(), answer.language) == (text.lower(), "en"), answer
 
 
 asyncio.run(main())

@@ -1,6 +1,12 @@
 //! Recordings as the engine gets them: 16 kHz, mono, cut into chunks.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use super::progress::{Pace, Progress};
+use super::selection::Selection;
 
 /// Samples a second of everything the engine is given.
 pub const SAMPLE_RATE: u32 = 16_000;
@@ -53,8 +59,11 @@ pub enum Decoder {
 /// most two chunks of a channel overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Length of the whole recording, in samples.
+    /// Where the recording ends, or the range of it that is transcribed: samples from the recording's beginning.
     pub samples: u64,
+    /// Which part of the recording it is of.
+    #[serde(default, skip_serializing_if = "Selection::is_whole")]
+    pub selection: Selection,
     pub chunks: Vec<Span>,
     /// Where channels are transcribed each by itself, whose each chunk is, from 0; empty where they are mixed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -83,6 +92,29 @@ impl Plan {
         secs(self.samples)
     }
 
+    /// Where the range that is transcribed begins.
+    pub fn start_secs(&self) -> f64 {
+        secs(self.selection.start)
+    }
+
+    /// How much of the recording is transcribed.
+    pub fn selected_secs(&self) -> f64 {
+        secs(self.samples.saturating_sub(self.selection.start))
+    }
+
+    /// How far it is with `done` chunks finished, the last of which ends at `processed_secs`.
+    pub fn progress(&self, done: u32, processed_secs: Option<f64>, pace: Option<Pace>) -> Progress {
+        let total = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
+        let processed_secs = match processed_secs {
+            _ if done >= total => self.duration_secs(),
+            Some(processed_secs) => processed_secs,
+            None => self.start_secs(),
+        };
+        let progress =
+            Progress::new(done, total, processed_secs - self.start_secs(), self.selected_secs(), pace);
+        Progress { processed_secs, ..progress }
+    }
+
     /// Whose a chunk is, where channels are transcribed each by itself.
     pub fn channel(&self, chunk: usize) -> Option<u8> {
         self.channels.get(chunk).copied()
@@ -101,11 +133,51 @@ impl Plan {
         !self.channels.is_empty() || self.speech.get(next).is_some_and(|speech| speech.start < span.end)
     }
 
+    /// The language windows, cut out of the samples of some chunks, in their order; `None` where these do not hold all of
+    /// them.
+    pub fn language_windows_in(
+        &self,
+        chunks: Range<usize>,
+        samples: &[Arc<[f32]>],
+    ) -> Option<Vec<Arc<[f32]>>> {
+        let spans = self.chunks.get(chunks).filter(|_| self.channels.is_empty())?;
+        let cut = |window: &Span| {
+            spans.iter().zip(samples).find_map(|(span, samples)| {
+                let start = usize::try_from(window.start.checked_sub(span.start)?).ok()?;
+                let end = start.checked_add(usize::try_from(window.samples()).ok()?)?;
+                samples.get(start..end).map(Arc::from)
+            })
+        };
+        self.language_windows.iter().map(cut).collect()
+    }
+
     /// How many times the recording is gone through: once for each channel with speech, and once where they are mixed.
     pub fn passes(&self) -> u32 {
         let mut channels = self.channels.clone();
         channels.sort_unstable();
         channels.dedup();
         u32::try_from(channels.len()).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn language_windows_are_cut_out_of_chunks_that_hold_them_all() {
+        let plan = Plan {
+            samples: 100,
+            chunks: vec![Span { start: 10, end: 50 }, Span { start: 60, end: 100 }],
+            language_windows: vec![Span { start: 70, end: 72 }, Span { start: 11, end: 13 }],
+            ..Plan::default()
+        };
+        let samples: Vec<Arc<[f32]>> =
+            plan.chunks.iter().map(|span| (span.start..span.end).map(|at| at as f32).collect()).collect();
+        let windows = plan.language_windows_in(0..2, &samples);
+        assert_eq!(windows, Some(vec![Arc::from([70.0, 71.0]), Arc::from([11.0, 12.0])]));
+        assert_eq!(plan.language_windows_in(0..1, &samples[..1]), None);
+        let split = Plan { channels: vec![0, 1], ..plan };
+        assert_eq!(split.language_windows_in(0..2, &samples), None, "they are of all channels mixed");
     }
 }

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_chunk_is_alone_and_others_of_like_length_go_together() {
+    fn first_chunk_is_alone_and_others_are_batched_by_length() {
         let of = |lengths: &[u64], size| batches(&plan(lengths), size);
         assert_eq!(of(&[], 4), []);
         assert_eq!(of(&[28, 28], 1), [0..1, 1..2]);

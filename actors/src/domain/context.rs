@@ -1,14 +1,14 @@
-//! What a chunk is told of the text before it: a prompt's end, so that names and sentences go on as they began.
+//! The text before a chunk, as the end of its prompt, so that names and sentences go on as they began.
 
 use super::transcript::Segment;
 
 /// So many characters at most: about a quarter of what the engine takes. Models are led astray by long ones.
 const MOST_CHARS: usize = 200;
 
-/// Text from this temperature on was guessed rather than heard.
+/// Text from this temperature on is unreliable.
 const GUESSED: f32 = 0.5;
 
-/// The end of the text so far. It follows from the segments alone: whoever reads them again, from the first on, has
+/// The end of the text so far. It depends on the segments alone: reading them again, from the first on, gives
 /// the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
@@ -17,7 +17,7 @@ pub struct Context {
 
 impl Context {
     /// Goes on after these segments. One that is doubtful ends what was known: an error is not to spread.
-    pub fn hear(&mut self, segments: &[Segment]) {
+    pub fn append(&mut self, segments: &[Segment]) {
         for segment in segments {
             if segment.flags.is_empty() && segment.decoding.temperature < GUESSED {
                 self.tail.push_str(&segment.text);
@@ -71,7 +71,7 @@ mod tests {
 
     fn after(segments: &[Segment]) -> Option<String> {
         let mut context = Context::default();
-        context.hear(segments);
+        context.append(segments);
         context.prompt(None)
     }
 
@@ -80,7 +80,7 @@ mod tests {
         let mut context = Context::default();
         assert_eq!((context.prompt(None), context.prompt(Some("  "))), (None, None));
         assert_eq!(context.prompt(Some("Ada")).as_deref(), Some("Ada"));
-        context.hear(&[segment(" One two."), segment(" Three.")]);
+        context.append(&[segment(" One two."), segment(" Three.")]);
         assert_eq!(context.prompt(None).as_deref(), Some("One two. Three."));
         assert_eq!(context.prompt(Some("Ada ")).as_deref(), Some("Ada One two. Three."));
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_reads_the_segments_again_has_the_same_however_they_are_grouped() {
+    fn context_does_not_depend_on_how_segments_are_grouped() {
         let segments: Vec<Segment> = (0..60)
             .map(|n| {
                 let flags = if n % 23 == 7 { vec![Flag::LowConfidence] } else { vec![] };
@@ -118,7 +118,7 @@ mod tests {
             .collect();
         for size in [1, 2, 3, 7, 60] {
             let mut context = Context::default();
-            segments.chunks(size).for_each(|chunk| context.hear(chunk));
+            segments.chunks(size).for_each(|chunk| context.append(chunk));
             assert_eq!(context.prompt(None), after(&segments), "in groups of {size}");
         }
     }

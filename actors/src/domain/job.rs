@@ -165,13 +165,23 @@ pub struct NewJob {
 /// Sent under this key, a request makes one job however often it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
-    /// Means something to its owner only, and for a day.
+    /// Means something to its owner only.
     pub key: String,
     /// Equal for equal requests.
     pub fingerprint: String,
+    pub life: KeyLife,
 }
 
-/// How long a key of [`Idempotency`] is kept.
+/// How long a key of [`Idempotency`] leads to the job that was sent under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyLife {
+    /// For [`KEPT_ONCE_SECS`], whatever becomes of the job.
+    Day,
+    /// While the job is under way, and once it is completed, if that was after this moment.
+    Result { completed_after: Timestamp },
+}
+
+/// How long a key of [`Idempotency`] is kept for a [`KeyLife::Day`].
 pub const KEPT_ONCE_SECS: i64 = 86_400;
 
 /// How long a claim is believed in without being renewed.

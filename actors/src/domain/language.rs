@@ -62,7 +62,7 @@ impl FromStr for Language {
 /// The language that a caller asks for; `None` where it is to be detected: "auto", or nothing.
 ///
 /// # Errors
-/// What is no spelling of a language that Whisper models know, see [`Language::from_str`].
+/// The text is not a spelling of a language that Whisper models know, see [`Language::from_str`].
 pub fn asked(text: &str) -> Result<Option<Language>, UnknownLanguage> {
     match text.trim() {
         "" => Ok(None),

@@ -115,7 +115,7 @@ pub enum Input {
     /// someone else says otherwise.
     KeepAlive(Stay),
     Loaded,
-    /// Whoever interrupted the load gave this reason.
+    /// The reason for which the load was interrupted.
     LoadGivenUp(UnloadReason),
     LoadFailed(Failure),
     /// At a load, or inside a job.
@@ -169,7 +169,7 @@ pub struct Lifecycle {
     phase: Phase,
     since: Instant,
     expected: Expected,
-    /// Until then it is kept for whoever is expected, if anyone is.
+    /// Until then it is kept for the expected client, if there is one.
     promised_until: Option<Instant>,
     /// What was asked for instead of the policy's idle time.
     keep_alive: Option<Stay>,
@@ -274,7 +274,7 @@ impl Lifecycle {
             Input::Demanded(Demand::TurnedAway, _) => self.expected = Expected::Client,
             Input::Acquire => self.expected = Expected::Nobody,
             Input::KeepAlive(stay) => self.keep_alive = Some(stay),
-            // Whoever wants the memory wants it from all.
+            // An unload applies to every model.
             Input::Unload { .. } => (self.next, self.failures) = (None, BTreeMap::new()),
             Input::Demanded(Demand::Queue | Demand::NewJob | Demand::Request, _)
             | Input::Loaded
@@ -343,7 +343,7 @@ impl Lifecycle {
                 self.fall_short(needed_bytes, free_bytes, 1, now)
             }
             Input::Acquire => (Phase::Loading, vec![Effect::Refuse]),
-            // The load itself is interrupted by whoever asks for the unload, and answers `LoadGivenUp`.
+            // The load itself is interrupted by the caller that asks for the unload, and answers `LoadGivenUp`.
             Input::Unload { .. }
             | Input::Demanded(..)
             | Input::KeepAlive(_)
@@ -481,7 +481,7 @@ impl Lifecycle {
         (Phase::Ready { leases: 0, idle_since: now }, vec![Effect::Tell(self.model, News::Ready)])
     }
 
-    /// Whoever interrupts a load wants its memory, so queued jobs stay away for a while.
+    /// A load is interrupted to free its memory, so queued jobs stay away for a while.
     fn given_up(&self, reason: UnloadReason, now: Instant) -> (Phase, Vec<Effect>) {
         (Phase::Unloaded { held_until: until(Some(self.policy.unload_hold), now) }, self.gone(reason))
     }
@@ -559,7 +559,7 @@ impl Lifecycle {
         (Phase::Unloading(Unloading { leases, reason, hold, afterwards: Afterwards::Stay }), effects)
     }
 
-    /// What is told of a model that had nothing in memory to be freed.
+    /// The event of a model that had nothing in memory to be freed.
     fn gone(&self, reason: UnloadReason) -> Vec<Effect> {
         [News::Unloading(reason), News::Unloaded(reason)].map(|news| Effect::Tell(self.model, news)).into()
     }

@@ -222,7 +222,7 @@ fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     let ended = t + 1000 * SEC;
-    assert_eq!(life.step(Input::Tick { free_bytes: None }, ended), [], "work is no idle time");
+    assert_eq!(life.step(Input::Tick { free_bytes: None }, ended), [], "work does not count as idle");
     life.step(Input::Released, ended);
     assert_eq!(life.unloads_at(), Some(ended + 300 * SEC));
     assert_eq!(life.step(Input::Tick { free_bytes: None }, ended + 299 * SEC), []);
@@ -236,7 +236,7 @@ fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
 }
 
 #[test]
-fn a_timeout_of_zero_goes_with_the_last_lease_and_none_never_goes() {
+fn idle_timeout_zero_unloads_with_last_lease_none_never() {
     let t = Instant::now();
     let ready = Phase::Ready { leases: 1, idle_since: t };
     let at_once = Policy { idle_timeout: Stay::NOT_AT_ALL, ..policy() };
@@ -279,7 +279,7 @@ fn waiting_tries_at_every_interval_without_limit_and_counts() {
 }
 
 #[test]
-fn memory_that_became_free_is_tried_at_once_but_not_within_a_second() {
+fn freed_memory_is_tried_at_once_but_not_within_a_second() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Loading, t);
     life.step(Input::RanOutOfMemory { needed_bytes: 100, free_bytes: 10 }, t);
@@ -308,7 +308,7 @@ fn a_load_asked_for_while_unloading_follows_it() {
 }
 
 #[test]
-fn a_client_that_was_turned_away_finds_the_model_however_short_the_idle_time() {
+fn a_refused_client_finds_its_model_with_any_idle_timeout() {
     let t = Instant::now();
     let at_once = Policy { idle_timeout: Stay::NOT_AT_ALL, ..policy() };
     let mut life = Lifecycle::new(at_once, t);
@@ -342,7 +342,7 @@ fn a_hold_of_any_length_is_no_overflow() {
 }
 
 #[test]
-fn who_uses_the_model_says_how_long_it_stays_until_it_is_unloaded() {
+fn keep_alive_lasts_until_the_model_is_unloaded() {
     let t = Instant::now();
     let mut life = Lifecycle::new(policy(), t);
     life.step(Input::KeepAlive(Stay::For(5 * SEC)), t);
@@ -362,7 +362,7 @@ fn who_uses_the_model_says_how_long_it_stays_until_it_is_unloaded() {
 }
 
 #[test]
-fn how_long_a_model_stays_that_could_not_be_loaded_says_nothing_of_another() {
+fn keep_alive_of_a_failed_load_does_not_reach_another_model() {
     let t = Instant::now();
     let mut life = Lifecycle::new(policy(), t);
     life.step(Input::KeepAlive(Stay::Forever), t);
@@ -374,7 +374,7 @@ fn how_long_a_model_stays_that_could_not_be_loaded_says_nothing_of_another() {
 }
 
 #[test]
-fn a_load_that_follows_an_unload_keeps_what_was_asked_for_with_it() {
+fn a_load_after_an_unload_keeps_its_keep_alive() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     life.step(Input::KeepAlive(Stay::Forever), t);
@@ -414,7 +414,7 @@ fn swaps(effects: &[Effect]) -> bool {
 }
 
 #[test]
-fn a_queue_that_wants_another_model_gets_it_when_the_present_one_is_idle() {
+fn the_queue_swaps_the_model_once_it_is_idle() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     assert_eq!(life.step(Input::Demanded(Demand::Queue, B), t), []);
@@ -440,7 +440,7 @@ fn a_client_of_another_model_gets_it_when_the_work_is_over() {
 }
 
 #[test]
-fn two_clients_of_two_models_that_come_back_do_not_take_them_from_each_other() {
+fn two_returning_clients_do_not_evict_each_others_models() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Unloaded { held_until: None }, t);
     life.step(Input::Demanded(Demand::TurnedAway, A), t);
@@ -464,7 +464,7 @@ fn a_client_that_does_not_come_back_is_waited_for_ten_seconds() {
 }
 
 #[test]
-fn a_model_asked_for_by_name_comes_at_the_chunks_end_and_is_not_taken_back_at_once() {
+fn a_named_model_loads_at_the_chunk_end_and_stays() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     let effects = life.step(Input::Demanded(Demand::Request, B), t);
@@ -480,7 +480,7 @@ fn a_model_asked_for_by_name_comes_at_the_chunks_end_and_is_not_taken_back_at_on
 }
 
 #[test]
-fn a_model_that_cannot_be_loaded_is_left_alone_by_the_queue_while_another_one_works() {
+fn the_queue_skips_a_failed_model_while_another_works() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Loading, t);
     life.step(Input::LoadFailed(failure()), t);
@@ -494,7 +494,7 @@ fn a_model_that_cannot_be_loaded_is_left_alone_by_the_queue_while_another_one_wo
 }
 
 #[test]
-fn whoever_wants_the_memory_wants_no_other_model_either() {
+fn an_unload_holds_back_every_model() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     life.step(Input::Demanded(Demand::TurnedAway, B), t);

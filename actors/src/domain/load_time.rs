@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_guess_grows_with_the_file_and_gives_way_to_the_first_measurement() {
+    fn load_estimate_grows_with_the_file_until_first_measurement() {
         assert!(
             LoadTime::default().expected_secs(Some(3_000_000_000))
                 > LoadTime::default().expected_secs(Some(1))

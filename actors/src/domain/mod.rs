@@ -19,6 +19,7 @@ pub mod queue;
 pub mod repetition;
 pub mod retry;
 pub mod seam;
+pub mod selection;
 pub mod stay;
 pub mod time;
 pub mod transcript;

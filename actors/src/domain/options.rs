@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::language::Language;
+use super::selection::Selection;
 use super::stay::Stay;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub enum Priority {
     Batch,
 }
 
-/// How much of a recording is heard.
+/// How much of a recording is transcribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extent {
@@ -64,6 +65,8 @@ pub struct Options {
     pub keep_alive: Option<Stay>,
     #[serde(default)]
     pub extent: Extent,
+    #[serde(default, skip_serializing_if = "Selection::is_whole")]
+    pub selection: Selection,
     /// One that the settings name; `None`: the default one, whichever that is when the job runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -92,12 +95,13 @@ impl Options {
                 word_timestamps,
                 token_logprobs,
                 extent,
+                selection,
                 model,
                 priority: _,
                 keep_alive: _,
             } = options.clone();
             let asked = (language, languages, is_multilingual, task, prompt, hotwords, temperature);
-            (asked, word_timestamps, token_logprobs, extent, model)
+            (asked, word_timestamps, token_logprobs, extent, selection, model)
         };
         made_by(self) == made_by(other)
     }

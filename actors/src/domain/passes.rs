@@ -1,7 +1,7 @@
 //! How long work goes on with the loaded model while a job waits that wants another one.
 //!
 //! Loading takes as long as many a job, so jobs of the loaded model go before one of another model that would be
-//! next, but not for ever: at most eight of them, and none once they have heard ten minutes of audio. Then the other
+//! next, but not for ever: at most eight of them, and none once they have decoded ten minutes of audio. Then the other
 //! model is loaded, and the job is taken. Each line counts for itself, from the last time that its first was taken.
 
 use super::options::Priority;
@@ -29,9 +29,9 @@ impl From<Priority> for Line {
     }
 }
 
-/// What has passed the first of each line.
+/// How much work has overtaken the first job of each line.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Passes {
+pub struct Overtakes {
     interactive: Passed,
     batch: Passed,
     client: Passed,
@@ -43,7 +43,7 @@ struct Passed {
     audio_secs: f64,
 }
 
-impl Passes {
+impl Overtakes {
     /// Whether one more may go before the first of that line.
     pub fn allow(&self, line: Line) -> bool {
         let passed = match line {
@@ -55,18 +55,18 @@ impl Passes {
     }
 
     /// Whether a job may go before one of another model that would be next: a batch job before no interactive one.
-    pub fn may_pass(first: Priority, sooner: Priority) -> bool {
+    pub fn may_overtake(first: Priority, sooner: Priority) -> bool {
         first == Priority::Batch || sooner == first
     }
 
     /// A job went before the first of that line.
-    pub fn passed(&mut self, line: Line) {
+    pub fn record_job(&mut self, line: Line) {
         let passed = self.of(line);
         passed.jobs = passed.jobs.saturating_add(1);
     }
 
-    /// What such a job has heard when it ended, or was given back.
-    pub fn heard(&mut self, line: Line, audio_secs: f64) {
+    /// The audio that such a job has decoded when it ended, or was given back.
+    pub fn add_audio(&mut self, line: Line, audio_secs: f64) {
         self.of(line).audio_secs += audio_secs;
     }
 
@@ -90,27 +90,27 @@ mod tests {
 
     #[test]
     fn eight_jobs_pass_and_then_the_first_is_taken() {
-        let mut passes = Passes::default();
+        let mut overtakes = Overtakes::default();
         for _ in 0..MOST_JOBS {
-            assert!(passes.allow(Line::Batch));
-            passes.passed(Line::Batch);
+            assert!(overtakes.allow(Line::Batch));
+            overtakes.record_job(Line::Batch);
         }
-        assert!(!passes.allow(Line::Batch));
-        assert!(passes.allow(Line::Interactive), "another line counts for itself");
-        passes.served(Line::Interactive);
-        assert!(!passes.allow(Line::Batch), "and says nothing of this one");
-        passes.served(Line::Batch);
-        assert!(passes.allow(Line::Batch));
+        assert!(!overtakes.allow(Line::Batch));
+        assert!(overtakes.allow(Line::Interactive), "another line counts for itself");
+        overtakes.served(Line::Interactive);
+        assert!(!overtakes.allow(Line::Batch), "and says nothing of this one");
+        overtakes.served(Line::Batch);
+        assert!(overtakes.allow(Line::Batch));
     }
 
     #[test]
     fn one_long_job_is_as_much_as_many() {
-        let mut passes = Passes::default();
-        passes.passed(Line::Batch);
-        passes.heard(Line::Batch, MOST_AUDIO_SECS - 1.0);
-        assert!(passes.allow(Line::Batch));
-        passes.passed(Line::Batch);
-        passes.heard(Line::Batch, 1.0);
-        assert!(!passes.allow(Line::Batch));
+        let mut overtakes = Overtakes::default();
+        overtakes.record_job(Line::Batch);
+        overtakes.add_audio(Line::Batch, MOST_AUDIO_SECS - 1.0);
+        assert!(overtakes.allow(Line::Batch));
+        overtakes.record_job(Line::Batch);
+        overtakes.add_audio(Line::Batch, 1.0);
+        assert!(!overtakes.allow(Line::Batch));
     }
 }

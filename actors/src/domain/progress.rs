@@ -12,7 +12,7 @@ pub struct Progress {
     pub chunk: u32,
     pub chunks_total: u32,
     pub processed_secs: f64,
-    /// `None` until there is something to reckon with.
+    /// `None` until there is something to compute it from.
     pub eta_secs: Option<f64>,
 }
 
@@ -69,9 +69,11 @@ fn round(value: f64, parts: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::audio::{Plan, SAMPLE_RATE, Span};
+    use crate::domain::selection::Selection;
 
     #[test]
-    fn the_chunk_shown_is_the_one_being_worked_on_and_at_the_end_the_last() {
+    fn progress_shows_the_current_chunk_and_finally_the_last() {
         assert_eq!(Progress::new(18, 51, 540.2, 1500.0, None).chunk, 19);
         assert_eq!(Progress::new(51, 51, 1500.0, 1500.0, None).chunk, 51);
     }
@@ -93,5 +95,18 @@ mod tests {
     fn inside_a_chunk_the_percentage_grows_and_the_rest_stays() {
         let progress = Progress::new(1, 4, 30.0, 120.0, None).within_chunk(0.5, 30.0, 120.0);
         assert_eq!((progress.percent, progress.chunk, progress.processed_secs), (37.5, 2, 30.0));
+    }
+
+    #[test]
+    fn of_a_range_only_the_range_counts() {
+        let second = u64::from(SAMPLE_RATE);
+        let selection = Selection { start: 100 * second, end: Some(200 * second), ..Selection::default() };
+        let chunks = vec![Span { start: 100 * second, end: 125 * second }; 4];
+        let plan = Plan { samples: 200 * second, selection, chunks, ..Plan::default() };
+        let pace = Pace { audio_secs: 25.0, wall_secs: 5.0 };
+        let percent = |progress: Progress| (progress.percent, progress.processed_secs, progress.eta_secs);
+        assert_eq!(percent(plan.progress(0, None, None)), (0.0, 100.0, None));
+        assert_eq!(percent(plan.progress(1, Some(125.0), Some(pace))), (25.0, 125.0, Some(15.0)));
+        assert_eq!(percent(plan.progress(4, Some(190.0), Some(pace))), (100.0, 200.0, Some(0.0)));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::job::JobId;
 use super::options::Priority;
-use super::passes::{Line, Passes};
+use super::passes::{Line, Overtakes};
 use super::time::Timestamp;
 
 /// A queued job, with what its place follows from.
@@ -33,16 +33,16 @@ pub struct Place {
 }
 
 /// Where a job will come, as if nobody came, went or failed until then, and no batch job had a turn before
-/// interactive ones. `loaded` is the model that is there; `passes` what has passed the first of each line so far.
+/// interactive ones. `loaded` is the model that is there; `overtakes` what has passed the first of each line so far.
 pub fn place(
     mut waiting: Vec<Queued>,
     mut loaded: Option<Option<String>>,
-    mut passes: Passes,
+    mut overtakes: Overtakes,
     id: JobId,
 ) -> Option<Place> {
     let mut place = Place { position: 1, ..Place::default() };
     loop {
-        let (index, passing) = next(&waiting, loaded.as_ref(), &passes)?;
+        let (index, passing) = next(&waiting, loaded.as_ref(), &overtakes)?;
         let job = waiting.swap_remove(index);
         if loaded.as_ref() != Some(&job.model) {
             place.loads.push(job.model.clone());
@@ -53,10 +53,10 @@ pub fn place(
         }
         match passing {
             Some(line) => {
-                passes.passed(line);
-                passes.heard(line, job.audio_secs);
+                overtakes.record_job(line);
+                overtakes.add_audio(line, job.audio_secs);
             }
-            None => passes.served(job.priority.into()),
+            None => overtakes.served(job.priority.into()),
         }
         if !job.begun {
             serve(&mut waiting, &job);
@@ -66,18 +66,18 @@ pub fn place(
     }
 }
 
-/// The job that is taken next, and whose line it passes if it is not the first.
+/// The job that is taken next, and whose line it overtakes if it is not the first.
 fn next(
     waiting: &[Queued],
     loaded: Option<&Option<String>>,
-    passes: &Passes,
+    overtakes: &Overtakes,
 ) -> Option<(usize, Option<Line>)> {
     let (first, head) = soonest(waiting, |_| true)?;
     let line = Line::from(head.priority);
-    let Some(loaded) = loaded.filter(|loaded| **loaded != head.model && passes.allow(line)) else {
+    let Some(loaded) = loaded.filter(|loaded| **loaded != head.model && overtakes.allow(line)) else {
         return Some((first, None));
     };
-    let may = |job: &Queued| job.model == *loaded && Passes::may_pass(head.priority, job.priority);
+    let may = |job: &Queued| job.model == *loaded && Overtakes::may_overtake(head.priority, job.priority);
     let sooner = soonest(waiting, |job| may(job) && job.priority == head.priority);
     let sooner = sooner.or_else(|| soonest(waiting, may));
     Some(sooner.map_or((first, None), |(index, _)| (index, Some(line))))
@@ -117,12 +117,12 @@ mod tests {
     }
 
     fn positions(waiting: &[Queued], loaded: Option<Option<String>>) -> Vec<u64> {
-        let place = |job: &Queued| place(waiting.to_vec(), loaded.clone(), Passes::default(), job.id);
+        let place = |job: &Queued| place(waiting.to_vec(), loaded.clone(), Overtakes::default(), job.id);
         waiting.iter().map(|job| place(job).unwrap().position).collect()
     }
 
     #[test]
-    fn jobs_of_the_loaded_model_come_before_others_as_far_as_they_may() {
+    fn jobs_of_the_loaded_model_overtake_within_the_limit() {
         use Priority::{Batch, Interactive};
         let large = || Some("large".to_owned());
         let waiting = queue(&[(Batch, Some("large")), (Batch, None), (Batch, Some("large")), (Batch, None)]);
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(positions(&waiting, Some(large())), [1, 3, 2, 4]);
         assert_eq!(positions(&waiting, None), [1, 3, 2, 4]);
         let urgent = queue(&[(Batch, None), (Interactive, Some("large")), (Batch, None)]);
-        assert_eq!(positions(&urgent, Some(None)), [2, 1, 3], "no batch job passes it");
+        assert_eq!(positions(&urgent, Some(None)), [2, 1, 3], "no batch job overtakes it");
         let many: Vec<_> = std::iter::once((Batch, Some("large"))).chain([(Batch, None); 20]).collect();
         assert_eq!(positions(&queue(&many), Some(None))[0], u64::from(MOST_JOBS) + 1);
     }
@@ -139,12 +139,13 @@ mod tests {
     fn every_change_of_models_before_a_job_is_known() {
         let waiting =
             queue(&[(Priority::Batch, Some("a")), (Priority::Batch, None), (Priority::Batch, Some("b"))]);
-        let of = |n: usize, loaded| place(waiting.clone(), loaded, Passes::default(), waiting[n].id).unwrap();
+        let of =
+            |n: usize, loaded| place(waiting.clone(), loaded, Overtakes::default(), waiting[n].id).unwrap();
         let model = |name: &str| Some(name.to_owned());
         assert_eq!(of(2, Some(None)).loads, [model("a"), model("b")]);
         assert_eq!(of(1, Some(None)).loads, [] as [Option<String>; 0]);
         assert_eq!(of(2, None).loads, [model("a"), None, model("b")]);
         assert_eq!((of(2, None).position, of(2, None).audio_secs_ahead), (3, 20.0));
-        assert_eq!(place(waiting.clone(), None, Passes::default(), JobId::new()), None);
+        assert_eq!(place(waiting.clone(), None, Overtakes::default(), JobId::new()), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Finds text that goes round in circles: what Whisper models write when they have lost their way.
 //!
-//! Two measures have to agree. Few different tokens alone are no loop: someone who reads numbers out has ten
+//! Two measures have to agree. Few different tokens alone are not a loop: someone who reads numbers out has ten
 //! words. Words said again alone are none either: a refrain comes back. A loop says the same words over and over, in the
 //! same order.
 
@@ -14,7 +14,7 @@ pub const WINDOW: usize = 64;
 /// or only "yes" and "no", hardly ever say ten of them again in the same order.
 const PHRASE: usize = 10;
 
-/// Fewer phrases said again are no loop: three rounds of a short sentence are less.
+/// Fewer phrases said again are not a loop: three rounds of a short sentence are less.
 const LEAST_AGAIN: usize = 16;
 
 /// Nor is a smaller part of the window's phrases: one in three.
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn entropy_goes_from_nothing_to_the_logarithm_of_the_number_of_tokens() {
+    fn entropy_ranges_from_zero_to_the_log_of_the_token_count() {
         for (tokens, expected) in [
             (vec![], 0.0),
             (vec![7; 64], 0.0),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_is_found_wherever_it_stands_and_only_its_repetitions_are_marked() {
+    fn a_loop_is_found_anywhere_and_only_repeats_are_marked() {
         let tokens = [different(50), rounds(5, 60), different(70)].concat();
         let again = repeated_tokens(&tokens, LIMIT);
         let marked: Vec<usize> = (0..tokens.len()).filter(|&at| again[at]).collect();

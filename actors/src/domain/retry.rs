@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_receiver_asks_for_is_honoured_and_no_step_of_the_schedule() {
+    fn retry_after_is_honoured_and_skips_no_schedule_step() {
         let failures = Failures { scheduled: 3, asked: 0 };
         let asked = next(failures, Duration::ZERO, Some(Duration::from_secs(77)), -1.0);
         let Next::Again { failures, pause } = asked else { panic!("{asked:?}") };
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_always_says_in_a_second_is_tried_for_days_and_not_often() {
+    fn retry_after_of_a_second_is_retried_for_days_not_often() {
         let pauses = pauses(Some(0), 0.0);
         assert_eq!(pauses[..5], [1, 2, 4, 8, 16]);
         assert!(pauses.len() < 25, "{pauses:?}");

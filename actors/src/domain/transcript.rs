@@ -1,4 +1,4 @@
-//! What the engine heard.
+//! What the engine returns: segments, words and tokens.
 
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,7 @@ impl ChunkTranscript {
 }
 
 /// Segments of several channels in the order in which they begin, of equals the lower channel first; what is of no
-/// channel stays as it is. Ids stay: they tell in which order the segments were heard.
+/// channel stays as it is. Ids stay: they tell in which order the segments were decoded.
 pub fn in_order(mut segments: Vec<Segment>) -> Vec<Segment> {
     if segments.iter().any(|segment| segment.channel.is_some()) {
         segments.sort_by(|a, b| a.start.total_cmp(&b.start).then(a.channel.cmp(&b.channel)));
@@ -112,10 +112,10 @@ pub fn in_order(mut segments: Vec<Segment>) -> Vec<Segment> {
     segments
 }
 
-/// By how much what is heard of speech may miss its true beginning and end, in seconds.
+/// By how much detected speech may miss its true beginning and end, in seconds.
 const SPEECH_MARGIN: f64 = 0.5;
 
-/// Puts [`Flag::NoSpeech`] on segments in whose time nobody was heard to speak. Without any `speech` nobody listened.
+/// Puts [`Flag::NoSpeech`] on segments in whose time the detector found no speech. Without any `speech` there was no detector.
 pub fn flag_silence(segments: &mut [Segment], speech: &[Span]) {
     if speech.is_empty() {
         return;
@@ -168,10 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn segments_of_several_channels_are_put_in_the_order_in_which_they_begin() {
+    fn segments_of_channels_are_ordered_by_start() {
         let of = |channel, id, start| Segment { id, channel, ..segment(start, start + 1.0, " a") };
-        let heard = vec![of(Some(1), 0, 2.0), of(Some(0), 1, 0.0), of(Some(0), 2, 2.0), of(Some(1), 3, 1.0)];
-        assert_eq!(in_order(heard).iter().map(|s| s.id).collect::<Vec<_>>(), [1, 3, 2, 0]);
+        let decoded =
+            vec![of(Some(1), 0, 2.0), of(Some(0), 1, 0.0), of(Some(0), 2, 2.0), of(Some(1), 3, 1.0)];
+        assert_eq!(in_order(decoded).iter().map(|s| s.id).collect::<Vec<_>>(), [1, 3, 2, 0]);
         let mixed = vec![of(None, 0, 2.0), of(None, 1, 0.0)];
         assert_eq!(in_order(mixed.clone()), mixed);
     }

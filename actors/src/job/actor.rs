@@ -11,6 +11,7 @@ use tracing::{Instrument, error, info, warn};
 
 use super::control::{Control, Service};
 use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
+use super::on_model_failed::OnModelFailed;
 use super::persist::persist;
 use super::run::{Deps, Run, RunOutcome};
 use super::search::{Found, Order, fail_those_of_unknown_models, search};
@@ -20,19 +21,12 @@ use crate::domain::job::{Job, JobId, LEASE_SECS, NewJob, Status};
 use crate::domain::language::Language;
 use crate::domain::lifecycle::Demand;
 use crate::domain::options::Priority;
-use crate::domain::passes::{Line, Passes};
+use crate::domain::passes::{Line, Overtakes};
 use crate::domain::progress::Pace;
 use crate::domain::turns::Turns;
 use crate::model::Lease;
 use crate::panics::{AliveGuard, Panicked, caught};
 use crate::ports::{CancelToken, Cancelled, Claim, Fence, StoreError, SubmitError, Terms};
-
-/// What becomes of queued jobs while the model cannot be loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnModelFailed {
-    Wait,
-    Fail,
-}
 
 #[derive(Debug, Clone)]
 pub struct JobSettings {
@@ -62,7 +56,7 @@ pub(super) struct JobActor {
     search: Search,
     service: watch::Sender<Service>,
     turns: Turns,
-    passes: watch::Sender<Passes>,
+    overtakes: watch::Sender<Overtakes>,
     /// Whether an interactive job waits while all workers are busy.
     urgent: watch::Sender<bool>,
     looks_for_urgent: u64,
@@ -73,7 +67,7 @@ pub(super) struct JobActor {
 struct Running {
     fence: Fence,
     cancel: CancelToken,
-    passes: Option<Line>,
+    overtakes: Option<Line>,
 }
 
 /// At most one search for work is under way.
@@ -90,7 +84,7 @@ impl JobActor {
         deps: Deps,
         settings: JobSettings,
         pace: watch::Sender<Option<Pace>>,
-        passes: watch::Sender<Passes>,
+        overtakes: watch::Sender<Overtakes>,
         alive: AliveGuard,
     ) -> Self {
         let (service, _) = watch::channel(Service::Running);
@@ -103,7 +97,7 @@ impl JobActor {
             search: Search::No,
             service,
             turns,
-            passes,
+            overtakes,
             urgent,
             looks_for_urgent: 0,
             pace,
@@ -126,12 +120,12 @@ impl JobActor {
         }
         // The next client that is turned away is passed by as many as this one was.
         if self.deps.model.status().wanted_next.is_none() {
-            self.passes.send_modify(|passes| passes.served(Line::Client));
+            self.overtakes.send_modify(|overtakes| overtakes.served(Line::Client));
         }
         self.search = Search::UnderWay;
         let order = Order {
             turn: self.turns.next(),
-            passes: *self.passes.borrow(),
+            overtakes: *self.overtakes.borrow(),
             on_model_failed: self.settings.on_model_failed,
         };
         let search = search(self.deps.clone(), order, lease);
@@ -149,7 +143,7 @@ impl JobActor {
         let recovered = async move {
             match deps.store.recover().await {
                 Ok(events) => deps.notifier.publish(events),
-                Err(error) => error!(%error, "cannot look for jobs that were lost on the way"),
+                Err(error) => error!(%error, "cannot look for jobs with an expired lease"),
             }
         };
         ctx.spawn(
@@ -171,7 +165,7 @@ impl JobActor {
         ctx.spawn(renewed.into_actor(self).map(|renewed, this, ctx| match renewed {
             Ok(events) if events.is_empty() => {}
             Ok(events) => {
-                warn!(jobs = events.len(), "jobs that nobody worked on go back to the queue");
+                warn!(jobs = events.len(), "jobs with an expired lease requeued");
                 this.deps.notifier.publish(events);
                 this.look(None, ctx);
             }
@@ -211,8 +205,8 @@ impl JobActor {
                 info!(job.id = %claim.job.id, "a job found during the stop is left to the next start");
                 false
             }
-            Found::Work(claim, lease, passes) => {
-                self.start(*claim, lease, passes, ctx);
+            Found::Work(claim, lease, overtakes) => {
+                self.start(*claim, lease, overtakes, ctx);
                 true
             }
             Found::Nothing => again,
@@ -232,15 +226,15 @@ impl JobActor {
         }
     }
 
-    fn start(&mut self, claim: Claim, lease: Arc<Lease>, passes: Option<Line>, ctx: &mut Context<Self>) {
+    fn start(&mut self, claim: Claim, lease: Arc<Lease>, overtakes: Option<Line>, ctx: &mut Context<Self>) {
         let (id, fence) = (claim.job.id, claim.fence);
         info!(job.id = %id, attempt = claim.job.attempts, first_chunk = claim.chunks_done + 1, "job started");
         self.turns.taken(claim.job.options.priority);
-        match passes {
-            Some(line) => self.passes.send_modify(|passes| passes.passed(line)),
+        match overtakes {
+            Some(line) => self.overtakes.send_modify(|overtakes| overtakes.record_job(line)),
             None => {
                 let line = claim.job.options.priority.into();
-                self.passes.send_modify(|passes| passes.served(line));
+                self.overtakes.send_modify(|overtakes| overtakes.served(line));
             }
         }
         let control = Control {
@@ -248,7 +242,7 @@ impl JobActor {
             service: self.service.subscribe(),
             urgent: self.urgent.clone(),
         };
-        self.running.insert(id, Running { fence, cancel: control.cancel.clone(), passes });
+        self.running.insert(id, Running { fence, cancel: control.cancel.clone(), overtakes });
         let interrupted = Interrupted { deps: self.deps.clone(), fence, control: control.clone() };
         let run = Run::new(self.deps.clone(), claim, lease, control);
         let myself = ctx.address();
@@ -278,7 +272,7 @@ impl Interrupted {
         let requeued = || deps.store.requeue(fence, RequeueReason::EngineDied);
         match persist(|| !control.is_stopping(), requeued).await {
             Ok(events) => deps.notifier.publish(events),
-            Err(error) => error!(job.id = %fence.id, %error, "a job that was interrupted stays as it is"),
+            Err(error) => error!(job.id = %fence.id, %error, "cannot requeue an interrupted job"),
         }
         RunOutcome { pace: None, lease: None }
     }
@@ -287,20 +281,20 @@ impl Interrupted {
 async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitError> {
     let (job, events) = deps.store.submit(job, terms).await?;
     if events.is_empty() {
-        info!(job.id = %job.id, "job was taken in before");
+        info!(job.id = %job.id, "job already accepted under this key");
     } else {
-        info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job taken in");
+        info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job accepted");
         deps.notifier.publish(events);
     }
     if let Some(earlier) = job.reused_from {
-        info!(job.id = %job.id, %earlier, "job was given an earlier result");
+        info!(job.id = %job.id, %earlier, "job completed with an earlier result");
     }
     if job.status == Status::Queued {
         match deps.model.find(job.options.model.as_deref()) {
             // Who asks again asks for the model again, too.
             Some(model) => deps.model.demand(Demand::NewJob, model),
-            // The door lets none through.
-            None => warn!(job.id = %job.id, "a job wants a model that the settings do not name"),
+            // The handlers let none through.
+            None => warn!(job.id = %job.id, "job names a model that is not in the settings"),
         }
     }
     Ok(job)
@@ -391,13 +385,13 @@ impl Handler<RunEnded> for JobActor {
     type Result = ();
 
     fn handle(&mut self, msg: RunEnded, ctx: &mut Self::Context) {
-        let passes = match self.running.entry(msg.fence.id) {
+        let overtakes = match self.running.entry(msg.fence.id) {
             // Not one that was claimed again meanwhile.
-            Entry::Occupied(running) if running.get().fence == msg.fence => running.remove().passes,
+            Entry::Occupied(running) if running.get().fence == msg.fence => running.remove().overtakes,
             Entry::Occupied(_) | Entry::Vacant(_) => None,
         };
-        if let (Some(line), Some(pace)) = (passes, msg.outcome.pace) {
-            self.passes.send_modify(|passes| passes.heard(line, pace.audio_secs));
+        if let (Some(line), Some(pace)) = (overtakes, msg.outcome.pace) {
+            self.overtakes.send_modify(|overtakes| overtakes.add_audio(line, pace.audio_secs));
         }
         if msg.outcome.pace.is_some() {
             self.pace.send_replace(msg.outcome.pace);
@@ -415,7 +409,7 @@ impl Handler<Stop> for JobActor {
         let tokens: Vec<_> = self.running.values().map(|running| running.cancel.clone()).collect();
         // Each run holds a receiver of `service` until it is over.
         let stopped = async move {
-            if actix::clock::timeout(msg.patience, runs_over.closed()).await.is_err() {
+            if actix::clock::timeout(msg.limit, runs_over.closed()).await.is_err() {
                 tokens.iter().for_each(CancelToken::cancel);
                 runs_over.closed().await;
             }

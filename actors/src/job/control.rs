@@ -48,7 +48,7 @@ impl Control {
         }
     }
 
-    /// Whether a job of that priority is to let a more urgent one go first. Only the first who asks hears
+    /// Whether a job of that priority is to let a more urgent one go first. Only the first caller gets
     /// yes: one job waits, and one worker is enough for it.
     pub(super) fn gives_way(&self, priority: Priority) -> bool {
         priority == Priority::Batch && self.urgent.send_if_modified(std::mem::take)

@@ -13,7 +13,7 @@ use super::jobs_to_fail::JobsToFail;
 use super::messages::{Cancel, Stop, Submit};
 use super::run::Deps;
 use crate::domain::job::{Job, JobId, NewJob};
-use crate::domain::passes::Passes;
+use crate::domain::passes::Overtakes;
 use crate::domain::progress::Pace;
 use crate::domain::queue::{self, Place};
 use crate::isolation::Isolation;
@@ -40,7 +40,7 @@ pub struct JobHandle {
     addr: Addr<JobActor>,
     store: Arc<dyn Store>,
     pace: watch::Receiver<Option<Pace>>,
-    passes: watch::Receiver<Passes>,
+    overtakes: watch::Receiver<Overtakes>,
     model: ModelHandle,
     max_queued: u64,
 }
@@ -66,11 +66,11 @@ impl JobHandle {
             condition_on_previous,
         };
         let (sender, pace) = watch::channel(None);
-        let (passed, passes) = watch::channel(Passes::default());
+        let (overtakes_sender, overtakes) = watch::channel(Overtakes::default());
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            JobActor::new(deps, settings, sender, passed, AliveGuard(on_actor_gone))
+            JobActor::new(deps, settings, sender, overtakes_sender, AliveGuard(on_actor_gone))
         });
-        Self { addr, store, pace, passes, model: told, max_queued }
+        Self { addr, store, pace, overtakes, model: told, max_queued }
     }
 
     /// Puts back what an earlier process left running. Followers cannot be there yet.
@@ -117,8 +117,8 @@ impl JobHandle {
             let able = status.choices(|_, known| known.may_load(now));
             waiting.retain(|queued| able.contains(&queued.model));
             waiting.iter_mut().for_each(|queued| queued.model = as_new(queued.model.take()));
-            let passes = *self.passes.borrow();
-            if let Some(mut place) = queue::place(waiting, loaded.clone(), passes, id) {
+            let overtakes = *self.overtakes.borrow();
+            if let Some(mut place) = queue::place(waiting, loaded.clone(), overtakes, id) {
                 if let (State::Loading, Some(under_way)) = (status.state(), &loaded) {
                     place.loads.insert(0, under_way.clone());
                 }
@@ -141,10 +141,10 @@ impl JobHandle {
     }
 
     /// Stops claiming, and waits until every running job is back in the queue. A chunk that is not
-    /// over after `patience` is dropped and will be done again.
-    pub async fn stop(&self, patience: Duration) {
+    /// over after `limit` is dropped and will be done again.
+    pub async fn stop(&self, limit: Duration) {
         // An actor that is gone runs nothing.
-        let _ = self.addr.send(Stop { patience }).await;
+        let _ = self.addr.send(Stop { limit }).await;
     }
 }
 

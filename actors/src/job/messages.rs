@@ -38,9 +38,9 @@ pub(super) struct RunEnded {
     pub outcome: RunOutcome,
 }
 
-/// Claim nothing more, and give back what runs: at its chunk's end, or at once after `patience`.
+/// Claim nothing more, and give back what runs: at its chunk's end, or at once after `limit`.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Stop {
-    pub patience: Duration,
+    pub limit: Duration,
 }

@@ -5,12 +5,14 @@ mod control;
 mod handle;
 mod jobs_to_fail;
 mod messages;
+mod on_model_failed;
 mod persist;
 mod run;
 mod search;
 
-pub use actor::{JobSettings, OnModelFailed};
+pub use actor::JobSettings;
 pub use handle::{JobHandle, JobParts};
+pub use on_model_failed::OnModelFailed;
 
 #[cfg(test)]
 mod model_tests;

@@ -46,7 +46,7 @@ async fn a_job_runs_on_the_model_it_asked_for() {
 }
 
 #[actix::test]
-async fn a_job_whose_model_has_become_the_default_one_runs_like_those_that_name_none() {
+async fn a_job_of_the_new_default_model_runs_as_unnamed_ones() {
     let queue = [None, Some(LARGE), Some("fake"), None].map(|model| (Priority::Batch, model));
     let (world, ids) = two_models(1, &queue).await;
     for id in &ids {
@@ -98,10 +98,10 @@ async fn a_job_goes_down_only_with_a_failure_that_came_after_it() {
     let engine = FakeEngine::default().script_loads([Scripted::Broken, Scripted::Block]);
     let on_model_failed = OnModelFailed::Fail;
     let world = World::start(Setting { models: vec![LARGE], engine, on_model_failed, ..Setting::default() });
-    let doomed = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
-    world.to_the_end(doomed.id).await;
-    assert_eq!(world.job(doomed.id).await.error.unwrap().code, "model_failed");
-    // The model's actor hears of the next job only after a long load.
+    let failing = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
+    world.to_the_end(failing.id).await;
+    assert_eq!(world.job(failing.id).await.error.unwrap().code, "model_failed");
+    // The model's actor handles the next job only after a long load.
     let large = world.jobs.submit(wanting(Priority::Batch, Some(LARGE))).await.unwrap();
     world.engine.until_load(2).await;
     let mended = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_model_that_cannot_be_loaded_holds_up_only_its_own_jobs() {
 }
 
 #[actix::test]
-async fn a_model_that_waits_for_memory_does_not_hold_up_the_jobs_of_others() {
+async fn a_model_waiting_for_memory_does_not_block_other_models() {
     let engine = FakeEngine::default().script_loads([Scripted::OutOfMemory]);
     let world = World::start(Setting { engine, models: vec![LARGE], ..Setting::default() });
     let large = world.model.find(Some(LARGE)).unwrap();
@@ -193,7 +193,7 @@ async fn every_client_that_is_turned_away_is_passed_by_as_many() {
 }
 
 #[actix::test]
-async fn jobs_of_a_model_that_failed_fail_where_that_is_wanted_and_others_run() {
+async fn on_model_failed_fail_fails_only_jobs_of_that_model() {
     let engine = FakeEngine::default().script_loads([Scripted::Broken]);
     let on_model_failed = OnModelFailed::Fail;
     let world = World::start(Setting { engine, models: vec![LARGE], on_model_failed, ..Setting::default() });
@@ -205,7 +205,7 @@ async fn jobs_of_a_model_that_failed_fail_where_that_is_wanted_and_others_run() 
 }
 
 #[actix::test]
-async fn a_job_of_a_model_that_the_settings_no_longer_name_fails_at_the_start() {
+async fn a_job_of_an_unlisted_model_fails_at_the_start() {
     let (world, ids) = two_models(1, &[(Priority::Batch, Some("gone")), (Priority::Batch, None)]).await;
     world.to_the_end(ids[1]).await;
     world.to_the_end(ids[0]).await;
@@ -215,7 +215,7 @@ async fn a_job_of_a_model_that_the_settings_no_longer_name_fails_at_the_start() 
 }
 
 #[actix::test]
-async fn a_client_that_was_turned_away_gets_its_model_though_the_queue_never_ends() {
+async fn a_refused_client_gets_its_model_despite_an_endless_queue() {
     let queue: Vec<_> = (0..12).map(|_| (Priority::Batch, None)).collect();
     let store = MemoryStore::default();
     for (priority, model) in &queue {
@@ -250,7 +250,7 @@ async fn results_are_reused_for_the_same_model_only() {
 }
 
 #[actix::test]
-async fn a_job_that_the_model_is_kept_for_runs_though_others_have_passed_enough() {
+async fn a_job_with_a_reserved_model_runs_after_the_overtake_limit() {
     let (world, ids) = two_models(1, &[(Priority::Batch, None); 1]).await;
     world.to_the_end(ids[0]).await;
     let large = world.model.find(Some(LARGE)).unwrap();

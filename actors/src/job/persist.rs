@@ -28,7 +28,7 @@ where
             Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
             Err(error @ (StoreError::DiskFull | StoreError::Failed(_))) => error,
         };
-        error!(%error, retry_ms = pause.as_millis() as u64, "the store does not take a write");
+        error!(%error, retry_ms = pause.as_millis() as u64, "failed to write to the store");
         let again = Instant::now() + pause;
         while Instant::now() < again {
             if !waits() {

@@ -41,7 +41,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A batch that runs while the model's memory is wanted back gets this long to end; then it is cancelled, and an engine that
 /// does not answer that is killed. What is lost of it is done again.
-const UNLOAD_PATIENCE: Duration = Duration::from_secs(30);
+const UNLOAD_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a run reaches the world through.
 #[derive(Clone)]
@@ -53,14 +53,14 @@ pub(super) struct Deps {
     pub notifier: NotifierHandle,
     pub isolation: Isolation,
     pub jobs_to_fail: JobsToFail,
-    /// Whether chunks are told of the text before them.
+    /// Whether chunks are conditioned on the text before them.
     pub condition_on_previous: bool,
 }
 
 impl Deps {
     /// Everything that chunks and their transcripts follow from, the job itself left out.
     pub(super) fn made_with(&self, model: &ModelFacts, decoder: Decoder) -> String {
-        let told = if self.condition_on_previous { ", told of the text before" } else { "" };
+        let told = if self.condition_on_previous { ", conditioned on the text before" } else { "" };
         format!("{} {}{told}", self.recordings.version(decoder), model.fingerprint)
     }
 }
@@ -96,7 +96,7 @@ impl From<Leave> for Stop {
 pub(super) struct RunOutcome {
     /// How fast it went, if a chunk was finished.
     pub pace: Option<Pace>,
-    /// For the next job; `None` when the model was gone before this one's end, or the store took it late.
+    /// For the next job; `None` when the model was unloaded before this one's end, or the store took it late.
     pub lease: Option<Arc<Lease>>,
 }
 
@@ -120,7 +120,7 @@ pub(super) struct Run {
     spoken: Option<Language>,
     /// How sure that is, where it was detected.
     certainty: Option<f32>,
-    /// Of the chunks finished by now; empty unless chunks are told of it.
+    /// Of the chunks finished by now; empty unless chunks are conditioned on it.
     context: Context,
     placement: Placement,
     engine: EngineHealth,
@@ -160,15 +160,15 @@ impl Run {
                 Last::End(Ending::Failed(error))
             }
             Err(Stop::Leave(Leave::GiveBack(reason))) => {
-                info!(job.id = %self.claim.job.id, ?reason, "job goes back to the queue");
+                info!(job.id = %self.claim.job.id, ?reason, "job requeued");
                 return self.write_last(Last::Requeue(reason)).await;
             }
             Err(Stop::Leave(Leave::Lost)) => {
-                info!(job.id = %self.claim.job.id, "job is no longer ours");
+                info!(job.id = %self.claim.job.id, "job lease lost");
                 Last::Nothing
             }
         };
-        // The job is over: the model hears how long its owner wants it to stay.
+        // The job is over: its keep_alive applies to the model.
         if let Some(stay) = self.claim.job.options.keep_alive {
             self.deps.model.keep_alive(&self.lease, stay);
         }
@@ -190,7 +190,7 @@ impl Run {
         // A chunk that was begun and is not waited for any more ends now.
         control.cancel.cancel();
         if let Err(error @ (StoreError::DiskFull | StoreError::Failed(_))) = &written {
-            error!(job.id = %claim.job.id, %error, "the store does not take a job's end");
+            error!(job.id = %claim.job.id, %error, "failed to save the job result");
             lease = None;
             written = persist(|| !control.is_stopping(), &write).await;
         }
@@ -202,7 +202,9 @@ impl Run {
                     info!(job.id = %claim.job.id, status, run_ms, "job ended");
                 }
             }
-            (Err(error), _) => info!(job.id = %claim.job.id, %error, "the job stays as the store has it"),
+            (Err(error), _) => {
+                info!(job.id = %claim.job.id, %error, "job result dropped: the job has changed meanwhile")
+            }
         }
         RunOutcome { pace, lease }
     }
@@ -358,19 +360,26 @@ impl Run {
         batch: &Range<u32>,
         samples: &mut mpsc::Receiver<Result<Arc<[f32]>, AudioError>>,
     ) -> Result<Started, Stop> {
-        let mut chunks = Vec::with_capacity(batch.len());
-        for chunk in batch.clone() {
+        let mut audio: Vec<Arc<[f32]>> = Vec::with_capacity(batch.len());
+        for _ in batch.clone() {
             let samples = self
                 .unless_called_off(samples.recv())
                 .await?
                 .unwrap_or_else(|| Err(AudioError::Corrupt("the recording is shorter than it was".into())))
                 .map_err(|error| self.bad_audio(&error))?;
-            chunks.push(ChunkAudio::of(plan, chunk_index(chunk), samples));
+            audio.push(samples);
         }
         let language_windows = match self.language {
-            None if !self.claim.job.options.is_multilingual => self.language_windows(plan).await?,
+            None if !self.claim.job.options.is_multilingual => {
+                self.language_windows(plan, batch, &audio).await?
+            }
             None | Some(_) => Vec::new(),
         };
+        let chunks = batch
+            .clone()
+            .zip(audio)
+            .map(|(chunk, samples)| ChunkAudio::of(plan, chunk_index(chunk), samples))
+            .collect();
         self.send(chunks, language_windows, Early::No).await
     }
 
@@ -420,7 +429,7 @@ impl Run {
                 () = actix::clock::sleep(LOOK) => {
                     if self.called_off().is_none() {
                         called_off_at = None;
-                    } else if called_off_at.get_or_insert_with(Instant::now).elapsed() >= UNLOAD_PATIENCE
+                    } else if called_off_at.get_or_insert_with(Instant::now).elapsed() >= UNLOAD_LIMIT
                         && leave.is_none()
                     {
                         leave = self.called_off();
@@ -435,7 +444,7 @@ impl Run {
             };
             if leave.is_none() && last.elapsed() >= PROGRESS_INTERVAL {
                 last = Instant::now();
-                let progress = base.within_chunk(f64::from(fraction), secs, plan.duration_secs());
+                let progress = base.within_chunk(f64::from(fraction), secs, plan.selected_secs());
                 leave = self.note(progress).await.err();
                 if leave.is_some() {
                     self.control.cancel.cancel();
@@ -481,7 +490,7 @@ impl Run {
             let stored = self.write(|| store.segments(id)).await?;
             self.placement.recall(&stored);
             if self.tells_of_text_before(plan) {
-                self.context.hear(&stored);
+                self.context.append(&stored);
             }
         }
         Ok(())
@@ -509,7 +518,7 @@ impl Run {
         self.audio_secs += (end - start) / f64::from(plan.passes());
         let segments = self.placement.place(plan, chunk_index(chunk), transcript);
         if self.tells_of_text_before(plan) {
-            self.context.hear(&segments);
+            self.context.append(&segments);
         }
         segments
     }
@@ -542,13 +551,8 @@ impl Run {
 
     /// Progress with `done` chunks finished.
     fn progress(&self, plan: &Plan, done: u32) -> Progress {
-        let total = chunk_number(plan.chunks.len());
-        let processed = match done.checked_sub(1).and_then(|last| chunk_span(plan, last)) {
-            _ if done >= total => plan.duration_secs(),
-            Some((_, end)) => end,
-            None => 0.0,
-        };
-        Progress::new(done, total, processed, plan.duration_secs(), self.pace())
+        let last = done.checked_sub(1).and_then(|last| chunk_span(plan, last));
+        plan.progress(done, last.map(|(_, end)| end), self.pace())
     }
 
     fn pace(&self) -> Option<Pace> {

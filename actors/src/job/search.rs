@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use tracing::error;
 
-use super::actor::OnModelFailed;
+use super::on_model_failed::OnModelFailed;
 use super::run::Deps;
 use crate::domain::job::JobError;
 use crate::domain::lifecycle::Demand;
 use crate::domain::options::Priority;
-use crate::domain::passes::{Line, Passes};
+use crate::domain::passes::{Line, Overtakes};
 use crate::model::{Known, Lease, ModelStatus, State};
 use crate::panics::caught;
 use crate::ports::{Claim, Ending, Head, StoreError, Waiting};
@@ -19,7 +19,7 @@ use crate::ports::{Claim, Ending, Head, StoreError, Waiting};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {
     pub turn: Priority,
-    pub passes: Passes,
+    pub overtakes: Overtakes,
     pub on_model_failed: OnModelFailed,
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn search(deps: Deps, order: Order, lease: Option<Arc<Lease>>) 
 
 async fn try_search(
     deps: &Deps,
-    Order { turn, passes, on_model_failed }: Order,
+    Order { turn, overtakes, on_model_failed }: Order,
     lease: Option<Arc<Lease>>,
 ) -> Result<Found, StoreError> {
     if deps.store.waiting().await? == Waiting::default() {
@@ -70,13 +70,13 @@ async fn try_search(
     }
     let Some(head) = head(deps, turn, &status).await? else { return Ok(Found::Nothing) };
     let Some(wanted) = deps.model.find(head.model.as_deref()) else { return Ok(Found::Nothing) };
-    // Whoever the model is kept for comes with a job.
-    let may_pass = |line| status.is_promised || passes.allow(line);
+    // The client that the model is kept for comes with a job.
+    let may_overtake = |line| status.is_promised || overtakes.allow(line);
     match status.state_of(wanted) {
         State::Ready => {
             // The model goes when the last lease is given back.
             let line = status.wanted_next.map(|_| Line::Client);
-            if line.is_some_and(|line| !may_pass(line)) {
+            if line.is_some_and(|line| !may_overtake(line)) {
                 Ok(Found::Nothing)
             } else {
                 take(deps, &head, lease, line).await
@@ -84,7 +84,7 @@ async fn try_search(
         }
         State::Unloaded if status.state() == State::Ready => {
             let line = Line::from(head.priority);
-            if may_pass(line)
+            if may_overtake(line)
                 && let Some(sooner) = sooner(deps, &head, &status).await?
             {
                 return take(deps, &sooner, lease, Some(line)).await;
@@ -117,7 +117,7 @@ async fn head(deps: &Deps, turn: Priority, status: &ModelStatus) -> Result<Optio
 async fn sooner(deps: &Deps, head: &Head, status: &ModelStatus) -> Result<Option<Head>, StoreError> {
     let loaded = status.names(status.model);
     let sooner = deps.store.head(head.priority, &loaded).await?;
-    let may = |sooner: &Head| Passes::may_pass(head.priority, sooner.priority);
+    let may = |sooner: &Head| Overtakes::may_overtake(head.priority, sooner.priority);
     Ok(sooner.filter(|sooner| status.is_promised || may(sooner)))
 }
 
@@ -125,7 +125,7 @@ async fn take(
     deps: &Deps,
     head: &Head,
     lease: Option<Arc<Lease>>,
-    passes: Option<Line>,
+    overtakes: Option<Line>,
 ) -> Result<Found, StoreError> {
     let wanted = deps.model.find(head.model.as_deref());
     let is_right = |lease: &Lease| Some(lease.number()) == wanted;
@@ -139,7 +139,7 @@ async fn take(
     let claimed = deps.store.claim(head.priority, head.model.as_deref()).await?;
     let Some((claim, events)) = claimed else { return Ok(Found::Changed) };
     deps.notifier.publish(events);
-    Ok(Found::Work(Box::new(claim), lease, passes))
+    Ok(Found::Work(Box::new(claim), lease, overtakes))
 }
 
 /// Fails all queued jobs that want a model, one after the other for as long as that is right.
@@ -179,6 +179,6 @@ pub(super) async fn fail_those_of_unknown_models(deps: Deps) {
         Ok::<_, StoreError>(())
     };
     if let Err(error) = failed.await {
-        error!(%error, "cannot look for jobs of models that are gone");
+        error!(%error, "cannot look for jobs of models that are not in the settings");
     }
 }

@@ -119,7 +119,7 @@ async fn an_unload_does_not_wait_for_a_full_disk() {
 }
 
 #[actix::test]
-async fn a_job_that_is_done_is_over_once_the_disk_takes_it_whatever_becomes_of_the_model() {
+async fn a_finished_job_completes_once_stored_whatever_the_model_does() {
     let world = World::start(Setting { chunks: 1, ..with_chunks([Scripted::Block]) });
     let job = world.submit().await;
     world.until_event(job.id, |event| is_chunk_start(event, 1)).await;
@@ -134,7 +134,7 @@ async fn a_job_that_is_done_is_over_once_the_disk_takes_it_whatever_becomes_of_t
 }
 
 #[actix::test]
-async fn a_job_that_is_cancelled_while_its_recording_is_read_gives_its_place_to_the_next() {
+async fn cancel_while_reading_frees_the_worker() {
     for blob in ["endless", "stuck"] {
         let world = World::start(Setting::default());
         let mut long = new_job();
@@ -149,7 +149,7 @@ async fn a_job_that_is_cancelled_while_its_recording_is_read_gives_its_place_to_
 }
 
 #[actix::test]
-async fn chunks_are_told_of_the_text_before_them_where_the_settings_say_so() {
+async fn condition_on_previous_passes_the_text_before_a_chunk() {
     let world = World::start(Setting::default());
     world.to_the_end(world.submit().await.id).await;
     assert_eq!(world.engine.prompts(), [None, None, None]);
@@ -247,7 +247,7 @@ async fn an_engine_that_dies_costs_one_chunk_and_not_the_job() {
 }
 
 #[actix::test]
-async fn a_chunk_that_kills_the_engine_three_times_fails_its_job_and_not_the_next() {
+async fn three_engine_crashes_fail_the_job_and_not_the_next() {
     let world = World::start(with_chunks([Scripted::Die, Scripted::Die, Scripted::Die]));
     let (poison, next) = (world.submit().await, world.submit().await);
     world.to_the_end(poison.id).await;
@@ -290,7 +290,7 @@ async fn a_shortage_under_one_job_is_no_crash_of_the_one_beside_it() {
 }
 
 #[actix::test]
-async fn an_engine_out_of_memory_sends_the_model_waiting_and_the_job_back() {
+async fn out_of_memory_requeues_the_job_and_the_model_waits() {
     let world = World::start(with_chunks([Scripted::Succeed, Scripted::OutOfMemory]));
     let job = world.submit().await;
     world.until_state(State::WaitingForGpu).await;
@@ -401,7 +401,7 @@ async fn a_flood_of_interactive_jobs_does_not_starve_a_batch_job() {
 }
 
 #[actix::test]
-async fn an_engine_that_is_killed_again_and_again_fails_its_job_only_in_the_end() {
+async fn repeated_kills_fail_the_job_only_in_the_end() {
     let world = World::start(with_chunks(std::iter::repeat_n(Scripted::Block, 12)));
     let job = world.submit().await;
     for kills in 1..=12 {

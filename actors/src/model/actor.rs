@@ -10,10 +10,8 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::epoch::LoadEpoch;
-use super::lease::Lease;
-use super::messages::{
-    Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMemory, Released, Tick, Unload,
-};
+use super::lease::{Lease, Released};
+use super::messages::{Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMemory, Tick, Unload};
 use super::status::{Known, ModelStatus};
 use crate::clock::Clock;
 use crate::domain::event::{ModelEvent, OfModel};
@@ -25,7 +23,7 @@ use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe}
 
 /// How long an unload waits for the device to show that the memory is back.
 const UNTIL_IT_IS_BACK: Duration = Duration::from_secs(5);
-/// What a process keeps of its own after a model was in it is no residue worth waiting for.
+/// What a process keeps of its own after a model was in it is not a residue worth waiting for.
 const NO_RESIDUE_BYTES: u64 = 16 << 20;
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -264,7 +262,7 @@ impl ModelActor {
         self.residual_bytes = self.remains(holder);
         match self.residual_bytes {
             0..=NO_RESIDUE_BYTES => info!("model unloaded"),
-            residual_bytes => warn!(residual_bytes, "model unloaded, but not all of its memory is back"),
+            residual_bytes => warn!(residual_bytes, "model unloaded; not all of its memory was freed"),
         }
     }
 
@@ -368,7 +366,7 @@ impl Handler<KeepAlive> for ModelActor {
     type Result = ();
 
     fn handle(&mut self, msg: KeepAlive, ctx: &mut Self::Context) {
-        // Of one that goes it says nothing that the next should hear.
+        // What belongs to a model that is unloading does not apply to the next one.
         let is_ready = matches!(self.life.phase(), Phase::Ready { .. });
         if msg.generation == self.generation && self.model.is_some() && is_ready {
             self.drive(Input::KeepAlive(msg.stay), None, ctx);
@@ -392,7 +390,7 @@ impl Handler<Unload> for ModelActor {
     fn handle(&mut self, msg: Unload, ctx: &mut Self::Context) {
         self.drive(Input::Unload { reason: msg.reason, hold: msg.hold }, None, ctx);
         // Nobody listens any more: nothing to tell.
-        let _ = msg.heard.send(self.snapshot());
+        let _ = msg.handled.send(self.snapshot());
     }
 }
 
@@ -401,7 +399,7 @@ impl Handler<EngineDied> for ModelActor {
 
     fn handle(&mut self, msg: EngineDied, ctx: &mut Self::Context) {
         if msg.generation == self.generation && self.model.is_some() {
-            warn!("the engine's process ended by itself");
+            warn!("engine process exited unexpectedly");
             self.drive(Input::EngineDied, None, ctx);
         }
     }

@@ -27,7 +27,7 @@ impl LoadEpoch {
         queue();
     }
 
-    /// Calls `queue` with the present epoch, which lasts until it returns. Not once the service stops: whoever comes then
+    /// Calls `queue` with the present epoch, which lasts until it returns. Not once the service stops: a caller then
     /// would have the model loaded for the end of the process.
     pub(super) fn within(&self, queue: impl FnOnce(u64)) {
         let present = self.present();

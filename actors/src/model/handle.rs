@@ -23,7 +23,7 @@ const HEARTBEAT: Duration = Duration::from_millis(250);
 
 /// The model's thread is gone; the process is about to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the model's actor is gone")]
+#[error("the model actor has stopped")]
 pub struct Gone;
 
 #[derive(Clone)]
@@ -96,7 +96,7 @@ impl ModelHandle {
         tokio::select! {
             // An error here means that an unload overtook the load: the status says so.
             _ = shown => {}
-            // The actor is in the middle of something already and will hear of this after it.
+            // The actor is busy and handles this afterwards.
             busy = status.wait_for(|s| !s.is_settled()) => { busy.map_err(|_| Gone)?; }
         }
         Ok(self.status())
@@ -111,7 +111,7 @@ impl ModelHandle {
         Ok(settled.clone())
     }
 
-    /// Told once the actor has heard of it, and the status shows it.
+    /// Told once the actor has handled of it, and the status shows it.
     fn request(&self, model: ModelNo, keep_alive: Option<Stay>) -> oneshot::Receiver<()> {
         let (seen, shown) = oneshot::channel();
         self.ask(Demand::Request, model, keep_alive, Some(seen));
@@ -128,12 +128,12 @@ impl ModelHandle {
         self.epoch.within(|epoch| self.addr.do_send(Load { demand, model, keep_alive, epoch, seen }));
     }
 
-    /// Asks for the memory back. Returns once the actor has heard it: with nothing running the model
+    /// Asks for the memory back. Returns once the actor has handled it: with nothing running the model
     /// is `unloaded` by then, else `unloading`.
     pub async fn unload(&self, reason: UnloadReason, hold: Option<Duration>) -> Result<ModelStatus, Gone> {
-        let (heard, status) = oneshot::channel();
-        // The mailbox keeps the order, the epoch the speed. Whoever asked may leave: it is carried out all the same.
-        self.epoch.interrupt(reason, || self.addr.do_send(Unload { reason, hold, heard }));
+        let (handled, status) = oneshot::channel();
+        // The mailbox keeps the order, the epoch the speed. The caller may leave: it is carried out all the same.
+        self.epoch.interrupt(reason, || self.addr.do_send(Unload { reason, hold, handled }));
         status.await.map_err(|_| Gone)
     }
 
@@ -144,10 +144,10 @@ impl ModelHandle {
         reason: UnloadReason,
         hold: Option<Duration>,
     ) -> Result<ModelStatus, Gone> {
-        let heard = self.unload(reason, hold).await?;
-        let before = heard.unloads;
-        if heard.state() == State::Unloaded {
-            return Ok(heard);
+        let handled = self.unload(reason, hold).await?;
+        let before = handled.unloads;
+        if handled.state() == State::Unloaded {
+            return Ok(handled);
         }
         let mut status = self.status.clone();
         let freed = status.wait_for(|s| s.unloads > before || s.state() == State::Unloaded);

@@ -4,9 +4,15 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::messages::Released;
 use crate::domain::models::ModelNo;
 use crate::ports::LoadedModel;
+
+/// A lease of that generation was given back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Released {
+    pub generation: u64,
+}
 
 /// Keeps the model from being unloaded. Dropping it, even while unwinding, gives it back.
 pub struct Lease {

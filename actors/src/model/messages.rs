@@ -41,20 +41,13 @@ pub struct KeepAlive {
     pub stay: Stay,
 }
 
-/// A lease of that generation was given back.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Released {
-    pub generation: u64,
-}
-
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Unload {
     pub reason: UnloadReason,
     pub hold: Option<Duration>,
-    /// Told the status of the moment at which it was heard.
-    pub heard: oneshot::Sender<ModelStatus>,
+    /// Gets the status at the moment that it was handled.
+    pub handled: oneshot::Sender<ModelStatus>,
 }
 
 /// The engine of that generation ended by itself.

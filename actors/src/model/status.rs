@@ -222,7 +222,7 @@ impl ModelStatus {
         }
     }
 
-    /// Nothing is on its way: whoever waits for a load has the answer.
+    /// No load is running: the status is the answer for those who wait.
     pub fn is_settled(&self) -> bool {
         match &self.phase {
             Phase::Unloaded { .. } | Phase::Ready { .. } | Phase::Failed(_) => true,

@@ -131,7 +131,7 @@ const DEFAULT: ModelNo = ModelNo(0);
 const LARGE: ModelNo = ModelNo(1);
 
 #[actix::test]
-async fn models_are_found_by_their_names_and_the_default_one_by_those_of_the_openai_api() {
+async fn models_are_found_by_name_and_the_default_by_api_aliases() {
     let world = two_models([]);
     assert_eq!(world.model.names(), ["fake", "large"]);
     for (name, number) in [
@@ -192,7 +192,7 @@ async fn work_on_the_model_there_is_ends_before_another_one_comes() {
 }
 
 #[actix::test]
-async fn how_long_a_model_was_to_stay_that_goes_is_not_how_long_the_next_one_does() {
+async fn keep_alive_does_not_carry_over_to_the_next_model() {
     let idle_timeout = Stay::For(Duration::from_secs(600));
     let world = World::start(Setting { models: vec!["large"], idle_timeout, ..Setting::default() });
     world.model.load_and_wait(DEFAULT, None).await.unwrap();

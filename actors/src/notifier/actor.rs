@@ -14,7 +14,7 @@ use crate::domain::event::Recorded;
 use crate::panics::AliveGuard;
 use crate::ports::Store;
 
-/// A store that fails may get well soon. Not for ever: meanwhile nobody hears anything.
+/// A store that fails may get well soon. Not for ever: meanwhile no event is delivered.
 const PAUSES_OF_A_WRITE: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2)];
 
@@ -100,7 +100,7 @@ impl Handler<ModelNews> for NotifierActor {
             for pause in PAUSES_OF_A_WRITE {
                 match store.append_model_event(event.clone()).await {
                     Ok(written) => return Ok(written),
-                    Err(error) => warn!(%error, "a model event is not taken"),
+                    Err(error) => warn!(%error, "cannot save a model event"),
                 }
                 actix::clock::sleep(pause).await;
             }
@@ -136,7 +136,7 @@ impl Handler<Subscribe> for NotifierActor {
 impl Handler<CatchUp> for NotifierActor {
     type Result = ();
 
-    /// Model events hold the mailbox while they are written: whoever gets here comes after them.
+    /// Model events hold the mailbox while they are written: this message comes after them.
     fn handle(&mut self, _: CatchUp, _: &mut Self::Context) {}
 }
 

@@ -156,7 +156,7 @@ impl DeliveryLoop {
     /// and over.
     async fn write_down(&self, id: MessageId, attempt: Attempt, verdict: Verdict) {
         while let Err(error) = self.outbox.record(id, attempt.clone(), verdict).await {
-            error!(webhook.id = %id, %error, "cannot write down what came of a webhook");
+            error!(webhook.id = %id, %error, "cannot save a webhook attempt");
             actix::clock::sleep(AFTER_TROUBLE).await;
         }
     }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn only_410_says_that_a_receiver_is_gone_and_only_2xx_is_a_success() {
+    fn only_410_means_gone_and_only_2xx_is_success() {
         let message = outgoing(None);
         assert_eq!(verdict(&message, &answered(410), 0.0), Verdict::Gone);
         let forbidden = Err(DeliveryFailure::Forbidden("it is inside".into()));

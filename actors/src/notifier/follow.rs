@@ -86,7 +86,7 @@ impl Follower {
             }
             match self.source {
                 Source::Log => self.read_log().await?,
-                Source::Live => self.hear().await,
+                Source::Live => self.next_live().await,
                 Source::Ended => return Ok(None),
             }
         }
@@ -109,7 +109,7 @@ impl Follower {
         }
     }
 
-    async fn hear(&mut self) {
+    async fn next_live(&mut self) {
         match self.live.recv().await {
             Ok(event) if event.seq <= self.last => {}
             Ok(event) if event.seq == self.last + 1 => self.ready.push_back(event),

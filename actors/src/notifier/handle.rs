@@ -78,7 +78,7 @@ impl NotifierHandle {
     /// Ends live streams and waits a little for webhooks. None is tried after that.
     pub async fn stop(&self) {
         if self.addr.send(Flush).await.is_err() {
-            warn!("the notifier was gone before it was asked to stop");
+            warn!("the notifier had stopped already");
         }
     }
 }

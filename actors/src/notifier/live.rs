@@ -39,8 +39,8 @@ impl Live {
     pub(super) fn publish(&mut self, event: Recorded) {
         let (stream, is_last) = (event.stream(), event.is_last());
         let Some(followers) = self.streams.get(&stream) else { return };
-        let heard = followers.send(Arc::new(event));
-        if is_last || heard.is_err() {
+        let sent = followers.send(Arc::new(event));
+        if is_last || sent.is_err() {
             self.streams.remove(&stream);
         }
     }

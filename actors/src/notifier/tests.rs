@@ -86,7 +86,7 @@ async fn a_job_that_was_cancelled_or_failed_is_told_too() {
 #[actix::test]
 async fn a_receiver_that_is_gone_is_forgotten() {
     let world = World::start(Setting { failing_webhooks: (1, 410), ..Setting::default() });
-    world.store.subscribe(URL, None).await.unwrap();
+    world.store.subscribe("", URL, None).await.unwrap();
     world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
     world.model_events(2).await;
     world.notifier.stop().await;
@@ -94,9 +94,9 @@ async fn a_receiver_that_is_gone_is_forgotten() {
 }
 
 #[actix::test]
-async fn a_failed_message_is_tried_again_when_it_is_due_and_keeps_its_id() {
+async fn a_failed_message_is_retried_when_due_with_the_same_id() {
     let mut world = World::start(Setting { failing_webhooks: (2, 500), ..Setting::default() });
-    let subscriber = world.store.subscribe(URL, None).await.unwrap();
+    let subscriber = world.store.subscribe("", URL, None).await.unwrap();
     let sent = world.store.send_test(subscriber.id).await.unwrap().unwrap();
     for failures in 1..=2 {
         world.notifier.look_into_outbox();
@@ -116,7 +116,7 @@ async fn a_failed_message_is_tried_again_when_it_is_due_and_keeps_its_id() {
 #[actix::test]
 async fn a_subscriber_that_only_fails_for_five_days_is_switched_off() {
     let world = World::start(Setting { failing_webhooks: (usize::MAX, 500), ..Setting::default() });
-    let subscriber = world.store.subscribe(URL, None).await.unwrap();
+    let subscriber = world.store.subscribe("", URL, None).await.unwrap();
     world.store.send_test(subscriber.id).await.unwrap().unwrap();
     let mut tries = 0;
     loop {
@@ -134,7 +134,7 @@ async fn a_subscriber_that_only_fails_for_five_days_is_switched_off() {
     }
     assert!(world.store.due("receiver.example:80", 10).await.unwrap().is_empty());
     world.store.send_test(subscriber.id).await.unwrap();
-    world.store.subscribe(URL, None).await.unwrap();
+    world.store.subscribe("", URL, None).await.unwrap();
     assert_eq!(
         world.store.subscribers().await.unwrap()[0].state,
         SubscriberState::Active,
@@ -145,7 +145,7 @@ async fn a_subscriber_that_only_fails_for_five_days_is_switched_off() {
 #[actix::test]
 async fn what_an_earlier_process_left_is_delivered_by_the_next() {
     let store = MemoryStore::default();
-    let subscriber = store.subscribe(URL, None).await.unwrap();
+    let subscriber = store.subscribe("", URL, None).await.unwrap();
     let left = store.send_test(subscriber.id).await.unwrap().unwrap();
     let mut world = World::start(Setting { store, ..Setting::default() });
     let sent = world.sent.wait_for(|sent| sent.len() == 1).await.unwrap();
@@ -155,7 +155,7 @@ async fn what_an_earlier_process_left_is_delivered_by_the_next() {
 #[actix::test]
 async fn after_a_stop_nothing_is_tried() {
     let world = World::start(Setting::default());
-    let subscriber = world.store.subscribe(URL, None).await.unwrap();
+    let subscriber = world.store.subscribe("", URL, None).await.unwrap();
     world.notifier.stop().await;
     world.store.send_test(subscriber.id).await.unwrap();
     world.notifier.look_into_outbox();
@@ -164,10 +164,10 @@ async fn after_a_stop_nothing_is_tried() {
 }
 
 #[actix::test]
-async fn a_host_has_two_tries_under_way_and_a_slow_one_holds_up_no_other() {
+async fn a_host_has_two_attempts_at_a_time_and_blocks_no_other() {
     let store = Arc::new(MemoryStore::default());
     for url in ["http://slow.example/1", "http://slow.example/2", "http://slow.example/3", URL] {
-        store.subscribe(url, None).await.unwrap();
+        store.subscribe("", url, None).await.unwrap();
     }
     let (gate, under_way) = (Arc::new(Semaphore::new(0)), watch::Sender::new(vec![]));
     let transport = Gated { gate: gate.clone(), under_way: under_way.clone() };

@@ -199,13 +199,13 @@ pub enum EngineFault {
     #[error("the engine ran out of memory")]
     OutOfMemory { needed_bytes: u64, free_bytes: u64 },
     /// The engine's process is gone: `detail` is its last word.
-    #[error("the engine died: {detail}")]
+    #[error("the engine process exited: {detail}")]
     Died { detail: String },
     /// Someone killed the engine's process.
     #[error("the engine was killed")]
     Killed,
     /// The model is gone, and not because of this chunk: it was unloaded, or had ended before the chunk was begun.
-    #[error("the model was gone")]
+    #[error("the model was unloaded")]
     Gone,
     /// The engine is well but will not do this chunk, ever.
     #[error("the engine refused the chunk: {message}")]

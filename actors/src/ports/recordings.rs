@@ -1,4 +1,4 @@
-//! Recordings: as they came, on other servers, and as the engine hears them.
+//! Recordings: as they came, on other servers, and as input of the engine.
 
 use std::fmt;
 use std::io;
@@ -11,8 +11,9 @@ use thiserror::Error;
 
 use super::engine::CancelToken;
 use super::jobs::StoreError;
-use crate::domain::audio::{Decoder, Plan, Span};
+use crate::domain::audio::{Decoder, Plan, Span, secs};
 use crate::domain::job::BlobKey;
+use crate::domain::selection::Selection;
 
 /// Uploaded files, as they came.
 #[async_trait]
@@ -75,26 +76,27 @@ pub enum SourceError {
     Forbidden(String),
     #[error("answered with status {status}")]
     Answered { status: u16 },
-    #[error("says neither how long the recording is nor where it ends, as a live stream does")]
+    #[error("does not declare the length or end of the recording; live streams are not supported")]
     NoEnd,
-    #[error("leads from one redirect to the next")]
+    #[error("has too many redirects")]
     TooManyRedirects,
     #[error("could not be reached: {0}")]
     Unreachable(String),
 }
 
-/// Uploaded recordings as the engine hears them. Memory stays bounded whatever their length.
+/// Uploaded recordings as input of the engine. Memory stays bounded whatever their length.
 pub trait Recordings: Send + Sync + 'static {
     /// Changes whenever a recording for that decoder may be decoded or cut in another way than before.
     fn version(&self, decoder: Decoder) -> String;
 
-    /// Makes sure that at least one sample can be decoded.
+    /// Makes sure that at least one sample of the selected track can be decoded. Whether the selected range begins before
+    /// the recording's end is not known yet.
     ///
     /// # Blocking
     /// Reads and decodes the beginning.
-    fn probe(&self, blob: &BlobKey) -> Result<(), AudioError>;
+    fn probe(&self, blob: &BlobKey, selection: &Selection) -> Result<(), AudioError>;
 
-    /// Decodes all of it once and decides where it is cut. `first` is called at most once, as early as possible, with a
+    /// Decodes what is selected once and decides where it is cut. Times in the plan are those of the whole recording. `first` is called at most once, as early as possible, with a
     /// plan that has the first chunk and nothing else: for work that need not wait for the rest. The first chunk of the
     /// whole plan is very likely the same one.
     ///
@@ -103,6 +105,7 @@ pub trait Recordings: Send + Sync + 'static {
     fn plan(
         &self,
         blob: &BlobKey,
+        selection: &Selection,
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError>;
@@ -120,18 +123,17 @@ pub trait Recordings: Send + Sync + 'static {
         cancel: &CancelToken,
     ) -> Result<ChunkSamples, AudioError>;
 
-    /// The samples of some stretches of a planned recording, such as its language windows, in the order of their
-    /// beginnings.
+    /// The samples of some spans of a planned recording, all channels mixed, in the order of `spans`.
     ///
     /// # Blocking
-    /// As [`Recordings::chunks`].
+    /// Decodes the recording up to the end of the last of them.
     fn spans(
         &self,
         blob: &BlobKey,
         plan: &Plan,
         spans: &[Span],
         cancel: &CancelToken,
-    ) -> Result<ChunkSamples, AudioError>;
+    ) -> Result<Vec<Arc<[f32]>>, AudioError>;
 }
 
 /// Chunks of samples, one after the other.
@@ -139,14 +141,14 @@ pub type ChunkSamples = Box<dyn Iterator<Item = Result<Arc<[f32]>, AudioError>> 
 
 /// Finds voices in recordings, in place of the detector that is built into the reading of them.
 pub trait VoiceDetector: fmt::Debug + Send + Sync + 'static {
-    /// Changes whenever it may hear otherwise than before.
+    /// Changes whenever its results may differ from before.
     fn version(&self) -> String;
 
     /// Begins with a recording. Once `cancel` is set it waits for nothing any more, and fails where it would have to.
     fn listen(&self, cancel: &CancelToken) -> Result<Box<dyn VoiceListener>, AudioError>;
 }
 
-/// Hears one recording from its beginning to its end.
+/// Detects speech in one recording, from its beginning to its end.
 pub trait VoiceListener {
     /// Takes the next samples: 16 kHz mono, within [-1, 1].
     fn push(&mut self, samples: &[f32]) -> Result<(), AudioError>;
@@ -160,6 +162,14 @@ pub trait VoiceListener {
 pub enum AudioError {
     #[error("{0}")]
     Unsupported(String),
+    /// The selected track is not there.
+    #[error("{0}")]
+    NoSuchTrack(String),
+    /// The selected range begins where the recording is over. Both are in samples.
+    #[error(
+        "start_secs is {}, but the recording ends after {:.3} s: use a smaller start_secs", secs(*start), secs(*end)
+    )]
+    StartsPastEnd { start: u64, end: u64 },
     #[error("the recording is longer than the {max_secs} s that are allowed: send it in parts")]
     TooLong { max_secs: u64 },
     #[error("the file is empty: send a recording")]

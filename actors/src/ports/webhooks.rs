@@ -12,17 +12,26 @@ use crate::domain::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Data, Message, MessageId, Secret, SigningKey};
 
-/// Everyone who is told of the model by webhook.
+/// All subscribers to the model's webhooks.
 #[async_trait]
 pub trait SubscriberStore: Send + Sync + 'static {
-    /// Adds a subscriber, with a secret of its own if one is given. One with the same URL stays the one
-    /// it is, and is switched on if it was off; a `secret` is then a [change](Self::change_secret).
-    async fn subscribe(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, StoreError>;
+    /// Adds a subscriber for an owner, with a secret of its own if one is given. One with the same URL stays the one
+    /// it is, belongs to this owner as well, and is switched on if it was off; a `secret` is then a
+    /// [change](Self::change_secret).
+    async fn subscribe(
+        &self,
+        owner: &str,
+        url: &str,
+        secret: Option<Secret>,
+    ) -> Result<Subscriber, StoreError>;
     /// In the order they were added.
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError>;
     async fn subscriber(&self, id: Uuid) -> Result<Option<Subscriber>, StoreError>;
     /// Removes a subscriber with its messages, pending ones too. `false` when there is none of that id.
     async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError>;
+    /// Takes a subscriber from one of its owners; without any left it is removed as by
+    /// [`unsubscribe`](Self::unsubscribe). `false` when it is not theirs.
+    async fn disown(&self, id: Uuid, owner: &str) -> Result<bool, StoreError>;
     /// Gives a subscriber a secret of its own. For [`OLD_SECRET_VALID`] its messages are signed with the
     /// one before as well. `None` when there is no subscriber of that id.
     async fn change_secret(&self, id: Uuid, secret: Secret) -> Result<Option<Subscriber>, StoreError>;
@@ -35,6 +44,8 @@ pub const OLD_SECRET_VALID: Duration = Duration::from_secs(86_400);
 pub struct Subscriber {
     pub id: Uuid,
     pub url: String,
+    /// Whoever added it, by name; the empty name is nobody's.
+    pub owners: Vec<String>,
     pub created_at: Timestamp,
     pub state: SubscriberState,
     /// When the first of the failures was that were followed by no success.
@@ -51,7 +62,7 @@ pub enum SubscriberState {
     Off,
 }
 
-/// Messages to receivers of webhooks, from the transaction that wrote what they tell of until long
+/// Messages to receivers of webhooks, from the transaction that wrote their event until long
 /// after they were delivered.
 ///
 /// [`JobStore::end`](super::JobStore::end) and [`JobStore::cancel`](super::JobStore::cancel) write one for a job's own URL, and

@@ -68,7 +68,7 @@ struct Shared {
 /// A loaded model, until it is unloaded or dies.
 struct Life {
     over: AtomicBool,
-    /// What chunks hear that were under way at its end.
+    /// The result of the chunks that were running at its end.
     cause: OnceLock<EngineFault>,
     on_death: Mutex<Option<OnDeath>>,
 }
@@ -164,7 +164,7 @@ impl FakeEngine {
         *self.shared.begun_chunks.borrow()
     }
 
-    /// What each chunk was told of the text before it.
+    /// The text before that was given to each chunk.
     pub fn prompts(&self) -> Vec<Option<String>> {
         lock(&self.shared.prompts).clone()
     }
@@ -226,7 +226,7 @@ impl Shared {
 
     /// Told before any chunk fails, as an engine must.
     fn die(&self, life: &Arc<Life>, cause: EngineFault) -> bool {
-        // Whoever ends it for that reason gives none of their own.
+        // The caller that ends it for that reason gives no other.
         let _ = life.cause.set(cause);
         if let Some(tell) = lock(&life.on_death).take() {
             tell(Death::Crashed);
@@ -235,7 +235,7 @@ impl Shared {
     }
 }
 
-/// Without the report on stderr: whoever scripted it knows.
+/// Without the report on stderr: the panic is scripted.
 fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("scripted"))
 }
@@ -342,7 +342,7 @@ impl LoadedModel for FakeModel {
     }
 }
 
-/// Says how long the chunk was and, unless it was the usual model, which one heard it.
+/// Says how long the chunk was and, unless it was the usual model, which one decoded it.
 fn segment(model: &str, chunk: &ChunkAudio) -> Segment {
     let by = if model == "fake" { String::new() } else { format!(" by {model}") };
     let text = format!(" {} samples{by}.", chunk.samples.len());

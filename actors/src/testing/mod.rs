@@ -2,6 +2,7 @@
 
 mod engine;
 mod outbox;
+mod outbox_tables;
 mod recordings;
 mod store;
 mod transport;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::outbox_tables::{Letter, Receiver};
 use super::store::{MemoryStore, Tables};
 use crate::domain::event::OfModel;
 use crate::domain::job::{Job, Status};
@@ -15,24 +16,6 @@ use crate::ports::{
     Attempt, Between, DeliveryQuery, KEPT, OLD_SECRET_VALID, Outbox, Outgoing, Sent, SentState, StoreError,
     Subscriber, SubscriberState, SubscriberStore, TRIES_KEPT, Verdict,
 };
-
-/// A subscriber with the key it had before, until then.
-#[derive(Debug, Clone)]
-pub(super) struct Receiver {
-    seen: Subscriber,
-    old_key: Option<SigningKey>,
-}
-
-/// A message with what only the outbox knows of it.
-#[derive(Debug, Clone)]
-pub(super) struct Letter {
-    seen: Sent,
-    subscriber: Option<Uuid>,
-    url: String,
-    body: String,
-    failures: Failures,
-    since: Timestamp,
-}
 
 fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -96,7 +79,7 @@ impl Tables {
         }
     }
 
-    pub(super) fn add_receiver(&mut self, url: &str, now: Timestamp) -> &mut Receiver {
+    pub(super) fn add_receiver(&mut self, owner: &str, url: &str, now: Timestamp) -> &mut Receiver {
         let index = match self.receivers.iter().position(|receiver| receiver.seen.url == url) {
             Some(index) => index,
             None => {
@@ -104,6 +87,7 @@ impl Tables {
                     seen: Subscriber {
                         id: Uuid::now_v7(),
                         url: url.to_owned(),
+                        owners: vec![],
                         created_at: now,
                         state: SubscriberState::Active,
                         failing_since: None,
@@ -116,10 +100,20 @@ impl Tables {
             }
         };
         let receiver = &mut self.receivers[index];
+        if let Err(place) = receiver.seen.owners.binary_search_by(|known| known.as_str().cmp(owner)) {
+            receiver.seen.owners.insert(place, owner.to_owned());
+        }
         if receiver.seen.state == SubscriberState::Off {
             receiver.switch_on();
         }
         receiver
+    }
+}
+
+impl Tables {
+    fn remove_receiver(&mut self, id: Uuid) {
+        self.receivers.retain(|receiver| receiver.seen.id != id);
+        self.letters.retain(|letter| letter.subscriber != Some(id));
     }
 }
 
@@ -161,10 +155,15 @@ impl Letter {
 
 #[async_trait]
 impl SubscriberStore for MemoryStore {
-    async fn subscribe(&self, url: &str, secret: Option<Secret>) -> Result<Subscriber, StoreError> {
+    async fn subscribe(
+        &self,
+        owner: &str,
+        url: &str,
+        secret: Option<Secret>,
+    ) -> Result<Subscriber, StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
         let is_new = tables.receivers.iter().all(|receiver| receiver.seen.url != url);
-        let receiver = tables.add_receiver(url, now);
+        let receiver = tables.add_receiver(owner, url, now);
         match secret {
             Some(secret) if is_new => receiver.seen.signed_with = SigningKey::Own(secret),
             Some(secret) => receiver.change_secret(secret, now),
@@ -184,9 +183,20 @@ impl SubscriberStore for MemoryStore {
     async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let before = tables.receivers.len();
-        tables.receivers.retain(|receiver| receiver.seen.id != id);
-        tables.letters.retain(|letter| letter.subscriber != Some(id));
+        tables.remove_receiver(id);
         Ok(tables.receivers.len() < before)
+    }
+
+    async fn disown(&self, id: Uuid, owner: &str) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let Some(receiver) = tables.receiver(id) else { return Ok(false) };
+        let before = receiver.seen.owners.len();
+        receiver.seen.owners.retain(|known| known != owner);
+        let left = receiver.seen.owners.len();
+        if left == 0 && before > 0 {
+            tables.remove_receiver(id);
+        }
+        Ok(left < before)
     }
 
     async fn change_secret(&self, id: Uuid, secret: Secret) -> Result<Option<Subscriber>, StoreError> {
@@ -251,8 +261,7 @@ impl Outbox for MemoryStore {
         let Some(subscriber) = letter.subscriber else { return Ok(()) };
         match verdict {
             Verdict::Gone => {
-                tables.receivers.retain(|receiver| receiver.seen.id != subscriber);
-                tables.letters.retain(|letter| letter.subscriber != Some(subscriber));
+                tables.remove_receiver(subscriber);
                 return Ok(());
             }
             Verdict::SwitchOff => {

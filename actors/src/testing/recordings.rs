@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span};
 use crate::domain::job::BlobKey;
+use crate::domain::selection::Selection;
 use crate::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 /// Every recording has this many chunks of one second; a blob named "bad" cannot be decoded. That of one named "endless"
@@ -28,7 +29,7 @@ impl Recordings for FakeRecordings {
         "fake".into()
     }
 
-    fn probe(&self, blob: &BlobKey) -> Result<(), AudioError> {
+    fn probe(&self, blob: &BlobKey, _: &Selection) -> Result<(), AudioError> {
         Self::check(blob)
     }
 
@@ -36,6 +37,7 @@ impl Recordings for FakeRecordings {
     fn plan(
         &self,
         blob: &BlobKey,
+        selection: &Selection,
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError> {
@@ -51,7 +53,8 @@ impl Recordings for FakeRecordings {
         let count = self.chunks as u64;
         let chunks = (0..count).map(|n| Span { start: n * second, end: (n + 1) * second }).collect();
         let speech = vec![Span { start: 0, end: count * second }];
-        Ok(Plan { samples: count * second, chunks, speech, ..Plan::default() })
+        let selection = selection.clone();
+        Ok(Plan { samples: count * second, selection, chunks, speech, ..Plan::default() })
     }
 
     fn chunks(
@@ -75,10 +78,9 @@ impl Recordings for FakeRecordings {
         _: &Plan,
         spans: &[Span],
         _: &CancelToken,
-    ) -> Result<ChunkSamples, AudioError> {
+    ) -> Result<Vec<Arc<[f32]>>, AudioError> {
         Self::check(blob)?;
-        let samples: Vec<_> = spans.iter().map(|span| Ok(silence(*span))).collect();
-        Ok(Box::new(samples.into_iter()))
+        Ok(spans.iter().copied().map(silence).collect())
     }
 }
 

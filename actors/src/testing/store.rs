@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::outbox::{Letter, Receiver};
+use super::outbox_tables::{Letter, Receiver};
 use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::deaths::Deaths;
 use crate::domain::event::{Event, JobEvent, OfModel, Recorded, RequeueReason, Stream};
 use crate::domain::job::{
-    BlobKey, Idempotency, Job, JobId, JobInput, KEPT_ONCE_SECS, LEASE_SECS, NewJob, Status,
+    BlobKey, Idempotency, Job, JobId, JobInput, KEPT_ONCE_SECS, KeyLife, LEASE_SECS, NewJob, Status,
 };
 use crate::domain::options::Priority;
 use crate::domain::progress::Progress;
@@ -136,15 +136,23 @@ impl MemoryStore {
         Ok(events.into_iter().map(|e| self.record(&mut tables, Event::Job(fence.id, e))).collect())
     }
 
-    fn row_under<'a>(&self, tables: &'a Tables, owner: &str, key: &str) -> Option<&'a Row> {
+    fn row_under<'a>(&self, tables: &'a Tables, owner: &str, key: &str, life: KeyLife) -> Option<&'a Row> {
         let since = self.now().0 - KEPT_ONCE_SECS * 1000;
+        let is_known = |job: &Job| match (life, job.status) {
+            (KeyLife::Day, _) => job.created_at.0 > since,
+            (KeyLife::Result { .. }, Status::Queued | Status::Running) => true,
+            (KeyLife::Result { completed_after }, Status::Completed) => {
+                job.finished_at.is_some_and(|at| at > completed_after)
+            }
+            (KeyLife::Result { .. }, Status::Failed | Status::Cancelled) => false,
+        };
         tables.jobs.values().find(|row| {
             let has_key = row.once.as_ref().is_some_and(|once| once.key == key);
-            has_key && row.job.owner == owner && row.job.created_at.0 > since
+            has_key && row.job.owner == owner && is_known(&row.job)
         })
     }
 
-    /// Completes a queued job with what was heard for an earlier one.
+    /// Completes a queued job with the segments of an earlier one.
     fn answer(&self, tables: &mut Tables, id: JobId, earlier: JobId) -> Vec<Recorded> {
         let Some(Row { job: of, plan, segments, chunks_done, .. }) = tables.jobs.get(&earlier) else {
             return vec![];
@@ -162,8 +170,8 @@ impl MemoryStore {
         (row.plan, row.segments, row.chunks_done) = (plan, segments.clone(), chunks_done);
         let job = row.job.clone();
         tables.tell_of_job(&job, job.status, self.now());
-        let heard = segments.into_iter().map(|(chunk, segment)| JobEvent::Segment { chunk, segment });
-        let told = heard.chain([JobEvent::Completed]).map(|event| Event::Job(id, event));
+        let segments = segments.into_iter().map(|(chunk, segment)| JobEvent::Segment { chunk, segment });
+        let told = segments.chain([JobEvent::Completed]).map(|event| Event::Job(id, event));
         told.map(|event| self.record(tables, event)).collect()
     }
 
@@ -210,8 +218,8 @@ impl JobStore for MemoryStore {
     async fn submit(&self, new: NewJob, terms: Terms) -> Result<(Job, Vec<Recorded>), SubmitError> {
         if let Some(once) = &new.once {
             let tables = self.tables();
-            if let Some(row) = self.row_under(&tables, &new.owner, &once.key) {
-                return match row.once.as_ref() == Some(once) {
+            if let Some(row) = self.row_under(&tables, &new.owner, &once.key, once.life) {
+                return match row.once.as_ref().map(|known| &known.fingerprint) == Some(&once.fingerprint) {
                     true => Ok((row.job.clone(), vec![])),
                     false => Err(SubmitError::KeyReused),
                 };
@@ -253,7 +261,7 @@ impl JobStore for MemoryStore {
         };
         tables.jobs.insert(job.id, row);
         if let Some(url) = &job.webhook_url {
-            tables.add_receiver(url, self.now());
+            tables.add_receiver(&job.owner, url, self.now());
         }
         let mut events = vec![self.record(&mut tables, Event::Job(job.id, JobEvent::Queued))];
         let earlier = terms.reuse.and_then(|made_with| tables.same_as(&job, &made_with));
@@ -266,7 +274,7 @@ impl JobStore for MemoryStore {
 
     async fn sent_under(&self, owner: &str, key: &str) -> Result<Option<Earlier>, StoreError> {
         let tables = self.tables();
-        let row = self.row_under(&tables, owner, key);
+        let row = self.row_under(&tables, owner, key, KeyLife::Day);
         Ok(row.and_then(|row| {
             let fingerprint = row.once.as_ref()?.fingerprint.clone();
             Some(Earlier { id: row.job.id, fingerprint })
@@ -289,8 +297,8 @@ impl JobStore for MemoryStore {
 
     async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError> {
         let tables = self.tables();
-        let heard = tables.jobs.get(&id).into_iter().flat_map(|row| &row.segments);
-        Ok(in_order(heard.map(|(_, segment)| segment.clone()).collect()))
+        let segments = tables.jobs.get(&id).into_iter().flat_map(|row| &row.segments);
+        Ok(in_order(segments.map(|(_, segment)| segment.clone()).collect()))
     }
 
     async fn counts(&self) -> Result<JobCounts, StoreError> {

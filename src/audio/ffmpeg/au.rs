@@ -19,7 +19,7 @@ pub struct Header {
 /// `None` until all of the header is there.
 ///
 /// # Errors
-/// It is no header of this kind.
+/// It is not a header of this kind.
 pub fn header(bytes: &[u8]) -> Result<Option<Header>, NotAu> {
     let Some(fields) = bytes.get(..FIELDS) else { return Ok(None) };
     let field = |n: usize| {

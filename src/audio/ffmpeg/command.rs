@@ -4,9 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use actors::domain::audio::secs;
+
 /// The demultiplexers that may be used: containers and streams that are told by their content and refer to no other
 /// file. Playlists (hls, dash, concat, image sequences) are not among them: one named `x.wav` would let its sender
-/// hear other files of this machine.
+/// transcribe other files of this machine.
 const FORMATS: &str = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,gxf,iff,loas,matroska,mlp,mov,mp3,\
     mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,oga,ogg,oma,qcp,rm,sox,tak,truehd,tta,voc,w64,wav,webm,wsd,wtv,wv,xwma";
 
@@ -90,7 +92,33 @@ pub enum Times {
     Ignored,
 }
 
-/// Decodes the default audio track: its own rate and channels, as an AU stream of floats on stdout.
+/// More is decoded than what is wanted: a resampler looks ahead.
+const MARGIN_SECS: f64 = 1.0;
+
+/// Which part of a recording is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The index of the audio track; `None`: the default one, or one of those with the most channels.
+    pub track: Option<usize>,
+    /// Where the recording need not be read further, in samples.
+    pub end: Option<u64>,
+    pub times: Times,
+}
+
+/// Lists a recording's tracks on stderr.
+///
+/// # Errors
+/// The recording's path cannot be made absolute.
+pub fn list(
+    program: &Path,
+    sandbox: Option<&Sandbox>,
+    limits: &Limits,
+    recording: &Path,
+) -> io::Result<Command> {
+    Ok(limited(&reading(program, sandbox, recording)?, limits))
+}
+
+/// Decodes an audio track: its own rate and channels, as an AU stream of floats on stdout.
 ///
 /// # Errors
 /// The recording's path cannot be made absolute.
@@ -99,8 +127,34 @@ pub fn decode(
     sandbox: Option<&Sandbox>,
     limits: &Limits,
     recording: &Path,
-    times: Times,
+    wanted: Wanted,
 ) -> io::Result<Command> {
+    let Wanted { track, end, times } = wanted;
+    let mut inner = reading(program, sandbox, recording)?;
+    let length = end.map(|end| (secs(end) + MARGIN_SECS).to_string());
+    let until = |inner: &mut Command| {
+        if let Some(length) = &length {
+            inner.args(["-t", length]);
+        }
+    };
+    if let Some(track) = track {
+        inner.args(["-map", &format!("0:a:{track}")]);
+    }
+    // A track that starts later than others, and packets that are missing, are silence of the same length.
+    if times == Times::Counted {
+        inner.args(["-af", "aresample=async=1:first_pts=0"]);
+    }
+    until(&mut inner);
+    inner.args(["-vn", "-sn", "-dn", "-map_metadata", "-1", "-fflags", "+bitexact"]);
+    inner.args(["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]);
+    // Of a transport stream the zero is that of the tracks that are used: the pictures are, and go nowhere.
+    until(&mut inner);
+    inner.args(["-map", "0:v?", "-map", "0:a", "-c", "copy", "-f", "null", "-"]);
+    Ok(limited(&inner, limits))
+}
+
+/// The command up to its input.
+fn reading(program: &Path, sandbox: Option<&Sandbox>, recording: &Path) -> io::Result<Command> {
     let recording = std::path::absolute(recording)?;
     let mut inner = run(program, sandbox, Some(&recording));
     inner.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-threads", "1"]);
@@ -109,16 +163,7 @@ pub fn decode(
     let mut input = std::ffi::OsString::from("file:");
     input.push(if sandbox.is_some() { Path::new(INSIDE) } else { &recording });
     inner.arg(input);
-    // A track that starts later than others, and packets that are missing, are silence of the same length.
-    if times == Times::Counted {
-        inner.args(["-af", "aresample=async=1:first_pts=0"]);
-    }
-    // Without a map the default audio track is taken, or one of those with the most channels.
-    inner.args(["-vn", "-sn", "-dn", "-map_metadata", "-1", "-fflags", "+bitexact"]);
-    inner.args(["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]);
-    // Of a transport stream the zero is that of the tracks that are used: the pictures are, and go nowhere.
-    inner.args(["-map", "0:v?", "-map", "0:a", "-c", "copy", "-f", "null", "-"]);
-    Ok(limited(&inner, limits))
+    Ok(inner)
 }
 
 fn run(program: &Path, sandbox: Option<&Sandbox>, recording: Option<&Path>) -> Command {

@@ -1,6 +1,6 @@
 //! The program ffmpeg, for recordings that the built-in decoders do not know.
 //!
-//! It is large, and strangers' bytes go into it. So it never runs in this process: it is a child with limits on time,
+//! It is large, and it parses untrusted bytes. So it never runs in this process: it is a child with limits on time,
 //! memory and files, which reads the one file that it is given and writes to a pipe, ended as soon as nobody wants
 //! more. Where bubblewrap works, it also sees no network and no other file of this machine.
 
@@ -12,20 +12,23 @@ mod stream;
 
 use std::env;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use actors::domain::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 use thiserror::Error;
 use tracing::{info, warn};
 
-use command::{Limits, Sandbox, Times};
-use stream::FfmpegStream;
+use command::{Limits, Sandbox, Times, Wanted};
+use stream::{Facts, FfmpegStream};
 
 use super::mix::Downmix;
 use super::sniff;
+use super::tracks::{self, AudioTrack};
 
 /// Searched where the environment names no path, as shells do.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -46,7 +49,7 @@ pub enum NoFfmpeg {
     Unusable { path: PathBuf, reason: String },
 }
 
-/// The machine's ffmpeg, if it has one. Looked for once, away from whoever starts.
+/// The machine's ffmpeg, if it has one. Looked for once, not by the thread that starts the service.
 #[derive(Debug, Clone)]
 pub struct Ffmpeg(Arc<Search>);
 
@@ -54,7 +57,7 @@ pub struct Ffmpeg(Arc<Search>);
 struct Search {
     path: OsString,
     limits: Limits,
-    patience: Duration,
+    idle_limit: Duration,
     found: OnceLock<Result<Installed, NoFfmpeg>>,
 }
 
@@ -66,7 +69,7 @@ pub struct Installed {
     version: String,
     sandbox: Option<Sandbox>,
     limits: Limits,
-    patience: Duration,
+    idle_limit: Duration,
 }
 
 impl Ffmpeg {
@@ -82,8 +85,8 @@ impl Ffmpeg {
         ffmpeg
     }
 
-    fn look_in(path: OsString, limits: Limits, patience: Duration) -> Self {
-        Self(Arc::new(Search { path, limits, patience, found: OnceLock::new() }))
+    fn look_in(path: OsString, limits: Limits, idle_limit: Duration) -> Self {
+        Self(Arc::new(Search { path, limits, idle_limit, found: OnceLock::new() }))
     }
 
     /// # Blocking
@@ -113,8 +116,12 @@ impl Search {
             Ok((version, None))
         };
         let (version, sandbox) = sandboxed.map_or_else(plain, Ok)?;
-        info!(version, sandbox = sandbox.is_some(), "ffmpeg decodes what the built-in decoders do not know");
-        Ok(Installed { program, version, sandbox, limits: self.limits.clone(), patience: self.patience })
+        info!(
+            version,
+            sandbox = sandbox.is_some(),
+            "ffmpeg decodes what the built-in decoders do not support"
+        );
+        Ok(Installed { program, version, sandbox, limits: self.limits.clone(), idle_limit: self.idle_limit })
     }
 
     /// The first program of that name in the search path.
@@ -129,22 +136,63 @@ impl Installed {
         &self.version
     }
 
-    /// Starts to decode a recording. `cancel` is polled whenever it takes its time.
+    /// Starts to decode what is selected of a recording, from the recording's beginning. `cancel` is polled whenever it
+    /// takes its time.
+    ///
+    /// # Errors
+    /// The selected track is not there.
     ///
     /// # Blocking
-    /// Starts a process.
+    /// Starts a process, and before that another one that lists the tracks where no index of ours does.
     pub fn open(
         &self,
         recording: &Path,
         downmix: Downmix,
+        selection: &Selection,
         cancel: &CancelToken,
     ) -> Result<FfmpegStream, AudioError> {
         let times = if sniff::look(recording)?.has_times() { Times::Counted } else { Times::Ignored };
-        let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording, times);
-        let started =
-            command.and_then(|command| FfmpegStream::start(command, downmix, self.patience, cancel.clone()));
-        started.map_err(|error| AudioError::Io(format!("ffmpeg cannot be started: {error}")))
+        let choice = selection.track.as_ref();
+        let known = match (tracks::of_file(recording), choice) {
+            (known, Some(_)) if known.is_empty() => self.tracks(recording, cancel)?,
+            (known, _) => known,
+        };
+        let track = match choice {
+            None if known.is_empty() => None,
+            choice => Some(tracks::choose(&known, choice)?),
+        };
+        let unchosen = track.filter(|_| choice.is_none()).and_then(|track| tracks::unchosen(&known, track));
+        let wanted = Wanted { track, end: selection.end, times };
+        let command = command::decode(&self.program, self.sandbox.as_ref(), &self.limits, recording, wanted);
+        let facts = Facts {
+            end: selection.end,
+            warnings: unchosen.into_iter().collect(),
+            is_chosen: track.is_some(),
+        };
+        let started = command.and_then(|command| {
+            FfmpegStream::start(command, downmix, facts, self.idle_limit, cancel.clone())
+        });
+        started.map_err(cannot_start)
     }
+
+    /// The audio tracks that ffmpeg finds.
+    fn tracks(&self, recording: &Path, cancel: &CancelToken) -> Result<Vec<AudioTrack>, AudioError> {
+        let command = command::list(&self.program, self.sandbox.as_ref(), &self.limits, recording);
+        let (facts, cancel) = (Facts::default(), cancel.clone());
+        let started = command
+            .and_then(|command| FfmpegStream::start(command, Downmix::Mean, facts, self.idle_limit, cancel));
+        let tracks = started.map_err(cannot_start)?.into_log()?.tracks;
+        match tracks.is_empty() {
+            true => Err(AudioError::Unsupported(
+                "not a recording that can be decoded: ffmpeg finds no audio track".into(),
+            )),
+            false => Ok(tracks),
+        }
+    }
+}
+
+fn cannot_start(error: io::Error) -> AudioError {
+    AudioError::Io(format!("ffmpeg cannot be started: {error}"))
 }
 
 /// Runs it as it will be run later, so that what works now works then.

@@ -1,4 +1,4 @@
-//! A process that does not outlive whoever wanted it.
+//! A process that does not outlive its owner.
 
 use std::io;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use actors::domain::audio::secs;
 use actors::ports::{AudioError, CancelToken};
 
 use super::au::{self, Header};
@@ -13,7 +14,8 @@ use super::log::Log;
 use super::process::Process;
 use crate::audio::health::shortfall;
 use crate::audio::mix::{Downmix, check_limits, mix_down};
-use crate::audio::source::{Doubt, SampleStream};
+use crate::audio::sample_stream::{Doubt, SampleStream};
+use crate::audio::tracks;
 
 /// One read of the pipe: what a pipe holds.
 const PIECE: usize = 64 * 1024;
@@ -35,14 +37,24 @@ pub struct FfmpegStream {
     pieces: Receiver<Vec<u8>>,
     said: Option<JoinHandle<Log>>,
     cancel: CancelToken,
-    patience: Duration,
+    idle_limit: Duration,
     header: Option<Header>,
     /// Of its output, what is not a whole frame yet.
     rest: Vec<u8>,
     planes: Vec<Vec<f32>>,
     frames: u64,
-    warnings: Vec<String>,
+    facts: Facts,
     ended: bool,
+}
+
+/// What is known of a stream before it begins.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// Where it ends, if it is not read to its end, in samples.
+    pub end: Option<u64>,
+    pub warnings: Vec<String>,
+    /// Whether its track was chosen, not left to ffmpeg.
+    pub is_chosen: bool,
 }
 
 impl FfmpegStream {
@@ -51,7 +63,8 @@ impl FfmpegStream {
     pub fn start(
         command: Command,
         downmix: Downmix,
-        patience: Duration,
+        facts: Facts,
+        idle_limit: Duration,
         cancel: CancelToken,
     ) -> io::Result<Self> {
         let (process, stdout, stderr) = Process::start(command)?;
@@ -64,14 +77,24 @@ impl FfmpegStream {
             pieces,
             said,
             cancel,
-            patience,
+            idle_limit,
             header: None,
             rest: Vec::new(),
             planes: Vec::new(),
             frames: 0,
-            warnings: Vec::new(),
+            facts,
             ended: false,
         })
+    }
+
+    /// What it says until it ends, without what it decodes.
+    ///
+    /// # Blocking
+    /// Until the process has ended.
+    pub fn into_log(mut self) -> Result<Log, AudioError> {
+        while self.piece()?.is_some() {}
+        self.process.wait().map_err(|error| AudioError::Io(error.to_string()))?;
+        Ok(self.said.take().and_then(|said| said.join().ok()).unwrap_or_default())
     }
 
     /// The next piece of its output; `None` once it has closed it.
@@ -84,7 +107,7 @@ impl FfmpegStream {
                 Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
                     return Err(AudioError::Cancelled);
                 }
-                Err(RecvTimeoutError::Timeout) if began.elapsed() >= self.patience => {
+                Err(RecvTimeoutError::Timeout) if began.elapsed() >= self.idle_limit => {
                     return Err(gave_up("nothing came of it for too long"));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -127,17 +150,24 @@ impl FfmpegStream {
                 AudioError::Unsupported("not a recording that can be decoded: ffmpeg does not know it".into())
             });
         }
-        let secs = self.frames as f64 / self.header.map_or(1.0, |header| f64::from(header.rate));
-        if log.errors as f64 > secs * TOLERABLE_ERRORS {
+        let decoded = self.frames as f64 / self.header.map_or(1.0, |header| f64::from(header.rate));
+        if log.errors as f64 > decoded * TOLERABLE_ERRORS {
             return Err(gave_up("too much of it cannot be decoded"));
         }
+        let warnings = &mut self.facts.warnings;
+        if !self.facts.is_chosen
+            && let Some(taken) = log.taken()
+        {
+            warnings.extend(tracks::unchosen(&log.tracks, taken));
+        }
         if status.success() {
-            self.warnings.extend(shortfall(log.declared_secs(), secs));
+            let wanted = self.facts.end.map_or(f64::INFINITY, secs);
+            warnings.extend(shortfall(log.declared_secs().map(|declared| declared.min(wanted)), decoded));
         } else {
-            self.warnings.push(format!("the recording stops early, after {secs:.1} s: its decoder gave up"));
+            warnings.push(format!("the recording stops early, after {decoded:.1} s: its decoder gave up"));
         }
         if log.errors > 0 {
-            self.warnings.push(format!("{} places of the recording could not be decoded", log.errors));
+            warnings.push(format!("{} places of the recording could not be decoded", log.errors));
         }
         Ok(())
     }
@@ -145,7 +175,7 @@ impl FfmpegStream {
 
 impl SampleStream for FfmpegStream {
     /// # Blocking
-    /// Until the process has decoded some more. One that takes longer than the patience for it is ended, and so is a
+    /// Until the process has decoded some more. One that takes longer than the limit is ended, and so is a
     /// cancelled one.
     fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
         mono.clear();
@@ -166,7 +196,15 @@ impl SampleStream for FfmpegStream {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.warnings.clone()
+        self.facts.warnings.clone()
+    }
+
+    /// # Blocking
+    /// Until the process has ended: it decodes little more than what is wanted.
+    fn enough(&mut self) -> Result<(), AudioError> {
+        let mut rest = Vec::new();
+        while self.next_block(&mut rest)?.is_some() {}
+        Ok(())
     }
 
     fn channels(&self) -> usize {

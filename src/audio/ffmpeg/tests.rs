@@ -10,8 +10,8 @@ use rustix::process::{Pid, test_kill_process_group};
 use tempfile::TempDir;
 
 use super::*;
-use crate::audio::source::SampleStream;
-use crate::audio::{AudioSettings, chunks_of_file, plan_file, probe_file};
+use crate::audio::sample_stream::SampleStream;
+use crate::audio::{AudioSettings, chunks_of_file, plan_file, plan_selection, probe_file, probe_selection};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/audio/en_phrases.wav");
 const PATIENT: Duration = Duration::from_secs(60);
@@ -29,11 +29,11 @@ fn real_without_sandbox(dir: &TempDir) -> Ffmpeg {
 }
 
 /// A shell script in its place.
-fn fake(dir: &TempDir, script: &str, patience: Duration, limits: Limits) -> Ffmpeg {
+fn fake(dir: &TempDir, script: &str, idle_limit: Duration, limits: Limits) -> Ffmpeg {
     let program = dir.path().join("ffmpeg");
     let version = "if [ \"$1\" = -version ]; then echo ffmpeg version fake; exit; fi";
     install_script(&format!("#!/bin/sh\n{version}\n{script}\n"), &program);
-    Ffmpeg::look_in(dir.path().into(), limits, patience)
+    Ffmpeg::look_in(dir.path().into(), limits, idle_limit)
 }
 
 /// Written by another process: whatever another test starts meanwhile would have it open for writing for a moment, and
@@ -54,7 +54,12 @@ const AU: &str =
 
 /// Decodes all of it.
 fn decode(ffmpeg: &Ffmpeg, path: &Path) -> Result<u64, AudioError> {
-    let mut stream = ffmpeg.installed().unwrap().open(path, Downmix::Mean, &CancelToken::default())?;
+    let mut stream = ffmpeg.installed().unwrap().open(
+        path,
+        Downmix::Mean,
+        &Selection::default(),
+        &CancelToken::default(),
+    )?;
     let (mut mono, mut samples) = (Vec::new(), 0);
     while stream.next_block(&mut mono)?.is_some() {
         samples += mono.len() as u64;
@@ -81,7 +86,7 @@ fn it_decodes_what_it_is_given_with_and_without_a_sandbox() {
 }
 
 #[test]
-fn a_playlist_that_points_at_another_file_is_refused_whatever_its_name() {
+fn a_playlist_is_refused_whatever_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let playlists = [
         format!("#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\n{RECORDING}\n#EXT-X-ENDLIST\n"),
@@ -128,7 +133,7 @@ fn what_hangs_is_ended() {
     let mut stream = ffmpeg
         .installed()
         .unwrap()
-        .open(Path::new(RECORDING), Downmix::Mean, &CancelToken::default())
+        .open(Path::new(RECORDING), Downmix::Mean, &Selection::default(), &CancelToken::default())
         .unwrap();
     let group = Pid::from_raw(stream.process_id() as i32).unwrap();
     let hung = stream.next_block(&mut Vec::new());
@@ -145,7 +150,11 @@ fn a_cancelled_one_is_ended() {
     cancel.cancel();
     let planned = plan_file(&dir.path().join("a"), &settings(ffmpeg.clone()), &cancel, &mut |_| {});
     assert!(matches!(planned, Err(AudioError::Io(_))), "no file, no process");
-    let mut stream = ffmpeg.installed().unwrap().open(Path::new(RECORDING), Downmix::Mean, &cancel).unwrap();
+    let mut stream = ffmpeg
+        .installed()
+        .unwrap()
+        .open(Path::new(RECORDING), Downmix::Mean, &Selection::default(), &cancel)
+        .unwrap();
     let group = Pid::from_raw(stream.process_id() as i32).unwrap();
     assert_eq!(stream.next_block(&mut Vec::new()), Err(AudioError::Cancelled));
     drop(stream);
@@ -233,7 +242,7 @@ fn what_the_built_in_decoders_know_does_not_come_to_it() {
 fn until_gone(group: Pid) {
     let give_up = Instant::now() + PATIENT;
     while test_kill_process_group(group).is_ok() {
-        assert!(Instant::now() < give_up, "a process outlived whoever wanted it");
+        assert!(Instant::now() < give_up, "a process outlived its owner");
         thread::yield_now();
     }
 }
@@ -268,6 +277,11 @@ fn sound_that_starts_after_the_pictures_keeps_its_place() {
             let start = plan.chunks[0].start_secs();
             assert!((4.4..5.5).contains(&start), "{name} starts at {start}");
             assert!((plan.duration_secs() - length - 4.9).abs() < 0.15, "{name}: {} s", plan.duration_secs());
+            let range = Selection { start: 48_000, end: Some(192_000), ..Selection::default() };
+            let part =
+                plan_selection(&late, &range, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+            assert_eq!(part.samples, 192_000, "{name}");
+            assert!((part.chunks[0].start_secs() - start).abs() < 0.3, "{name}: {:?}", part.chunks);
         }
     }
 }
@@ -327,7 +341,12 @@ fn what_an_edit_list_hides_is_not_transcribed() {
 #[test]
 fn of_several_tracks_the_default_one_is_taken() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, first, second) in [("built_in.mkv", "aac", "aac"), ("others.mkv", "aac", "ac3")] {
+    for (name, first, second) in [
+        ("built_in.mkv", "aac", "aac"),
+        ("others.mkv", "aac", "ac3"),
+        ("enabled.mp4", "aac", "aac"),
+        ("others.mp4", "aac", "ac3"),
+    ] {
         let both = dir.path().join(name);
         let tone = ["-f", "lavfi", "-i", "sine=duration=3"];
         let codecs = ["-map", "1:a", "-map", "0:a", "-c:a:0", first, "-c:a:1", second];
@@ -372,4 +391,147 @@ fn recordings_that_follow_each_other_are_all_decoded() {
         assert!((plan.duration_secs() - 2.0 * one).abs() < 0.2, "{name}: {} s", plan.duration_secs());
         assert!(plan.warnings.is_empty(), "{name}: {:?}", plan.warnings);
     }
+}
+
+/// A tone of 9.5 s in German, and the recording in English.
+fn in_two_languages(to: &Path, codecs: [&str; 2]) {
+    let tone = ["-f", "lavfi", "-i", "sine=duration=9.5", "-map", "1:a", "-map", "0:a"];
+    let codecs = ["-c:a:0", codecs[0], "-c:a:1", codecs[1]];
+    let languages = ["-metadata:s:a:0", "language=ger", "-metadata:s:a:1", "language=eng"];
+    convert(&[&tone[..], &codecs, &languages].concat(), to);
+}
+
+#[test]
+fn a_track_is_selected_by_its_number_and_by_its_language() {
+    let dir = tempfile::tempdir().unwrap();
+    let by = |track: &str| Selection { track: track.parse().ok(), ..Selection::default() };
+    for (name, codecs, is_built_in) in [
+        ("a.mkv", ["aac", "aac"], true),
+        ("a.mp4", ["aac", "aac"], true),
+        ("others.mkv", ["aac", "ac3"], false),
+        ("others.mp4", ["ac3", "ac3"], false),
+        ("a.ts", ["mp2", "aac"], false),
+        ("a.mov", ["pcm_s16le", "aac"], true),
+    ] {
+        let both = dir.path().join(name);
+        in_two_languages(&both, codecs);
+        let mut ways = vec![settings(real())];
+        if is_built_in {
+            ways.push(AudioSettings::default());
+        }
+        for settings in ways {
+            let planned = |selection: &Selection| {
+                probe_selection(&both, selection, &settings)?;
+                plan_selection(&both, selection, &settings, &CancelToken::default(), &mut |_| {})
+            };
+            for (track, length) in [("1", 9.5), ("ger", 9.5), ("2", 10.19), ("ENG", 10.19)] {
+                let plan = planned(&by(track)).unwrap();
+                let secs = plan.duration_secs();
+                assert!((secs - length).abs() < 0.2, "{name}, track {track}: {secs} s");
+                assert_eq!(plan.warnings, Vec::<String>::new(), "{name}, track {track}");
+                let mut chunks = chunks_of_file(&both, &settings, &plan, 0, &CancelToken::default());
+                assert!(chunks.all(|chunk| chunk.is_ok()), "{name}, track {track}");
+            }
+            for missing in ["3", "fra"] {
+                let Err(AudioError::NoSuchTrack(why)) = planned(&by(missing)) else {
+                    panic!("{name}: {missing}")
+                };
+                assert!(why.ends_with("use one of 1 (ger), 2 (eng)"), "{name}: {why}");
+            }
+            let plan = planned(&Selection::default()).unwrap();
+            let [warning] = &plan.warnings[..] else { panic!("{name}: {:?}", plan.warnings) };
+            assert!(warning.contains("2 audio tracks, 1 (ger), 2 (eng): number 1 was"), "{name}: {warning}");
+        }
+    }
+}
+
+#[test]
+fn a_range_of_what_only_ffmpeg_decodes_has_the_recordings_times_and_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.wma");
+    convert(&["-ar", "44100", "-c:a", "wmav2"], &file);
+    let settings = settings(real());
+    let selection = Selection { start: 48_000, end: Some(128_000), ..Selection::default() };
+    let part = plan_selection(&file, &selection, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    assert_eq!((part.decoder, part.samples, &part.warnings[..]), (Decoder::Ffmpeg, 128_000, &[][..]));
+    assert!(!part.chunks.is_empty() && part.chunks.iter().all(|c| c.start >= 48_000 && c.end <= 128_000));
+    let samples = |plan: &Plan| -> Vec<_> {
+        chunks_of_file(&file, &settings, plan, 0, &CancelToken::default()).map(Result::unwrap).collect()
+    };
+    let of_whole = Plan { chunks: part.chunks.clone(), ..planned(&file, &settings) };
+    assert_eq!(samples(&part), samples(&of_whole));
+    let late = Selection { start: 176_000, ..Selection::default() };
+    let late = plan_selection(&file, &late, &settings, &CancelToken::default(), &mut |_| {});
+    assert!(matches!(late, Err(AudioError::StartsPastEnd { start: 176_000, .. })), "{late:?}");
+}
+
+#[test]
+fn clusters_of_unknown_size_are_decoded_to_their_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("live.webm");
+    convert(&["-c:a", "libopus", "-cluster_time_limit", "1000"], &file);
+    let mut bytes = fs::read(&file).unwrap();
+    let mut clusters = 0;
+    // The segment and its clusters, as a program writes them that does not know how long they will be.
+    for id in [[0x18, 0x53, 0x80, 0x67], [0x1F, 0x43, 0xB6, 0x75]] {
+        let places: Vec<usize> =
+            bytes.windows(4).enumerate().filter(|(_, name)| *name == id).map(|(at, _)| at + 4).collect();
+        for place in places {
+            let length = bytes[place].leading_zeros() as usize + 1;
+            bytes[place] |= (0xff_u16 >> length) as u8;
+            bytes[place + 1..place + length].fill(0xff);
+            clusters += 1;
+        }
+    }
+    assert!(clusters > 5, "{clusters}");
+    fs::write(&file, bytes).unwrap();
+    for settings in [settings(real()), AudioSettings::default()] {
+        let plan = planned(&file, &settings);
+        assert!((plan.duration_secs() - 10.19).abs() < 0.05, "{} s", plan.duration_secs());
+        assert_eq!(plan.warnings, Vec::<String>::new());
+    }
+    let twice = fs::read(&file).unwrap().repeat(2);
+    fs::write(&file, twice).unwrap();
+    let plan = planned(&file, &AudioSettings::default());
+    assert!((plan.duration_secs() - 20.38).abs() < 0.1, "joined: {} s", plan.duration_secs());
+}
+
+#[test]
+fn a_wrong_number_of_frames_in_an_mp3_neither_shortens_nor_lengthens_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.mp3");
+    convert(&["-ar", "44100", "-q:a", "5"], &file);
+    let whole = fs::read(&file).unwrap();
+    let tag = whole.windows(4).position(|name| name == b"Xing").unwrap();
+    let frames = u32::from_be_bytes(whole[tag + 8..tag + 12].try_into().unwrap());
+    let length = planned(&file, &AudioSettings::default()).duration_secs();
+    for (told, warnings) in [(frames / 4, 0), (frames * 6, 1), (0, 0), (u32::MAX, 1)] {
+        let mut bytes = whole.clone();
+        bytes[tag + 8..tag + 12].copy_from_slice(&told.to_be_bytes());
+        fs::write(&file, bytes).unwrap();
+        for settings in [settings(real()), AudioSettings::default()] {
+            let plan = planned(&file, &settings);
+            let secs = plan.duration_secs();
+            assert!((secs - length).abs() < 0.1, "{told} of {frames} frames: {secs} of {length} s");
+            assert_eq!(plan.warnings.len(), warnings, "{told} of {frames} frames: {:?}", plan.warnings);
+        }
+    }
+}
+
+#[test]
+fn spectral_band_replication_in_an_m4a_keeps_its_length_or_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("he.m4a");
+    convert(&["-ar", "22050", "-c:a", "aac"], &file);
+    let mut bytes = fs::read(&file).unwrap();
+    // The decoder's configuration: AAC LC at 22,050 Hz, and what makes it HE-AAC at 44,100 Hz.
+    let (low, high) = ([0x13, 0x88, 0x56, 0xe5, 0x00], [0x2b, 0x8a, 0x08, 0x00, 0x00]);
+    let place = bytes.windows(5).position(|config| config == low).unwrap();
+    bytes[place..place + 5].copy_from_slice(&high);
+    fs::write(&file, bytes).unwrap();
+    let plan = planned(&file, &settings(real()));
+    assert_eq!((plan.decoder, &plan.warnings[..]), (Decoder::Ffmpeg, &[][..]));
+    assert!((plan.duration_secs() - 10.19).abs() < 0.1, "{} s", plan.duration_secs());
+    let refused = probe_file(&file, &AudioSettings::default());
+    assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{refused:?}");
 }

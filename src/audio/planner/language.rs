@@ -14,7 +14,7 @@ const MOST_SECS: f64 = 10.0;
 const BELOW_LOUDEST_DB: f64 = 15.0;
 /// Windows with less than this part of the best one's speech are left out.
 const LEAST_PART: f64 = 0.25;
-/// A probability up to this one (0.35) is no sign of speech: pauses have 0.25 with the built-in detector.
+/// A probability up to this one (0.35) is not a sign of speech: pauses have 0.25 with the built-in detector.
 const NO_SPEECH: u8 = 89;
 /// Frames without a sign of speech are worth so much per step of level: where the detector finds nothing, the loudest
 /// windows are taken.

@@ -6,7 +6,7 @@ use crate::audio::frames::frames;
 
 /// Speech begins where its probability reaches this …
 const BEGINS: u8 = probability(0.5);
-/// … and ends where it falls below this, so that a dip inside a word is no pause.
+/// … and ends where it falls below this, so that a dip inside a word is not a pause.
 const ENDS: u8 = probability(0.35);
 /// Speech that stands alone and is nowhere as likely as this is noise. Measured: the first moment of
 /// noise reaches 0.64, every phrase of speech 0.88, and 0.69 when 42 dB quieter.

@@ -1,13 +1,14 @@
-//! What `verbatim transcribe` is told.
+//! The arguments of `verbatim transcribe`.
 
 use std::path::PathBuf;
 
 use actors::domain::language::{Language, asked};
 use actors::domain::options::Task;
+use actors::domain::selection::{Selection, TrackChoice, sample_at};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::remote::ServerUrl;
+use super::server_url::ServerUrl;
 use crate::cli::SettingsArgs;
 use crate::cli::failure::Failure;
 use crate::transcript::{Format, Shape};
@@ -21,7 +22,7 @@ pub(in crate::cli) struct TranscribeArgs {
     /// Recordings: any audio or video container that can be decoded
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// Have a running service do it, such as http://127.0.0.1:8080
+    /// Transcribe on a running service, such as http://127.0.0.1:8080
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(super) server: Option<ServerUrl>,
     /// Write each transcript to DIR/<name of the recording>.<format's extension> instead of stdout
@@ -49,17 +50,33 @@ pub(super) struct Wanted {
     /// Languages that may be spoken, such as "en,de" [default: as the settings say]
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     pub(super) languages: Vec<Language>,
-    /// Write what was said, or its translation into English
+    /// Transcribe, or translate into English
     #[arg(long, value_parser = task_parser(), default_value = "transcribe")]
     pub(super) task: Task,
     /// Text whose names and style the transcript should follow
     #[arg(long, value_name = "TEXT")]
     pub(super) prompt: Option<String>,
-    /// Find out when each word was said (shown in the formats json and verbose_json)
+    /// Add the times of words (in the formats json and verbose_json)
     #[arg(long)]
     pub(super) word_timestamps: bool,
     #[command(flatten)]
+    pub(super) part: Part,
+    #[command(flatten)]
     pub(super) subtitles: Subtitles,
+}
+
+/// Which part of each recording is transcribed.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Part {
+    /// Audio track: its number from 1, or its language as the file has it, such as "eng" [default: the default track]
+    #[arg(long, value_name = "TRACK")]
+    pub(super) track: Option<TrackChoice>,
+    /// Where to begin, in seconds from the recording's beginning; times stay those of the recording
+    #[arg(long, value_name = "SECONDS", value_parser = sample_at, allow_negative_numbers = true)]
+    pub(super) start_secs: Option<u64>,
+    /// Where to end, in seconds from the recording's beginning
+    #[arg(long, value_name = "SECONDS", value_parser = sample_at, allow_negative_numbers = true)]
+    pub(super) end_secs: Option<u64>,
 }
 
 /// How subtitles are to look.
@@ -78,7 +95,7 @@ pub(super) struct Subtitles {
 
 impl Wanted {
     /// # Errors
-    /// A limit out of range, or one for what are no subtitles.
+    /// A limit out of range, or one for what are not subtitles.
     pub(super) fn shape(&self) -> Result<Option<Shape>, Failure> {
         let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
         let shape = Shape::new(max_line_chars, max_lines, max_cps)?;
@@ -86,6 +103,15 @@ impl Wanted {
             return Err(Failure::NoSubtitles { format: self.format.name() });
         }
         Ok(shape)
+    }
+
+    /// # Errors
+    /// The range of time ends before it begins.
+    pub(super) fn selection(&self) -> Result<Selection, Failure> {
+        let Part { track, start_secs, end_secs } = self.part.clone();
+        let selection = Selection { track, start: start_secs.unwrap_or_default(), end: end_secs };
+        selection.check()?;
+        Ok(selection)
     }
 
     /// The query for the transcript of a job.

@@ -1,5 +1,6 @@
 //! Transcribes here, with the engine of the service and without one running.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -20,7 +21,7 @@ use actors::ports::{
 use super::args::Wanted;
 use super::meter::{Meter, Step};
 use super::{Stop, Transcriber};
-use crate::audio::{AudioSettings, chunks_of_file, language_windows_of_file, plan_file};
+use crate::audio::{AudioSettings, chunks_of_file, plan_selection, spans_of_file};
 use crate::cli::failure::Failure;
 use crate::cli::{SettingsArgs, serve};
 use crate::compose;
@@ -61,20 +62,16 @@ impl Local {
         Ok(Arc::clone(self.model.insert(model)))
     }
 
-    fn hear(&mut self, file: &Path, plan: &Plan, meter: &Meter) -> Result<Heard, Stop> {
-        let mut heard = Heard { language: self.wanted.language, segments: Vec::new() };
+    fn decode_chunks(&mut self, file: &Path, plan: &Plan, meter: &Meter) -> Result<Decoded, Stop> {
+        let mut decoded = Decoded { language: self.wanted.language, segments: Vec::new() };
         if plan.chunks.is_empty() {
-            return Ok(heard);
+            return Ok(decoded);
         }
         let model = self.model(meter)?;
         let samples = decode_ahead(file, &self.audio, plan).map_err(|error| Stop::File(error.to_string()))?;
         let mut track = Track::new(plan);
         let mut context = Context::default();
         let mut placement = Placement::new(self.wanted.word_timestamps);
-        let language_windows = match heard.language {
-            None => language_windows_of_file(file, &self.audio, plan).map_err(of_audio)?,
-            Some(_) => Vec::new(),
-        };
         let size = if self.condition_on_previous { 1 } else { model.facts().batch_size };
         for chunks in batches(plan, size) {
             let spans = plan.chunks.get(chunks.clone()).unwrap_or_default();
@@ -83,20 +80,23 @@ impl Local {
                 end: spans.last().map_or(0, |span| span.end),
             };
             meter.step(&track.step(0.0, whole));
-            let mut audio = Vec::with_capacity(chunks.len());
-            for chunk in chunks.clone() {
-                let samples = samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?;
-                audio.push(ChunkAudio::of(plan, chunk, samples));
+            let mut audio: Vec<Arc<[f32]>> = Vec::with_capacity(chunks.len());
+            for _ in chunks.clone() {
+                audio.push(samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?);
             }
+            let language_windows = match decoded.language {
+                None => self.language_windows(file, plan, chunks.clone(), &audio)?,
+                Some(_) => Vec::new(),
+            };
             let batch = Batch {
-                chunks: audio,
-                language: heard.language,
+                chunks: chunks
+                    .clone()
+                    .zip(audio)
+                    .map(|(chunk, samples)| ChunkAudio::of(plan, chunk, samples))
+                    .collect(),
+                language: decoded.language,
                 languages: self.wanted.languages.clone(),
-                language_windows: if heard.language.is_none() {
-                    language_windows.clone()
-                } else {
-                    Vec::new()
-                },
+                language_windows,
                 task: self.wanted.task,
                 prompt: context.prompt(self.wanted.prompt.as_deref()),
                 hotwords: Vec::new(),
@@ -109,19 +109,33 @@ impl Local {
                 .transcribe(&batch, &CancelToken::default(), &mut progress)
                 .map_err(|fault| self.of_engine(fault))?;
             for (chunk, transcript) in chunks.zip(transcripts) {
-                heard.language = heard.language.or(transcript.language);
+                decoded.language = decoded.language.or(transcript.language);
                 let segments = placement.place(plan, chunk, transcript);
                 if self.condition_on_previous && plan.channels.is_empty() {
-                    context.hear(&segments);
+                    context.append(&segments);
                 }
-                heard.segments.extend(segments);
+                decoded.segments.extend(segments);
                 if let Some(span) = plan.chunks.get(chunk) {
                     track.finish(*span);
                 }
             }
         }
-        heard.segments = in_order(heard.segments);
-        Ok(heard)
+        decoded.segments = in_order(decoded.segments);
+        Ok(decoded)
+    }
+
+    fn language_windows(
+        &self,
+        file: &Path,
+        plan: &Plan,
+        chunks: Range<usize>,
+        samples: &[Arc<[f32]>],
+    ) -> Result<Vec<Arc<[f32]>>, Stop> {
+        match plan.language_windows_in(chunks, samples) {
+            Some(windows) => Ok(windows),
+            None => spans_of_file(file, &self.audio, plan, &plan.language_windows, &CancelToken::default())
+                .map_err(of_audio),
+        }
     }
 
     /// An engine that is gone is started again for the next recording.
@@ -142,15 +156,17 @@ impl Local {
 impl Transcriber for Local {
     fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop> {
         meter.say("reading");
-        let plan = plan_file(file, &self.audio, &CancelToken::default(), &mut |_| {}).map_err(of_audio)?;
+        let selection = self.wanted.selection()?;
+        let plan = plan_selection(file, &selection, &self.audio, &CancelToken::default(), &mut |_| {})
+            .map_err(of_audio)?;
         plan.warnings.iter().for_each(|warning| meter.warn(warning));
-        let heard = self.hear(file, &plan, meter)?;
+        let decoded = self.decode_chunks(file, &plan, meter)?;
         let transcript = Transcript {
-            language: heard.language.filter(|_| !plan.chunks.is_empty()),
+            language: decoded.language.filter(|_| !plan.chunks.is_empty()),
             language_probability: None,
             duration_secs: plan.duration_secs(),
             task: self.wanted.task,
-            segments: &heard.segments,
+            segments: &decoded.segments,
         };
         Ok(render_shaped(&transcript, self.wanted.format, self.wanted.shape()?.as_ref()))
     }
@@ -164,7 +180,7 @@ impl Drop for Local {
     }
 }
 
-struct Heard {
+struct Decoded {
     language: Option<Language>,
     segments: Vec<Segment>,
 }
@@ -175,32 +191,30 @@ struct Track<'a> {
     started: Instant,
     done: u32,
     audio_secs: f64,
-    processed_secs: f64,
-    /// As it was when a chunk last ended: reckoned inside a chunk it would only seem to fall.
+    processed_secs: Option<f64>,
+    /// As it was when a chunk last ended: inside a chunk it would only seem to fall.
     pace: Option<Pace>,
 }
 
 impl<'a> Track<'a> {
     fn new(plan: &'a Plan) -> Self {
-        Self { plan, started: Instant::now(), done: 0, audio_secs: 0.0, processed_secs: 0.0, pace: None }
+        Self { plan, started: Instant::now(), done: 0, audio_secs: 0.0, processed_secs: None, pace: None }
     }
 
     fn finish(&mut self, span: Span) {
         self.done += 1;
         self.audio_secs += (span.end_secs() - span.start_secs()) / f64::from(self.plan.passes());
-        self.processed_secs = span.end_secs();
+        self.processed_secs = Some(span.end_secs());
         let wall_secs = self.started.elapsed().as_secs_f64();
         self.pace = Some(Pace { audio_secs: self.audio_secs, wall_secs });
     }
 
     /// With `fraction` of the present chunk done as well.
     fn step(&self, fraction: f64, chunk: Span) -> Step {
-        let total = u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX);
-        let duration = self.plan.duration_secs();
         let secs = chunk.end_secs() - chunk.start_secs();
-        let progress = Progress::new(self.done, total, self.processed_secs, duration, self.pace);
+        let progress = self.plan.progress(self.done, self.processed_secs, self.pace);
         let Progress { percent, chunk, chunks_total, eta_secs, .. } =
-            progress.within_chunk(fraction, secs, duration);
+            progress.within_chunk(fraction, secs, self.plan.selected_secs());
         Step { percent, chunk, chunks_total, eta_secs }
     }
 }

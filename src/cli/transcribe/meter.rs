@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::ProgressMode;
-use crate::cli::stdout;
+use crate::cli::stderr;
 
 const WITH_BAR: &str = "[{bar:24}] {wide_msg}";
 const WITHOUT_BAR: &str = "{spinner} {wide_msg}";
@@ -100,10 +100,10 @@ impl Meter {
     /// A warning for the recording's owner; shown whatever the mode.
     pub(super) fn warn(&self, warning: &str) {
         let now = self.now.borrow();
-        let complain = || stdout::complain(&format!("warning: {}: {warning}", now.name));
+        let print = || stderr::print_line(&format!("warning: {}: {warning}", now.name));
         match &now.bar {
-            Some(bar) => bar.suspend(complain),
-            None => complain(),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 
@@ -135,7 +135,7 @@ impl Now {
 
     fn write(&mut self, what: String) {
         if what != self.line {
-            stdout::complain(&format!("[{}] {what}", self.name));
+            stderr::print_line(&format!("[{}] {what}", self.name));
             self.line = what;
         }
     }

@@ -5,42 +5,22 @@ mod local;
 mod meter;
 mod output;
 mod remote;
-
-use std::path::Path;
+mod server_url;
+mod transcriber;
 
 pub(super) use args::TranscribeArgs;
 
 use super::failure::Failure;
-use super::stdout;
+use super::stderr;
 use meter::Meter;
 use output::Output;
-
-/// Turns one recording after the other into a document.
-trait Transcriber {
-    /// # Blocking
-    /// Until the document is there.
-    fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop>;
-}
-
-/// Why a recording has no transcript.
-#[derive(Debug)]
-enum Stop {
-    /// It is this recording's fault; the next one may do.
-    File(String),
-    /// No other recording would fare better.
-    All(Failure),
-}
-
-impl<E: Into<Failure>> From<E> for Stop {
-    fn from(failure: E) -> Self {
-        Self::All(failure.into())
-    }
-}
+use transcriber::{Stop, Transcriber};
 
 /// All recordings are tried, whatever becomes of the ones before; each failure is told when it
 /// happens.
 pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
     args.wanted.shape()?;
+    args.wanted.selection()?;
     let output = Output::new(args)?;
     let mut transcriber: Box<dyn Transcriber> = match &args.server {
         Some(server) => Box::new(remote::Remote::new(server.clone(), &args.wanted)?),
@@ -56,7 +36,7 @@ pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
             Ok(document) => output.deliver(file, &document)?,
             Err(Stop::File(reason)) => {
                 failed += 1;
-                stdout::complain(&format!("error: {}: {reason}", file.display()));
+                stderr::print_line(&format!("error: {}: {reason}", file.display()));
             }
             Err(Stop::All(failure)) => return Err(failure),
         }

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn several_texts_are_told_apart_and_several_subtitle_files_need_a_folder() {
+    fn several_texts_have_headings_and_subtitles_need_a_folder() {
         let shown = on_stdout(Titles::Shown, Path::new("a.wav"), "One two.");
         assert_eq!(shown, "==> a.wav <==\nOne two.\n\n");
         assert!(matches!(Output::to_stdout(Format::Srt, 2), Err(Failure::NeedsFolder { format: "srt" })));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_ends_with_one_line_break_and_an_empty_one_is_empty() {
+    fn a_document_ends_with_one_newline_unless_it_is_empty() {
         assert_eq!((ended("a"), ended("a\n"), ended("")), ("a\n".into(), "a\n".into(), String::new()));
     }
 }

@@ -397,14 +397,14 @@ impl<B: Backend> Decoder<B> {
             let Some(more) = self.decode_rest(&rest, request, text.decodes + 1)? else { break };
             text.decodes += 1;
             if let Some(all) = text.with_loop.take() {
-                let heard = text_tokens(&more.hypothesis.tokens, vocabulary);
+                let more_tokens = text_tokens(&more.hypothesis.tokens, vocabulary);
                 let cut = all.get(text.tokens.len()..).unwrap_or_default();
-                if quality::begins_with(&heard, &text_tokens(cut, vocabulary)) {
-                    // They were spoken again, and are no loop.
+                if quality::begins_with(&more_tokens, &text_tokens(cut, vocabulary)) {
+                    // They were spoken again, and are not a loop.
                     (text.tokens, text.doubt) = (all, None);
                     break;
                 }
-                if quality::share_a_phrase(&heard, &text_tokens(&text.tokens, vocabulary)) {
+                if quality::share_a_phrase(&more_tokens, &text_tokens(&text.tokens, vocabulary)) {
                     // What is kept ends later than its timestamp says.
                     from = self.last_word_end(&text, window, request)?.max(from);
                     continue;
@@ -416,8 +416,10 @@ impl<B: Backend> Decoder<B> {
             let is_full = frames(samples.len()) == FULL_FRAMES;
             let more = self.settle(more, &rest, &Request { is_full, ..*request })?;
             text.decodes = more.decodes;
+            // The text before it ended here, too: a rest that the model takes for no speech is none, however likely its words.
+            let is_speech = more.hypothesis.no_speech_prob <= self.config.no_speech_thold;
             let accepted = match more.doubt {
-                None | Some(Doubt::EarlyEnd) => !self.is_no_speech(&more, &rest),
+                None | Some(Doubt::EarlyEnd) => is_speech && !self.is_no_speech(&more, &rest),
                 Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty) => false,
             };
             if accepted && !text_tokens(&more.tokens, vocabulary).is_empty() {

@@ -1,7 +1,7 @@
 //! Text that the model copied from its prompt.
 
 /// Whether all words of `text` stand in `prompt` in the same order, one after the other. Case and punctuation do not
-/// count. A text without words is no echo.
+/// count. A text without words is not an echo.
 pub(super) fn is_echo(text: &str, prompt: &str) -> bool {
     let (text, prompt) = (words(text), words(prompt));
     !text.is_empty() && prompt.windows(text.len()).any(|run| run == text)

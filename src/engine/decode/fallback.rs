@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_request_searches_as_widely_the_padded_decode_is_the_last() {
+    fn a_request_with_that_beam_ends_with_the_padded_decode() {
         assert_eq!(SEARCH.wider(), None);
         assert_eq!(next(Doubt::Loop, SoFar::Padded, true, None), None);
     }

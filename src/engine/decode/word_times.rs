@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn languages_without_spaces_have_a_word_for_every_whole_character() {
+    fn languages_without_spaces_have_a_word_for_each_character() {
         let tokens = ["你".as_bytes(), b"\xe5\xa5", b"\xbd", "。".as_bytes()];
         assert_eq!(texts(&tokens, "zh"), ["你", "好。"]);
     }

@@ -105,7 +105,7 @@ fn version_of(path: &Path) -> Result<Version, ModelFileError> {
 }
 
 fn sha256_of(path: &Path, keep_going: &dyn Fn() -> bool) -> Result<String, ChecksumError> {
-    let (mut file, _) = super::open(path)?;
+    let (mut file, _) = super::open::open(path)?;
     let mut hash = Sha256::new();
     let mut block = vec![0; 1 << 20];
     loop {

@@ -10,10 +10,11 @@ use std::io::Read;
 use std::path::Path;
 
 use super::error::{Fault, ModelFileError};
+use super::format::{Format, MODEL};
+use super::model_header::ModelHeader;
+use super::open::open;
 use super::reader::Reader;
-use super::{Format, ModelHeader, open};
 
-pub(super) const MODEL: &str = "model.bin";
 pub(super) const CONFIG: &str = "config.json";
 /// Published ones have 2 kB to 4 kB.
 const LARGEST_CONFIG: u64 = 1 << 20;

@@ -7,10 +7,12 @@ pub(super) mod tensors;
 use std::path::Path;
 
 use super::error::{Fault, ModelFileError};
+use super::format::Format;
+use super::model_header::ModelHeader;
+use super::open::open;
 use super::reader::Reader;
 use super::shape::Shape;
 use super::weight_type::WeightType;
-use super::{Format, ModelHeader, open};
 
 pub(super) use header::words;
 

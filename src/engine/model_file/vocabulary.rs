@@ -12,9 +12,9 @@ use std::sync::OnceLock;
 
 use actors::domain::language::Language;
 
-use super::error::{Fault, ModelFileError};
+use super::error::Fault;
+use super::ggml;
 use super::shape::Shape;
-use super::{Format, ModelHeader, ctranslate2, ggml};
 
 use packed::Packed;
 use special::SpecialTokens;
@@ -32,23 +32,6 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads the vocabulary of a model whose header has been read.
-    ///
-    /// # Blocking
-    /// A few milliseconds on a warm disk.
-    pub fn read(header: &ModelHeader) -> Result<Self, ModelFileError> {
-        match header.format {
-            Format::Ggml => {
-                let mut reader = ggml::reopen(header)?;
-                let vocabulary = Self::from_ggml(&mut reader, &header.shape);
-                vocabulary.map_err(|fault| fault.in_file(&header.path, header.bytes))
-            }
-            Format::CTranslate2 => ctranslate2::load_vocabulary(&header.path, |text, json| {
-                ctranslate2::vocabulary::parse(text, json, &header.shape)
-            }),
-        }
-    }
-
     /// The reader is where the vocabulary starts; it stops behind it.
     pub(super) fn from_ggml(reader: &mut super::reader::Reader<'_>, shape: &Shape) -> Result<Self, Fault> {
         let special = SpecialTokens::of(shape);

@@ -47,7 +47,7 @@ pub(super) fn spawn<'a>(
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let child = command.spawn()?;
     if let Err(error) = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), OOM_SCORE) {
-        debug!(%error, "the engine's score for the out-of-memory killer stays as it is");
+        debug!(%error, "cannot set the engine's out-of-memory score");
     }
     Ok(child)
 }

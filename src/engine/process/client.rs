@@ -71,7 +71,7 @@ struct Calls {
     waiting: HashMap<u64, Sender<Reply>>,
     /// Set when nothing is answered any more.
     over: Option<Over>,
-    /// Why the process is about to end: whoever ends it meanwhile gives no reason of their own.
+    /// Why the process is about to end: this reason stays when something else ends it meanwhile.
     cause: Option<Over>,
     loaded: Option<ModelFacts>,
     on_death: Option<OnDeath>,
@@ -97,7 +97,7 @@ enum Over {
 }
 
 impl Over {
-    /// What a chunk that was under way hears.
+    /// The result of a chunk that was running.
     fn fault(&self) -> EngineFault {
         match self {
             Over::Asked => EngineFault::Gone,
@@ -268,12 +268,12 @@ impl LoadedModel for Client {
         thread::scope(|writers| {
             let sending =
                 writers.spawn(|| self.link.tell(&ToWorker::Transcribe { id, work: Work::from(batch) }));
-            let mut heard = Instant::now();
+            let mut last_reply = Instant::now();
             let (mut cancelled, mut told) = (None, false);
             loop {
                 match replies.recv_timeout(POLL) {
                     Ok(Reply::Progress(fraction)) => {
-                        heard = Instant::now();
+                        last_reply = Instant::now();
                         progress(fraction);
                     }
                     Ok(Reply::Done(result)) => return result,
@@ -283,19 +283,19 @@ impl LoadedModel for Client {
                 if cancelled.is_none() && cancel.is_cancelled() {
                     cancelled = Some(Instant::now());
                 }
-                // Not before the chunk itself: what the engine has not heard of it cannot cancel.
+                // Not before the chunk itself: the engine cannot cancel a chunk that it does not have.
                 if cancelled.is_some() && !told && sending.is_finished() {
                     told = true;
                     writers.spawn(|| self.link.tell(&ToWorker::Cancel { id }));
                 }
-                if heard.elapsed() > self.config.longest_silence
+                if last_reply.elapsed() > self.config.longest_silence
                     || cancelled.is_some_and(|at| at.elapsed() > CANCEL_GRACE)
                 {
-                    warn!(engine.pid = self.link.pid, "the engine does not answer: its process is killed");
+                    warn!(engine.pid = self.link.pid, "engine does not respond; killing its process");
                     // The reader notices, and ends this wait.
                     self.link.calls().cause.get_or_insert(Over::Hung);
                     self.link.kill();
-                    (heard, cancelled, told) = (Instant::now(), Some(Instant::now()), true);
+                    (last_reply, cancelled, told) = (Instant::now(), Some(Instant::now()), true);
                 }
             }
         })
@@ -345,7 +345,7 @@ impl Link {
     /// While the pipe is full.
     fn tell(&self, message: &ToWorker) {
         if self.send(message).is_err() {
-            debug!(engine.pid = self.pid, "the engine listens no more");
+            debug!(engine.pid = self.pid, "engine process closed its stdin");
         }
     }
 
@@ -362,7 +362,7 @@ impl Link {
     fn kill(&self) -> Option<std::process::ExitStatus> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = child.kill() {
-            debug!(engine.pid = self.pid, %error, "not killed");
+            debug!(engine.pid = self.pid, %error, "cannot kill the engine process");
         }
         child.wait().ok()
     }
@@ -404,9 +404,9 @@ impl Link {
         let end = self.ending(status);
         let death = self.judge(&end);
         let mut calls = self.calls();
-        // In one step: whoever sees its call fail must not find the model still taken for ready.
+        // In one step: when a call fails, the model must not be reported as ready any more.
         if let (true, Some(on_death)) = (calls.loaded.is_some(), calls.on_death.take()) {
-            warn!(engine.pid = self.pid, %end, "the engine process died");
+            warn!(engine.pid = self.pid, %end, "engine process exited");
             on_death(death);
         }
         calls.stop_answering(Over::Died(end.clone(), death));
@@ -457,10 +457,10 @@ impl Link {
     fn pass_on(&self, message: FromWorker, startup: &Sender<Startup>) -> Result<(), ()> {
         match message {
             FromWorker::Hello { version: VERSION, pid } => {
-                debug!(engine.pid = pid, "engine process is there");
+                debug!(engine.pid = pid, "engine process started");
             }
             FromWorker::Hello { version, pid: _ } => {
-                warn!(version, expected = VERSION, "the engine process is of another version");
+                warn!(version, expected = VERSION, "engine process has another version");
                 return Err(());
             }
             FromWorker::Loaded(facts) => {
@@ -474,7 +474,7 @@ impl Link {
                 }
             }
             FromWorker::Done { id, result } => match result.map_err(|fault| self.complete(fault.into())) {
-                // The process ends with that. Everyone hears of it then, in one step.
+                // The process ends with that. All callers are notified then, in one step.
                 Err(EngineFault::Died { .. } | EngineFault::Gone) => {}
                 result => {
                     if let Some(call) = self.calls().waiting.remove(&id) {

@@ -25,11 +25,11 @@ const BEGINNING: [u8; 8] = *b"lmgg\x0a\0\0\0";
 const NAME: &[u8] = b"silero-16k";
 /// No such model has ten times the weights of the known ones.
 const MOST_BYTES: u64 = 16 << 20;
-/// Samples of silence that a trial hears: a quarter of a second, which fits into the pipe whether or not anyone reads it.
+/// Samples of silence for a trial: a quarter of a second, which fits into the pipe whether or not anyone reads it.
 const TRIED: usize = SAMPLE_RATE / 4;
-/// A process that takes no sample and gives no answer for so long hangs. Between two samples it hears up to five minutes
+/// A process that takes no sample and gives no answer for so long hangs. Between two samples it processes up to five minutes
 /// of a recording, which takes about a second on a quiet machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
 
 /// A Silero model in whisper.cpp's format that has been tried.
@@ -39,10 +39,10 @@ pub struct Silero {
     model: PathBuf,
     /// SHA-256 of the file, its beginning, in hexadecimal.
     digest: String,
-    patience: Duration,
+    idle_limit: Duration,
 }
 
-/// Why a file is no such model.
+/// Why a file is not a Silero model.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "audio.vad_model: {} {reason}: name a Silero model in ggml format, or leave it empty for the built-in detector",
@@ -54,21 +54,21 @@ pub struct BadVadModel {
 }
 
 impl Silero {
-    /// Looks at the file and has a process of this very program hear some silence with it.
+    /// Looks at the file and runs it on some silence in a process of this very program.
     ///
     /// # Blocking
     /// Until that is done: a few tens of milliseconds.
     pub fn open(model: PathBuf) -> Result<Self, BadVadModel> {
         match std::env::current_exe() {
-            Ok(program) => Self::with_program(model, program, PATIENCE),
+            Ok(program) => Self::with_program(model, program, IDLE_LIMIT),
             Err(error) => Err(BadVadModel { path: model, reason: format!("cannot be tried: {error}") }),
         }
     }
 
     /// The same with another program's processes; over a recording each is ended once it has not moved for so long.
-    pub fn with_program(model: PathBuf, program: PathBuf, patience: Duration) -> Result<Self, BadVadModel> {
+    pub fn with_program(model: PathBuf, program: PathBuf, idle_limit: Duration) -> Result<Self, BadVadModel> {
         let opened = inspect(&model).and_then(|digest| {
-            let silero = Self { program, model: model.clone(), digest, patience };
+            let silero = Self { program, model: model.clone(), digest, idle_limit };
             silero.try_out()?;
             Ok(silero)
         });
@@ -76,14 +76,14 @@ impl Silero {
     }
 
     fn try_out(&self) -> Result<(), String> {
-        let trial = self.start(PATIENCE, CancelToken::default()).and_then(|mut process| {
+        let trial = self.start(IDLE_LIMIT, CancelToken::default()).and_then(|mut process| {
             process.send(&[0.0; TRIED])?;
             process.probabilities()
         });
         trial.map(drop).map_err(|error| format!("does not run: {error}"))
     }
 
-    fn start(&self, patience: Duration, cancel: CancelToken) -> io::Result<Process> {
+    fn start(&self, idle_limit: Duration, cancel: CancelToken) -> io::Result<Process> {
         let before = OomKills::now();
         let mut child = child::spawn(&self.program, [COMMAND.as_ref(), self.model.as_os_str()])?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -99,7 +99,7 @@ impl Silero {
             words: StderrTail::default(),
             before,
             sent: 0,
-            patience,
+            idle_limit,
             cancel,
         };
         if let Some(stderr) = process.child.stderr.take() {
@@ -122,7 +122,7 @@ impl Silero {
     }
 }
 
-/// Writes blocks as they come, and tells of each when the process has taken it.
+/// Writes blocks as they come, and reports each when the process has taken it.
 fn write_all(mut stdin: ChildStdin, blocks: &Receiver<Vec<u8>>, told: &SyncSender<io::Result<()>>) {
     for block in blocks {
         if told.send(stdin.write_all(&block)).is_err() {
@@ -151,7 +151,7 @@ impl VoiceDetector for Silero {
             let reason = format!("audio.vad_model: {} {reason}", self.model.display());
             return Err(AudioError::Io(reason));
         }
-        Ok(Box::new(self.start(self.patience, cancel.clone()).map_err(of_detector)?))
+        Ok(Box::new(self.start(self.idle_limit, cancel.clone()).map_err(of_detector)?))
     }
 }
 
@@ -163,14 +163,14 @@ fn inspect(model: &PathBuf) -> Result<String, String> {
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let named = bytes.strip_prefix(&BEGINNING).is_some_and(|rest| rest.starts_with(NAME));
     if !named || bytes.len() as u64 > MOST_BYTES {
-        return Err("is no such model".into());
+        return Err("is not a Silero model".into());
     }
     Ok(Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// A process that hears one recording. Dropping it ends it.
+/// The detector's process for one recording. Dropping it ends it.
 ///
-/// Threads of their own write to it and read from it: whoever waits for them can stop waiting.
+/// Threads of their own write to it and read from it: a caller that waits for them can stop waiting.
 struct Process {
     child: Child,
     /// `None` once all was sent.
@@ -182,7 +182,7 @@ struct Process {
     before: OomKills,
     sent: usize,
     /// How long it may take for its next move.
-    patience: Duration,
+    idle_limit: Duration,
     /// Set once nobody wants to know any more.
     cancel: CancelToken,
 }
@@ -220,7 +220,7 @@ impl Process {
 
     /// Waits for its next move, for as long as it may take and someone wants to know.
     fn next<T>(&self, moves: &Receiver<T>) -> Result<T, RecvTimeoutError> {
-        let give_up = Instant::now() + self.patience;
+        let give_up = Instant::now() + self.idle_limit;
         loop {
             let moved = moves.recv_timeout(POLL);
             let waits = matches!(moved, Err(RecvTimeoutError::Timeout));
@@ -232,7 +232,7 @@ impl Process {
 
     /// Waits until it has ended, and ends it when that takes too long.
     fn wait(&mut self) -> io::Result<ExitStatus> {
-        let give_up = Instant::now() + self.patience;
+        let give_up = Instant::now() + self.idle_limit;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
@@ -250,7 +250,7 @@ impl Process {
         self.input = None;
         let status = self.wait().ok();
         if let Some(stderr) = self.stderr.take() {
-            // Its last words have been said; a thread that panicked heard none.
+            // The process has exited; a thread that panicked read none.
             let _: thread::Result<()> = stderr.join();
         }
         io::Error::other(self.words.ending(status, self.before).to_string())
@@ -259,7 +259,7 @@ impl Process {
     /// Ends one that hangs.
     fn give_up(&mut self) -> io::Error {
         match self.child.kill().and_then(|()| self.child.wait()) {
-            Ok(_) => io::Error::other(format!("it did nothing for {:?} and was ended", self.patience)),
+            Ok(_) => io::Error::other(format!("it did nothing for {:?} and was ended", self.idle_limit)),
             Err(error) => error,
         }
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use actix_web::{HttpRequest, web};
 use actors::domain::options::{Options, Priority, Task};
 
-use super::stream::Extras;
+use super::extras::{Extras, Logprobs};
 use crate::error::AppError;
 use crate::http::body::Recording;
 use crate::http::form::{self, Sent, flag};
@@ -35,13 +35,6 @@ impl Reply {
     pub(super) fn extras(&self) -> Extras {
         Extras { logprobs: self.logprobs, segments: self.granularities.contains(&Granularity::Segment) }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Logprobs {
-    Included,
-    #[default]
-    Left,
 }
 
 struct Form {
@@ -164,7 +157,8 @@ impl Form {
 }
 
 fn number<T: FromStr>(name: &'static str, text: &str) -> Result<T, AppError> {
-    text.parse().map_err(|_| AppError::InvalidOption { name, message: format!("{text:?} is no such number") })
+    text.parse()
+        .map_err(|_| AppError::InvalidOption { name, message: format!("{text:?} is not a valid number") })
 }
 
 fn format(text: &str) -> Result<Format, AppError> {

@@ -1,51 +1,32 @@
 //! The OpenAI audio API: jobs under the hood, awaited.
 
 mod call;
+mod extras;
+mod languages;
 mod models;
 mod stream;
+mod views;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::job::Job;
-use actors::domain::language::Language;
 use actors::domain::options::{Options, Task};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 pub(super) use models::{__path_list, __path_show, list, show};
 
 use super::calls::{self, Beginning};
-use super::openapi::{ServerSentEvent, TranscriptionForm, Transcriptions, TranslationForm};
+use super::openapi::{ServerSentEvent, TranscriptionForm, TranslationForm};
 use super::query::IdempotencyKey;
 use super::service::Service;
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::transcript::{
-    Format, TokenView, Transcript, Usage, logprobs, render, render_shaped, usage, verbose_json,
-};
+use crate::transcript::{Format, Transcript, logprobs, render, render_shaped, usage, verbose_json};
 #[cfg(test)]
 pub(super) use call::FIELDS;
-use call::{Call, Logprobs, Reply};
-
-/// What the OpenAI audio API calls `json`.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Transcription)]
-pub(super) struct TranscriptionView {
-    text: String,
-    /// What was spoken; none where nobody did.
-    languages: Vec<LanguageView>,
-    usage: Usage,
-    /// Where `include[]` asks for them.
-    #[schema(nullable = false)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<Vec<TokenView>>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = SpokenLanguage)]
-struct LanguageView {
-    code: &'static str,
-}
+use call::{Call, Reply};
+use extras::Logprobs;
+use languages::languages;
+use views::{TranscriptionView, Transcriptions};
 
 /// As the OpenAI audio API has it.
 #[utoipa::path(
@@ -93,19 +74,20 @@ async fn answer(
     body: web::Payload,
     task: Task,
 ) -> Result<HttpResponse, AppError> {
-    let key = calls::admit(&service, &request)?;
+    let identity = calls::admit(&service, &request)?;
     // Where one model is served, a task that it cannot do is refused before the upload is read.
     if let [_] = &service.model.names()[..] {
         service.check_options(&Options { task, ..Options::default() })?;
     }
     let Call { upload, reply, stream } = call::receive(&service, &request, body, task).await?;
-    let awaited = calls::begin(&service, caller, key, upload).await?;
+    let identity = identity.answered_as(&(&reply, stream));
+    let awaited = calls::begin(&service, caller, identity, upload).await?;
     if stream {
         let id = awaited.id();
         return Ok(calls::with_id(stream::respond(&request, awaited, reply.extras()), id));
     }
     let beginning = Beginning::of(reply.format);
-    let tell = move |job: &Job, heard: &Transcript<'_>| whole(job, heard, &reply);
+    let tell = move |job: &Job, transcript: &Transcript<'_>| whole(job, transcript, &reply);
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
@@ -127,8 +109,4 @@ fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse 
             response.insert_header(kind).body(render_shaped(transcript, reply.format, reply.shape.as_ref()))
         }
     }
-}
-
-fn languages(language: Option<Language>) -> Vec<LanguageView> {
-    language.iter().map(|language| LanguageView { code: language.code() }).collect()
 }

@@ -1,4 +1,4 @@
-//! `stream=true`: the text as it is heard.
+//! `stream=true`: the text as it is decoded.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::call::Logprobs;
-use super::languages;
+use super::extras::{Extras, Logprobs};
+use super::languages::languages;
 use crate::error::AppError;
 use crate::http::client_socket::forget_socket;
 use crate::http::events::unbuffered;
@@ -20,14 +20,6 @@ use crate::transcript::logprobs_json;
 use crate::wire_time::secs;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// What a stream has beside the text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Extras {
-    pub logprobs: Logprobs,
-    /// Whether each segment is told with its times.
-    pub segments: bool,
-}
 
 /// Deltas, one for each segment, then the whole text, which the deltas make up. Progress is in comments. When the job
 /// fails the error is the last message.
@@ -131,8 +123,8 @@ impl SoFar {
 
     /// In tokens, which is all that this message has a place for: the model's positions of audio, and its tokens of text.
     fn usage(&self, duration_secs: f64) -> Value {
-        let (heard, told) = ((duration_secs * POSITIONS_PER_SEC).ceil() as usize, self.tokens);
-        json!({ "type": "tokens", "input_tokens": heard, "output_tokens": told, "total_tokens": heard + told })
+        let (input, output) = ((duration_secs * POSITIONS_PER_SEC).ceil() as usize, self.tokens);
+        json!({ "type": "tokens", "input_tokens": input, "output_tokens": output, "total_tokens": input + output })
     }
 }
 

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{
+use super::names::{
     CallFormat, Inclusion, LanguageList, LanguageName, PriorityName, TaskName, TimestampGranularity,
 };
 
@@ -35,6 +35,16 @@ macro_rules! submission {
             temperature: Option<f32>,
             #[schema(nullable = false)]
             word_timestamps: Option<bool>,
+            /// An audio track: its number, counted from 1, or its language as the file has it. Left out: the default
+            /// one.
+            #[schema(nullable = false, pattern = "^([1-9][0-9]{0,4}|[A-Za-z][A-Za-z0-9_-]{0,34})$")]
+            track: Option<String>,
+            /// Where to begin; times in the result are those of the whole recording.
+            #[schema(nullable = false, minimum = 0, maximum = 1_000_000_000)]
+            start_secs: Option<f64>,
+            /// Where to end, after start_secs.
+            #[schema(nullable = false, minimum = 0, maximum = 1_000_000_000)]
+            end_secs: Option<f64>,
             /// The job's end is sent there.
             #[schema(nullable = false, format = "uri")]
             webhook_url: Option<String>,

@@ -3,7 +3,8 @@ use actors::domain::transcript::Decoding;
 use proptest::prelude::*;
 
 use super::*;
-use crate::transcript::{millis, one_line};
+use crate::transcript::millis::millis;
+use crate::transcript::one_line::one_line;
 
 fn segment(start: f64, end: f64, text: &str) -> Segment {
     let decoding = Decoding::default();
@@ -13,14 +14,19 @@ fn segment(start: f64, end: f64, text: &str) -> Segment {
 /// With word times, the words one after the other, each as long as told.
 fn timed(start: f64, words: &[(&str, f64)]) -> Segment {
     let mut at = start;
-    let mut heard = Vec::new();
+    let mut words_in_time = Vec::new();
     for &(word, secs) in words {
         let word = word.to_owned();
-        heard.push(actors::domain::transcript::Word { word, start: at, end: at + secs, probability: 1.0 });
+        words_in_time.push(actors::domain::transcript::Word {
+            word,
+            start: at,
+            end: at + secs,
+            probability: 1.0,
+        });
         at += secs;
     }
     let text: String = words.iter().map(|(word, _)| *word).collect();
-    Segment { words: Some(heard), ..segment(start, at, &text) }
+    Segment { words: Some(words_in_time), ..segment(start, at, &text) }
 }
 
 fn shape(line_chars: u32, lines: u32) -> Shape {
@@ -95,7 +101,7 @@ fn words_said_in_a_moment_are_there_long_enough_to_be_read() {
 }
 
 #[test]
-fn a_cue_stays_for_as_long_as_reading_takes_but_not_into_the_next_one() {
+fn a_cue_stays_for_its_reading_time_until_the_next_one() {
     let slow = Shape::new(None, None, Some(10.0)).unwrap().unwrap();
     let segments = [
         segment(0.0, 0.2, " One two three four."),
@@ -154,7 +160,7 @@ fn limits_out_of_range_are_named() {
     assert_eq!(error, "max_line_chars must be a whole number from 8 to 500");
 }
 
-/// Words as they come from an engine, and stranger ones.
+/// Words as they come from an engine, and unusual ones.
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => "[a-z]{1,9}",

@@ -3,8 +3,7 @@
 use actors::domain::transcript::Segment;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::chars;
-use crate::transcript::one_line;
+use crate::transcript::one_line::one_line;
 
 /// What is never cut.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,18 +16,18 @@ pub(super) struct Word {
     pub end: f64,
 }
 
-/// A segment's words in order of time and inside it, none longer than `longest`: with the times that they were heard
+/// A segment's words in order of time and inside it, none longer than `longest`: with the times that the engine gave
 /// at, if those are known of all of them, or their share of the segment's.
 pub(super) fn words_of(segment: &Segment, longest: usize) -> Vec<Word> {
     let line = one_line(&segment.text);
-    let heard = heard(segment);
-    let known = !heard.is_empty() && same_letters(&line, heard.iter().map(|word| word.text.as_str()));
-    let words = if known { heard } else { shared(&line, segment.start, segment.end) };
+    let timed = timed(segment);
+    let known = !timed.is_empty() && same_letters(&line, timed.iter().map(|word| word.text.as_str()));
+    let words = if known { timed } else { shared(&line, segment.start, segment.end) };
     words.into_iter().flat_map(|word| cut(word, longest)).collect()
 }
 
 /// As the engine timed them.
-fn heard(segment: &Segment) -> Vec<Word> {
+fn timed(segment: &Segment) -> Vec<Word> {
     let mut after = segment.start;
     let mut words = Vec::new();
     let mut spaced = true;
@@ -104,4 +103,9 @@ fn closes(c: char) -> bool {
 fn same_letters<'a>(line: &str, words: impl Iterator<Item = &'a str>) -> bool {
     let letters = |text: &'a str| text.chars().filter(|c| *c != ' ');
     words.flat_map(letters).eq(line.chars().filter(|c| *c != ' '))
+}
+
+/// As readers count: a letter with its accents is one, and so is an emoji.
+pub(super) fn chars(text: &str) -> usize {
+    text.graphemes(true).count()
 }

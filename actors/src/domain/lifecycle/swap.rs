@@ -1,6 +1,6 @@
 //! When the present model goes for another one.
 //!
-//! Jobs in the queue get another model as soon as the present one is idle: whoever looks after the queue says
+//! Jobs in the queue get another model as soon as the present one is idle: the queue's owner says
 //! when. A client that was turned away gets it when the work on the present one is over. Who asks for a model by
 //! name gets it at once: work on the present one stops at its chunk's end. A model that a client or a caller was
 //! promised is theirs for some seconds.
@@ -102,7 +102,7 @@ impl Lifecycle {
         self.begin_load(model)
     }
 
-    /// The model that comes is for whoever asked for it.
+    /// The next model is kept for the caller that asked for it.
     fn promise(&mut self, demand: Demand, model: ModelNo) {
         self.expected = match demand {
             Demand::Queue => Expected::Nobody,

@@ -1,12 +1,13 @@
 //! A run's recording: where it is cut, and its samples, read beside the engine's work.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
-use super::{Early, Run, Started, Stop};
-use crate::domain::audio::{Plan, Span};
+use super::{Early, Run, Started, Stop, chunk_index};
+use crate::domain::audio::Plan;
 use crate::domain::options::Extent;
 use crate::ports::{AudioError, ChunkAudio, VoiceActivity};
 
@@ -23,11 +24,11 @@ impl Run {
             None => {}
         }
         let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
-        let cancel = self.control.cancel.clone();
+        let (selection, cancel) = (self.claim.job.options.selection.clone(), self.control.cancel.clone());
         let (told, first) = oneshot::channel();
         let mut told = Some(told);
         let planning = tokio::task::spawn_blocking(move || {
-            recordings.plan(&blob, &cancel, &mut |begun| {
+            recordings.plan(&blob, &selection, &cancel, &mut |begun| {
                 if let Some(told) = told.take() {
                     // A run that is over wants to know nothing.
                     let _ = told.send(begun);
@@ -60,7 +61,7 @@ impl Run {
     /// What an earlier run did was done with another model, or by another version: a transcript is of one
     /// piece.
     fn begin_anew(&mut self) {
-        info!(job.id = %self.claim.job.id, "job begins anew: the model or the program has changed");
+        info!(job.id = %self.claim.job.id, "job restarted: the model or the program has changed");
         self.claim.chunks_done = 0;
         self.placement.resume(0);
         self.language = self.claim.job.options.language;
@@ -76,23 +77,23 @@ impl Run {
         Some((begun, started))
     }
 
-    /// The samples of the plan's language windows, in the plan's order.
-    pub(super) async fn language_windows(&self, plan: &Plan) -> Result<Vec<Arc<[f32]>>, Stop> {
-        if plan.language_windows.is_empty() {
-            return Ok(Vec::new());
+    /// The samples of the plan's language windows, in the plan's order: cut out of the chunks that are about to be sent,
+    /// or read, where these do not hold them all.
+    pub(super) async fn language_windows(
+        &self,
+        plan: &Plan,
+        batch: &Range<u32>,
+        samples: &[Arc<[f32]>],
+    ) -> Result<Vec<Arc<[f32]>>, Stop> {
+        let chunks = chunk_index(batch.start)..chunk_index(batch.end);
+        if let Some(windows) = plan.language_windows_in(chunks, samples) {
+            return Ok(windows);
         }
         let (recordings, blob, plan) =
             (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
         let cancel = self.control.cancel.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let mut order: Vec<usize> = (0..plan.language_windows.len()).collect();
-            order.sort_by_key(|at| plan.language_windows.get(*at).map(|span| span.start));
-            let ascending: Vec<Span> =
-                order.iter().filter_map(|at| plan.language_windows.get(*at).copied()).collect();
-            let read = recordings.spans(&blob, &plan, &ascending, &cancel)?.collect::<Result<Vec<_>, _>>()?;
-            let mut windows: Vec<(usize, Arc<[f32]>)> = order.into_iter().zip(read).collect();
-            windows.sort_by_key(|(at, _)| *at);
-            Ok(windows.into_iter().map(|(_, samples)| samples).collect())
+            recordings.spans(&blob, &plan, &plan.language_windows, &cancel)
         });
         self.unless_called_off(reading)
             .await?

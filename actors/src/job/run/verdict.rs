@@ -41,7 +41,7 @@ impl Run {
     fn engine_gone(&mut self, detail: &str, deaths: Deaths, reason: RequeueReason) -> Stop {
         self.engine = EngineHealth::Gone;
         let Deaths { crashes, kills } = deaths;
-        error!(job.id = %self.claim.job.id, detail, crashes, kills, "the engine died under a job");
+        error!(job.id = %self.claim.job.id, detail, crashes, kills, "engine process exited during a job");
         // An engine that was taken down with the service did not crash.
         if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
             return Leave::GiveBack(reason).into();
@@ -71,6 +71,7 @@ impl Run {
         let code = match error {
             AudioError::Cancelled => return self.interrupted().into(),
             AudioError::Unsupported(_) | AudioError::TooLong { .. } => "unsupported_media",
+            AudioError::NoSuchTrack(_) | AudioError::StartsPastEnd { .. } => "invalid_option",
             AudioError::EmptyFile | AudioError::NoSamples => "no_audio",
             AudioError::Corrupt(_) => "corrupt_audio",
             AudioError::Io(_) => "audio_unreadable",

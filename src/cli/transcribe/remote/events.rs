@@ -35,7 +35,7 @@ struct Place {
 enum Cut {
     #[error(transparent)]
     Payload(PayloadError),
-    #[error("nothing came for {} s", SILENCE_LIMIT.as_secs())]
+    #[error("no event for {} s", SILENCE_LIMIT.as_secs())]
     Silence,
 }
 
@@ -88,7 +88,7 @@ fn bounded(body: impl Body) -> impl Stream<Item = Result<bytes::Bytes, Cut>> {
 fn cause(error: EventStreamError<Cut>) -> String {
     match error {
         EventStreamError::Transport(cut) => cut.to_string(),
-        EventStreamError::Utf8(_) | EventStreamError::Parser(_) => "what came are no events".to_owned(),
+        EventStreamError::Utf8(_) | EventStreamError::Parser(_) => "what came are not events".to_owned(),
     }
 }
 

@@ -18,10 +18,9 @@ use actix_rt::time::{sleep, timeout};
 use actors::domain::job::Status;
 use futures_util::future::{Either, select};
 
-pub(super) use server::ServerUrl;
-
 use super::args::Wanted;
 use super::meter::Meter;
+use super::server_url::ServerUrl;
 use super::{Stop, Transcriber};
 use crate::cli::failure::Failure;
 use job::JobSeen;
@@ -92,7 +91,7 @@ impl RemoteJob<'_> {
         }
     }
 
-    /// Sends the recording, as often as the server asks for more patience.
+    /// Sends the recording, as often as the server asks to retry later.
     async fn submit(&self, file: &Path) -> Result<JobSeen, Stop> {
         loop {
             let upload = Upload::open(file, self.wanted)

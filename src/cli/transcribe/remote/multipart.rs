@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use actors::domain::audio::secs;
 use actors::domain::options::Task;
+use actors::domain::selection::TrackChoice;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use uuid::Uuid;
 
-use crate::cli::transcribe::args::Wanted;
+use crate::cli::transcribe::args::{Part, Wanted};
 
 const BLOCK_BYTES: usize = 64 * 1024;
 
@@ -25,12 +27,12 @@ pub(super) struct Upload {
 
 impl Upload {
     /// # Errors
-    /// The file cannot be opened or is no file.
+    /// The file cannot be opened or is not a file.
     pub(super) fn open(path: &Path, wanted: &Wanted) -> io::Result<Self> {
         // Looks before it opens: opening a pipe would block.
         let metadata = std::fs::metadata(path)?;
         if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
         let file = File::open(path)?;
         let file_bytes = file.metadata()?.len();
@@ -97,6 +99,7 @@ fn fields(wanted: &Wanted) -> Vec<(&'static str, String)> {
         Task::Transcribe => None,
         Task::Translate => Some("translate".to_owned()),
     };
+    let Part { track, start_secs, end_secs } = &wanted.part;
     let languages: Vec<&str> = wanted.languages.iter().map(|language| language.code()).collect();
     let fields = [
         ("language", wanted.language.map(|language| language.to_string())),
@@ -104,6 +107,9 @@ fn fields(wanted: &Wanted) -> Vec<(&'static str, String)> {
         ("task", task),
         ("prompt", wanted.prompt.clone()),
         ("word_timestamps", wanted.word_timestamps.then(|| "true".to_owned())),
+        ("track", track.as_ref().map(TrackChoice::to_string)),
+        ("start_secs", start_secs.map(|start| secs(start).to_string())),
+        ("end_secs", end_secs.map(|end| secs(end).to_string())),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
@@ -151,6 +157,7 @@ mod tests {
             task: Task::Transcribe,
             prompt: None,
             word_timestamps: false,
+            part: Part::default(),
             subtitles: Default::default(),
         }
     }
@@ -195,6 +202,7 @@ mod tests {
             task: Task::Translate,
             prompt: Some("Grüße".into()),
             word_timestamps: true,
+            part: Part { track: "eng".parse().ok(), start_secs: Some(84_800), end_secs: Some(160_000) },
             ..wanted()
         };
         let upload = Upload::open(&path, &given).unwrap();
@@ -206,6 +214,9 @@ mod tests {
             "name=\"task\"\r\n\r\ntranslate\r\n",
             "name=\"prompt\"\r\n\r\nGrüße\r\n",
             "name=\"word_timestamps\"\r\n\r\ntrue\r\n",
+            "name=\"track\"\r\n\r\neng\r\n",
+            "name=\"start_secs\"\r\n\r\n5.3\r\n",
+            "name=\"end_secs\"\r\n\r\n10\r\n",
         ] {
             assert!(body.find(part).is_some_and(|at| at < file), "{part:?} in {body}");
         }
@@ -220,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_shrinks_while_it_is_sent_is_an_error_and_one_that_grows_is_not() {
+    fn a_file_may_grow_but_not_shrink_while_it_is_sent() {
         let (_dir, path) = file("a.wav", &[1; 100]);
         let upload = Upload::open(&path, &wanted()).unwrap();
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(10).unwrap();

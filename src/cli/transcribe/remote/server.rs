@@ -1,8 +1,6 @@
 //! The service as a client sees it: where it is, and what its answers mean.
 
-use std::fmt;
 use std::io;
-use std::str::FromStr;
 use std::time::Duration;
 
 use actix_rt::time::timeout;
@@ -16,11 +14,11 @@ use futures_util::Stream;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use url::Url;
 
 use super::job::{ErrorSeen, JobSeen};
 use super::multipart::Upload;
 use crate::cli::failure::Failure;
+use crate::cli::transcribe::server_url::ServerUrl;
 use crate::outgoing::tls;
 
 const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
@@ -31,34 +29,6 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const LARGEST_ANSWER: usize = 1 << 30;
 /// A `Retry-After` beyond this is taken for this.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-
-/// Where a service is: scheme, host and port, and a path in front of its routes if a proxy adds one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli::transcribe) struct ServerUrl(String);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must begin with http:// or https:// and name a host, such as http://127.0.0.1:8080")]
-pub(in crate::cli::transcribe) struct BadServerUrl;
-
-impl FromStr for ServerUrl {
-    type Err = BadServerUrl;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut url = Url::parse(text).map_err(|_| BadServerUrl)?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(BadServerUrl);
-        }
-        url.set_query(None);
-        url.set_fragment(None);
-        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
-    }
-}
-
-impl fmt::Display for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Why the server did not do what was asked.
 #[derive(Debug, Error)]
@@ -252,17 +222,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_keeps_the_path_that_a_proxy_adds_and_loses_the_rest() {
-        let url = |text: &str| text.parse::<ServerUrl>().map(|url| url.to_string());
-        assert_eq!(url("http://h:8080").unwrap(), "http://h:8080");
-        assert_eq!(url("https://h/speech/?x=1#y").unwrap(), "https://h/speech");
-        assert_eq!(url("http://[::1]:80/").unwrap(), "http://[::1]");
-        for bad in ["localhost:8080", "ftp://h", "h", "", "http://"] {
-            assert_eq!(url(bad), Err(BadServerUrl), "{bad}");
-        }
-    }
 
     #[test]
     fn a_wait_is_read_in_seconds_and_has_a_limit() {

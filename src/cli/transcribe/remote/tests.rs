@@ -104,6 +104,7 @@ fn wanted() -> Wanted {
         task: Task::Transcribe,
         prompt: None,
         word_timestamps: false,
+        part: Default::default(),
         subtitles: Default::default(),
     }
 }
@@ -122,7 +123,7 @@ async fn transcribe(url: &str, file: &Path) -> Result<String, Stop> {
 }
 
 #[actix_rt::test]
-async fn a_recording_gets_through_a_full_queue_and_a_broken_stream_to_its_transcript() {
+async fn a_full_queue_and_a_broken_stream_are_retried() {
     let (url, calls) = start();
     let (_dir, file) = recording("speech");
     let document = transcribe(&url, &file).await.unwrap();

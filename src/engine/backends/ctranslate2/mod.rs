@@ -9,7 +9,8 @@ use ct2rs::sys;
 use tracing::debug;
 
 use super::{Aligned, Alignment, Backend, Hypothesis, LanguageProbabilities, Search, Start};
-use crate::engine::config::{ComputeType, EngineConfig};
+use crate::compute_type::ComputeType;
+use crate::engine::config::EngineConfig;
 use crate::engine::decode::LogMel;
 use crate::engine::failure::{NO_MEMORY, broken, mentions_memory};
 use crate::engine::model_file::convert::{self, Converted};

@@ -238,7 +238,7 @@ fn lists_that_a_folder_lacks_are_completed() {
 }
 
 #[test]
-fn a_folder_is_read_into_memory_with_its_configuration_completed() {
+fn a_folder_is_read_with_its_configuration_completed() {
     let folder = Folder::converted();
     let (model, config) = (folder.read("model.bin"), folder.read("config.json"));
     folder.write("config.json", b"{}");

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Joins neighbours until no two of them make a token: always the pair whose token has the lowest id, the
-/// first of them on a tie. Bytes that are no token are left out. Takes `n log n` steps for `n` bytes.
+/// first of them on a tie. Bytes that are not a token are left out. Takes `n log n` steps for `n` bytes.
 pub fn merge(piece: &[u8], id_of: &dyn Fn(&[u8]) -> Option<u32>, tokens: &mut Vec<u32>) {
     if let Some(id) = id_of(piece) {
         tokens.push(id);

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::engine::model_file::ModelHeader;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ggml-words-q8_0.bin");
 

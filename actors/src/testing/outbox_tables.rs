@@ -1,0 +1,26 @@
+//! The rows of the outbox in memory.
+
+use uuid::Uuid;
+
+use crate::domain::retry::Failures;
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::SigningKey;
+use crate::ports::{Sent, Subscriber};
+
+/// A subscriber with the key it had before, until then.
+#[derive(Debug, Clone)]
+pub(super) struct Receiver {
+    pub(super) seen: Subscriber,
+    pub(super) old_key: Option<SigningKey>,
+}
+
+/// A message with what only the outbox knows of it.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    pub(super) seen: Sent,
+    pub(super) subscriber: Option<Uuid>,
+    pub(super) url: String,
+    pub(super) body: String,
+    pub(super) failures: Failures,
+    pub(super) since: Timestamp,
+}

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Checks the prose of code and documents: spelling (typos.toml), words that a search engine does not know for
+# these things, and the length of test names. Installs the spell checker from PyPI into target/prose.
+set -eu
+cd "$(dirname "$0")/.."
+
+# Plain words instead: estimate, compute; transcribe, decode, receive; the caller, a client; an event of; a request;
+# untrusted; "is not a". An address, a route or a parser is no door.
+words='reckon\w*|hears?|heard|whoever|(tells?|told) of|knock\w*|bur(y|ied)|swept|doomed|undisturbed|flatline|courier'
+words="$words|strangers?'?|patience|doors|(?<!there )is no (?!longer\b|more\b|such\b)|(?<!there )are no (?!longer\b|other\b)"
+# The name of a recipe of whisper.cpp; a sentence that is read out.
+allowed='patience: -1\.0|swept the floor|^tests/api/main\.rs.*mod doors|test `doors`'
+
+failed=0
+if git grep -nIPi "\b($words)\b" -- '*.rs' '*.md' '*.toml' '*.sh' '*.py' Makefile ':!scripts/prose.sh' ':!docs/CHANGELOG.md' |
+    grep -vP "$allowed"; then
+    echo "prose: write these lines in plain technical English (scripts/prose.sh names other words)" >&2
+    failed=1
+fi
+
+long=$(git ls-files -- '*.rs' | xargs awk '
+    FNR == 1 { test = 0 }
+    /^ *#\[([a-z_]+::)?test/ { test = 1; next }
+    test && match($0, /fn [a-z0-9_]+/) { if (RLENGTH - 3 > 60) print FILENAME ": " substr($0, RSTART + 3, RLENGTH - 3); test = 0 }')
+if [ -n "$long" ]; then
+    printf '%s\n' "$long"
+    echo "prose: a test's name has at most 60 characters" >&2
+    failed=1
+fi
+
+typos=target/prose/bin/typos
+if [ ! -x "$typos" ]; then
+    # Debian has the module apart from its interpreter.
+    python3 -c 'import ensurepip' 2>/dev/null || ./scripts/setup-tests.sh
+    python3 -m venv target/prose
+    target/prose/bin/pip install --quiet --disable-pip-version-check typos==1.52.0 >&2
+fi
+"$typos" --format brief || failed=1
+exit "$failed"

@@ -1,0 +1,68 @@
+//! What a model says of itself.
+
+use std::path::PathBuf;
+
+use actors::domain::language::Language;
+use serde::{Deserialize, Serialize};
+
+use super::error::ModelFileError;
+use super::format::{Format, MODEL};
+use super::shape::Shape;
+use super::weight_type::WeightType;
+
+/// What a model contains by its own account; every number has been checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelHeader {
+    /// A file, or a folder for [`Format::CTranslate2`].
+    pub path: PathBuf,
+    pub format: Format,
+    /// Of all files that an engine reads.
+    pub bytes: u64,
+    pub shape: Shape,
+    pub weight_type: WeightType,
+    /// How many tensors or variables the model has.
+    pub tensors: usize,
+}
+
+impl ModelHeader {
+    /// Whether the model transcribes languages other than English.
+    pub fn multilingual(&self) -> bool {
+        self.shape.multilingual()
+    }
+
+    /// Every language that the model transcribes, in its own order.
+    pub fn languages(&self) -> Vec<Language> {
+        let count = usize::try_from(self.shape.languages()).unwrap_or_default();
+        Language::all().take(count).collect()
+    }
+
+    /// "tiny" to "large-v3-turbo" where the shape is a published one, otherwise "custom".
+    pub fn family(&self) -> &'static str {
+        self.shape.family()
+    }
+
+    /// The file with the weights: the one that a `.sha256` file is about.
+    pub fn weights_path(&self) -> PathBuf {
+        match self.format {
+            Format::Ggml => self.path.clone(),
+            Format::CTranslate2 => self.path.join(MODEL),
+        }
+    }
+
+    /// Whether whisper.cpp can run the model.
+    pub fn whisper_cpp_reads(&self) -> bool {
+        match self.format {
+            Format::Ggml => self.weight_type.whisper_cpp_reads(),
+            Format::CTranslate2 => false,
+        }
+    }
+
+    /// Refuses a model that whisper.cpp cannot run: it would abort the process.
+    pub fn check_whisper_cpp(&self) -> Result<(), ModelFileError> {
+        if self.whisper_cpp_reads() {
+            return Ok(());
+        }
+        let path = self.path.clone();
+        Err(ModelFileError::NotForWhisperCpp { path, format: self.format, weights: self.weight_type })
+    }
+}

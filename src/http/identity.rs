@@ -1,0 +1,24 @@
+//! Which calls are the same.
+
+use std::fmt::Debug;
+
+/// What tells a call from others.
+#[derive(Debug)]
+pub enum Identity {
+    /// Its `Idempotency-Key`: it may come back, so its job goes on without it.
+    Key(String),
+    /// The place that it was sent to and how it is answered, beside its recording and its options.
+    Content(String),
+    /// Nothing: its job is no other's.
+    Unique,
+}
+
+impl Identity {
+    /// Tells it from calls that are answered otherwise, where its place does not say so already.
+    pub(super) fn answered_as(self, answer: &impl Debug) -> Self {
+        match self {
+            Self::Content(place) => Self::Content(format!("{place} {answer:?}")),
+            Self::Key(_) | Self::Unique => self,
+        }
+    }
+}

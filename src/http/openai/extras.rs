@@ -1,0 +1,16 @@
+//! What an answer has beside the text, if it is asked for.
+
+/// What a stream has beside the text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extras {
+    pub logprobs: Logprobs,
+    /// Whether each segment is told with its times.
+    pub segments: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Logprobs {
+    Included,
+    #[default]
+    Left,
+}

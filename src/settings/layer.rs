@@ -1,0 +1,19 @@
+//! One layer of settings.
+
+use config::{ConfigError, Map, Source, Value};
+
+pub type Table = Map<String, Value>;
+
+/// One layer, as the `config` crate takes it.
+#[derive(Debug, Clone)]
+pub struct Layer(pub Table);
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Table, ConfigError> {
+        Ok(self.0.clone())
+    }
+}

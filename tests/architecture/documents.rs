@@ -1,0 +1,137 @@
+//! What the documents and the manual of settings say is what the program does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use crate::source::{Source, collect, read, root, sources};
+
+#[test]
+fn usage_shows_every_route_and_no_other() {
+    let manual = read("docs/USAGE.md");
+    let routes = routes();
+    assert!(routes.len() > 10, "{routes:?}");
+    for route in &routes {
+        assert!(manual.contains(&format!("`{route}`")), "docs/USAGE.md lacks {route}");
+    }
+    for heading in manual.lines().filter(|line| line.starts_with("### `")) {
+        for route in heading.trim_start_matches('#').split(',').map(|part| part.trim().trim_matches('`')) {
+            assert!(routes.contains(route), "docs/USAGE.md has {route}, which is not a route");
+        }
+    }
+}
+
+#[test]
+fn openapi_describes_every_route_and_no_other() {
+    let document = verbatim::http::description();
+    let paths = document["paths"].as_object().unwrap();
+    let described = paths.iter().flat_map(|(path, methods)| {
+        methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    assert_eq!(described.collect::<BTreeSet<_>>(), routes());
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn every_setting_has_a_comment() {
+    let settings = settings();
+    assert!(settings.len() > 40);
+    for (key, comment) in settings {
+        assert!(!comment.is_empty(), "config/default.toml says nothing of {key}");
+    }
+}
+
+#[test]
+fn usage_explains_every_setting_in_the_same_words() {
+    let usage = fs::read_to_string("docs/USAGE.md").unwrap();
+    for (key, comment) in settings() {
+        let rows: Vec<_> = usage.lines().filter(|line| line.starts_with(&format!("| `{key}` |"))).collect();
+        let [row] = rows[..] else { panic!("docs/USAGE.md has {} rows of {key}", rows.len()) };
+        assert!(row.ends_with(&format!("| {comment} |")), "docs/USAGE.md says otherwise of {key}: {comment}");
+    }
+}
+
+#[test]
+fn every_setting_is_used() {
+    let settings_room = |file: &Source| file.is_under("src/settings");
+    let users = sources("src").into_iter().filter(|file| !settings_room(file) || file.name() == "schema.rs");
+    let fields: BTreeSet<_> = users.flat_map(|file| file.shipped.fields).collect();
+    let keys = settings().into_keys();
+    let unused: Vec<_> = keys.filter(|key| !fields.contains(key.rsplit('.').next().unwrap())).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[test]
+fn the_documented_lifecycle_is_the_tested_one() {
+    let document = read("docs/LIFECYCLE.md");
+    let (_, table) = document.split_once("| state | input | next | effects |\n").unwrap();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let documented: Vec<Vec<String>> = rows
+        .map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
+        .collect();
+    let arrows = arrows();
+    assert!(arrows.len() > 40);
+    for arrow in &arrows {
+        assert!(documented.contains(arrow), "docs/LIFECYCLE.md lacks {arrow:?}");
+    }
+    assert_eq!(documented, arrows);
+}
+
+#[test]
+fn every_link_between_documents_leads_to_a_file() {
+    let mut documents = vec![root().join("README.md")];
+    collect(&root().join("docs"), "md", &mut documents);
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            assert!(document.parent().unwrap().join(file).exists(), "{}: {link}", document.display());
+        }
+    }
+}
+
+/// `METHOD /path` of every route in the route table.
+fn routes() -> BTreeSet<String> {
+    let table = read("src/http/mod.rs");
+    let mut routes = BTreeSet::new();
+    for resource in table.split("resource(\"").skip(1) {
+        let (path, rest) = resource.split_once('"').unwrap();
+        for method in rest.split(".route(").skip(1).filter_map(|route| route.split("()").next()) {
+            // `read` is GET, and HEAD with it.
+            let method = if method == "read" { "GET".to_owned() } else { method.to_uppercase() };
+            routes.insert(format!("{method} {path}"));
+        }
+    }
+    routes
+}
+
+/// Every key of the manual, in order of their names, with its comment.
+fn settings() -> BTreeMap<String, String> {
+    let manual = read("config/default.toml");
+    let mut settings = BTreeMap::new();
+    let (mut section, mut comment) = ("", String::new());
+    for line in manual.lines().map(str::trim) {
+        if let Some(words) = line.strip_prefix('#') {
+            comment.push_str(words);
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name;
+        } else if let Some((key, _)) = line.split_once('=') {
+            settings.insert(format!("{section}.{}", key.trim()), comment.trim().to_owned());
+        }
+        comment.clear();
+    }
+    settings
+}
+
+/// The rows of `ARROWS`: state, input, next state, effects.
+fn arrows() -> Vec<Vec<String>> {
+    let tests = read("actors/src/domain/lifecycle_tests.rs");
+    let (_, table) = tests.split_once("const ARROWS").unwrap();
+    let (table, _) = table.split_once("];").unwrap();
+    let rows = table.lines().filter(|line| line.trim().starts_with("(\""));
+    rows.map(|row| row.split('"').skip(1).step_by(2).map(str::to_owned).collect()).collect()
+}
