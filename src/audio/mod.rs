@@ -9,6 +9,7 @@
 //! 16 ms while it is planned. The same file gives the same plan and the same samples.
 
 mod analysis;
+mod audio_track;
 mod chunks;
 mod decode;
 mod edit_list;

@@ -18,6 +18,7 @@ pub mod progress;
 pub mod queue;
 pub mod repetition;
 pub mod retry;
+pub mod samples;
 pub mod seam;
 pub mod selection;
 pub mod stay;
