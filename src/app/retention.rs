@@ -42,8 +42,8 @@ async fn remove_old(keep: Duration, jobs: &dyn JobStore, blobs: &dyn BlobStore) 
 mod tests {
     use std::sync::Mutex;
 
-    use actors::domain::job::BlobKey;
-    use actors::domain::options::Priority;
+    use actors::domain::jobs::job::BlobKey;
+    use actors::domain::jobs::options::Priority;
     use actors::ports::BlobWriter;
     use actors::testing::MemoryStore;
     use tokio::time::timeout;

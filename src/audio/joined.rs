@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use actors::domain::selection::TrackChoice;
+use actors::domain::jobs::selection::TrackChoice;
 use actors::ports::AudioError;
 
 use super::decode::AudioStream;

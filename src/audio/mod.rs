@@ -41,8 +41,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actors::domain::audio::{Decoder, Plan, Span};
-use actors::domain::job::BlobKey;
-use actors::domain::selection::Selection;
+use actors::domain::jobs::job::BlobKey;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::{Open, PlannedChunks};

@@ -1,7 +1,7 @@
 //! A recording as input of the engine: one stream of samples at 16 kHz, read forward.
 
 use actors::domain::audio::Span;
-use actors::domain::selection::Selection;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 
 use super::resample::{Resampler, Stretch};

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use actors::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span, secs};
-use actors::domain::selection::Selection;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 use tracing::{debug, warn};
 

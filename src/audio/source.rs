@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use actors::domain::audio::Decoder;
-use actors::domain::selection::Selection;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 
 use super::ffmpeg::Ffmpeg;

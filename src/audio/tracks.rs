@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use actors::domain::selection::TrackChoice;
+use actors::domain::jobs::selection::TrackChoice;
 use actors::ports::AudioError;
 
 use super::{matroska, mp4_tracks};

@@ -6,8 +6,8 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use actors::domain::jobs::options::Task;
 use actors::domain::language::Language;
-use actors::domain::options::Task;
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, ChunkAudio, EngineFault, LoadFailure, ModelFacts, VoiceActivity};
 use serde::de::DeserializeOwned;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use actors::domain::models::ModelNo;
+use actors::domain::model::models::ModelNo;
 use actors::model::ModelStatus;
 use actors::ports::ModelFacts;
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use actors::domain::job::BlobKey;
+use actors::domain::jobs::job::BlobKey;
 use actors::ports::{BlobStore, BlobWriter, StoreError, StoredBlob};
 use async_trait::async_trait;
 use bytes::Bytes;

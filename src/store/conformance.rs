@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use actors::domain::audio::{Plan, Span};
-use actors::domain::deaths::Deaths;
 use actors::domain::event::{
     Event, JobEvent, ModelEvent, OfModel, Recorded, RequeueReason, Stream, UnloadReason,
 };
-use actors::domain::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, KeyLife, NewJob, Status};
+use actors::domain::jobs::deaths::Deaths;
+use actors::domain::jobs::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, KeyLife, NewJob, Status};
+use actors::domain::jobs::options::{Options, Priority, Task};
+use actors::domain::jobs::progress::Progress;
 use actors::domain::language::Language;
-use actors::domain::options::{Options, Priority, Task};
-use actors::domain::progress::Progress;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use actors::ports::{

@@ -1,7 +1,7 @@
 //! The log of events, a numbering of its own for each stream.
 
 use actors::domain::event::{Event, JobEvent, OfModel, Recorded, Stream};
-use actors::domain::job::JobId;
+use actors::domain::jobs::job::JobId;
 use actors::domain::time::Timestamp;
 use actors::ports::{EventLog, StoreError};
 use async_trait::async_trait;

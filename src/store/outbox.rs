@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use actors::domain::event::OfModel;
-use actors::domain::job::{JobId, Status};
-use actors::domain::retry::Failures;
+use actors::domain::jobs::job::{JobId, Status};
+use actors::domain::jobs::retry::Failures;
 use actors::domain::time::Timestamp;
 use actors::domain::webhook::{Message, MessageId, SigningKey, host_of};
 use actors::ports::{

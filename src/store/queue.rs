@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
-use actors::domain::job::{
+use actors::domain::jobs::deaths::Deaths;
+use actors::domain::jobs::job::{
     BlobKey, Job, JobId, JobInput, KEPT_ONCE_SECS, KeyLife, LEASE_SECS, NewJob, Status,
 };
+use actors::domain::jobs::options::Priority;
 use actors::domain::language::Language;
-use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
 use actors::ports::{Cancelled, Claim, Earlier, Fence, Head, Terms};
 use sqlx::SqliteConnection;

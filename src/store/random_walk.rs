@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use actors::clock::Clock;
 use actors::domain::event::{Recorded, RequeueReason, Stream};
-use actors::domain::job::{Idempotency, JobError, JobId, KeyLife, NewJob};
-use actors::domain::options::Priority;
-use actors::domain::passes::Overtakes;
-use actors::domain::queue::{Queued, place};
+use actors::domain::jobs::job::{Idempotency, JobError, JobId, KeyLife, NewJob};
+use actors::domain::jobs::options::Priority;
+use actors::domain::jobs::passes::Overtakes;
+use actors::domain::jobs::queue::{Queued, place};
 use actors::ports::{
     Cancelled, Ending, EventLog, Fence, Head, JobQuery, JobStore, QueuePlace, StoreError, SubmitError, Terms,
 };
@@ -254,7 +254,7 @@ async fn take(walk: &mut Walk, step: Step) {
         }
         Step::Pass(time) => walk.clock.step(time),
         Step::RemoveEnded(keep) => {
-            let removed = |mut blobs: Vec<actors::domain::job::BlobKey>| {
+            let removed = |mut blobs: Vec<actors::domain::jobs::job::BlobKey>| {
                 blobs.sort_by(|a, b| a.0.cmp(&b.0));
                 blobs
             };

@@ -3,8 +3,8 @@
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded};
-use actors::domain::job::{Job, JobId, JobInput, Status};
-use actors::domain::options::Extent;
+use actors::domain::jobs::job::{Job, JobId, JobInput, Status};
+use actors::domain::jobs::options::Extent;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::Segment;
 use sqlx::SqliteConnection;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use actors::clock::Clock;
 use actors::domain::event::Stream;
-use actors::domain::job::{Idempotency, KeyLife, NewJob};
-use actors::domain::options::Priority;
+use actors::domain::jobs::job::{Idempotency, KeyLife, NewJob};
+use actors::domain::jobs::options::Priority;
 use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError, SubscriberStore};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;

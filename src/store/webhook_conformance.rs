@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use actors::domain::event::{ModelEvent, OfModel, RequeueReason, UnloadReason};
-use actors::domain::job::{Job, JobError, NewJob, Status};
-use actors::domain::options::Priority;
-use actors::domain::retry::Failures;
+use actors::domain::jobs::job::{Job, JobError, NewJob, Status};
+use actors::domain::jobs::options::Priority;
+use actors::domain::jobs::retry::Failures;
 use actors::domain::time::Timestamp;
 use actors::domain::webhook::{MessageId, Secret, SigningKey};
 use actors::ports::{

@@ -3,9 +3,9 @@
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason};
-use actors::domain::job::{JobId, JobInput, Status};
+use actors::domain::jobs::job::{JobId, JobInput, Status};
+use actors::domain::jobs::progress::Progress;
 use actors::domain::language::Language;
-use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
 use actors::ports::{Checkpoint, Ending, Fence};
 use sha2::{Digest, Sha256};

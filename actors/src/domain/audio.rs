@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::progress::{Pace, Progress};
-use super::selection::Selection;
+use super::jobs::progress::{Pace, Progress};
+use super::jobs::selection::Selection;
 
 /// Samples a second of everything the engine is given.
 pub const SAMPLE_RATE: u32 = 16_000;

@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use actors::domain::selection::Selection;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 use thiserror::Error;
 use tracing::{info, warn};

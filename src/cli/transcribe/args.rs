@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use actors::domain::jobs::options::Task;
+use actors::domain::jobs::selection::{Selection, TrackChoice, sample_at};
 use actors::domain::language::{Language, asked};
-use actors::domain::options::Task;
-use actors::domain::selection::{Selection, TrackChoice, sample_at};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 

@@ -8,8 +8,8 @@ mod stream;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actors::domain::job::Job;
-use actors::domain::options::{Options, Task};
+use actors::domain::jobs::job::Job;
+use actors::domain::jobs::options::{Options, Task};
 use serde_json::json;
 
 pub(super) use models::{list, show};

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use actix_rt::time::{sleep, timeout};
-use actors::domain::job::Status;
+use actors::domain::jobs::job::Status;
 use awc::error::PayloadError;
 use eventsource_stream::{Event, EventStreamError, Eventsource};
 use futures_util::{Stream, StreamExt, stream};

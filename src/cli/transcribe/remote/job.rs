@@ -1,6 +1,6 @@
 //! A job as the server shows it, as far as this side looks at it.
 
-use actors::domain::job::Status;
+use actors::domain::jobs::job::Status;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use actix_rt::System;
 use actix_rt::time::{sleep, timeout};
-use actors::domain::job::Status;
+use actors::domain::jobs::job::Status;
 use futures_util::future::{Either, select};
 
 use super::args::Wanted;

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use actors::domain::audio::secs;
-use actors::domain::options::Task;
-use actors::domain::selection::TrackChoice;
+use actors::domain::jobs::options::Task;
+use actors::domain::jobs::selection::TrackChoice;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use uuid::Uuid;

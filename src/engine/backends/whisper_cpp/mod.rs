@@ -5,8 +5,8 @@ mod raw;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actors::domain::jobs::options::Task;
 use actors::domain::language::Language;
-use actors::domain::options::Task;
 use actors::ports::{Device, EngineFault, LoadFailure};
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
 

@@ -3,7 +3,7 @@
 //! The first chunk keeps what ends well before its own end: a word that is cut in two is not decoded well. The second one
 //! loses the words that the first one has, by their text or, where the texts differ, by their times.
 
-use super::transcript::{Segment, text};
+use super::{Segment, text};
 
 /// What ends later than this before its chunk's end is left to the next one, in seconds.
 const LEFT_TO_NEXT_SECS: f64 = 1.0;
@@ -118,7 +118,7 @@ fn drop_first(segments: &mut Vec<Segment>, mut count: usize) {
 /// Keeps the words from `first` to before `last` of a segment, with their text, tokens and times.
 fn keep(segment: &mut Segment, first: usize, last: usize) {
     let Some(words) = &mut segment.words else { return };
-    let bytes = |words: &[super::transcript::Word]| words.iter().map(|word| word.word.len()).sum::<usize>();
+    let bytes = |words: &[super::Word]| words.iter().map(|word| word.word.len()).sum::<usize>();
     let (before, up_to) = (bytes(&words[..first]), bytes(&words[..last]));
     words.truncate(last);
     words.drain(..first);

@@ -1,6 +1,6 @@
 //! The text before a chunk, as the end of its prompt, so that names and sentences go on as they began.
 
-use super::transcript::Segment;
+use super::Segment;
 
 /// So many characters at most: about a quarter of what the engine takes. Models are led astray by long ones.
 const MOST_CHARS: usize = 200;

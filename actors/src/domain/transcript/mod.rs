@@ -1,4 +1,9 @@
-//! What the engine returns: segments, words and tokens.
+//! What the engine returns: segments, words and tokens; how chunks of it are joined.
+
+pub mod context;
+pub mod placement;
+pub mod repetition;
+pub mod seam;
 
 use serde::{Deserialize, Serialize};
 

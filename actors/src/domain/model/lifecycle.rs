@@ -12,9 +12,9 @@ mod swap;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::event::UnloadReason;
 use super::models::ModelNo;
 use super::stay::Stay;
+use crate::domain::event::UnloadReason;
 
 /// What the settings say of the model's life.
 #[derive(Debug, Clone, Copy)]
@@ -587,5 +587,4 @@ fn later(now: Instant, by: Duration) -> Instant {
 }
 
 #[cfg(test)]
-#[path = "lifecycle_tests.rs"]
 mod tests;

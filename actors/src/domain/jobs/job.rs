@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::language::Language;
 use super::options::Options;
 use super::progress::Progress;
-use super::time::Timestamp;
+use crate::domain::language::Language;
+use crate::domain::time::Timestamp;
 
 /// A job's name: a UUID of version 7, so that ids sort by the time they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use super::{Afterwards, Demand, Effect, Expected, Lifecycle, Phase, Trying, UnloadReason, Unloading};
-use crate::domain::models::ModelNo;
+use crate::domain::model::models::ModelNo;
 
 impl Lifecycle {
     /// What the demand for a model does that is not the present one.

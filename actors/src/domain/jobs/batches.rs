@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::audio::Plan;
+use crate::domain::audio::Plan;
 
 /// Chunks of one batch are computed as if all were as long as the longest: one that is shorter than this part of it begins
 /// a new batch.

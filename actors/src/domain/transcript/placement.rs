@@ -1,8 +1,8 @@
 //! Puts the transcripts of chunks at their places in the recording, one after the other.
 
-use super::audio::Plan;
 use super::seam::{Tail, cut_head, cut_tail};
-use super::transcript::{ChunkTranscript, Segment, flag_silence};
+use super::{ChunkTranscript, Segment, flag_silence};
+use crate::domain::audio::Plan;
 
 /// What the next chunk's segments follow from. It follows from the segments so far alone: a job that is resumed goes on
 /// as if it had never been interrupted.

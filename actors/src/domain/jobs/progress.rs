@@ -70,7 +70,7 @@ fn round(value: f64, parts: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::domain::audio::{Plan, SAMPLE_RATE, Span};
-    use crate::domain::selection::Selection;
+    use crate::domain::jobs::selection::Selection;
 
     #[test]
     fn progress_shows_the_current_chunk_and_finally_the_last() {

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::language::Language;
 use super::selection::Selection;
-use super::stay::Stay;
+use crate::domain::language::Language;
+use crate::domain::model::stay::Stay;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::audio::{SAMPLE_RATE, secs};
+use crate::domain::audio::{SAMPLE_RATE, secs};
 
 /// No recording is longer: 31 years.
 const LONGEST_SECS: f64 = 1e9;
