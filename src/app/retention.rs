@@ -49,7 +49,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::store::conformance::{NO_LIMIT, new_job};
+    use crate::store::tests::conformance::{NO_LIMIT, new_job};
 
     /// Notes which recordings are deleted.
     #[derive(Default)]

@@ -209,5 +209,5 @@ fn failed(error: object_store::Error) -> StoreError {
 }
 
 #[cfg(test)]
-#[path = "blobs_tests.rs"]
+#[path = "tests/blobs.rs"]
 mod tests;

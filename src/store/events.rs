@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::fault::Fault;
-use super::outbox;
 use super::rows::{from_json, integer, natural, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
+use super::webhooks::outbox;
 
 #[async_trait]
 impl EventLog for SqliteStore {

@@ -16,13 +16,13 @@ use sqlx::SqliteConnection;
 use super::events::{append_to_job, name};
 use super::fault::Fault;
 use super::order::{self, Next};
-use super::outbox;
 use super::reuse;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
 use super::stored_plan::stored_plan;
-use super::subscribers;
+use super::webhooks::outbox;
+use super::webhooks::subscribers;
 
 /// What became of a job that was handed in.
 pub(super) enum Admission {

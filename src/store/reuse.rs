@@ -11,10 +11,10 @@ use sqlx::SqliteConnection;
 
 use super::events::append_to_job;
 use super::fault::Fault;
-use super::outbox;
 use super::rows::{JobRow, from_json, small};
 use super::sql;
 use super::stored_plan::stored_plan;
+use super::webhooks::outbox;
 
 /// As many earlier jobs of a recording are looked at, the newest first.
 const LOOKED_AT: i64 = 20;

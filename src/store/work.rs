@@ -15,10 +15,10 @@ use sqlx::sqlite::SqliteQueryResult;
 use super::blobs::hexadecimal;
 use super::events::append_to_job;
 use super::fault::Fault;
-use super::outbox;
 use super::rows::{self, finite, from_json, integer, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
+use super::webhooks::outbox;
 
 /// A running job as its worker finds it.
 struct Held {

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 macro_rules! conforms {
     ($open:path) => {
-        $crate::store::conformance::conforms!($open:
+        $crate::store::tests::conformance::conforms!($open:
             a_submitted_job_comes_back_as_it_was_given
             a_full_queue_takes_no_job
             interactive_jobs_are_claimed_first_and_then_the_oldest
@@ -66,7 +66,7 @@ macro_rules! conforms {
         $(#[tokio::test]
         async fn $promise() {
             let (store, _alive) = $open().await;
-            $crate::store::conformance::$promise(&store).await;
+            $crate::store::tests::conformance::$promise(&store).await;
         })*
     };
 }

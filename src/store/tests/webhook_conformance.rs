@@ -19,8 +19,8 @@ use actors::testing::MemoryStore;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::conformance::{NO_LIMIT, at_most, claim_next, new_job};
+use crate::store::SqliteStore;
 
 /// A fresh store, and a way to let time pass for it.
 struct Bench {

@@ -1,5 +1,9 @@
 //! The promises kept by SQLite, and what is its own: files, locks, settings, full disks.
 
+pub(crate) mod conformance;
+mod random_walk;
+mod webhook_conformance;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +19,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::conformance::{self, NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
 use super::open::backup;
 use super::{SqliteStore, StoreOpenError};
+use conformance::{NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
 
 async fn open() -> (SqliteStore, TempDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -25,7 +29,7 @@ async fn open() -> (SqliteStore, TempDir) {
 }
 
 mod promises {
-    crate::store::conformance::conforms!(super::open);
+    crate::store::tests::conformance::conforms!(super::open);
 }
 
 async fn settings_of_every_connection(pool: &SqlitePool) -> Vec<(i64, String, i64, i64)> {

@@ -7,9 +7,9 @@ use actors::domain::webhook::MessageId;
 use actors::ports::{Attempt, Sent, SentState};
 use sqlx::SqliteConnection;
 
-use super::fault::Fault;
-use super::rows::{natural, unreadable};
-use super::sql;
+use crate::store::fault::Fault;
+use crate::store::rows::{natural, unreadable};
+use crate::store::sql;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct SentRow {

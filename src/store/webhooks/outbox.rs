@@ -16,16 +16,16 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::fault::Fault;
-use super::moments::{between, later, ms};
-use super::rows::small;
 use super::sent_rows::{SentRow, message_id, state_name};
-use super::sql;
-use super::sqlite::SqliteStore;
 use super::subscribers::{key, state};
+use crate::store::fault::Fault;
+use crate::store::moments::{between, later, ms};
+use crate::store::rows::small;
+use crate::store::sql;
+use crate::store::sqlite::SqliteStore;
 
 /// Writes, inside a change, the message about the model to every active subscriber.
-pub(super) async fn tell_of_model(
+pub(in crate::store) async fn tell_of_model(
     change: &mut SqliteConnection,
     now: Timestamp,
     event: &OfModel,
@@ -39,7 +39,7 @@ pub(super) async fn tell_of_model(
 }
 
 /// Writes, inside the change that ended a job, what its own URL is told.
-pub(super) async fn tell_of_job(
+pub(in crate::store) async fn tell_of_job(
     change: &mut SqliteConnection,
     now: Timestamp,
     id: JobId,

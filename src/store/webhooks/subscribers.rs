@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::fault::Fault;
-use super::moments::later;
-use super::rows::unreadable;
-use super::sql;
-use super::sqlite::SqliteStore;
+use crate::store::fault::Fault;
+use crate::store::moments::later;
+use crate::store::rows::unreadable;
+use crate::store::sql;
+use crate::store::sqlite::SqliteStore;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct SubscriberRow {
@@ -60,7 +60,7 @@ pub(super) fn key(own: Option<String>) -> SigningKey {
 
 /// Adds a subscriber inside a change, or switches on the one of that URL and changes its secret. Either is the owner's
 /// then.
-pub(super) async fn subscribe(
+pub(in crate::store) async fn subscribe(
     change: &mut SqliteConnection,
     now: Timestamp,
     owner: &str,

@@ -18,8 +18,8 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::SqliteStore;
 use super::conformance::{checkpoint, new_job, plan, progress};
+use crate::store::SqliteStore;
 
 const CHUNKS: u64 = 4;
 const MOST_QUEUED: u64 = 8;

@@ -2,10 +2,10 @@
 
 use actors::ports::{DeliveryQuery, Sent};
 
-use super::fault::Fault;
 use super::sent_rows::SentRow;
-use super::sql;
-use super::sqlite::SqliteStore;
+use crate::store::fault::Fault;
+use crate::store::sql;
+use crate::store::sqlite::SqliteStore;
 
 impl SqliteStore {
     pub(super) async fn read_deliveries(&self, query: DeliveryQuery) -> Result<Vec<Sent>, Fault> {
