@@ -10,28 +10,14 @@
 
 mod analysis;
 mod chunks;
-mod decode;
-mod edit_list;
-mod ffmpeg;
 mod frames;
-mod guard;
-mod health;
-mod joined;
 mod level;
-mod matroska;
 mod mix;
-mod mp4_tracks;
-mod parts;
-mod pcm;
 mod plan;
 mod planner;
 mod resample;
-mod sample_stream;
 mod settings;
-mod sniff;
 mod source;
-mod timeline;
-mod tracks;
 mod vad;
 
 #[cfg(test)]
@@ -46,10 +32,10 @@ use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::{Open, PlannedChunks};
-pub use ffmpeg::{Ffmpeg, NoFfmpeg};
 pub use plan::{plan_file, plan_selection, probe_file, probe_selection};
 pub use planner::PlanSettings;
 pub use settings::{AudioSettings, Channels};
+pub use source::ffmpeg::{Ffmpeg, NoFfmpeg};
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.

@@ -4,8 +4,8 @@ use actors::domain::audio::Span;
 use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 
-use super::resample::{Resampler, Stretch};
 use super::sample_stream::{Doubt, SampleStream};
+use crate::audio::resample::{Resampler, Stretch};
 
 /// Decoded and resampled samples, a block at a time. A change of rate on the way (as between the
 /// links of a chained stream) starts a new resampler; times go on.

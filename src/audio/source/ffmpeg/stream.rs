@@ -12,10 +12,10 @@ use actors::ports::{AudioError, CancelToken};
 use super::au::{self, Header};
 use super::log::Log;
 use super::process::Process;
-use crate::audio::health::shortfall;
 use crate::audio::mix::{Downmix, check_limits, mix_down};
-use crate::audio::sample_stream::{Doubt, SampleStream};
-use crate::audio::tracks;
+use crate::audio::source::health::shortfall;
+use crate::audio::source::sample_stream::{Doubt, SampleStream};
+use crate::audio::source::tracks;
 
 /// One read of the pipe: what a pipe holds.
 const PIECE: usize = 64 * 1024;

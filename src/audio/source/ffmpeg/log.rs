@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use tracing::debug;
 
-use crate::audio::tracks::{AudioTrack, language};
+use crate::audio::source::tracks::{AudioTrack, language};
 
 const LONGEST_LINE: u64 = 4096;
 /// A file can have more; nobody chooses one of them by number.

@@ -10,7 +10,7 @@ use rustix::process::{Pid, test_kill_process_group};
 use tempfile::TempDir;
 
 use super::*;
-use crate::audio::sample_stream::SampleStream;
+use crate::audio::source::sample_stream::SampleStream;
 use crate::audio::{AudioSettings, chunks_of_file, plan_file, plan_selection, probe_file, probe_selection};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/audio/en_phrases.wav");

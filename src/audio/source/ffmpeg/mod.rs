@@ -26,9 +26,9 @@ use tracing::{info, warn};
 use command::{Limits, Sandbox, Times, Wanted};
 use stream::{Facts, FfmpegStream};
 
-use super::mix::Downmix;
 use super::sniff;
 use super::tracks::{self, AudioTrack};
+use crate::audio::mix::Downmix;
 
 /// Searched where the environment names no path, as shells do.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";

@@ -1,16 +1,31 @@
 //! Where samples come from: the built-in decoders, or ffmpeg for what they do not know.
 
+mod decode;
+mod edit_list;
+pub(super) mod ffmpeg;
+pub(super) mod guard;
+mod health;
+mod joined;
+mod matroska;
+mod mp4_tracks;
+mod parts;
+pub(super) mod pcm;
+pub(super) mod sample_stream;
+pub(super) mod sniff;
+mod timeline;
+mod tracks;
+
 use std::path::Path;
 
 use actors::domain::audio::Decoder;
 use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 
-use super::ffmpeg::Ffmpeg;
-use super::joined::JoinedStream;
 use super::mix::Downmix;
-use super::pcm::Pcm;
-use super::sample_stream::SampleStream;
+use ffmpeg::Ffmpeg;
+use joined::JoinedStream;
+use pcm::Pcm;
+use sample_stream::SampleStream;
 
 /// Opens what is selected of a recording for one decoder. Once `cancel` is set reading it ends with [`AudioError::Cancelled`].
 ///

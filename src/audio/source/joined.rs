@@ -7,10 +7,10 @@ use actors::domain::jobs::selection::TrackChoice;
 use actors::ports::AudioError;
 
 use super::decode::AudioStream;
-use super::mix::Downmix;
 use super::parts::{self, Part};
 use super::sample_stream::{Doubt, SampleStream};
 use super::sniff::io_error;
+use crate::audio::mix::Downmix;
 
 /// The recordings of a file, one after the other.
 pub struct JoinedStream {

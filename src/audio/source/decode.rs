@@ -23,13 +23,13 @@ use symphonia_adapter_libopus::OpusDecoder;
 
 use super::edit_list::{self, Edit};
 use super::health::{Declared, FOUND_BY_SYNC, Health};
-use super::mix::{Downmix, check_limits, mix_down};
 use super::parts::{Part, PartSource};
 use super::sample_stream::{Doubt, SampleStream};
 use super::sniff::io_error;
 use super::timeline::Timeline;
 use super::tracks::{self, AudioTrack};
 use super::{matroska, mp4_tracks};
+use crate::audio::mix::{Downmix, check_limits, mix_down};
 
 /// How much of something else may stand before the recording. Enough for the padding that old
 /// taggers leave; with more, any large file holds a frame header by chance.
