@@ -13,8 +13,8 @@ use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextPar
 use super::{Aligned, Alignment, Backend, Hypothesis, LanguageProbabilities, Search, Start};
 use crate::engine::config::EngineConfig;
 use crate::engine::decode::FULL_FRAMES;
-use crate::engine::estimate;
 use crate::engine::failure::{NO_MEMORY, broken};
+use crate::engine::memory::estimate;
 use crate::engine::model_file::{ModelHeader, Vocabulary};
 use device::device;
 

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::EngineConfig;
+use crate::engine::EngineConfig;
 
 /// Goes up with every change of this file.
 pub(super) const VERSION: u32 = 7;

@@ -1,8 +1,8 @@
 //! How much memory a model will need, before it was ever loaded.
 
-use super::config::{BackendKind, EngineConfig};
-use super::model_file::{Format, ModelHeader, Shape};
 use crate::compute_type::ComputeType;
+use crate::engine::config::{BackendKind, EngineConfig};
+use crate::engine::model_file::{Format, ModelHeader, Shape};
 
 /// whisper.cpp pads the positions of its caches to this.
 const CACHE_PADDING: u64 = 256;
@@ -19,7 +19,7 @@ const OTHER_UNTOUCHED_BYTES: u64 = 32 << 20;
 
 /// Bytes that a load and the work after it will take of the device's memory: the weights, what a process takes
 /// in any case, and the chunks. Within a tenth of what was measured on published shapes.
-pub(super) fn needed_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
+pub(in crate::engine) fn needed_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
     if config.backend_for(header) == BackendKind::CTranslate2 {
         return CTranslate2::of(header, config).needed();
     }
@@ -35,7 +35,7 @@ pub(super) fn chunks_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
 }
 
 /// And what of a GPU's memory a process takes before it reads the model, its context there: no more than this.
-pub(super) fn context_bytes(config: &EngineConfig) -> u64 {
+pub(in crate::engine) fn context_bytes(config: &EngineConfig) -> u64 {
     config.gpu_backend().map_or(0, |_| GPU_CONTEXT_BYTES)
 }
 
@@ -147,7 +147,7 @@ impl Rest {
 /// Bytes that the engine's process maps and does not use. A limit of the kernel on private memory counts
 /// them like any other, so they come on top of what the process may use. Under a limit of what it has
 /// touched after a load (72 MB for the bundled model) it loads; a few MB more, and a chunk runs.
-pub(super) fn untouched_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
+pub(in crate::engine) fn untouched_bytes(header: &ModelHeader, config: &EngineConfig) -> u64 {
     if config.backend_for(header) == BackendKind::CTranslate2 {
         return OTHER_UNTOUCHED_BYTES;
     }
@@ -158,9 +158,9 @@ pub(super) fn untouched_bytes(header: &ModelHeader, config: &EngineConfig) -> u6
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::BackendChoice;
-    use super::super::model_file::WeightType;
     use super::*;
+    use crate::engine::config::BackendChoice;
+    use crate::engine::model_file::WeightType;
 
     fn model(bytes: u64, width: i32, decoder_layers: i32) -> ModelHeader {
         let shape = Shape {

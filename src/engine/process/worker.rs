@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, EngineFault, LoadFailure};
 
-use super::backends::whisper_cpp::{echo_trouble_to_stderr, exit_now};
-use super::core::EngineCore;
-use super::model_file::ModelHeader;
 use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
-use super::{EngineConfig, estimate};
+use crate::engine::EngineConfig;
+use crate::engine::backends::whisper_cpp::{echo_trouble_to_stderr, exit_now};
+use crate::engine::core::EngineCore;
+use crate::engine::memory::estimate;
+use crate::engine::model_file::ModelHeader;
 
 /// The prompt's tokeniser recurses along a word.
 const STACK_BYTES: usize = 4 << 20;
@@ -59,7 +60,7 @@ pub fn run_worker() -> ExitCode {
 }
 
 /// Keeps stdout for the protocol alone: what a library prints goes to stderr from now on.
-pub(super) fn take_stdout() -> io::Result<File> {
+pub(in crate::engine) fn take_stdout() -> io::Result<File> {
     use std::os::fd::AsFd;
     let replies = io::stdout().as_fd().try_clone_to_owned()?;
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;

@@ -13,9 +13,9 @@ use actors::ports::{AudioError, CancelToken, VoiceDetector, VoiceListener};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::child::{self, OomKills, StderrTail};
+use super::worker::{COMMAND, WINDOW};
 use crate::engine::SAMPLE_RATE;
-use crate::engine::silero::{COMMAND, WINDOW};
+use crate::engine::process::child::{self, OomKills, StderrTail};
 
 /// Samples for one value of the port.
 const FRAME: usize = 256;

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actors::ports::{Death, Holder, LoadFailure, MemoryProbe};
 use tracing::debug;
 
-use super::model_file::ModelHeader;
-use super::{EngineConfig, estimate};
+use super::estimate;
+use crate::engine::EngineConfig;
+use crate::engine::model_file::ModelHeader;
 
 /// Knows what the model needs: estimated before the first load, learnt from what it had once it was loaded.
-pub(super) struct Ledger {
+pub(in crate::engine) struct Ledger {
     probe: Arc<dyn MemoryProbe>,
     config: EngineConfig,
     /// For which file, and how much.
@@ -18,24 +19,24 @@ pub(super) struct Ledger {
 
 /// Too little memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shortage {
+pub(in crate::engine) struct Shortage {
     pub needed_bytes: u64,
     pub free_bytes: u64,
 }
 
 impl Ledger {
-    pub(super) fn new(probe: Arc<dyn MemoryProbe>, config: EngineConfig) -> Self {
+    pub(in crate::engine) fn new(probe: Arc<dyn MemoryProbe>, config: EngineConfig) -> Self {
         Self { probe, config, learnt: Mutex::new(None) }
     }
 
-    pub(super) fn needed_bytes(&self, header: &ModelHeader) -> u64 {
+    pub(in crate::engine) fn needed_bytes(&self, header: &ModelHeader) -> u64 {
         self.learnt(header).unwrap_or_else(|| estimate::needed_bytes(header, &self.config))
     }
 
     /// Says no before a load that is sure to fail. Under a limit of its own the engine is to try, and the
     /// kernel says whether it fits, unless not even the weights do. Of the device's memory the process that will load
     /// has `before_bytes` already.
-    pub(super) fn fits(&self, header: &ModelHeader, before_bytes: u64) -> Result<(), Shortage> {
+    pub(in crate::engine) fn fits(&self, header: &ModelHeader, before_bytes: u64) -> Result<(), Shortage> {
         let (needed_bytes, free_bytes) = (self.needed_bytes(header), self.free_bytes());
         let context = estimate::context_bytes(&self.config);
         // How large a context on a GPU is shows in the first one. Until then the engine looks, from within it.
@@ -49,7 +50,7 @@ impl Ledger {
     }
 
     /// What there is to say after the engine ran out of memory: it needs more than there was, and more than its limit.
-    pub(super) fn ran_out(&self, header: &ModelHeader) -> Shortage {
+    pub(in crate::engine) fn ran_out(&self, header: &ModelHeader) -> Shortage {
         // A device that does not tell has nothing that could be named.
         let free_bytes = Some(self.free_bytes()).filter(|free| *free < u64::MAX).unwrap_or(0);
         let had = free_bytes.max(self.config.memory_limit_bytes.unwrap_or(0));
@@ -60,13 +61,13 @@ impl Ledger {
     }
 
     /// Whether an engine that died while it loaded did so for lack of memory, for all that is known here.
-    pub(super) fn is_tight(&self, header: &ModelHeader) -> bool {
+    pub(in crate::engine) fn is_tight(&self, header: &ModelHeader) -> bool {
         self.config.memory_limit_bytes.is_some() || self.free_bytes() < self.needed_bytes(header)
     }
 
     /// Remembers the most memory that `holder` had with this model. Where the device keeps no account of that, it is
     /// what `holder` has now, between chunks, and what a chunk takes for itself.
-    pub(super) fn learn(&self, header: &ModelHeader, holder: Holder) {
+    pub(in crate::engine) fn learn(&self, header: &ModelHeader, holder: Holder) {
         let reading = self.probe.read(Some(holder));
         let most = match (reading.peak_by_model_bytes, reading.used_by_model_bytes) {
             // A device that does not tell.
@@ -85,7 +86,7 @@ impl Ledger {
     }
 
     /// Memory that this process has already, of the kind that a model in it will take.
-    pub(super) fn used_by(&self, process: u32) -> u64 {
+    pub(in crate::engine) fn used_by(&self, process: u32) -> u64 {
         self.probe.read(Some(Holder { process, before_bytes: 0 })).used_by_model_bytes
     }
 
@@ -112,8 +113,8 @@ mod tests {
 
     use actors::ports::MemoryReading;
 
-    use super::super::model_file::ModelHeader;
     use super::*;
+    use crate::engine::model_file::ModelHeader;
 
     #[derive(Default)]
     struct Device {

@@ -1,9 +1,10 @@
 //! The engine in a process of its own: what crashes there is an error here, and what it held is
 //! given back when it ends.
 
-mod child;
+pub(super) mod child;
 mod client;
-mod silero;
+mod protocol;
+pub(super) mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +13,11 @@ use std::time::Instant;
 use actors::ports::{Engine, LoadFailure, LoadedModel, MemoryProbe, ModelFacts, OnDeath};
 use tracing::{info, warn};
 
-use super::memory::Ledger;
+use super::memory::ledger::Ledger;
 use super::model_file::{ModelHeader, VerifiedFiles};
 use super::{EngineConfig, describe};
 
 use client::{Client, Startup};
-pub use silero::{BadVadModel, Silero};
 
 /// Starts one process for every load; unloading ends it.
 pub struct ProcessEngine {

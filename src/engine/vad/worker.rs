@@ -8,9 +8,9 @@ use std::process::ExitCode;
 
 use whisper_rs::{WhisperVadContext, WhisperVadContextParams};
 
-use super::SAMPLE_RATE;
-use super::backends::whisper_cpp::{echo_trouble_to_stderr, install_log_hooks};
-use super::worker::take_stdout;
+use crate::engine::SAMPLE_RATE;
+use crate::engine::backends::whisper_cpp::{echo_trouble_to_stderr, install_log_hooks};
+use crate::engine::process::worker::take_stdout;
 
 /// The hidden command of this program that is the process; its argument is the model file.
 pub(super) const COMMAND: &str = "vad-worker";
