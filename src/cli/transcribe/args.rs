@@ -8,9 +8,9 @@ use actors::domain::language::{Language, asked};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::server_url::ServerUrl;
 use crate::cli::SettingsArgs;
 use crate::cli::failure::Failure;
+use crate::client::ServerUrl;
 use crate::transcript::{Format, Shape};
 
 #[derive(Debug, Args)]

@@ -17,8 +17,7 @@ use thiserror::Error;
 
 use super::job::{ErrorSeen, JobSeen};
 use super::multipart::Upload;
-use crate::cli::failure::Failure;
-use crate::cli::transcribe::server_url::ServerUrl;
+use super::server_url::ServerUrl;
 use crate::outgoing::tls;
 
 const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
@@ -32,7 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Why the server did not do what was asked.
 #[derive(Debug, Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     #[error("{url} cannot be reached: {detail}")]
     Unreachable { url: String, detail: String },
     #[error("the connection to {url} broke: {detail}")]
@@ -43,24 +42,29 @@ pub(super) enum Fault {
     Odd { url: String, detail: String },
 }
 
+/// A key that cannot be sent as a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the API key contains characters that a key cannot have: set another")]
+pub(crate) struct BadKey;
+
 /// The server would, but not now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) wait: Duration,
-    pub(super) reason: String,
+pub(crate) struct Refusal {
+    pub(crate) wait: Duration,
+    pub(crate) reason: String,
 }
 
-pub(super) enum Answer<T> {
+pub(crate) enum Answer<T> {
     Good(T),
     Later(Refusal),
 }
 
 /// An answer's bytes; the client's own type for it differs with its features.
-pub(super) trait Body: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
+pub(crate) trait Body: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Body for S {}
 
-pub(super) struct Server {
+pub(crate) struct Server {
     url: ServerUrl,
     client: Client,
     authorization: Option<HeaderValue>,
@@ -68,7 +72,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Inside an actix system, which the client then belongs to.
-    pub(super) fn new(url: ServerUrl, key: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn new(url: ServerUrl, key: Option<&str>) -> Result<Self, BadKey> {
         let authorization = key.map(|key| HeaderValue::try_from(format!("Bearer {key}"))).transpose();
         let connector = Connector::new()
             .timeout(CONNECT_LIMIT)
@@ -83,7 +87,7 @@ impl Server {
             .no_default_headers()
             .add_default_header(("user-agent", USER_AGENT))
             .finish();
-        Ok(Self { url, client, authorization: authorization.map_err(|_| Failure::BadKey)? })
+        Ok(Self { url, client, authorization: authorization.map_err(|_| BadKey)? })
     }
 
     fn request(&self, method: Method, path: &str) -> ClientRequest {
@@ -95,7 +99,7 @@ impl Server {
     }
 
     /// Sends a recording. `sent` is told how many of its bytes have been taken.
-    pub(super) async fn submit(
+    pub(crate) async fn submit(
         &self,
         upload: Upload,
         sent: impl Fn(u64) + 'static,
@@ -109,24 +113,24 @@ impl Server {
         self.json(&mut response).await.map(Answer::Good)
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
         let mut response = self.answer(self.request(Method::GET, path)).await?;
         self.json(&mut response).await
     }
 
-    pub(super) async fn text(&self, path: &str) -> Result<String, Fault> {
+    pub(crate) async fn text(&self, path: &str) -> Result<String, Fault> {
         let mut response = self.answer(self.request(Method::GET, path)).await?;
         let bytes = self.body(&mut response).await?;
         String::from_utf8(bytes.into()).map_err(|error| self.odd(error))
     }
 
-    pub(super) async fn delete(&self, path: &str) -> Result<(), Fault> {
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Fault> {
         let mut response = self.answer(self.request(Method::DELETE, path)).await?;
         self.body(&mut response).await.map(drop)
     }
 
     /// A stream of events, from the one after `last_id` on.
-    pub(super) async fn events(
+    pub(crate) async fn events(
         &self,
         path: &str,
         last_id: &str,
@@ -200,7 +204,7 @@ impl Server {
         }
     }
 
-    pub(super) fn broken(&self, detail: impl ToString) -> Fault {
+    pub(crate) fn broken(&self, detail: impl ToString) -> Fault {
         Fault::Broken { url: self.url.to_string(), detail: detail.to_string() }
     }
 
@@ -239,7 +243,7 @@ mod tests {
     fn a_key_that_is_no_header_is_refused() {
         actix_rt::System::new().block_on(async {
             let url: ServerUrl = "http://127.0.0.1".parse().unwrap();
-            assert!(matches!(Server::new(url, Some("a\nb")), Err(Failure::BadKey)));
+            assert!(matches!(Server::new(url, Some("a\nb")), Err(BadKey)));
         });
     }
 }

@@ -4,24 +4,24 @@ use actors::domain::jobs::job::Status;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct JobSeen {
-    pub(super) id: String,
-    pub(super) status: Status,
-    pub(super) error: Option<ErrorSeen>,
+pub(crate) struct JobSeen {
+    pub(crate) id: String,
+    pub(crate) status: Status,
+    pub(crate) error: Option<ErrorSeen>,
     /// What was odd about the recording.
     #[serde(default)]
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The error of a job, or the body of a refused request.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct ErrorSeen {
-    pub(super) message: String,
-    pub(super) code: Option<String>,
+pub(crate) struct ErrorSeen {
+    pub(crate) message: String,
+    pub(crate) code: Option<String>,
 }
 
 impl ErrorSeen {
-    pub(super) fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match &self.code {
             Some(code) => format!("{} ({code})", self.message),
             None => self.message.clone(),
@@ -31,7 +31,7 @@ impl ErrorSeen {
 
 impl JobSeen {
     /// Why there is no transcript, or that there is one.
-    pub(super) fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match &self.error {
             Some(error) => error.sentence(),
             None => format!("the job {} is {}", self.id, self.status),

@@ -1,23 +1,18 @@
-//! A recording and its options as `multipart/form-data` (RFC 7578), in constant memory.
+//! A recording and fields beside it as `multipart/form-data` (RFC 7578), in constant memory.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use actors::domain::audio::secs;
-use actors::domain::jobs::options::Task;
-use actors::domain::jobs::selection::TrackChoice;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use uuid::Uuid;
-
-use crate::cli::transcribe::args::{Part, Wanted};
 
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// A body that is ready to be sent: what comes before the file, the file, what comes after it.
 #[derive(Debug)]
-pub(super) struct Upload {
+pub(crate) struct Upload {
     boundary: String,
     head: String,
     file: File,
@@ -28,7 +23,7 @@ pub(super) struct Upload {
 impl Upload {
     /// # Errors
     /// The file cannot be opened or is not a file.
-    pub(super) fn open(path: &Path, wanted: &Wanted) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, fields: &[(&str, String)]) -> io::Result<Self> {
         // Looks before it opens: opening a pipe would block.
         let metadata = std::fs::metadata(path)?;
         if !metadata.is_file() {
@@ -38,23 +33,22 @@ impl Upload {
         let file_bytes = file.metadata()?.len();
         let boundary = format!("verbatim-{}", Uuid::now_v7().simple());
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let head =
-            fields(wanted).iter().map(|(name, value)| field(&boundary, name, value)).collect::<String>()
-                + &file_head(&boundary, &name);
+        let head = fields.iter().map(|(name, value)| field(&boundary, name, value)).collect::<String>()
+            + &file_head(&boundary, &name);
         let tail = format!("\r\n--{boundary}--\r\n");
         Ok(Self { boundary, head, file, file_bytes, tail })
     }
 
-    pub(super) fn content_type(&self) -> String {
+    pub(crate) fn content_type(&self) -> String {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    pub(super) fn file_bytes(&self) -> u64 {
+    pub(crate) fn file_bytes(&self) -> u64 {
         self.file_bytes
     }
 
     /// Of the whole body.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.head.len() as u64 + self.file_bytes + self.tail.len() as u64
     }
 
@@ -63,7 +57,7 @@ impl Upload {
     ///
     /// # Blocking
     /// Reads the file on the thread that polls, which here does nothing else.
-    pub(super) fn into_stream(self, sent: impl Fn(u64)) -> impl Stream<Item = io::Result<Bytes>> {
+    pub(crate) fn into_stream(self, sent: impl Fn(u64)) -> impl Stream<Item = io::Result<Bytes>> {
         let total = self.file_bytes;
         let file = stream::try_unfold((self.file, total), move |(mut file, left)| {
             let block = read_block(&mut file, left);
@@ -91,27 +85,6 @@ fn read_block(file: &mut File, left: u64) -> io::Result<Bytes> {
         ));
     }
     Ok(block.into())
-}
-
-/// Only what differs from the server's own defaults.
-fn fields(wanted: &Wanted) -> Vec<(&'static str, String)> {
-    let task = match wanted.task {
-        Task::Transcribe => None,
-        Task::Translate => Some("translate".to_owned()),
-    };
-    let Part { track, start_secs, end_secs } = &wanted.part;
-    let languages: Vec<&str> = wanted.languages.iter().map(|language| language.code()).collect();
-    let fields = [
-        ("language", wanted.language.map(|language| language.to_string())),
-        ("languages", (!languages.is_empty()).then(|| languages.join(","))),
-        ("task", task),
-        ("prompt", wanted.prompt.clone()),
-        ("word_timestamps", wanted.word_timestamps.then(|| "true".to_owned())),
-        ("track", track.as_ref().map(TrackChoice::to_string)),
-        ("start_secs", start_secs.map(|start| secs(start).to_string())),
-        ("end_secs", end_secs.map(|end| secs(end).to_string())),
-    ];
-    fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 fn field(boundary: &str, name: &str, value: &str) -> String {
@@ -147,21 +120,6 @@ mod tests {
     use futures_util::TryStreamExt;
 
     use super::*;
-    use crate::transcript::Format;
-
-    fn wanted() -> Wanted {
-        Wanted {
-            format: Format::Text,
-            language: None,
-            languages: vec![],
-            task: Task::Transcribe,
-            prompt: None,
-            word_timestamps: false,
-            part: Part::default(),
-            subtitles: Default::default(),
-        }
-    }
-
     fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
@@ -180,7 +138,7 @@ mod tests {
     fn the_body_is_as_long_as_it_says_and_holds_the_file() {
         let bytes: Vec<u8> = (0..200_000u32).map(|i| i as u8).collect();
         let (_dir, path) = file("talk.wav", &bytes);
-        let upload = Upload::open(&path, &wanted()).unwrap();
+        let upload = Upload::open(&path, &[]).unwrap();
         let (length, boundary) = (upload.bytes(), upload.boundary.clone());
         let sent = Cell::new(0);
         let body = whole(upload, &sent).unwrap();
@@ -194,33 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn options_come_before_the_file_and_only_when_they_are_given() {
+    fn fields_come_before_the_file() {
         let (_dir, path) = file("a.wav", b"audio");
-        let given = Wanted {
-            language: "de".parse().ok(),
-            languages: vec!["de".parse().unwrap(), "fr".parse().unwrap()],
-            task: Task::Translate,
-            prompt: Some("Grüße".into()),
-            word_timestamps: true,
-            part: Part { track: "eng".parse().ok(), start_secs: Some(84_800), end_secs: Some(160_000) },
-            ..wanted()
-        };
-        let upload = Upload::open(&path, &given).unwrap();
+        let fields = [("language", "de".to_owned()), ("prompt", "Grüße".to_owned())];
+        let upload = Upload::open(&path, &fields).unwrap();
         let body = String::from_utf8(whole(upload, &Cell::new(0)).unwrap()).unwrap();
         let file = body.find("name=\"file\"").unwrap();
-        for part in [
-            "name=\"language\"\r\n\r\nde\r\n",
-            "name=\"languages\"\r\n\r\nde,fr\r\n",
-            "name=\"task\"\r\n\r\ntranslate\r\n",
-            "name=\"prompt\"\r\n\r\nGrüße\r\n",
-            "name=\"word_timestamps\"\r\n\r\ntrue\r\n",
-            "name=\"track\"\r\n\r\neng\r\n",
-            "name=\"start_secs\"\r\n\r\n5.3\r\n",
-            "name=\"end_secs\"\r\n\r\n10\r\n",
-        ] {
+        for part in ["name=\"language\"\r\n\r\nde\r\n", "name=\"prompt\"\r\n\r\nGrüße\r\n"] {
             assert!(body.find(part).is_some_and(|at| at < file), "{part:?} in {body}");
         }
-        let plain = Upload::open(&path, &wanted()).unwrap();
+        let plain = Upload::open(&path, &[]).unwrap();
         assert_eq!(plain.head.matches("Content-Disposition").count(), 1);
     }
 
@@ -233,10 +174,10 @@ mod tests {
     #[test]
     fn a_file_may_grow_but_not_shrink_while_it_is_sent() {
         let (_dir, path) = file("a.wav", &[1; 100]);
-        let upload = Upload::open(&path, &wanted()).unwrap();
+        let upload = Upload::open(&path, &[]).unwrap();
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(10).unwrap();
         assert!(whole(upload, &Cell::new(0)).is_err());
-        let upload = Upload::open(&path, &wanted()).unwrap();
+        let upload = Upload::open(&path, &[]).unwrap();
         let length = upload.bytes();
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1000).unwrap();
         assert_eq!(whole(upload, &Cell::new(0)).unwrap().len() as u64, length);
@@ -245,6 +186,6 @@ mod tests {
     #[test]
     fn a_folder_is_no_recording() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Upload::open(dir.path(), &wanted()).is_err());
+        assert!(Upload::open(dir.path(), &[]).is_err());
     }
 }

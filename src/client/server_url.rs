@@ -8,11 +8,11 @@ use url::Url;
 
 /// Where a service is: scheme, host and port, and a path in front of its routes if a proxy adds one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ServerUrl(String);
+pub(crate) struct ServerUrl(String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must begin with http:// or https:// and name a host, such as http://127.0.0.1:8080")]
-pub(super) struct BadServerUrl;
+pub(crate) struct BadServerUrl;
 
 impl FromStr for ServerUrl {
     type Err = BadServerUrl;
