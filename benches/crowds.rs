@@ -15,8 +15,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actors::domain::job::{Audio, BlobKey, JobId, NewJob};
-use actors::domain::options::{Options, Priority};
+use actors::domain::jobs::job::{Audio, BlobKey, JobId, NewJob};
+use actors::domain::jobs::options::{Options, Priority};
 use actors::ports::{JobStore, Terms};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};

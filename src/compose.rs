@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::domain::language::Language;
-use actors::domain::lifecycle::Policy;
+use actors::domain::model::lifecycle::Policy;
 use actors::domain::webhook::Secret;
 use actors::job::{JobSettings, OnModelFailed};
 use actors::ports::{Engine, MemoryProbe, VoiceDetector};
@@ -260,7 +260,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
 
-    use actors::domain::stay::Stay;
+    use actors::domain::model::stay::Stay;
 
     use super::*;
 

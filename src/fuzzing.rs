@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use actix_web::rt::Runtime;
-use actors::domain::job::BlobKey;
+use actors::domain::jobs::job::BlobKey;
 use actors::ports::{BlobStore, BlobWriter, CancelToken, StoreError, StoredBlob};
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -7,6 +7,7 @@ pub mod app;
 pub mod audio;
 pub mod auth;
 pub mod cli;
+pub mod client;
 pub mod compose;
 pub mod compute_type;
 pub mod engine;

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
 use crate::domain::event::{Event, ModelEvent, OfModel, Stream, UnloadReason};
-use crate::domain::job::{JobId, Status};
-use crate::domain::lifecycle::Demand;
-use crate::domain::models::ModelNo;
-use crate::domain::options::Priority;
-use crate::domain::stay::Stay;
+use crate::domain::jobs::job::{JobId, Status};
+use crate::domain::jobs::options::Priority;
+use crate::domain::model::lifecycle::Demand;
+use crate::domain::model::models::ModelNo;
+use crate::domain::model::stay::Stay;
 use crate::model::State;
 use crate::ports::{EventLog, JobStore};
 use crate::testing::world::{Setting, World, new_job};

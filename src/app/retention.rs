@@ -42,14 +42,14 @@ async fn remove_old(keep: Duration, jobs: &dyn JobStore, blobs: &dyn BlobStore) 
 mod tests {
     use std::sync::Mutex;
 
-    use actors::domain::job::BlobKey;
-    use actors::domain::options::Priority;
+    use actors::domain::jobs::job::BlobKey;
+    use actors::domain::jobs::options::Priority;
     use actors::ports::BlobWriter;
     use actors::testing::MemoryStore;
     use tokio::time::timeout;
 
     use super::*;
-    use crate::store::conformance::{NO_LIMIT, new_job};
+    use crate::store::tests::conformance::{NO_LIMIT, new_job};
 
     /// Notes which recordings are deleted.
     #[derive(Default)]

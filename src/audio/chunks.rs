@@ -6,9 +6,9 @@ use std::sync::Arc;
 use actors::domain::audio::{Plan, Span};
 use actors::ports::AudioError;
 
-use super::guard::guarded;
 use super::mix::Downmix;
-use super::pcm::Pcm;
+use super::source::guard::guarded;
+use super::source::pcm::Pcm;
 
 /// Opens the recording at its beginning, decoded as it was for the plan.
 pub type Open = Box<dyn Fn(Downmix) -> Result<Pcm, AudioError> + Send>;

@@ -9,30 +9,15 @@
 //! 16 ms while it is planned. The same file gives the same plan and the same samples.
 
 mod analysis;
-mod audio_track;
 mod chunks;
-mod decode;
-mod edit_list;
-mod ffmpeg;
 mod frames;
-mod guard;
-mod health;
-mod joined;
 mod level;
-mod matroska;
 mod mix;
-mod mp4_tracks;
-mod parts;
-mod pcm;
 mod plan;
 mod planner;
 mod resample;
-mod sample_stream;
 mod settings;
-mod sniff;
 mod source;
-mod timeline;
-mod tracks;
 mod vad;
 
 #[cfg(test)]
@@ -42,15 +27,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actors::domain::audio::{Decoder, Plan, Span};
-use actors::domain::job::BlobKey;
-use actors::domain::selection::Selection;
+use actors::domain::jobs::job::BlobKey;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::{Open, PlannedChunks};
-pub use ffmpeg::{Ffmpeg, NoFfmpeg};
 pub use plan::{plan_file, plan_selection, probe_file, probe_selection};
 pub use planner::PlanSettings;
 pub use settings::{AudioSettings, Channels};
+pub use source::ffmpeg::{Ffmpeg, NoFfmpeg};
 
 /// Goes up whenever decoding, resampling or planning may come to other samples or cuts than before, a library's
 /// new version included.

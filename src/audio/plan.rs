@@ -6,19 +6,19 @@
 use std::path::Path;
 
 use actors::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span, secs};
-use actors::domain::selection::Selection;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 use tracing::{debug, warn};
 
 use super::analysis::Analysis;
-use super::ffmpeg::Ffmpeg;
-use super::guard::guarded;
 use super::mix::Downmix;
-use super::pcm::Pcm;
 use super::planner::{find_speech, first_chunk, language_windows, plan_chunks};
-use super::sample_stream::Doubt;
-use super::sniff::{Kind, look};
+use super::source::ffmpeg::Ffmpeg;
+use super::source::guard::guarded;
 use super::source::open;
+use super::source::pcm::Pcm;
+use super::source::sample_stream::Doubt;
+use super::source::sniff::{Kind, look};
 use super::{AudioSettings, Channels};
 
 /// So much of a recording is analysed before the first chunk can be final; from then on that is tried as often.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use actors::ports::VoiceDetector;
 
-use super::ffmpeg::Ffmpeg;
 use super::planner::PlanSettings;
+use super::source::ffmpeg::Ffmpeg;
 
 /// What the adapter takes in, and how it cuts.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use actors::domain::selection::EmptyRange;
+use actors::domain::jobs::selection::EmptyRange;
 use actors::ports::LoadFailure;
 use thiserror::Error;
 

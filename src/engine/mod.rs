@@ -12,16 +12,13 @@ mod backends;
 mod config;
 mod core;
 mod decode;
-mod estimate;
 mod failure;
 mod memory;
 pub mod model_file;
 mod process;
-mod protocol;
 mod request;
-mod silero;
 mod thread;
-mod worker;
+mod vad;
 
 use actors::ports::{Device, ModelFacts};
 use sha2::{Digest, Sha256};
@@ -29,10 +26,11 @@ use sha2::{Digest, Sha256};
 pub use self::core::EngineCore;
 pub use config::{BackendChoice, BackendKind, DecodeConfig, EngineConfig, model_id_of};
 pub use model_file::{ModelFileError, ModelHeader};
-pub use process::{BadVadModel, ProcessEngine, Silero};
-pub use silero::run_vad_worker;
+pub use process::ProcessEngine;
+pub use process::worker::run_worker;
 pub use thread::ThreadEngine;
-pub use worker::run_worker;
+pub use vad::detector::{BadVadModel, Silero};
+pub use vad::worker::run_vad_worker;
 
 /// Samples a second of everything the engine is given.
 const SAMPLE_RATE: usize = actors::domain::audio::SAMPLE_RATE as usize;

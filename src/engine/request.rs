@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use actors::domain::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS};
+use actors::domain::jobs::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS};
 use actors::ports::{Batch, EngineFault};
 use thiserror::Error;
 

@@ -14,7 +14,7 @@ use actors::ports::{
 
 use super::backends::whisper_cpp::give_back_freed_memory;
 use super::core::EngineCore;
-use super::memory::{Ledger, Shortage};
+use super::memory::ledger::{Ledger, Shortage};
 use super::model_file::{ModelHeader, VerifiedFiles};
 use super::{EngineConfig, describe};
 

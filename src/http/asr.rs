@@ -10,7 +10,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::event::JobEvent;
-use actors::domain::options::{Extent, Options, Priority, Task};
+use actors::domain::jobs::options::{Extent, Options, Priority, Task};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use actix_web::error::PayloadError;
 use actix_web::rt::time::timeout;
 use actix_web::web;
-use actors::domain::job::Job;
+use actors::domain::jobs::job::Job;
 use actors::ports::{Download, Earlier};
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;

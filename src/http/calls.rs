@@ -13,7 +13,7 @@ use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
 use actix_web::rt::time::sleep;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use actors::domain::event::JobEvent;
-use actors::domain::job::{Job, JobId, KeyLife};
+use actors::domain::jobs::job::{Job, JobId, KeyLife};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;

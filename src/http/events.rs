@@ -7,7 +7,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actix_web_lab::sse;
 use actors::domain::event::{Event, JobEvent, ModelEvent, OfModel, Recorded, Stream};
-use actors::domain::job::JobId;
+use actors::domain::jobs::job::JobId;
 use futures_util::{Stream as FutureStream, StreamExt, stream};
 use serde_json::{Value, json};
 use tracing::warn;

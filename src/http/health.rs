@@ -1,7 +1,7 @@
 //! Whether the service is well.
 
 use actix_web::{HttpResponse, Responder, web};
-use actors::domain::models::ModelNo;
+use actors::domain::model::models::ModelNo;
 use serde::Serialize;
 use utoipa::ToSchema;
 

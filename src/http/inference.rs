@@ -2,7 +2,7 @@
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actors::domain::options::{Options, Priority, Task};
+use actors::domain::jobs::options::{Options, Priority, Task};
 use serde_json::json;
 
 use super::body::Recording;

@@ -1,12 +1,12 @@
 //! The job on the wire.
 
 use actors::domain::audio::secs as secs_of;
-use actors::domain::job::{Job, Status};
-use actors::domain::options::{Extent, Priority, Task};
-use actors::domain::progress::Progress;
-use actors::domain::queue::Place;
-use actors::domain::selection::TrackChoice;
-use actors::domain::stay::Stay;
+use actors::domain::jobs::job::{Job, Status};
+use actors::domain::jobs::options::{Extent, Priority, Task};
+use actors::domain::jobs::progress::Progress;
+use actors::domain::jobs::queue::Place;
+use actors::domain::jobs::selection::TrackChoice;
+use actors::domain::model::stay::Stay;
 use actors::domain::transcript::Segment;
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -2,9 +2,9 @@
 
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
-use actors::domain::job::{Job, Status};
-use actors::domain::lifecycle::Demand;
-use actors::domain::models::ModelNo;
+use actors::domain::jobs::job::{Job, Status};
+use actors::domain::model::lifecycle::Demand;
+use actors::domain::model::models::ModelNo;
 use actors::model::State;
 use actors::ports::{Cancelled, JobQuery};
 use serde::Deserialize;

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use actors::domain::lifecycle::Failure;
-use actors::domain::models::ModelNo;
+use actors::domain::model::lifecycle::Failure;
+use actors::domain::model::models::ModelNo;
 use actors::model::ModelStatus;
 use actors::ports::ModelFacts;
 use serde::Serialize;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use actors::domain::job::JobId;
-use actors::domain::stay::Stay;
+use actors::domain::jobs::job::JobId;
+use actors::domain::model::stay::Stay;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use url::form_urlencoded;

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actors::clock::Clock;
-use actors::domain::job::JobId;
+use actors::domain::jobs::job::JobId;
+use actors::domain::jobs::options::{Options, Task};
 use actors::domain::language::Language;
-use actors::domain::models::ModelNo;
-use actors::domain::options::{Options, Task};
+use actors::domain::model::models::ModelNo;
 use actors::domain::time::Timestamp;
 use actors::job::JobHandle;
 use actors::model::ModelHandle;

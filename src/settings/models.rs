@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::domain::models::ALIASES;
+use actors::domain::model::models::ALIASES;
 use config::{Value, ValueKind};
 
 use super::error::Problem;

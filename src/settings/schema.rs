@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use actors::domain::stay::Stay;
+use actors::domain::model::stay::Stay;
 use secrecy::SecretString;
 use serde::Deserialize;
 

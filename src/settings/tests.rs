@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use actors::domain::stay::Stay;
+use actors::domain::model::stay::Stay;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 

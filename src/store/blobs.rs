@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use actors::domain::job::BlobKey;
+use actors::domain::jobs::job::BlobKey;
 use actors::ports::{BlobStore, BlobWriter, StoreError, StoredBlob};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -209,5 +209,5 @@ fn failed(error: object_store::Error) -> StoreError {
 }
 
 #[cfg(test)]
-#[path = "blobs_tests.rs"]
+#[path = "tests/blobs.rs"]
 mod tests;

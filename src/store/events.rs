@@ -1,17 +1,17 @@
 //! The log of events, a numbering of its own for each stream.
 
 use actors::domain::event::{Event, JobEvent, OfModel, Recorded, Stream};
-use actors::domain::job::JobId;
+use actors::domain::jobs::job::JobId;
 use actors::domain::time::Timestamp;
 use actors::ports::{EventLog, StoreError};
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::fault::Fault;
-use super::outbox;
 use super::rows::{from_json, integer, natural, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
+use super::webhooks::outbox;
 
 #[async_trait]
 impl EventLog for SqliteStore {

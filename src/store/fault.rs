@@ -1,6 +1,6 @@
 //! What goes wrong inside the store, before it is told in the port's words.
 
-use actors::domain::job::Impossible;
+use actors::domain::jobs::job::Impossible;
 use actors::ports::StoreError;
 use thiserror::Error;
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason};
-use actors::domain::job::{BlobKey, Job, JobId, NewJob};
-use actors::domain::options::Priority;
-use actors::domain::progress::Progress;
-use actors::domain::queue::Queued;
+use actors::domain::jobs::job::{BlobKey, Job, JobId, NewJob};
+use actors::domain::jobs::options::Priority;
+use actors::domain::jobs::progress::Progress;
+use actors::domain::jobs::queue::Queued;
 use actors::domain::transcript::{Segment, in_order};
 use actors::ports::{
     Cancelled, Checkpoint, Claim, Earlier, Ending, Fence, Head, JobCounts, JobQuery, JobStore, QueuePlace,

@@ -5,7 +5,6 @@
 //! with `synchronous=FULL`. [`FileBlobs`] answers after an fsync of the file and of its folder.
 
 mod blobs;
-mod deliveries;
 mod directory;
 mod events;
 mod fault;
@@ -13,25 +12,17 @@ mod jobs;
 mod moments;
 mod open;
 mod order;
-mod outbox;
 mod queue;
 mod reuse;
 mod rows;
-mod sent_rows;
 mod sql;
 mod sqlite;
 mod stored_plan;
-mod subscribers;
+mod webhooks;
 mod work;
 
 #[cfg(test)]
-pub(crate) mod conformance;
-#[cfg(test)]
-mod random_walk;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod webhook_conformance;
+pub(crate) mod tests;
 
 pub use blobs::{FileBlobs, OpenBlobsError};
 pub use open::{BackupError, StoreOpenError, backup};

@@ -4,9 +4,9 @@
 //! Then owners take turns, the one who was served longest ago first, each with their oldest job. With one owner
 //! that is the order in which jobs came.
 
-use actors::domain::job::{Job, JobId};
-use actors::domain::options::Priority;
-use actors::domain::queue::Queued;
+use actors::domain::jobs::job::{Job, JobId};
+use actors::domain::jobs::options::Priority;
+use actors::domain::jobs::queue::Queued;
 use actors::domain::time::Timestamp;
 use actors::ports::{Head, QueuePlace};
 use sqlx::SqliteConnection;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use actors::domain::deaths::Deaths;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
-use actors::domain::job::{
+use actors::domain::jobs::deaths::Deaths;
+use actors::domain::jobs::job::{
     BlobKey, Job, JobId, JobInput, KEPT_ONCE_SECS, KeyLife, LEASE_SECS, NewJob, Status,
 };
+use actors::domain::jobs::options::Priority;
 use actors::domain::language::Language;
-use actors::domain::options::Priority;
 use actors::domain::time::Timestamp;
 use actors::ports::{Cancelled, Claim, Earlier, Fence, Head, Terms};
 use sqlx::SqliteConnection;
@@ -16,13 +16,13 @@ use sqlx::SqliteConnection;
 use super::events::{append_to_job, name};
 use super::fault::Fault;
 use super::order::{self, Next};
-use super::outbox;
 use super::reuse;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
 use super::stored_plan::stored_plan;
-use super::subscribers;
+use super::webhooks::outbox;
+use super::webhooks::subscribers;
 
 /// What became of a job that was handed in.
 pub(super) enum Admission {

@@ -3,18 +3,18 @@
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded};
-use actors::domain::job::{Job, JobId, JobInput, Status};
-use actors::domain::options::Extent;
+use actors::domain::jobs::job::{Job, JobId, JobInput, Status};
+use actors::domain::jobs::options::Extent;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::Segment;
 use sqlx::SqliteConnection;
 
 use super::events::append_to_job;
 use super::fault::Fault;
-use super::outbox;
 use super::rows::{JobRow, from_json, small};
 use super::sql;
 use super::stored_plan::stored_plan;
+use super::webhooks::outbox;
 
 /// As many earlier jobs of a recording are looked at, the newest first.
 const LOOKED_AT: i64 = 20;

@@ -1,9 +1,9 @@
 //! Between rows and the domain's types.
 
 use actors::domain::audio::SAMPLE_RATE;
-use actors::domain::job::{Audio, BlobKey, Job, JobId, Status};
+use actors::domain::jobs::job::{Audio, BlobKey, Job, JobId, Status};
+use actors::domain::jobs::options::{Options, Priority};
 use actors::domain::language::Language;
-use actors::domain::options::{Options, Priority};
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::Segment;
 use serde::Serialize;

@@ -286,7 +286,7 @@ pub(super) const LAST_SEQ: &str = "SELECT COALESCE(MAX(seq), 0) FROM events WHER
 
 // ---- subscribers --------------------------------------------------------------------------------
 
-/// The columns of [`super::subscribers::SubscriberRow`].
+/// The columns of [`super::webhooks::subscribers::SubscriberRow`].
 macro_rules! subscriber_columns {
     () => {
         "id, url, created_at, state, secret, prev_until, first_fail_at"
@@ -340,7 +340,7 @@ pub(super) const SWITCH_OFF: &str =
 
 // ---- the outbox ---------------------------------------------------------------------------------
 
-/// The columns of [`super::deliveries::SentRow`].
+/// The columns of [`super::webhooks::sent_rows::SentRow`].
 macro_rules! sent_columns {
     () => {
         "id, kind, created_at, state, next_at"

@@ -1,7 +1,7 @@
 //! The plan of a job as it was stored.
 
 use actors::domain::audio::Plan;
-use actors::domain::job::JobId;
+use actors::domain::jobs::job::JobId;
 use sqlx::SqliteConnection;
 
 use super::fault::Fault;

@@ -3,9 +3,9 @@
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason};
-use actors::domain::job::{JobId, JobInput, Status};
+use actors::domain::jobs::job::{JobId, JobInput, Status};
+use actors::domain::jobs::progress::Progress;
 use actors::domain::language::Language;
-use actors::domain::progress::Progress;
 use actors::domain::transcript::Segment;
 use actors::ports::{Checkpoint, Ending, Fence};
 use sha2::{Digest, Sha256};
@@ -15,10 +15,10 @@ use sqlx::sqlite::SqliteQueryResult;
 use super::blobs::hexadecimal;
 use super::events::append_to_job;
 use super::fault::Fault;
-use super::outbox;
 use super::rows::{self, finite, from_json, integer, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
+use super::webhooks::outbox;
 
 /// A running job as its worker finds it.
 struct Held {

@@ -1,7 +1,7 @@
 //! What every format renders.
 
+use actors::domain::jobs::options::Task;
 use actors::domain::language::Language;
-use actors::domain::options::Task;
 use actors::domain::transcript::Segment;
 
 /// What is rendered: a job's segments, all of them or those so far.

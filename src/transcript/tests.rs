@@ -1,4 +1,4 @@
-use actors::domain::options::Task;
+use actors::domain::jobs::options::Task;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use serde_json::{Value, json};
 use subtp::srt::SubRip;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::str::FromStr;
 
-use actors::domain::options::Task;
+use actors::domain::jobs::options::Task;
 use actors::domain::transcript::{Segment, text};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;

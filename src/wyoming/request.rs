@@ -1,6 +1,6 @@
 //! What events ask for.
 
-use actors::domain::options::{Options, Priority};
+use actors::domain::jobs::options::{Options, Priority};
 use serde_json::{Map, Value};
 
 use crate::error::AppError;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use actix_web::rt::time::timeout;
 use actix_web::web;
-use actors::domain::job::Job;
-use actors::domain::options::{Options, Priority};
+use actors::domain::jobs::job::Job;
+use actors::domain::jobs::options::{Options, Priority};
 use actors::domain::transcript::{Segment, text as spoken};
 use actors::ports::BlobWriter;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use actors::domain::repetition::repeated_tokens;
+use actors::domain::transcript::repetition::repeated_tokens;
 use actors::domain::transcript::{ChunkTranscript, Flag, text};
 use actors::ports::{Batch, CancelToken, ChunkAudio, Engine, LoadedModel};
 use serde_json::{Value, json};

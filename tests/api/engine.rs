@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use actors::domain::options::Task;
+use actors::domain::jobs::options::Task;
 use actors::domain::transcript::{ChunkTranscript, text};
 use actors::ports::{
     Batch, CancelToken, ChunkAudio, Death, Engine, EngineFault, LoadFailure, LoadedModel, MemoryProbe,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use actors::domain::options::Task;
+use actors::domain::jobs::options::Task;
 use actors::domain::transcript::{Decoding, Segment};
 use serde_json::{Value, json};
 use verbatim::transcript::{Format, Shape, Transcript, render, render_shaped};

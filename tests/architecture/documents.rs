@@ -129,7 +129,7 @@ fn settings() -> BTreeMap<String, String> {
 
 /// The rows of `ARROWS`: state, input, next state, effects.
 fn arrows() -> Vec<Vec<String>> {
-    let tests = read("actors/src/domain/lifecycle_tests.rs");
+    let tests = read("actors/src/domain/model/lifecycle/tests.rs");
     let (_, table) = tests.split_once("const ARROWS").unwrap();
     let (table, _) = table.split_once("];").unwrap();
     let rows = table.lines().filter(|line| line.trim().starts_with("(\""));

@@ -11,6 +11,7 @@ use crate::source::{Source, read, root, sources};
 const ROOMS: &[(&str, &[&str])] = &[
     ("audio", &[]),
     ("auth", &[]),
+    ("client", &["outgoing"]),
     ("compute_type", &[]),
     ("engine", &["compute_type"]),
     ("error", &["outgoing", "wire_time"]),
@@ -49,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "app",
             "audio",
+            "client",
             "compose",
             "engine",
             "models",

@@ -40,8 +40,9 @@ impl Source {
 
     /// Compiled for tests only, by the names that this project uses.
     pub(crate) fn is_test(&self) -> bool {
-        let name = self.name();
-        name.ends_with("tests.rs") || name.ends_with("conformance.rs") || name == "random_walk.rs"
+        self.name().ends_with("tests.rs")
+            || self.name() == "random_walk.rs"
+            || self.path.strip_prefix(root()).unwrap().iter().any(|folder| folder == "tests")
     }
 
     /// How many modules deep in its crate: 1 for a room itself.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::progress::{Pace, Progress};
+use super::jobs::progress::{Pace, Progress};
+use super::jobs::selection::Selection;
 pub use super::samples::{SAMPLE_RATE, secs};
-use super::selection::Selection;
 
 /// A stretch of a recording, in samples at [`SAMPLE_RATE`] from its beginning, `end` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

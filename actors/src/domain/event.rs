@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::job::{JobError, JobId};
+use super::jobs::job::{JobError, JobId};
 use super::language::Language;
 use super::time::Timestamp;
 use super::transcript::Segment;

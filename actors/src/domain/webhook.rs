@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::event::{ModelEvent, OfModel, UnloadReason};
-use super::job::{JobId, Status};
+use super::jobs::job::{JobId, Status};
 use super::time::Timestamp;
 
 /// A message's name, the same on every try: receivers know by it what they have seen already.

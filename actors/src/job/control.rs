@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::event::RequeueReason;
-use crate::domain::options::Priority;
+use crate::domain::jobs::options::Priority;
 use crate::model::State;
 use crate::ports::CancelToken;
 

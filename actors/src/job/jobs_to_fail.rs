@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::models::ModelNo;
+use crate::domain::model::models::ModelNo;
 
 /// How often each model had failed when a job for it was last taken in: that job has the model tried once more, and only
 /// what comes of that is its own end.

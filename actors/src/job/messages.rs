@@ -6,7 +6,7 @@ use actix::prelude::*;
 use tracing::Span;
 
 use super::run::RunOutcome;
-use crate::domain::job::{Job, JobId, NewJob};
+use crate::domain::jobs::job::{Job, JobId, NewJob};
 use crate::ports::{Cancelled, Fence, StoreError, SubmitError};
 
 /// Take a job in. The span is the request's, so that the log names it.

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::domain::event::{JobEvent, RequeueReason};
-use crate::domain::job::{JobId, NewJob, Status};
-use crate::domain::lifecycle::Demand;
-use crate::domain::options::Priority;
-use crate::domain::passes::MOST_JOBS;
+use crate::domain::jobs::job::{JobId, NewJob, Status};
+use crate::domain::jobs::options::Priority;
+use crate::domain::jobs::passes::MOST_JOBS;
+use crate::domain::model::lifecycle::Demand;
 use crate::model::State;
 use crate::ports::{JobStore, Terms};
 use crate::testing::world::{Setting, World, names, new_job};

@@ -7,10 +7,10 @@ use tracing::error;
 
 use super::on_model_failed::OnModelFailed;
 use super::run::Deps;
-use crate::domain::job::JobError;
-use crate::domain::lifecycle::Demand;
-use crate::domain::options::Priority;
-use crate::domain::passes::{Line, Overtakes};
+use crate::domain::jobs::job::JobError;
+use crate::domain::jobs::options::Priority;
+use crate::domain::jobs::passes::{Line, Overtakes};
+use crate::domain::model::lifecycle::Demand;
 use crate::model::{Known, Lease, ModelStatus, State};
 use crate::panics::caught;
 use crate::ports::{Claim, Ending, Head, StoreError, Waiting};

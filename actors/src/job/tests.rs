@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::event::{JobEvent, RequeueReason, UnloadReason};
-use crate::domain::job::{BlobKey, JobId, Status};
-use crate::domain::models::ModelNo;
-use crate::domain::options::Priority;
+use crate::domain::jobs::job::{BlobKey, JobId, Status};
+use crate::domain::jobs::options::Priority;
+use crate::domain::model::models::ModelNo;
 use crate::model::State;
 use crate::ports::{Cancelled, JobStore, SubmitError};
 use crate::testing::world::{Setting, World, names, new_job};

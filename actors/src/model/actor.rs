@@ -15,9 +15,9 @@ use super::messages::{Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMe
 use super::status::{Known, ModelStatus};
 use crate::clock::Clock;
 use crate::domain::event::{ModelEvent, OfModel};
-use crate::domain::lifecycle::{Effect, Failure, Input, Lifecycle, News, Phase, Policy};
-use crate::domain::load_time::LoadTime;
-use crate::domain::models::ModelNo;
+use crate::domain::model::lifecycle::{Effect, Failure, Input, Lifecycle, News, Phase, Policy};
+use crate::domain::model::load_time::LoadTime;
+use crate::domain::model::models::ModelNo;
 use crate::notifier::NotifierHandle;
 use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe};
 

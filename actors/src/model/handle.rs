@@ -13,9 +13,9 @@ use super::messages::{Acquire, KeepAlive, Load, NotReady, RanOutOfMemory, Unload
 use super::pacemaker::Pacemaker;
 use super::status::{ModelStatus, State};
 use crate::domain::event::UnloadReason;
-use crate::domain::lifecycle::Demand;
-use crate::domain::models::{ALIASES, ModelNo};
-use crate::domain::stay::Stay;
+use crate::domain::model::lifecycle::Demand;
+use crate::domain::model::models::{ALIASES, ModelNo};
+use crate::domain::model::stay::Stay;
 use crate::ports::{Engine, ModelFacts};
 
 /// How often the model's actor is told that time passed: idle unloads are this exact.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use crate::domain::models::ModelNo;
+use crate::domain::model::models::ModelNo;
 use crate::ports::LoadedModel;
 
 /// A lease of that generation was given back.

@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 use super::lease::Lease;
 use super::status::ModelStatus;
 use crate::domain::event::UnloadReason;
-use crate::domain::lifecycle::Demand;
-use crate::domain::models::ModelNo;
-use crate::domain::stay::Stay;
+use crate::domain::model::lifecycle::Demand;
+use crate::domain::model::models::ModelNo;
+use crate::domain::model::stay::Stay;
 
 /// Load a model, unless an unload was asked for since `epoch`.
 #[derive(Message)]

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::domain::lifecycle::{Failure, Phase, Shortage, Trying};
-use crate::domain::load_time::{LoadTime, retry_after};
-use crate::domain::models::ModelNo;
-use crate::domain::stay::Stay;
+use crate::domain::model::lifecycle::{Failure, Phase, Shortage, Trying};
+use crate::domain::model::load_time::{LoadTime, retry_after};
+use crate::domain::model::models::ModelNo;
+use crate::domain::model::stay::Stay;
 use crate::ports::ModelFacts;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

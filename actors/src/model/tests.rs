@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::event::{Event, ModelEvent, OfModel, Stream, UnloadReason};
-use crate::domain::job::Status;
-use crate::domain::models::ModelNo;
-use crate::domain::stay::Stay;
+use crate::domain::jobs::job::Status;
+use crate::domain::model::models::ModelNo;
+use crate::domain::model::stay::Stay;
 use crate::ports::EventLog;
 use crate::testing::world::{Setting, World};
 use crate::testing::{FakeEngine, Scripted};

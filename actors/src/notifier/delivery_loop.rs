@@ -10,7 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
-use crate::domain::retry::{self, Next};
+use crate::domain::jobs::retry::{self, Next};
 use crate::domain::webhook::MessageId;
 use crate::panics::caught;
 use crate::ports::{
@@ -203,7 +203,7 @@ fn log(id: MessageId, outcome: &Result<u16, DeliveryFailure>, verdict: Verdict) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::retry::Failures;
+    use crate::domain::jobs::retry::Failures;
 
     fn outgoing(failing: Option<Duration>) -> Outgoing {
         Outgoing {

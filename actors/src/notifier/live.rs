@@ -57,7 +57,7 @@ mod tests {
     use tokio::sync::broadcast::error::TryRecvError;
 
     use super::*;
-    use crate::domain::job::JobId;
+    use crate::domain::jobs::job::JobId;
 
     #[test]
     fn streams_that_nobody_follows_are_forgotten() {

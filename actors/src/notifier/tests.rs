@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::NotifierHandle;
 use crate::domain::event::{ModelEvent, Stream, UnloadReason};
-use crate::domain::job::{JobId, NewJob};
-use crate::domain::models::ModelNo;
+use crate::domain::jobs::job::{JobId, NewJob};
+use crate::domain::model::models::ModelNo;
 use crate::ports::{
     Delivery, DeliveryFailure, DeliveryQuery, JobQuery, JobStore, Outbox, Sent, SentState, SubscriberState,
     SubscriberStore, Terms, WebhookTransport,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::domain::audio::Plan;
+use crate::domain::jobs::options::Task;
 use crate::domain::language::Language;
-use crate::domain::options::Task;
 use crate::domain::transcript::ChunkTranscript;
 
 /// Loads the one model that the settings name.

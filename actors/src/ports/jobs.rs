@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::domain::audio::Plan;
-use crate::domain::deaths::Deaths;
 use crate::domain::event::{JobEvent, OfModel, Recorded, RequeueReason, Stream};
-use crate::domain::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
+use crate::domain::jobs::deaths::Deaths;
+use crate::domain::jobs::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
+use crate::domain::jobs::options::Priority;
+use crate::domain::jobs::progress::Progress;
+use crate::domain::jobs::queue::Queued;
 use crate::domain::language::Language;
-use crate::domain::options::Priority;
-use crate::domain::progress::Progress;
-use crate::domain::queue::Queued;
 use crate::domain::transcript::Segment;
 
 #[derive(Debug, Error)]
@@ -222,7 +222,7 @@ pub trait JobStore: Send + Sync + 'static {
     async fn remove_ended(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, StoreError>;
 
     /// Renews the leases of these claims, by the store's own clock, and then requeues whatever else is running and has
-    /// had no lease renewed for [`LEASE_SECS`](crate::domain::job::LEASE_SECS): word of its claim was lost on the way. However far the clock was
+    /// had no lease renewed for [`LEASE_SECS`](crate::domain::jobs::job::LEASE_SECS): word of its claim was lost on the way. However far the clock was
     /// set ahead, what is in `held` stays claimed.
     async fn renew(&self, held: &[Fence]) -> Result<Vec<Recorded>, StoreError>;
 

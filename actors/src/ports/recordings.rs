@@ -12,8 +12,8 @@ use thiserror::Error;
 use super::engine::CancelToken;
 use super::jobs::StoreError;
 use crate::domain::audio::{Decoder, Plan, Span, secs};
-use crate::domain::job::BlobKey;
-use crate::domain::selection::Selection;
+use crate::domain::jobs::job::BlobKey;
+use crate::domain::jobs::selection::Selection;
 
 /// Uploaded files, as they came.
 #[async_trait]

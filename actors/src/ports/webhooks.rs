@@ -8,7 +8,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::jobs::StoreError;
-use crate::domain::retry::Failures;
+use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Data, Message, MessageId, Secret, SigningKey};
 

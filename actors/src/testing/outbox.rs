@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::outbox_tables::{Letter, Receiver};
 use super::store::{MemoryStore, Tables};
 use crate::domain::event::OfModel;
-use crate::domain::job::{Job, Status};
-use crate::domain::retry::Failures;
+use crate::domain::jobs::job::{Job, Status};
+use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Message, MessageId, Secret, SigningKey, host_of};
 use crate::ports::{

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::retry::Failures;
+use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::SigningKey;
 use crate::ports::{Sent, Subscriber};

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span};
-use crate::domain::job::BlobKey;
-use crate::domain::selection::Selection;
+use crate::domain::jobs::job::BlobKey;
+use crate::domain::jobs::selection::Selection;
 use crate::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 /// Every recording has this many chunks of one second; a blob named "bad" cannot be decoded. That of one named "endless"

@@ -10,14 +10,14 @@ use async_trait::async_trait;
 use super::outbox_tables::{Letter, Receiver};
 use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
-use crate::domain::deaths::Deaths;
 use crate::domain::event::{Event, JobEvent, OfModel, Recorded, RequeueReason, Stream};
-use crate::domain::job::{
+use crate::domain::jobs::deaths::Deaths;
+use crate::domain::jobs::job::{
     BlobKey, Idempotency, Job, JobId, JobInput, KEPT_ONCE_SECS, KeyLife, LEASE_SECS, NewJob, Status,
 };
-use crate::domain::options::Priority;
-use crate::domain::progress::Progress;
-use crate::domain::queue::Queued;
+use crate::domain::jobs::options::Priority;
+use crate::domain::jobs::progress::Progress;
+use crate::domain::jobs::queue::Queued;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{Segment, in_order};
 use crate::ports::{

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
+use actors::domain::jobs::options::Task;
+use actors::domain::jobs::selection::{Selection, TrackChoice, sample_at};
 use actors::domain::language::{Language, asked};
-use actors::domain::options::Task;
-use actors::domain::selection::{Selection, TrackChoice, sample_at};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::server_url::ServerUrl;
 use crate::cli::SettingsArgs;
 use crate::cli::failure::Failure;
+use crate::client::ServerUrl;
 use crate::transcript::{Format, Shape};
 
 #[derive(Debug, Args)]

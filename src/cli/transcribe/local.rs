@@ -8,11 +8,11 @@ use std::time::Instant;
 use std::{io, thread};
 
 use actors::domain::audio::{Plan, Span};
-use actors::domain::batches::batches;
-use actors::domain::context::Context;
+use actors::domain::jobs::batches::batches;
+use actors::domain::jobs::progress::{Pace, Progress};
 use actors::domain::language::Language;
-use actors::domain::placement::Placement;
-use actors::domain::progress::{Pace, Progress};
+use actors::domain::transcript::context::Context;
+use actors::domain::transcript::placement::Placement;
 use actors::domain::transcript::{Segment, in_order};
 use actors::ports::{
     AudioError, Batch, CancelToken, ChunkAudio, Engine, EngineFault, LoadFailure, LoadedModel,

@@ -5,7 +5,6 @@ mod local;
 mod meter;
 mod output;
 mod remote;
-mod server_url;
 mod transcriber;
 
 pub(super) use args::TranscribeArgs;

@@ -6,8 +6,8 @@ pub(super) mod whisper_cpp;
 
 use std::sync::atomic::AtomicBool;
 
+use actors::domain::jobs::options::Task;
 use actors::domain::language::Language;
-use actors::domain::options::Task;
 use actors::ports::{Device, EngineFault};
 
 use super::model_file::Vocabulary;

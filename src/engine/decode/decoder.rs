@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actors::domain::jobs::options::Task;
 use actors::domain::language::{Language, SURE_OF_LANGUAGE};
-use actors::domain::options::Task;
-use actors::domain::repetition::repeated_tokens;
+use actors::domain::transcript::repetition::repeated_tokens;
 use actors::domain::transcript::{ChunkTranscript, Decoding, Flag, Segment, Word};
 use actors::ports::{Batch, EngineFault, VoiceActivity};
 use tracing::debug;

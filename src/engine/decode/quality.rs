@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use actors::domain::repetition::{entropy, repeated_tokens};
+use actors::domain::transcript::repetition::{entropy, repeated_tokens};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 

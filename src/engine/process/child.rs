@@ -35,7 +35,7 @@ const ENVIRONMENT: [(&str, &str); 7] = [
 const OOM_SCORE: &str = "500";
 
 /// Starts a hidden command of `program` with pipes to all three ends.
-pub(super) fn spawn<'a>(
+pub(in crate::engine) fn spawn<'a>(
     program: &Path,
     command_line: impl IntoIterator<Item = &'a OsStr>,
 ) -> io::Result<Child> {
@@ -57,11 +57,11 @@ const LONGEST_LINE: u64 = 4096;
 
 /// The last lines that a child wrote to stderr.
 #[derive(Clone, Default)]
-pub(super) struct StderrTail(Arc<Mutex<VecDeque<String>>>);
+pub(in crate::engine) struct StderrTail(Arc<Mutex<VecDeque<String>>>);
 
 impl StderrTail {
     /// Reads stderr to its end, logging it. The thread ends with the child.
-    pub(super) fn listen(&self, pid: u32, stderr: ChildStderr) -> io::Result<JoinHandle<()>> {
+    pub(in crate::engine) fn listen(&self, pid: u32, stderr: ChildStderr) -> io::Result<JoinHandle<()>> {
         let words = self.clone();
         thread::Builder::new().name("engine-stderr".into()).spawn(move || {
             let mut stderr = BufReader::new(stderr);
@@ -90,7 +90,7 @@ impl StderrTail {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn ending(&self, status: Option<ExitStatus>, before: OomKills) -> End {
+    pub(in crate::engine) fn ending(&self, status: Option<ExitStatus>, before: OomKills) -> End {
         let taken_by_kernel = signal_of(status) == Some(SIGKILL) && OomKills::now() != before;
         End { status, lines: self.lines().iter().cloned().collect(), taken_by_kernel }
     }
@@ -98,10 +98,10 @@ impl StderrTail {
 
 /// How often the kernel has killed a process of this machine for memory, where it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OomKills(Option<u64>);
+pub(in crate::engine) struct OomKills(Option<u64>);
 
 impl OomKills {
-    pub(super) fn now() -> Self {
+    pub(in crate::engine) fn now() -> Self {
         let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
         let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill "));
         Self(count.and_then(|count| count.trim().parse().ok()))
@@ -122,7 +122,7 @@ fn signal_of(_: Option<ExitStatus>) -> Option<i32> {
 
 /// How a child ended.
 #[derive(Debug, Clone)]
-pub(super) struct End {
+pub(in crate::engine) struct End {
     status: Option<ExitStatus>,
     lines: Vec<String>,
     /// Killed, and by the one who does that when memory is short.

@@ -16,10 +16,10 @@ use actors::ports::{
 use tracing::{debug, warn};
 
 use super::child::{self, End, OomKills, StderrTail};
+use super::protocol::{self, COMMAND, FromWorker, ReceiveError, ToWorker, VERSION, Work};
 use crate::engine::backends::whisper_cpp::give_back_freed_memory;
-use crate::engine::memory::{Ledger, Shortage};
+use crate::engine::memory::ledger::{Ledger, Shortage};
 use crate::engine::model_file::ModelHeader;
-use crate::engine::protocol::{self, COMMAND, FromWorker, ReceiveError, ToWorker, VERSION, Work};
 use crate::engine::{EngineConfig, describe};
 
 /// How often flags are looked at while waiting.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use actix_web::{HttpRequest, web};
-use actors::domain::options::{Options, Priority, Task};
+use actors::domain::jobs::options::{Options, Priority, Task};
 
 use super::extras::{Extras, Logprobs};
 use crate::error::AppError;

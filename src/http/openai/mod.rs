@@ -9,8 +9,8 @@ mod views;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actors::domain::job::Job;
-use actors::domain::options::{Options, Task};
+use actors::domain::jobs::job::Job;
+use actors::domain::jobs::options::{Options, Task};
 
 pub(super) use models::{__path_list, __path_show, list, show};
 

@@ -1,6 +1,6 @@
 //! Texts and numbers of which only some are taken.
 
-use actors::domain::job::Status;
+use actors::domain::jobs::job::Status;
 use actors::domain::language::Language;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};

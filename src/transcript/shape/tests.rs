@@ -1,4 +1,4 @@
-use actors::domain::options::Task;
+use actors::domain::jobs::options::Task;
 use actors::domain::transcript::Decoding;
 use proptest::prelude::*;
 

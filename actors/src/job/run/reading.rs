@@ -8,7 +8,7 @@ use tracing::info;
 
 use super::{Early, Run, Started, Stop, chunk_index};
 use crate::domain::audio::Plan;
-use crate::domain::options::Extent;
+use crate::domain::jobs::options::Extent;
 use crate::ports::{AudioError, ChunkAudio, VoiceActivity};
 
 impl Run {

@@ -4,9 +4,9 @@ use tracing::error;
 
 use super::super::control::Order;
 use super::{EngineHealth, Leave, Run, Stop};
-use crate::domain::deaths::Deaths;
 use crate::domain::event::RequeueReason;
-use crate::domain::job::JobError;
+use crate::domain::jobs::deaths::Deaths;
+use crate::domain::jobs::job::JobError;
 use crate::model::State;
 use crate::ports::{AudioError, EngineFault};
 

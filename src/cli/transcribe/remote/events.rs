@@ -4,15 +4,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use actix_rt::time::{sleep, timeout};
-use actors::domain::job::Status;
+use actors::domain::jobs::job::Status;
 use awc::error::PayloadError;
 use eventsource_stream::{Event, EventStreamError, Eventsource};
 use futures_util::{Stream, StreamExt, stream};
 use thiserror::Error;
 
-use super::job::JobSeen;
-use super::server::{Body, Fault, Server};
 use crate::cli::transcribe::meter::{Meter, Step};
+use crate::client::{Body, Fault, JobSeen, Server};
 
 /// The server sends a comment at least every 15 s; a connection that is silent for longer is dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(45);

@@ -2,9 +2,7 @@
 //! transcript.
 
 mod events;
-mod job;
-mod multipart;
-mod server;
+mod fields;
 #[cfg(test)]
 mod tests;
 
@@ -15,17 +13,15 @@ use std::time::Duration;
 
 use actix_rt::System;
 use actix_rt::time::{sleep, timeout};
-use actors::domain::job::Status;
+use actors::domain::jobs::job::Status;
 use futures_util::future::{Either, select};
 
 use super::args::Wanted;
 use super::meter::Meter;
-use super::server_url::ServerUrl;
 use super::{Stop, Transcriber};
 use crate::cli::failure::Failure;
-use job::JobSeen;
-use multipart::Upload;
-use server::{Answer, Fault, Server};
+use crate::client::{Answer, BadKey, Fault, JobSeen, Server, ServerUrl, Upload};
+use fields::fields;
 
 /// The variable whose value is sent as a bearer token.
 const API_KEY: &str = "VERBATIM_API_KEY";
@@ -44,7 +40,8 @@ impl Remote {
         let system = System::new();
         let key = std::env::var(API_KEY).ok().filter(|key| !key.is_empty());
         // The client belongs to the system that it is made in.
-        let server = system.block_on(async { Server::new(url, key.as_deref()) })?;
+        let server = system.block_on(async { Server::new(url, key.as_deref()) });
+        let server = server.map_err(|BadKey| Failure::BadKey)?;
         Ok(Self { system, server, wanted: wanted.clone() })
     }
 }
@@ -94,7 +91,7 @@ impl RemoteJob<'_> {
     /// Sends the recording, as often as the server asks to retry later.
     async fn submit(&self, file: &Path) -> Result<JobSeen, Stop> {
         loop {
-            let upload = Upload::open(file, self.wanted)
+            let upload = Upload::open(file, &fields(self.wanted))
                 .map_err(|error| Stop::File(format!("the recording could not be read: {error}")))?;
             let bytes = upload.file_bytes();
             self.meter.say("connecting");

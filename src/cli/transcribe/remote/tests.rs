@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use actors::domain::options::Task;
+use actors::domain::jobs::options::Task;
 
 use super::*;
 use crate::cli::transcribe::args::ProgressMode;

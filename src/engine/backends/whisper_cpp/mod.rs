@@ -5,16 +5,16 @@ mod raw;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actors::domain::jobs::options::Task;
 use actors::domain::language::Language;
-use actors::domain::options::Task;
 use actors::ports::{Device, EngineFault, LoadFailure};
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
 
 use super::{Aligned, Alignment, Backend, Hypothesis, LanguageProbabilities, Search, Start};
 use crate::engine::config::EngineConfig;
 use crate::engine::decode::FULL_FRAMES;
-use crate::engine::estimate;
 use crate::engine::failure::{NO_MEMORY, broken};
+use crate::engine::memory::estimate;
 use crate::engine::model_file::{ModelHeader, Vocabulary};
 use device::device;
 

@@ -1,0 +1,12 @@
+//! Jobs: what one is, the order of the queue, what is decoded together, what is tried again.
+
+pub mod batches;
+pub mod deaths;
+pub mod job;
+pub mod options;
+pub mod passes;
+pub mod progress;
+pub mod queue;
+pub mod retry;
+pub mod selection;
+pub mod turns;

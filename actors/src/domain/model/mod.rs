@@ -1,0 +1,6 @@
+//! The model: which there are, when one is loaded and freed, how long it stays.
+
+pub mod lifecycle;
+pub mod load_time;
+pub mod models;
+pub mod stay;

@@ -1,0 +1,317 @@
+//! What the service and its engine process say to each other: MessagePack over two pipes.
+//!
+//! Both ends are the same binary, so the format may change with any build; the version in
+//! [`FromWorker::Hello`] finds out when they are not.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use actors::domain::jobs::options::Task;
+use actors::domain::language::Language;
+use actors::domain::transcript::ChunkTranscript;
+use actors::ports::{Batch, ChunkAudio, EngineFault, LoadFailure, ModelFacts, VoiceActivity};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::engine::EngineConfig;
+
+/// Goes up with every change of this file.
+pub(super) const VERSION: u32 = 7;
+
+/// The hidden command that makes this program an engine process.
+pub(super) const COMMAND: &str = "engine-worker";
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum ToWorker {
+    /// Once, first. The memory limit in it takes effect before anything is loaded. A GPU with less free
+    /// than `needed_bytes` is not tried.
+    Load {
+        config: Box<EngineConfig>,
+        needed_bytes: u64,
+    },
+    Transcribe {
+        id: u64,
+        work: Work,
+    },
+    Cancel {
+        id: u64,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum FromWorker {
+    /// Once, first.
+    Hello {
+        version: u32,
+        pid: u32,
+    },
+    Loaded(ModelFacts),
+    LoadFailed(WireFailure),
+    Progress {
+        id: u64,
+        fraction: f32,
+    },
+    Done {
+        id: u64,
+        result: Result<Vec<ChunkTranscript>, WireFault>,
+    },
+}
+
+/// A batch on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Work {
+    chunks: Vec<Chunk>,
+    language: Option<Language>,
+    languages: Vec<Language>,
+    language_windows: Vec<Samples>,
+    task: Task,
+    prompt: Option<String>,
+    hotwords: Vec<String>,
+    temperature: Option<f32>,
+    word_timestamps: bool,
+    token_logprobs: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Chunk {
+    samples: Samples,
+    voices: VoiceActivity,
+    is_joined: bool,
+}
+
+/// 32-bit floats, little-endian.
+#[derive(Debug, Serialize, Deserialize)]
+struct Samples(#[serde(with = "serde_bytes")] Vec<u8>);
+
+impl From<&Arc<[f32]>> for Samples {
+    fn from(samples: &Arc<[f32]>) -> Self {
+        Self(samples.iter().flat_map(|sample| sample.to_le_bytes()).collect())
+    }
+}
+
+impl From<Samples> for Arc<[f32]> {
+    fn from(Samples(bytes): Samples) -> Self {
+        let (samples, _) = bytes.as_chunks::<4>();
+        samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+}
+
+impl From<&Batch> for Work {
+    fn from(batch: &Batch) -> Self {
+        let chunk = |chunk: &ChunkAudio| Chunk {
+            samples: (&chunk.samples).into(),
+            voices: chunk.voices,
+            is_joined: chunk.is_joined,
+        };
+        Self {
+            chunks: batch.chunks.iter().map(chunk).collect(),
+            language: batch.language,
+            languages: batch.languages.clone(),
+            language_windows: batch.language_windows.iter().map(Samples::from).collect(),
+            task: batch.task,
+            prompt: batch.prompt.clone(),
+            hotwords: batch.hotwords.clone(),
+            temperature: batch.temperature,
+            word_timestamps: batch.word_timestamps,
+            token_logprobs: batch.token_logprobs,
+        }
+    }
+}
+
+impl From<Work> for Batch {
+    fn from(work: Work) -> Self {
+        let chunk = |chunk: Chunk| ChunkAudio {
+            samples: chunk.samples.into(),
+            voices: chunk.voices,
+            is_joined: chunk.is_joined,
+        };
+        Self {
+            chunks: work.chunks.into_iter().map(chunk).collect(),
+            language: work.language,
+            languages: work.languages,
+            language_windows: work.language_windows.into_iter().map(Arc::from).collect(),
+            task: work.task,
+            prompt: work.prompt,
+            hotwords: work.hotwords,
+            temperature: work.temperature,
+            word_timestamps: work.word_timestamps,
+            token_logprobs: work.token_logprobs,
+        }
+    }
+}
+
+/// [`LoadFailure`] on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireFailure {
+    Cancelled,
+    /// Without numbers: those who started the engine know them.
+    OutOfMemory,
+    Broken {
+        code: String,
+        message: String,
+    },
+}
+
+/// The codes that a load can fail with; any other is the first.
+const CODES: [&str; 3] = ["engine_crashed", "model_not_found", "model_corrupt"];
+
+impl From<LoadFailure> for WireFailure {
+    fn from(failure: LoadFailure) -> Self {
+        match failure {
+            LoadFailure::Cancelled => Self::Cancelled,
+            LoadFailure::OutOfMemory { .. } => Self::OutOfMemory,
+            LoadFailure::Broken { code, message } => Self::Broken { code: code.to_owned(), message },
+        }
+    }
+}
+
+impl From<WireFailure> for LoadFailure {
+    fn from(failure: WireFailure) -> Self {
+        match failure {
+            WireFailure::Cancelled => Self::Cancelled,
+            WireFailure::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
+            WireFailure::Broken { code, message } => {
+                let code = CODES.into_iter().find(|known| **known == code).unwrap_or(CODES[0]);
+                Self::Broken { code, message }
+            }
+        }
+    }
+}
+
+/// [`EngineFault`] on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireFault {
+    Cancelled,
+    /// Without numbers, as in [`WireFailure`].
+    OutOfMemory,
+    Died {
+        detail: String,
+    },
+    Gone,
+    Refused {
+        message: String,
+    },
+}
+
+impl From<EngineFault> for WireFault {
+    fn from(fault: EngineFault) -> Self {
+        match fault {
+            EngineFault::Cancelled => Self::Cancelled,
+            EngineFault::OutOfMemory { .. } => Self::OutOfMemory,
+            EngineFault::Died { detail } => Self::Died { detail },
+            // No process says that of itself.
+            EngineFault::Killed => Self::Died { detail: EngineFault::Killed.to_string() },
+            EngineFault::Gone => Self::Gone,
+            EngineFault::Refused { message } => Self::Refused { message },
+        }
+    }
+}
+
+impl From<WireFault> for EngineFault {
+    fn from(fault: WireFault) -> Self {
+        match fault {
+            WireFault::Cancelled => Self::Cancelled,
+            WireFault::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
+            WireFault::Died { detail } => Self::Died { detail },
+            WireFault::Gone => Self::Gone,
+            WireFault::Refused { message } => Self::Refused { message },
+        }
+    }
+}
+
+/// Why no message came.
+#[derive(Debug, Error)]
+pub(super) enum ReceiveError {
+    /// The other end is gone, maybe in the middle of a message.
+    #[error("the pipe is closed")]
+    Closed,
+    #[error("not a message: {0}")]
+    Garbled(String),
+}
+
+/// Sends one message, in one piece as far as the pipe takes it.
+///
+/// # Blocking
+/// While the pipe is full.
+pub(super) fn send(pipe: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    let bytes = rmp_serde::to_vec(message).map_err(io::Error::other)?;
+    pipe.write_all(&bytes)?;
+    pipe.flush()
+}
+
+/// Waits for one message.
+pub(super) fn receive<T: DeserializeOwned>(pipe: &mut impl Read) -> Result<T, ReceiveError> {
+    use rmp_serde::decode::Error;
+    rmp_serde::from_read(pipe).map_err(|error| match error {
+        // A pipe has no errors other than its end.
+        Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => ReceiveError::Closed,
+        other => ReceiveError::Garbled(other.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_follow_each_other_without_anything_between() {
+        let chunk =
+            |samples: [f32; 3], voices, is_joined| ChunkAudio { samples: samples.into(), voices, is_joined };
+        let batch = Batch {
+            chunks: vec![
+                chunk([0.25, -1.0, f32::MIN_POSITIVE], VoiceActivity::Present, true),
+                chunk([0.5, 0.0, 1.0], VoiceActivity::Absent, false),
+            ],
+            language: "fr".parse().ok(),
+            languages: "de".parse().into_iter().collect(),
+            language_windows: vec![[0.125].into()],
+            task: Task::Translate,
+            prompt: Some("Größe".into()),
+            hotwords: vec!["Aoife".into()],
+            temperature: Some(0.4),
+            word_timestamps: true,
+            token_logprobs: true,
+        };
+        let mut pipe = Vec::new();
+        let config = Box::new(EngineConfig::new("a.bin", "a"));
+        send(&mut pipe, &ToWorker::Load { config, needed_bytes: 5 }).unwrap();
+        send(&mut pipe, &ToWorker::Transcribe { id: 7, work: Work::from(&batch) }).unwrap();
+        send(&mut pipe, &ToWorker::Cancel { id: 7 }).unwrap();
+        let mut pipe = pipe.as_slice();
+        assert!(matches!(
+            receive(&mut pipe),
+            Ok(ToWorker::Load { config, needed_bytes: 5 }) if config.model_id == "a"
+        ));
+        let Ok(ToWorker::Transcribe { id: 7, work: received }) = receive(&mut pipe) else { panic!("other") };
+        assert_eq!(Batch::from(received), batch);
+        assert!(matches!(receive(&mut pipe), Ok(ToWorker::Cancel { id: 7 })));
+        assert!(matches!(receive::<ToWorker>(&mut pipe), Err(ReceiveError::Closed)));
+    }
+
+    #[test]
+    fn a_message_that_is_cut_is_the_pipes_end() {
+        let mut pipe = Vec::new();
+        let failure = WireFailure::Broken { code: "model_corrupt".into(), message: "cut".into() };
+        send(&mut pipe, &FromWorker::LoadFailed(failure)).unwrap();
+        for length in 0..pipe.len() {
+            assert!(matches!(receive::<FromWorker>(&mut &pipe[..length]), Err(ReceiveError::Closed)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error() {
+        assert!(matches!(
+            receive::<FromWorker>(&mut b"Usage: verbatim".as_slice()),
+            Err(ReceiveError::Garbled(_))
+        ));
+    }
+
+    #[test]
+    fn failures_keep_their_codes() {
+        for code in CODES {
+            let failure = LoadFailure::Broken { code, message: "m".into() };
+            assert_eq!(LoadFailure::from(WireFailure::from(failure.clone())), failure);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The engine's own process: loads one model, transcribes what it is sent, and ends with its parent.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use actors::domain::transcript::ChunkTranscript;
+use actors::ports::{Batch, EngineFault, LoadFailure};
+
+use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
+use crate::engine::EngineConfig;
+use crate::engine::backends::whisper_cpp::{echo_trouble_to_stderr, exit_now};
+use crate::engine::core::EngineCore;
+use crate::engine::memory::estimate;
+use crate::engine::model_file::ModelHeader;
+
+/// The prompt's tokeniser recurses along a word.
+const STACK_BYTES: usize = 4 << 20;
+/// The least time between two messages about the progress of a chunk.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// A chunk that gets no further, because it is decoded again, says that it is alive at least this often.
+const SIGN_OF_LIFE_INTERVAL: Duration = Duration::from_secs(30);
+/// As sysexits.h has them.
+const EXIT_SOFTWARE: i32 = 70;
+const EXIT_PROTOCOL: i32 = 76;
+
+/// Serves the process that started this one, over stdin and stdout, until it closes stdin or is
+/// gone; then ends at once, whatever is being computed. A panic in any thread ends it too.
+///
+/// # Blocking
+/// Until the end.
+pub fn run_worker() -> ExitCode {
+    let replies = match take_stdout() {
+        Ok(replies) => replies,
+        Err(error) => {
+            eprintln!("stdout cannot be used for replies: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    end_on_panic();
+    echo_trouble_to_stderr();
+    let worker = Arc::new(Worker { replies: Mutex::new(replies), state: Mutex::new(State::Empty) });
+    worker.reply(&FromWorker::Hello { version: VERSION, pid: std::process::id() });
+    let mut requests = BufReader::with_capacity(64 << 10, io::stdin());
+    loop {
+        match protocol::receive(&mut requests) {
+            Ok(request) => worker.serve(request),
+            Err(ReceiveError::Closed) => exit_now(0),
+            Err(error @ ReceiveError::Garbled(_)) => {
+                eprintln!("{error}");
+                exit_now(EXIT_PROTOCOL);
+            }
+        }
+    }
+}
+
+/// Keeps stdout for the protocol alone: what a library prints goes to stderr from now on.
+pub(in crate::engine) fn take_stdout() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    let replies = io::stdout().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    Ok(File::from(replies))
+}
+
+/// A thread that panicked leaves a chunk without an answer: better no process than that.
+fn end_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        exit_now(EXIT_SOFTWARE);
+    }));
+}
+
+struct Worker {
+    replies: Mutex<File>,
+    state: Mutex<State>,
+}
+
+enum State {
+    Empty,
+    Loading,
+    Loaded { core: Arc<EngineCore>, running: HashMap<u64, Arc<AtomicBool>> },
+}
+
+impl Worker {
+    fn serve(self: &Arc<Self>, request: ToWorker) {
+        match request {
+            ToWorker::Load { config, needed_bytes } => self.start_loading(*config, needed_bytes),
+            ToWorker::Transcribe { id, work } => self.start_chunk(id, work),
+            ToWorker::Cancel { id } => self.cancel(id),
+        }
+    }
+
+    /// On a thread of its own, so that the end of stdin is seen meanwhile.
+    fn start_loading(self: &Arc<Self>, config: EngineConfig, needed_bytes: u64) {
+        if !matches!(std::mem::replace(&mut *self.state(), State::Loading), State::Empty) {
+            eprintln!("a second model was sent");
+            exit_now(EXIT_PROTOCOL);
+        }
+        let worker = Arc::clone(self);
+        spawn("engine-load", move || worker.load(&config, needed_bytes));
+    }
+
+    fn load(&self, config: &EngineConfig, needed_bytes: u64) {
+        use_large_pages(false);
+        let loaded = ModelHeader::read(&config.model_path).map_err(LoadFailure::from).and_then(|header| {
+            if let Some(bytes) = config.memory_limit_bytes {
+                limit_memory(bytes.saturating_add(estimate::untouched_bytes(&header, config)));
+            }
+            EngineCore::load(config, header, needed_bytes, &AtomicBool::new(false))
+        });
+        use_large_pages(true);
+        match loaded {
+            Ok(core) => {
+                let facts = core.facts();
+                *self.state() = State::Loaded { core: Arc::new(core), running: HashMap::new() };
+                self.reply(&FromWorker::Loaded(facts));
+            }
+            Err(failure) => self.reply(&FromWorker::LoadFailed(failure.into())),
+        }
+    }
+
+    fn start_chunk(self: &Arc<Self>, id: u64, work: Work) {
+        let abort = Arc::new(AtomicBool::new(false));
+        let core = match &mut *self.state() {
+            State::Loaded { core, running } => {
+                running.insert(id, Arc::clone(&abort));
+                Arc::clone(core)
+            }
+            State::Empty | State::Loading => {
+                eprintln!("a chunk was sent before the model");
+                exit_now(EXIT_PROTOCOL);
+            }
+        };
+        let worker = Arc::clone(self);
+        spawn("engine-chunk", move || {
+            let result = worker.transcribe(&core, id, &work.into(), &abort);
+            worker.finish(&core, id, result);
+        });
+    }
+
+    fn transcribe(
+        &self,
+        core: &EngineCore,
+        id: u64,
+        batch: &Batch,
+        abort: &AtomicBool,
+    ) -> Result<Vec<ChunkTranscript>, EngineFault> {
+        let last: Mutex<Option<(Instant, f32)>> = Mutex::new(None);
+        core.transcribe(batch, abort, &|fraction| {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = last.is_none_or(|(at, told)| {
+                let wait = if fraction > told { PROGRESS_INTERVAL } else { SIGN_OF_LIFE_INTERVAL };
+                at.elapsed() >= wait
+            });
+            if due {
+                *last = Some((Instant::now(), fraction));
+                self.reply(&FromWorker::Progress { id, fraction });
+            }
+        })
+    }
+
+    /// Answers, and ends the process when the engine is not to be trusted any more.
+    fn finish(&self, core: &EngineCore, id: u64, result: Result<Vec<ChunkTranscript>, EngineFault>) {
+        if let State::Loaded { running, .. } = &mut *self.state() {
+            running.remove(&id);
+        }
+        if let (true, Err(fault)) = (core.has_failed(), &result) {
+            eprintln!("{fault}");
+        }
+        self.reply(&FromWorker::Done { id, result: result.map_err(Into::into) });
+        if core.has_failed() {
+            exit_now(EXIT_SOFTWARE);
+        }
+    }
+
+    fn cancel(&self, id: u64) {
+        if let State::Loaded { running, .. } = &*self.state()
+            && let Some(abort) = running.get(&id)
+        {
+            abort.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// A parent that reads no more is a parent that is gone.
+    fn reply(&self, message: &FromWorker) {
+        let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        if protocol::send(&mut *replies, message).is_err() {
+            exit_now(0);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
+    let builder = thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
+    if let Err(error) = builder.spawn(work) {
+        eprintln!("no thread could be started: {error}");
+        exit_now(EXIT_SOFTWARE);
+    }
+}
+
+/// Limits private memory that can be written to, the kind that weights and buffers are. Not the address
+/// space: GPU drivers reserve far more of it than they use.
+#[cfg(target_os = "linux")]
+fn limit_memory(bytes: u64) {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    if let Err(error) = setrlimit(Resource::Data, limit) {
+        eprintln!("the memory limit of {bytes} bytes cannot be set: {error}");
+    }
+}
+
+/// Whether memory that is met for the first time comes in large pages, where the allocator asks for them. Chunks are
+/// faster with them (engine time 0.93 of what it is without, full-size tiny); a load is not, and at times takes a
+/// third longer until the machine has found as many.
+#[cfg(target_os = "linux")]
+fn use_large_pages(wanted: bool) {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(!wanted) {
+        eprintln!("large pages stay as they are: {error}");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn use_large_pages(_: bool) {}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_memory(bytes: u64) {
+    eprintln!("a memory limit ({bytes} bytes) takes effect on Linux only");
+}

@@ -1,0 +1,271 @@
+//! Messages to receivers of webhooks: written in the transaction of the event, sent by the
+//! delivery loop, and kept with the result of each attempt.
+
+use std::time::Duration;
+
+use actors::domain::event::OfModel;
+use actors::domain::jobs::job::{JobId, Status};
+use actors::domain::jobs::retry::Failures;
+use actors::domain::time::Timestamp;
+use actors::domain::webhook::{Message, MessageId, SigningKey, host_of};
+use actors::ports::{
+    Attempt, Between, DeliveryQuery, KEPT, Outbox, Outgoing, Sent, SentState, StoreError, SubscriberState,
+    TRIES_KEPT, Verdict,
+};
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use super::sent_rows::{SentRow, message_id, state_name};
+use super::subscribers::{key, state};
+use crate::store::fault::Fault;
+use crate::store::moments::{between, later, ms};
+use crate::store::rows::small;
+use crate::store::sql;
+use crate::store::sqlite::SqliteStore;
+
+/// Writes, inside a change, the message about the model to every active subscriber.
+pub(in crate::store) async fn tell_of_model(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    event: &OfModel,
+) -> Result<(), Fault> {
+    let Some(message) = Message::of_model(event, now) else { return Ok(()) };
+    let all: Vec<(String, String)> = sqlx::query_as(sql::ACTIVE_SUBSCRIBERS).fetch_all(&mut *change).await?;
+    for (id, url) in all {
+        send(&mut *change, &message, Some(&id), &url).await?;
+    }
+    Ok(())
+}
+
+/// Writes, inside the change that ended a job, what its own URL is told.
+pub(in crate::store) async fn tell_of_job(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    id: JobId,
+    status: Status,
+) -> Result<(), Fault> {
+    let Some(message) = Message::of_job(id, status, now) else { return Ok(()) };
+    let own: Option<(String, Option<String>, Option<String>)> =
+        sqlx::query_as(sql::OWN_WEBHOOK).bind(id.to_string()).fetch_optional(&mut *change).await?;
+    let Some((url, subscriber, its_state)) = own else { return Ok(()) };
+    match its_state.as_deref().map(state).transpose()? {
+        Some(SubscriberState::Off) => Ok(()),
+        Some(SubscriberState::Active) | None => {
+            send(change, &message, subscriber.as_deref(), &url).await.map(drop)
+        }
+    }
+}
+
+async fn send(
+    change: &mut SqliteConnection,
+    message: &Message,
+    subscriber: Option<&str>,
+    url: &str,
+) -> Result<SentRow, Fault> {
+    Ok(sqlx::query_as(sql::SEND)
+        .bind(MessageId::new().to_string())
+        .bind(subscriber)
+        .bind(url)
+        .bind(host_of(url))
+        .bind(message.kind)
+        .bind(message.body())
+        .bind(message.at.0)
+        .fetch_one(change)
+        .await?)
+}
+
+#[derive(sqlx::FromRow)]
+struct DueRow {
+    id: String,
+    url: String,
+    body: String,
+    scheduled: i64,
+    asked: i64,
+    since: i64,
+    secret: Option<String>,
+    prev_secret: Option<String>,
+    prev_until: Option<i64>,
+    first_fail_at: Option<i64>,
+}
+
+impl DueRow {
+    fn outgoing(self, now: Timestamp) -> Result<Outgoing, Fault> {
+        let old = self.prev_until.is_some_and(|until| now.0 < until).then(|| key(self.prev_secret));
+        let keys: Vec<SigningKey> = [key(self.secret)].into_iter().chain(old).collect();
+        Ok(Outgoing {
+            id: message_id(&self.id)?,
+            url: self.url,
+            body: self.body,
+            keys,
+            failures: Failures { scheduled: small(self.scheduled), asked: small(self.asked) },
+            trying: between(self.since, now.0),
+            failing: self.first_fail_at.map(|since| between(since, now.0)),
+        })
+    }
+}
+
+#[async_trait]
+impl Outbox for SqliteStore {
+    async fn hosts(&self) -> Result<Vec<(String, Duration)>, StoreError> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as(sql::HOSTS).fetch_all(&self.readers).await.map_err(Fault::from)?;
+        let now = self.now();
+        Ok(rows.into_iter().map(|(host, next_at)| (host, between(now.0, next_at))).collect())
+    }
+
+    async fn due(&self, host: &str, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
+        Ok(self.read_due(host, limit).await?)
+    }
+
+    async fn record(&self, id: MessageId, attempt: Attempt, verdict: Verdict) -> Result<(), StoreError> {
+        Ok(self.keep_attempt(id, attempt, verdict).await?)
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Sent>, StoreError> {
+        Ok(self.read_deliveries(query).await?)
+    }
+
+    async fn redeliver(&self, subscriber: Uuid, id: MessageId) -> Result<Option<Sent>, StoreError> {
+        Ok(self.make_due(subscriber, id).await?)
+    }
+
+    async fn redeliver_all(&self, subscriber: Uuid, span: Between) -> Result<u64, StoreError> {
+        Ok(self.make_all_due(subscriber, span).await?)
+    }
+
+    async fn send_test(&self, subscriber: Uuid) -> Result<Option<Sent>, StoreError> {
+        Ok(self.write_test(subscriber).await?)
+    }
+
+    async fn forget_old(&self) -> Result<u64, StoreError> {
+        let oldest = self.now().0.saturating_sub(ms(KEPT));
+        Ok(self.forget_before(oldest).await?)
+    }
+}
+
+impl SqliteStore {
+    async fn read_due(&self, host: &str, limit: u32) -> Result<Vec<Outgoing>, Fault> {
+        let now = self.now();
+        let rows: Vec<DueRow> = sqlx::query_as(sql::DUE)
+            .bind(host)
+            .bind(now.0)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.into_iter().map(|row| row.outgoing(now)).collect()
+    }
+
+    async fn keep_attempt(&self, id: MessageId, attempt: Attempt, verdict: Verdict) -> Result<(), Fault> {
+        let mut change = self.change().await?;
+        let (now, key) = (self.now(), id.to_string());
+        let found: Option<(Option<String>,)> =
+            sqlx::query_as(sql::ADDRESSEE).bind(&key).fetch_optional(&mut *change).await?;
+        let Some((subscriber,)) = found else { return Ok(()) };
+        let took = ms(attempt.took);
+        sqlx::query(sql::KEEP_ATTEMPT)
+            .bind(&key)
+            .bind(now.0.saturating_sub(took))
+            .bind(attempt.status.map(i64::from))
+            .bind(took)
+            .bind(attempt.error)
+            .execute(&mut *change)
+            .await?;
+        sqlx::query(sql::FORGET_ATTEMPTS)
+            .bind(&key)
+            .bind(i64::from(TRIES_KEPT))
+            .execute(&mut *change)
+            .await?;
+        close_or_put_off(&mut change, now, &key, verdict).await?;
+        if let Some(subscriber) = subscriber {
+            judge_subscriber(&mut change, now, &subscriber, verdict).await?;
+        }
+        self.commit(change, "keep_attempt").await?;
+        Ok(())
+    }
+
+    async fn make_due(&self, subscriber: Uuid, id: MessageId) -> Result<Option<Sent>, Fault> {
+        let mut change = self.change().await?;
+        let row: Option<SentRow> = sqlx::query_as(sql::REDELIVER)
+            .bind(subscriber.to_string())
+            .bind(id.to_string())
+            .bind(self.now().0)
+            .fetch_optional(&mut *change)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let sent = row.with_attempts(&mut change).await?;
+        self.commit(change, "make_due").await?;
+        Ok(Some(sent))
+    }
+
+    async fn make_all_due(&self, subscriber: Uuid, span: Between) -> Result<u64, Fault> {
+        let mut change = self.change().await?;
+        let updated = sqlx::query(sql::REDELIVER_ALL)
+            .bind(subscriber.to_string())
+            .bind(self.now().0)
+            .bind(span.since.0)
+            .bind(span.until.0)
+            .execute(&mut *change)
+            .await?;
+        self.commit(change, "make_all_due").await?;
+        Ok(updated.rows_affected())
+    }
+
+    async fn write_test(&self, subscriber: Uuid) -> Result<Option<Sent>, Fault> {
+        let mut change = self.change().await?;
+        let key = subscriber.to_string();
+        let url: Option<String> =
+            sqlx::query_scalar(sql::SUBSCRIBER_URL).bind(&key).fetch_optional(&mut *change).await?;
+        let Some(url) = url else { return Ok(None) };
+        let message = Message::test(subscriber, self.now());
+        let sent = send(&mut change, &message, Some(&key), &url).await?.with_attempts(&mut change).await?;
+        self.commit(change, "write_test").await?;
+        Ok(Some(sent))
+    }
+
+    async fn forget_before(&self, oldest: i64) -> Result<u64, Fault> {
+        let mut change = self.change().await?;
+        let removed = sqlx::query(sql::FORGET_MESSAGES).bind(oldest).execute(&mut *change).await?;
+        self.commit(change, "forget_before").await?;
+        Ok(removed.rows_affected())
+    }
+}
+
+async fn close_or_put_off(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    key: &str,
+    verdict: Verdict,
+) -> Result<(), Fault> {
+    let end = |state: SentState| sqlx::query(sql::END_MESSAGE).bind(key).bind(state_name(state));
+    let update = match verdict {
+        Verdict::Delivered => end(SentState::Delivered),
+        Verdict::GivenUp | Verdict::SwitchOff | Verdict::Gone => end(SentState::Failed),
+        Verdict::Again { failures, pause } => sqlx::query(sql::AGAIN)
+            .bind(key)
+            .bind(i64::from(failures.scheduled))
+            .bind(i64::from(failures.asked))
+            .bind(later(now, pause).0),
+    };
+    update.execute(change).await?;
+    Ok(())
+}
+
+async fn judge_subscriber(
+    change: &mut SqliteConnection,
+    now: Timestamp,
+    key: &str,
+    verdict: Verdict,
+) -> Result<(), Fault> {
+    let update = match verdict {
+        Verdict::Delivered => sqlx::query(sql::RECOVERED).bind(key),
+        Verdict::Again { .. } | Verdict::GivenUp => sqlx::query(sql::TROUBLED).bind(key).bind(now.0),
+        Verdict::SwitchOff => {
+            sqlx::query(sql::GIVE_UP_PENDING).bind(key).execute(&mut *change).await?;
+            sqlx::query(sql::SWITCH_OFF).bind(key).bind(now.0)
+        }
+        Verdict::Gone => sqlx::query(sql::UNSUBSCRIBE).bind(key),
+    };
+    update.execute(change).await?;
+    Ok(())
+}
