@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-/// Calls that are the same, by what makes them so, for as long as one of them waits or its job may be cancelled.
+/// A call that all callers left is remembered for this long: the longest `[openai] join_secs`.
+const REMEMBERED: Duration = Duration::from_secs(86_400);
+
+/// Calls that are the same, by what makes them so: those that wait, and those that were left before their answer.
 #[derive(Default)]
 pub struct Callers {
     known: Mutex<Known>,
@@ -20,8 +24,9 @@ struct Known {
 
 struct Call {
     waiting: usize,
-    /// The number of the one who came last.
+    /// The number of the caller who joined last.
     latest: u64,
+    touched: Instant,
 }
 
 impl Callers {
@@ -31,19 +36,21 @@ impl Callers {
     /// # Cancel safety
     /// Dropped before it returns, nobody was counted.
     pub(super) async fn join(self: &Arc<Self>, call: String) -> Waiting {
-        let waiting = self.count(call);
+        let waiting = self.count(call, Instant::now());
         drop(self.cancelling.lock().await);
         waiting
     }
 
-    fn count(self: &Arc<Self>, call: String) -> Waiting {
+    fn count(self: &Arc<Self>, call: String, now: Instant) -> Waiting {
         let mut known = self.known();
+        known.calls.retain(|_, call| call.waiting > 0 || now < call.touched + REMEMBERED);
         known.joined += 1;
-        let latest = known.joined;
-        let of_it = known.calls.entry(call.clone()).or_insert(Call { waiting: 0, latest });
+        let (latest, is_repeated) = (known.joined, known.calls.contains_key(&call));
+        let of_it = known.calls.entry(call.clone()).or_insert(Call { waiting: 0, latest, touched: now });
         of_it.waiting += 1;
         of_it.latest = latest;
-        Waiting { callers: self.clone(), call, is_counted: true }
+        of_it.touched = now;
+        Waiting { callers: self.clone(), call, is_counted: true, is_repeated }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -65,9 +72,15 @@ pub(super) struct Waiting {
     callers: Arc<Callers>,
     call: String,
     is_counted: bool,
+    is_repeated: bool,
 }
 
 impl Waiting {
+    /// Whether the same call waits or was left before its answer: a result that there is by now is this caller's, too.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.is_repeated
+    }
+
     /// The caller is gone before the job's end. `None` while others wait.
     pub(super) fn leave(mut self) -> Option<Abandoned> {
         self.is_counted = false;
@@ -97,23 +110,23 @@ pub(super) struct Abandoned {
 
 impl Abandoned {
     /// Runs `cancel`, unless a caller joined the job since the last one left. A caller that joins meanwhile waits until
-    /// the cancellation is done.
-    pub(super) async fn unless_joined(self, cancel: impl Future<Output = ()>) {
+    /// the cancellation is done. Where `cancel` finds that the job has ended (`false`), its result stays for the next
+    /// caller.
+    pub(super) async fn unless_joined(self, cancel: impl Future<Output = bool>) {
         let _cancelling = self.callers.cancelling.lock().await;
-        if self.is_still_left() {
-            cancel.await;
+        if let Some(call) = self.forget()
+            && !cancel.await
+        {
+            self.callers.known().calls.entry(self.call.clone()).or_insert(call);
         }
     }
 
-    /// Forgets the call, if so.
-    fn is_still_left(&self) -> bool {
+    /// The call, if no caller joined it since it was left.
+    fn forget(&self) -> Option<Call> {
         let mut known = self.callers.known();
         let since = known.calls.get(&self.call);
         let is_left = since.is_some_and(|of_it| of_it.waiting == 0 && of_it.latest == self.latest);
-        if is_left {
-            known.calls.remove(&self.call);
-        }
-        is_left
+        if is_left { known.calls.remove(&self.call) } else { None }
     }
 }
 
@@ -128,7 +141,12 @@ mod tests {
 
     async fn is_cancelled(abandoned: Abandoned) -> bool {
         let cancelled = Cell::new(false);
-        abandoned.unless_joined(async { cancelled.set(true) }).await;
+        abandoned
+            .unless_joined(async {
+                cancelled.set(true);
+                true
+            })
+            .await;
         cancelled.get()
     }
 
@@ -165,11 +183,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_comes_while_the_job_is_cancelled_waits_for_its_end() {
+    async fn a_result_is_for_callers_that_were_left_without_it() {
+        let callers = Arc::<Callers>::default();
+        let first = callers.join("a".into()).await;
+        assert!(!first.is_repeated());
+        assert!(callers.join("a".into()).await.is_repeated(), "the first still waits");
+        drop(first);
+        let answered = callers.join("a".into()).await;
+        assert!(!answered.is_repeated(), "the first one was answered");
+        answered.leave().unwrap().unless_joined(async { false }).await;
+        assert!(callers.join("a".into()).await.is_repeated(), "the job ended after its caller left");
+        assert!(!callers.join("a".into()).await.is_repeated(), "and is answered now");
+    }
+
+    #[tokio::test]
+    async fn calls_that_were_left_are_forgotten_after_a_day() {
+        let callers = Arc::<Callers>::default();
+        let _left = callers.join("a".into()).await.leave().unwrap();
+        drop(callers.count("b".into(), Instant::now() + REMEMBERED));
+        assert!(callers.known().calls.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_call_during_the_cancellation_waits_for_its_end() {
         let callers = Arc::<Callers>::default();
         let left = callers.join("a".into()).await.leave().unwrap();
         let (end, ended) = oneshot::channel::<()>();
-        let mut cancelling = Box::pin(left.unless_joined(async { ended.await.unwrap() }));
+        let mut cancelling = Box::pin(left.unless_joined(async { ended.await.is_ok() }));
         assert!((&mut cancelling).now_or_never().is_none());
         let mut coming = Box::pin(callers.join("a".into()));
         assert!((&mut coming).now_or_never().is_none());

@@ -14,6 +14,7 @@ use actix_web::rt::time::sleep;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use actors::domain::event::JobEvent;
 use actors::domain::jobs::job::{Job, JobId, KeyLife};
+use actors::domain::time::Timestamp;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
@@ -66,7 +67,10 @@ pub async fn begin(
             Identity::Content(how) => {
                 let key = received.key(&how);
                 let waiting = service.callers.join(format!("{}{key}", caller.owner)).await;
-                let life = KeyLife::Result { completed_after: service.oldest_result() };
+                // A result that a caller has got already is not given again: a call may be meant to run once more.
+                let completed_after =
+                    if waiting.is_repeated() { service.oldest_result() } else { Timestamp(i64::MAX) };
+                let life = KeyLife::Result { completed_after };
                 (Some(received.once(key, life)), Wanted::ByCallers(waiting))
             }
             Identity::Unique => (None, Wanted::ByOne),

@@ -51,7 +51,10 @@ impl JobWait {
     /// `before` is the model's status from before the job was taken in.
     pub(super) fn new(service: web::Data<Service>, job: &Job, wanted: Wanted, before: &ModelStatus) -> Self {
         let number = service.model.find(job.options.model.as_deref()).unwrap_or_default();
-        let wanted = if service.wait_policy.keep { Wanted::Anyway } else { wanted };
+        let wanted = match wanted {
+            Wanted::ByOne if service.wait_policy.keep => Wanted::Anyway,
+            Wanted::Anyway | Wanted::ByOne | Wanted::ByCallers(_) => wanted,
+        };
         let grace = service.wait_policy.join.min(GRACE);
         let (mut model, failures_before) = (service.model.watch(), before.failures(number));
         // It may have failed meanwhile.
@@ -151,27 +154,35 @@ impl Drop for JobWait {
             Some(Wanted::ByOne) => None,
             Some(Wanted::ByCallers(waiting)) => match waiting.leave() {
                 None => return,
+                // The next caller gets its result.
+                Some(_) if self.service.wait_policy.keep => return,
                 abandoned => abandoned,
             },
         };
         let (service, id, grace) = (self.service.clone(), self.id, self.grace);
         info!(job.id = %id, "nobody waits for the job any more");
         actix_web::rt::spawn(async move {
-            let Some(abandoned) = abandoned else { return cancel(&service, id).await };
-            sleep(grace).await;
-            abandoned.unless_joined(cancel(&service, id)).await;
+            match abandoned {
+                Some(abandoned) => {
+                    sleep(grace).await;
+                    abandoned.unless_joined(cancel(&service, id)).await;
+                }
+                None => drop(cancel(&service, id).await),
+            }
         });
     }
 }
 
-async fn cancel(service: &Service, id: JobId) {
+/// `false` where the job has ended by itself.
+async fn cancel(service: &Service, id: JobId) -> bool {
     let cancelled = match service.jobs.store().job(id).await {
         // It ended at this moment: what came of it stays.
-        Ok(job) if job.as_ref().is_none_or(|job| job.status.has_ended()) => return,
+        Ok(job) if job.as_ref().is_none_or(|job| job.status.has_ended()) => return false,
         Ok(_) => service.cancel(id).await.map(drop),
         Err(error) => Err(error),
     };
     if let Err(error) = cancelled {
         warn!(job.id = %id, %error, "cannot cancel a job that nobody waits for");
     }
+    true
 }

@@ -239,24 +239,23 @@ fn a_broken_call_that_is_sent_again_joins_its_job() {
 }
 
 #[test]
-fn only_identical_calls_since_the_start_share_a_job() {
-    let id_of = |service: &Service, fields: &[(&str, &str)]| {
-        inference(service, "en_short.wav", fields).header("x-job-id").unwrap().to_owned()
+fn a_result_is_given_once_to_the_call_that_was_cut_off() {
+    let id_of = |service: &Service, name, fields: &[(&str, &str)]| {
+        inference(service, name, fields).header("x-job-id").unwrap().to_owned()
     };
     let mut service = Service::start();
-    let first = id_of(&service, &[]);
-    assert_eq!(id_of(&service, &[]), first);
+    let id = hung_up(&service, "/inference", "file", "en_dense.wav", &[]);
+    assert_eq!(service.finished(&id)["status"], "completed");
     for differs in [("language", "en"), ("response_format", "text")] {
-        assert_ne!(id_of(&service, &[differs]), first, "{differs:?}");
+        assert_ne!(id_of(&service, "en_dense.wav", &[differs]), id, "{differs:?}");
     }
-    service.stop_and_restart();
-    let second = id_of(&service, &[]);
-    assert_ne!(second, first, "the settings may be others now");
-    assert_eq!(service.delete(&format!("/jobs/{second}")).status, 204);
-    assert_ne!(id_of(&service, &[]), second, "nobody gets what was removed");
+    assert_eq!(id_of(&service, "en_dense.wav", &[]), id);
+    assert_ne!(id_of(&service, "en_dense.wav", &[]), id, "a call after the answer is a new one");
 
-    let service = Service::start_with(&[("VERBATIM__OPENAI__JOIN_SECS", "0")]);
-    assert_ne!(id_of(&service, &[]), id_of(&service, &[]));
+    let left = hung_up(&service, "/inference", "file", "en_short.wav", &[]);
+    assert_eq!(service.finished(&left)["status"], "completed");
+    service.stop_and_restart();
+    assert_ne!(id_of(&service, "en_short.wav", &[]), left, "the settings may be others now");
 }
 
 #[test]
