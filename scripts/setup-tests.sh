@@ -37,6 +37,15 @@ if ! cmp -s tests/clients/requirements.txt "$clients/requirements.txt"; then
     "$clients/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt >&2
     cp tests/clients/requirements.txt "$clients/"
 fi
+if ! cmp -s tests/clients/schemathesis.txt "$clients/schemathesis.txt"; then
+    if python3 -m venv "$clients/schemathesis" &&
+        "$clients/schemathesis/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/schemathesis.txt >&2; then
+        cp tests/clients/schemathesis.txt "$clients/"
+    else
+        rm -rf "$clients/schemathesis"
+        echo "schemathesis cannot be installed: the test that needs it is skipped" >&2
+    fi
+fi
 if ! cmp -s tests/clients/package.json "$clients/node/package.json"; then
     rm -rf "$clients/node"
     mkdir -p "$clients/node.new"

@@ -7,11 +7,14 @@ use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE}
 use actix_web::{HttpResponse, ResponseError};
 use actors::clock::Clock;
 use actors::domain::time::Timestamp;
-use actors::model::ModelStatus;
+use actors::model::{ModelStatus, State};
 use actors::ports::{AudioError, SourceError, StoreError, SubmitError};
+use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tracing::error;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::outgoing::UrlError;
 use crate::wire_time::{rfc3339, secs};
@@ -84,6 +87,74 @@ codes! {
     TOO_MANY_STREAMS "too_many_streams" 503 OVERLOAD "As many event streams are open as `[limits]` allows; try again after `Retry-After` seconds."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
     DISK_FULL "disk_full" 507 SERVER "The service's disk is full."
+}
+
+/// The one body that all errors have.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct ErrorBody {
+    error: ErrorDetail,
+    /// With `model_not_ready` alone.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<NotReadyModel>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ErrorDetail {
+    message: String,
+    #[serde(rename = "type")]
+    #[schema(schema_with = kinds)]
+    kind: &'static str,
+    /// The part of the request that is to blame.
+    #[schema(required)]
+    param: Option<String>,
+    /// One of docs/errors.md.
+    #[schema(schema_with = names)]
+    code: &'static str,
+}
+
+/// What is known of a model that is not ready.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotReady)]
+struct NotReadyModel {
+    #[schema(schema_with = model_states)]
+    state: &'static str,
+    #[schema(required)]
+    load_elapsed_secs: Option<f64>,
+    load_expected_secs: f64,
+    #[schema(required)]
+    waiting: Option<WaitingView>,
+}
+
+/// The memory that a load waits for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Waiting)]
+pub struct WaitingView {
+    pub needed_bytes: u64,
+    pub free_bytes: u64,
+    #[schema(minimum = 1)]
+    pub attempts: u32,
+    #[schema(format = "date-time")]
+    pub next_retry_at: String,
+}
+
+fn kinds() -> Object {
+    one_of([REQUEST, AUTH, RATE, OVERLOAD, SERVER])
+}
+
+fn names() -> Object {
+    one_of(CODES.iter().map(|code| code.name))
+}
+
+/// The states of a model.
+pub fn model_states() -> Object {
+    one_of(State::ALL.map(State::name))
+}
+
+/// A text that is one of some.
+pub fn one_of(names: impl IntoIterator<Item = &'static str>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
 }
 
 /// Why a request is not answered as its sender hoped.
@@ -359,14 +430,14 @@ impl AppError {
 
     /// The one body that all errors have.
     pub fn body(&self) -> Value {
-        let code = self.code();
-        let mut body = json!({ "error": {
-            "message": self.to_string(), "type": code.kind, "param": self.param(), "code": code.name
-        }});
+        let Code { name, kind, .. } = self.code();
+        let param = self.param().map(str::to_owned);
+        let error = ErrorDetail { message: self.to_string(), kind, param, code: name };
+        let mut body = ErrorBody { error, model: None };
         if let Self::ModelNotReady { model, next_retry_at, .. } = self {
-            body["model"] = not_ready_model(model, *next_retry_at);
+            body.model = Some(not_ready_model(model, *next_retry_at));
         }
-        body
+        json!(body)
     }
 }
 
@@ -376,16 +447,18 @@ fn why(model: &ModelStatus) -> String {
 }
 
 /// What someone who was turned away may want to know of the model.
-fn not_ready_model(model: &ModelStatus, next_retry_at: Option<Timestamp>) -> Value {
-    json!({
-        "state": model.state().name(),
-        "load_elapsed_secs": model.load_elapsed_secs(Instant::now()).map(secs),
-        "load_expected_secs": secs(model.load_expected_secs()),
-        "waiting": model.shortage().map(|s| json!({
-            "needed_bytes": s.needed_bytes, "free_bytes": s.free_bytes, "attempts": s.attempts,
-            "next_retry_at": next_retry_at.map(rfc3339),
-        })),
-    })
+fn not_ready_model(model: &ModelStatus, next_retry_at: Option<Timestamp>) -> NotReadyModel {
+    NotReadyModel {
+        state: model.state().name(),
+        load_elapsed_secs: model.load_elapsed_secs(Instant::now()).map(secs),
+        load_expected_secs: secs(model.load_expected_secs()),
+        waiting: model.shortage().zip(next_retry_at).map(|(shortage, at)| WaitingView {
+            needed_bytes: shortage.needed_bytes,
+            free_bytes: shortage.free_bytes,
+            attempts: shortage.attempts,
+            next_retry_at: rfc3339(at),
+        }),
+    }
 }
 
 impl ResponseError for AppError {

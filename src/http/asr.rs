@@ -11,13 +11,14 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::event::JobEvent;
 use actors::domain::jobs::options::{Extent, Options, Priority, Task};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::Recording;
 use super::calls::{self, Beginning};
 use super::form;
-use super::query::Query;
+use super::openapi::{AsrForm, AsrOutput, LanguageName, TaskName};
+use super::query::{IdempotencyKey, Query};
 use super::service::Service;
 use super::submission::{Upload, task};
 use crate::auth::Caller;
@@ -26,14 +27,27 @@ use crate::raw_pcm::Pcm;
 use crate::transcript::{Format, Transcript, decimal, lines, render, whisper_json};
 
 /// The options that mean something here. Clients send more of them, such as `vad_filter` and `diarize`: passed over.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// false: bare samples, 16-bit, mono, 16000 a second.
+    #[param(value_type = Option<bool>)]
     encode: Option<String>,
+    /// What to do.
+    #[param(value_type = Option<TaskName>, inline)]
     task: Option<String>,
+    /// A code or an English name, see docs/USAGE.md for more spellings. Left out: detected.
+    #[param(value_type = Option<LanguageName>, inline)]
     language: Option<String>,
+    /// What the transcript should follow.
     initial_prompt: Option<String>,
+    /// When each word was said.
+    #[param(value_type = Option<bool>)]
     word_timestamps: Option<String>,
+    /// txt unless it is given.
+    #[param(value_type = Option<AsrOutput>, inline)]
     output: Option<String>,
+    /// One that GET /v1/models shows.
     model: Option<String>,
 }
 
@@ -47,7 +61,17 @@ enum Output {
     Other(Format),
 }
 
-/// `POST /asr`
+/// As the Whisper ASR web service has it.
+#[utoipa::path(
+    post, path = "/asr", params(Asked, IdempotencyKey),
+    request_body(content = AsrForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "As the output asks for.", content(
+        (Object = "application/json"),
+        (String = "text/plain"),
+        (String = "text/vtt"),
+        (String = "text/tab-separated-values"),
+    )))
+)]
 pub(super) async fn transcribe(
     service: web::Data<Service>,
     caller: Caller,
@@ -67,7 +91,17 @@ pub(super) async fn transcribe(
     Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
 }
 
-/// `POST /detect-language`: transcribes the first chunk with speech and no more.
+/// The language of the first speech: transcribes the first chunk with speech and no more.
+#[utoipa::path(
+    post, path = "/detect-language",
+    params(
+        ("encode" = Option<bool>, Query, description = "As for /asr."),
+        ("model" = Option<String>, Query, description = "One that GET /v1/models shows."),
+        IdempotencyKey,
+    ),
+    request_body(content = AsrForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "Empty where nobody speaks.", body = Detected))
+)]
 pub(super) async fn detect_language(
     service: web::Data<Service>,
     caller: Caller,
@@ -94,14 +128,29 @@ pub(super) async fn detect_language(
 }
 
 /// Without speech there is no language: an empty object, which clients take for just that.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = DetectedLanguage)]
+pub(super) struct Detected {
+    /// Its English name.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detected_language: Option<&'static str>,
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language_code: Option<&'static str>,
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<Option<f64>>,
+}
+
 fn language_of(transcript: &Transcript<'_>, confidence: Option<f32>) -> HttpResponse {
     HttpResponse::Ok().json(match transcript.language {
-        Some(language) => json!({
-            "detected_language": language.name(),
-            "language_code": language.code(),
-            "confidence": confidence.map(decimal),
-        }),
-        None => json!({}),
+        Some(language) => Detected {
+            detected_language: Some(language.name()),
+            language_code: Some(language.code()),
+            confidence: Some(confidence.map(decimal)),
+        },
+        None => Detected::default(),
     })
 }
 

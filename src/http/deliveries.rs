@@ -4,23 +4,76 @@ use actix_web::{HttpResponse, Responder, web};
 use actors::domain::time::Timestamp;
 use actors::domain::webhook::MessageId;
 use actors::ports::{Attempt, Between, DeliveryQuery, Sent, SentState};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::Object;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::query::Query;
 use super::service::Service;
-use super::webhooks::subscriber_id;
-use crate::error::AppError;
+use super::webhooks::{SubscriberPath, subscriber_id};
+use crate::error::{AppError, one_of};
 use crate::wire_time::{parse_rfc3339, rfc3339};
 
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 500;
 
-#[derive(Debug, Deserialize)]
+/// A message to a subscriber.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Delivery)]
+pub(super) struct DeliveryView {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(schema_with = states)]
+    state: &'static str,
+    attempts: Vec<AttemptView>,
+    #[schema(required, format = "date-time")]
+    next_try_at: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attempt)]
+struct AttemptView {
+    #[schema(format = "date-time")]
+    at: String,
+    /// `null` where there was no answer.
+    #[schema(required)]
+    status: Option<u16>,
+    ms: u64,
+    #[schema(required)]
+    error: Option<String>,
+}
+
+fn states() -> Object {
+    one_of(["pending", "delivered", "failed"])
+}
+
+/// A page of deliveries.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Deliveries)]
+pub(super) struct DeliveriesView {
+    deliveries: Vec<DeliveryView>,
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Redelivered {
+    redelivered: u64,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Listing {
+    /// Of a page; 50 unless it is given.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
+    /// The next_cursor of the page before.
+    #[param(pattern = "^msg_[0-9a-f]{32}$")]
     cursor: Option<String>,
 }
 
@@ -38,6 +91,11 @@ impl Listing {
     }
 }
 
+/// What a subscriber was told, newest first.
+#[utoipa::path(
+    get, path = "/webhooks/{id}/deliveries", params(SubscriberPath, Listing),
+    responses((status = 200, description = "A page.", body = DeliveriesView))
+)]
 pub(super) async fn list(
     service: web::Data<Service>,
     id: web::Path<String>,
@@ -49,10 +107,15 @@ pub(super) async fn list(
     let page: Vec<&Sent> = found.iter().take(limit as usize).collect();
     let more = found.len() > page.len();
     let next_cursor = page.last().filter(|_| more).map(|sent| sent.id.to_string());
-    let views: Vec<Value> = page.into_iter().map(view).collect();
-    Ok(web::Json(json!({ "deliveries": views, "next_cursor": next_cursor })))
+    Ok(web::Json(DeliveriesView { deliveries: page.into_iter().map(view).collect(), next_cursor }))
 }
 
+/// Tells it again.
+#[utoipa::path(
+    post, path = "/webhooks/{id}/deliveries/{delivery}/redeliver",
+    params(SubscriberPath, ("delivery" = String, Path, pattern = "^msg_[0-9a-f]{32}$", description = "The message.")),
+    responses((status = 202, description = "It is pending.", body = DeliveryView))
+)]
 pub(super) async fn redeliver(
     service: web::Data<Service>,
     path: web::Path<(String, String)>,
@@ -66,10 +129,15 @@ pub(super) async fn redeliver(
     Ok(HttpResponse::Accepted().json(view(&sent)))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Span {
+    /// From then on.
+    #[param(required, format = "date-time")]
     since: Option<String>,
+    /// Before then; now unless it is given.
+    #[param(format = "date-time")]
     until: Option<String>,
 }
 
@@ -86,6 +154,11 @@ impl Span {
     }
 }
 
+/// Tells all again that was made in a span of time.
+#[utoipa::path(
+    post, path = "/webhooks/{id}/redeliver", params(SubscriberPath, Span),
+    responses((status = 202, description = "How many.", body = Redelivered))
+)]
 pub(super) async fn redeliver_all(
     service: web::Data<Service>,
     id: web::Path<String>,
@@ -94,10 +167,14 @@ pub(super) async fn redeliver_all(
     let subscriber = known(&service, &id).await?;
     let redelivered = service.jobs.store().redeliver_all(subscriber, span.read()?).await?;
     service.notifier.look_into_outbox();
-    Ok(HttpResponse::Accepted().json(json!({ "redelivered": redelivered })))
+    Ok(HttpResponse::Accepted().json(Redelivered { redelivered }))
 }
 
 /// Sends a message that tells nothing.
+#[utoipa::path(
+    post, path = "/webhooks/{id}/test", params(SubscriberPath),
+    responses((status = 202, description = "It is pending.", body = DeliveryView))
+)]
 pub(super) async fn test(
     service: web::Data<Service>,
     id: web::Path<String>,
@@ -114,22 +191,22 @@ async fn known(service: &Service, text: &str) -> Result<Uuid, AppError> {
     found.map(|subscriber| subscriber.id).ok_or(AppError::WebhookNotFound)
 }
 
-fn view(sent: &Sent) -> Value {
-    json!({
-        "id": sent.id.to_string(),
-        "type": sent.kind,
-        "created_at": rfc3339(sent.created_at),
-        "state": match sent.state {
+fn view(sent: &Sent) -> DeliveryView {
+    DeliveryView {
+        id: sent.id.to_string(),
+        kind: sent.kind.clone(),
+        created_at: rfc3339(sent.created_at),
+        state: match sent.state {
             SentState::Pending => "pending",
             SentState::Delivered => "delivered",
             SentState::Failed => "failed",
         },
-        "attempts": sent.attempts.iter().map(attempt).collect::<Vec<_>>(),
-        "next_try_at": sent.next_try_at.map(rfc3339),
-    })
+        attempts: sent.attempts.iter().map(attempt).collect(),
+        next_try_at: sent.next_try_at.map(rfc3339),
+    }
 }
 
-fn attempt((at, attempt): &(Timestamp, Attempt)) -> Value {
+fn attempt((at, attempt): &(Timestamp, Attempt)) -> AttemptView {
     let ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
-    json!({ "at": rfc3339(*at), "status": attempt.status, "ms": ms, "error": attempt.error })
+    AttemptView { at: rfc3339(*at), status: attempt.status, ms, error: attempt.error.clone() }
 }

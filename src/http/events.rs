@@ -14,8 +14,9 @@ use tracing::warn;
 
 use super::client_socket::forget_socket;
 use super::jobs::find;
-use super::model_view::status_json;
-use super::query::last_event_id;
+use super::model_view::status_view;
+use super::openapi::ServerSentEvent;
+use super::query::{JobPath, LastEventId, last_event_id};
 use super::service::Service;
 use super::streams::OpenStream;
 use crate::auth::Caller;
@@ -28,6 +29,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// A job's events from its beginning, or after `Last-Event-ID`, to its end.
+#[utoipa::path(
+    get, path = "/jobs/{id}/events", params(JobPath, LastEventId),
+    responses((status = 200, description = "Server-sent events.", content_type = "text/event-stream", body = ServerSentEvent))
+)]
 pub(super) async fn of_job(
     service: web::Data<Service>,
     caller: Caller,
@@ -41,7 +46,11 @@ pub(super) async fn of_job(
     Ok(respond(&request, events, open))
 }
 
-/// The model's status, then what happened since `Last-Event-ID`, or from now on.
+/// The model's status, then what happened since `Last-Event-ID`, or from now on. Does not end.
+#[utoipa::path(
+    get, path = "/model/events", params(LastEventId),
+    responses((status = 200, description = "Server-sent events.", content_type = "text/event-stream", body = ServerSentEvent))
+)]
 pub(super) async fn of_model(
     service: web::Data<Service>,
     caller: Caller,
@@ -51,7 +60,7 @@ pub(super) async fn of_model(
     service.notifier.catch_up().await;
     let newest = service.jobs.store().last_seq(Stream::Model).await?;
     let after = last_event_id(&request)?.unwrap_or(newest);
-    let mut status = status_json(&service, &service.model.status());
+    let mut status = json!(status_view(&service, &service.model.status()));
     status["type"] = json!("model_status");
     let status = message(newest, "model_status", &status);
     let events = wire(service.notifier.follow(Stream::Model, after));

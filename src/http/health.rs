@@ -2,28 +2,66 @@
 
 use actix_web::{HttpResponse, Responder, web};
 use actors::domain::model::models::ModelNo;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::service::Service;
-use crate::error::AppError;
+use crate::error::{AppError, ErrorBody, model_states};
 
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    #[schema(pattern = "^ok$")]
+    status: &'static str,
+    version: &'static str,
+    #[schema(schema_with = model_states)]
+    model_state: &'static str,
+    jobs: Counts,
+    uptime_secs: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobCounts)]
+struct Counts {
+    queued: u64,
+    running: u64,
+}
+
+/// It is well.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Well {
+    #[schema(pattern = "^ok$")]
+    status: &'static str,
+}
+
+/// How the service is.
+#[utoipa::path(get, path = "/health", responses((status = 200, description = "It answers.", body = Health)))]
 pub(super) async fn health(service: web::Data<Service>) -> Result<impl Responder, AppError> {
     let counts = service.jobs.store().counts().await?;
-    Ok(web::Json(json!({
-        "status": "ok",
-        "version": env!("CARGO_PKG_VERSION"),
-        "model_state": service.model.state().name(),
-        "jobs": { "queued": counts.queued, "running": counts.running },
-        "uptime_secs": service.started.elapsed().as_secs(),
-    })))
+    Ok(web::Json(Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        model_state: service.model.state().name(),
+        jobs: Counts { queued: counts.queued, running: counts.running },
+        uptime_secs: service.started.elapsed().as_secs(),
+    }))
 }
 
-/// The process answers, whatever else is the matter.
+/// Whether the process answers, whatever else is the matter.
+#[utoipa::path(get, path = "/health/live", responses((status = 200, description = "It does.", body = Well)))]
 pub(super) async fn live() -> impl Responder {
-    web::Json(json!({ "status": "ok" }))
+    web::Json(Well { status: "ok" })
 }
 
-/// New work is taken: not while the service is stopping, nor while the store does not answer, nor without a model.
+/// Whether new work is taken.
+///
+/// Not while the service is stopping, nor while the store does not answer, nor without a model.
+#[utoipa::path(
+    get, path = "/health/ready",
+    responses(
+        (status = 200, description = "It is.", body = Well),
+        (status = 503, description = "The service is stopping, or there is no model.", body = ErrorBody),
+    )
+)]
 pub(super) async fn ready(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
@@ -39,5 +77,5 @@ pub(super) async fn ready(service: web::Data<Service>) -> Result<HttpResponse, A
         let error = AppError::ModelFailed { code: "model_not_found", message };
         return Ok(HttpResponse::ServiceUnavailable().json(error.body()));
     }
-    Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
+    Ok(HttpResponse::Ok().json(Well { status: "ok" }))
 }

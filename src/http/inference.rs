@@ -8,6 +8,8 @@ use serde_json::json;
 use super::body::Recording;
 use super::calls::{self, Beginning};
 use super::form;
+use super::openapi::InferenceForm;
+use super::query::IdempotencyKey;
 use super::service::Service;
 use super::submission::{Upload, temperature};
 use crate::auth::Caller;
@@ -15,7 +17,7 @@ use crate::error::AppError;
 use crate::transcript::{Format, Transcript, lines, render, whisper_cpp_json};
 
 /// What means something here. Clients send more, thresholds and numbers of candidates: those are the service's own.
-const FIELDS: [&str; 6] =
+pub(super) const FIELDS: [&str; 6] =
     ["language", "detect_language", "translate", "prompt", "temperature", "response_format"];
 
 /// What a form asks for.
@@ -25,7 +27,16 @@ struct Asked {
     detect: bool,
 }
 
-/// `POST /inference`
+/// As whisper.cpp's server has it.
+#[utoipa::path(
+    post, path = "/inference", params(IdempotencyKey),
+    request_body(content = InferenceForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "As the format asks for.", content(
+        (Object = "application/json"),
+        (String = "text/plain"),
+        (String = "text/vtt"),
+    )))
+)]
 pub(super) async fn transcribe(
     service: web::Data<Service>,
     caller: Caller,

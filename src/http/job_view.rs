@@ -2,44 +2,158 @@
 
 use actors::domain::audio::secs as secs_of;
 use actors::domain::jobs::job::{Job, Status};
-use actors::domain::jobs::options::Extent;
+use actors::domain::jobs::options::{Extent, Priority, Task};
 use actors::domain::jobs::progress::Progress;
 use actors::domain::jobs::queue::Place;
 use actors::domain::jobs::selection::TrackChoice;
+use actors::domain::model::stay::Stay;
 use actors::domain::transcript::Segment;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::form::SEVERAL;
+use super::model_view::FailureView;
+use super::openapi::{ExtentName, JobStatus, PriorityName, TaskName};
 use super::service::Service;
 use crate::error::AppError;
-use crate::transcript::{Transcript, decimal, result_json};
+use crate::transcript::{ResultView, Transcript, decimal, result_view};
 use crate::wire_time::{rfc3339, secs};
 
-/// Written field by field, in the order in which people read it.
-#[derive(Serialize)]
+/// A job.
+// Written field by field, in the order in which people read it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(super) struct JobView {
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(value_type = JobStatus)]
     status: &'static str,
+    #[schema(format = "date-time")]
     created_at: String,
+    #[schema(required, format = "date-time")]
     started_at: Option<String>,
+    #[schema(required, format = "date-time")]
     finished_at: Option<String>,
-    audio: Value,
-    options: Value,
+    audio: AudioView,
+    options: OptionsView,
     /// As the client sent it, to the letter.
+    #[schema(required, value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
-    progress: Option<Value>,
-    queue: Option<Value>,
+    #[schema(required)]
+    progress: Option<ProgressView>,
+    /// The place of a job that is queued; not in lists.
+    #[schema(required)]
+    queue: Option<PlaceView>,
     attempts: u32,
-    /// Only where there is one: everyone else's jobs keep the shape that clients know.
+    /// The job whose transcript this one took over: only where there is one.
+    #[schema(nullable = false, format = "uuid")]
     #[serde(skip_serializing_if = "Option::is_none")]
     reused_from: Option<String>,
     /// What was odd about the recording: only where there is something.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
-    error: Option<Value>,
-    result: Option<Value>,
+    #[schema(required)]
+    error: Option<FailureView>,
+    /// Of a completed job; not in lists.
+    #[schema(required)]
+    result: Option<ResultView>,
+}
+
+/// The recording.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobAudio)]
+struct AudioView {
+    #[schema(required)]
+    filename: Option<String>,
+    bytes: u64,
+    sha256: String,
+    /// `null` until it is known.
+    #[schema(required)]
+    duration_secs: Option<f64>,
+}
+
+/// What was asked for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobOptions)]
+struct OptionsView {
+    #[schema(required)]
+    model: Option<String>,
+    /// A code; `multi` where each chunk may be in another one; `null` where it is detected.
+    #[schema(required)]
+    language: Option<&'static str>,
+    #[schema(value_type = TaskName)]
+    task: Task,
+    #[schema(required)]
+    prompt: Option<String>,
+    #[schema(required, minimum = 0, maximum = 1)]
+    temperature: Option<f64>,
+    word_timestamps: bool,
+    #[schema(required)]
+    keep_alive: Option<i64>,
+    #[schema(value_type = PriorityName)]
+    priority: Priority,
+    /// One of which is the job's: only where there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    languages: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hotwords: Vec<String>,
+    /// Only where it was chosen.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<TrackView>,
+    /// Only where it is not the recording's beginning.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_secs: Option<f64>,
+    /// Only where it is given.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_secs: Option<f64>,
+    /// Only where not the whole recording is transcribed.
+    #[schema(nullable = false, value_type = Option<ExtentName>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extent: Option<Extent>,
+}
+
+/// An audio track: its number, counted from 1, or its language as the file has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobTrack)]
+#[serde(untagged)]
+enum TrackView {
+    Number(u16),
+    Language(String),
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobProgress)]
+struct ProgressView {
+    #[schema(minimum = 0, maximum = 100)]
+    percent: f64,
+    chunk: u32,
+    chunks_total: u32,
+    processed_secs: f64,
+    #[schema(required)]
+    eta_secs: Option<f64>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobPlace)]
+struct PlaceView {
+    #[schema(minimum = 1)]
+    position: u64,
+    /// Seconds until the job starts; `null` before any speed was measured.
+    #[schema(required)]
+    eta_secs: Option<f64>,
+}
+
+/// A page of jobs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Jobs)]
+pub(super) struct JobsView {
+    pub jobs: Vec<JobView>,
+    #[schema(required)]
+    pub next_cursor: Option<String>,
 }
 
 impl JobView {
@@ -59,7 +173,10 @@ impl JobView {
             attempts: job.attempts,
             reused_from: job.reused_from.map(|id| id.to_string()),
             warnings: warnings(job),
-            error: job.error.as_ref().map(|e| json!({ "code": e.code, "message": e.message })),
+            error: job
+                .error
+                .as_ref()
+                .map(|e| FailureView { code: e.code.clone(), message: e.message.clone() }),
             result: None,
         }
     }
@@ -71,7 +188,7 @@ impl JobView {
             Status::Queued => view.queue = queue(service, job).await?,
             Status::Completed => {
                 let segments = service.jobs.store().segments(job.id).await?;
-                view.result = Some(result_json(&transcript_of(job, &segments)));
+                view.result = Some(result_view(&transcript_of(job, &segments)));
             }
             Status::Running | Status::Failed | Status::Cancelled => {}
         }
@@ -106,67 +223,55 @@ pub(super) fn transcript_of<'a>(job: &Job, segments: &'a [Segment]) -> Transcrip
     }
 }
 
-fn audio(job: &Job) -> Value {
+fn audio(job: &Job) -> AudioView {
     let audio = &job.audio;
-    json!({
-        "filename": audio.filename,
-        "bytes": audio.bytes,
-        "sha256": audio.sha256,
-        "duration_secs": audio.duration_secs.map(secs),
-    })
+    AudioView {
+        filename: audio.filename.clone(),
+        bytes: audio.bytes,
+        sha256: audio.sha256.clone(),
+        duration_secs: audio.duration_secs.map(secs),
+    }
 }
 
-fn options(service: &Service, job: &Job) -> Value {
+fn options(service: &Service, job: &Job) -> OptionsView {
     let options = &job.options;
+    let selection = &options.selection;
     let default = || service.model.names().into_iter().next();
-    let mut view = json!({
-        "model": options.model.clone().or_else(default),
-        "language": if options.is_multilingual { Some(SEVERAL) } else { options.language.map(|l| l.code()) },
-        "task": options.task,
-        "prompt": options.prompt,
-        "temperature": options.temperature.map(decimal),
-        "word_timestamps": options.word_timestamps,
-        "keep_alive": options.keep_alive,
-        "priority": options.priority,
-    });
-    // Only where they are told from other jobs.
-    if !options.languages.is_empty() {
-        view["languages"] = json!(options.languages);
+    OptionsView {
+        model: options.model.clone().or_else(default),
+        language: if options.is_multilingual { Some(SEVERAL) } else { options.language.map(|l| l.code()) },
+        task: options.task,
+        prompt: options.prompt.clone(),
+        temperature: options.temperature.map(decimal),
+        word_timestamps: options.word_timestamps,
+        keep_alive: options.keep_alive.map(Stay::secs),
+        priority: options.priority,
+        languages: options.languages.iter().map(|language| language.code()).collect(),
+        hotwords: options.hotwords.clone(),
+        track: selection.track.as_ref().map(|track| match track {
+            TrackChoice::Number(number) => TrackView::Number(number.get()),
+            TrackChoice::Language(language) => TrackView::Language(language.clone()),
+        }),
+        start_secs: Some(selection.start).filter(|start| *start > 0).map(|start| secs(secs_of(start))),
+        end_secs: selection.end.map(|end| secs(secs_of(end))),
+        extent: Some(options.extent).filter(|extent| *extent != Extent::Whole),
     }
-    if !options.hotwords.is_empty() {
-        view["hotwords"] = json!(options.hotwords);
-    }
-    match &options.selection.track {
-        Some(TrackChoice::Number(number)) => view["track"] = json!(number),
-        Some(TrackChoice::Language(language)) => view["track"] = json!(language),
-        None => {}
-    }
-    if options.selection.start > 0 {
-        view["start_secs"] = json!(secs(secs_of(options.selection.start)));
-    }
-    if let Some(end) = options.selection.end {
-        view["end_secs"] = json!(secs(secs_of(end)));
-    }
-    if options.extent != Extent::Whole {
-        view["extent"] = json!(options.extent);
-    }
-    view
 }
 
-fn progress(progress: &Progress) -> Value {
-    json!({
-        "percent": progress.percent,
-        "chunk": progress.chunk,
-        "chunks_total": progress.chunks_total,
-        "processed_secs": secs(progress.processed_secs),
-        "eta_secs": progress.eta_secs,
-    })
+fn progress(progress: &Progress) -> ProgressView {
+    ProgressView {
+        percent: progress.percent,
+        chunk: progress.chunk,
+        chunks_total: progress.chunks_total,
+        processed_secs: secs(progress.processed_secs),
+        eta_secs: progress.eta_secs,
+    }
 }
 
 /// `null` for a job that a worker took in the meantime.
-async fn queue(service: &Service, job: &Job) -> Result<Option<Value>, AppError> {
+async fn queue(service: &Service, job: &Job) -> Result<Option<PlaceView>, AppError> {
     let Some(place) = service.jobs.place(job.id).await? else { return Ok(None) };
-    Ok(Some(json!({ "position": place.position, "eta_secs": start_eta(service, &place) })))
+    Ok(Some(PlaceView { position: place.position, eta_secs: start_eta(service, &place) }))
 }
 
 /// Seconds until the job starts, as far as the last job's speed tells: the audio before it, and what is loaded until

@@ -8,31 +8,52 @@ use actors::domain::model::models::ModelNo;
 use actors::model::State;
 use actors::ports::{Cancelled, JobQuery};
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::IntoParams;
 
 use super::by_url;
 use super::detached::detached;
 use super::disk_room::check_room;
 use super::form;
-use super::job_view::{JobView, transcript_of};
-use super::query::{Query, flag, idempotency_key, job_id};
+use super::job_view::{JobView, JobsView, transcript_of};
+use super::openapi::{JobStatus, RemoteForm, RetryAfter, SubmissionForm, TranscriptFormat, Transcripts};
+use super::query::{IdempotencyKey, JobPath, Query, flag, idempotency_key, job_id};
 use super::service::Service;
 use super::submission::receive;
 use crate::auth::Caller;
-use crate::error::AppError;
+use crate::error::{AppError, ErrorBody};
 use crate::failpoint;
 use crate::transcript::{Format, Shape, render_shaped};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Submission {
+    /// Take the job in whatever the model does.
     #[serde(default, deserialize_with = "flag")]
     queue: bool,
+    /// Which model, as in the body; known before that is read.
     model: Option<String>,
 }
 
-/// Takes a recording in. Whether the model is ready is decided before a byte of the body is read, unless only the body
-/// can say which model is meant.
+/// Takes a recording in.
+///
+/// Whether the model is ready is decided before a byte of the body is read, unless only the body can say which model is
+/// meant.
+#[utoipa::path(
+    post, path = "/jobs",
+    params(
+        Submission, IdempotencyKey,
+        ("Prefer" = Option<String>, Header, nullable = false, description = "respond-async: as queue=true."),
+    ),
+    request_body(content((SubmissionForm = "multipart/form-data"), (RemoteForm = "application/json"))),
+    responses(
+        (status = 202, description = "On disk, and never lost.", body = JobView, headers(("Location" = String))),
+        (
+            status = 503, body = ErrorBody, headers(("Retry-After" = inline(RetryAfter))),
+            description = "The model is not ready; its load was triggered. Decided before the body is read.",
+        ),
+    )
+)]
 pub(super) async fn submit(
     service: web::Data<Service>,
     caller: Caller,
@@ -104,11 +125,18 @@ fn prefers_async(request: &HttpRequest) -> bool {
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 500;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Listing {
+    /// Only these.
+    #[param(value_type = Option<JobStatus>, inline)]
     status: Option<String>,
+    /// Of a page; 50 unless it is given.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
+    /// The next_cursor of the page before.
+    #[param(format = "uuid")]
     cursor: Option<String>,
 }
 
@@ -132,6 +160,11 @@ impl Listing {
     }
 }
 
+/// Jobs, newest first, without their results.
+#[utoipa::path(
+    get, path = "/jobs", params(Listing),
+    responses((status = 200, description = "A page.", body = JobsView))
+)]
 pub(super) async fn list(
     service: web::Data<Service>,
     caller: Caller,
@@ -142,10 +175,15 @@ pub(super) async fn list(
     let page: Vec<&Job> = jobs.iter().take(query.limit as usize).collect();
     let more = jobs.len() > page.len();
     let next_cursor = page.last().filter(|_| more).map(|job| job.id.to_string());
-    let views: Vec<_> = page.into_iter().map(|job| JobView::new(&service, job)).collect();
-    Ok(web::Json(json!({ "jobs": views, "next_cursor": next_cursor })))
+    let jobs = page.into_iter().map(|job| JobView::new(&service, job)).collect();
+    Ok(web::Json(JobsView { jobs, next_cursor }))
 }
 
+/// A job, live.
+#[utoipa::path(
+    get, path = "/jobs/{id}", params(JobPath),
+    responses((status = 200, description = "The job.", body = JobView))
+)]
 pub(super) async fn show(
     service: web::Data<Service>,
     caller: Caller,
@@ -156,6 +194,13 @@ pub(super) async fn show(
 }
 
 /// Cancels a job, or removes one that has ended.
+#[utoipa::path(
+    delete, path = "/jobs/{id}", params(JobPath),
+    responses(
+        (status = 200, description = "Cancelled.", body = JobView),
+        (status = 204, description = "Removed, with its recording."),
+    )
+)]
 pub(super) async fn cancel(
     service: web::Data<Service>,
     caller: Caller,
@@ -170,14 +215,24 @@ pub(super) async fn cancel(
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    /// json unless it is given.
+    #[param(value_type = Option<TranscriptFormat>, inline)]
     format: Option<String>,
+    /// What there is, before the end.
     #[serde(default, deserialize_with = "flag")]
     partial: bool,
+    /// The most characters in a line. Only with format srt or vtt, as max_lines and max_cps are.
+    #[param(minimum = 8, maximum = 500)]
     max_line_chars: Option<u32>,
+    /// Of srt and vtt: the most lines in a cue.
+    #[param(minimum = 1, maximum = 10)]
     max_lines: Option<u32>,
+    /// Of srt and vtt: the most characters a second to read.
+    #[param(minimum = 1, maximum = 100)]
     max_cps: Option<f64>,
 }
 
@@ -206,6 +261,16 @@ impl Wanted {
     }
 }
 
+/// The transcript.
+#[utoipa::path(
+    get, path = "/jobs/{id}/transcript", params(JobPath, Wanted),
+    responses((status = 200, description = "As the format asks for.", content(
+        (Transcripts = "application/json"),
+        (String = "text/plain"),
+        (String = "text/vtt"),
+        (String = "text/tab-separated-values"),
+    )))
+)]
 pub(super) async fn transcript(
     service: web::Data<Service>,
     caller: Caller,

@@ -29,6 +29,10 @@ pub async fn count_answers<B: MessageBody>(
     Ok(response)
 }
 
+#[utoipa::path(
+    get, path = "/metrics",
+    responses((status = 200, description = "In its text format.", content_type = "text/plain", body = String))
+)]
 pub(super) async fn metrics(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
     let counts = service.jobs.store().counts().await?;
     let status = service.model.status();

@@ -55,6 +55,7 @@ pub use identity::Identity;
 pub use job_wait::JobWait;
 pub use last_answer::announce_close;
 pub use metrics::count_answers;
+pub use openapi::description;
 pub use rate::Rates;
 pub use request_id::give_request_id;
 pub use root_span::RequestSpan;

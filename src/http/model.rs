@@ -5,16 +5,27 @@ use actix_web::{HttpResponse, Responder, web};
 use actors::domain::event::UnloadReason;
 use actors::model::{ModelStatus, State};
 
-use super::model_view::status_json;
+use super::model_view::{StatusView, status_view};
 use super::query::{Loading, Query, Unloading};
 use super::service::Service;
 use crate::error::AppError;
 
+/// Where the model stands, at once.
+#[utoipa::path(get, path = "/model/status", responses((status = 200, description = "The status.", body = StatusView)))]
 pub(super) async fn status(service: web::Data<Service>) -> impl Responder {
-    web::Json(status_json(&service, &service.model.status()))
+    web::Json(status_view(&service, &service.model.status()))
 }
 
+/// Asks for the model.
+///
 /// 200 when it is ready, 202 while that is under way; with `?wait=true` 422 once it cannot be.
+#[utoipa::path(
+    post, path = "/model/load", params(Loading),
+    responses(
+        (status = 200, description = "It is ready.", body = StatusView),
+        (status = 202, description = "That is under way, or waits for memory.", body = StatusView),
+    )
+)]
 pub(super) async fn load(
     service: web::Data<Service>,
     Query(query): Query<Loading>,
@@ -36,7 +47,16 @@ pub(super) async fn load(
     Ok(answer(&service, &status, asked_for.state() == State::Ready))
 }
 
+/// Asks for the model's memory.
+///
 /// 200 when it is unloaded, 202 while a chunk is still running.
+#[utoipa::path(
+    post, path = "/model/unload", params(Unloading),
+    responses(
+        (status = 200, description = "It is unloaded.", body = StatusView),
+        (status = 202, description = "A chunk is still running.", body = StatusView),
+    )
+)]
 pub(super) async fn unload(
     service: web::Data<Service>,
     Query(query): Query<Unloading>,
@@ -45,7 +65,7 @@ pub(super) async fn unload(
     if query.wait {
         let unloaded = service.model.unload_and_wait(UnloadReason::Request, Some(hold)).await;
         let status = unloaded.map_err(AppError::internal)?;
-        return Ok(HttpResponse::Ok().json(status_json(&service, &status)));
+        return Ok(HttpResponse::Ok().json(status_view(&service, &status)));
     }
     let status = service.model.unload(UnloadReason::Request, Some(hold)).await.map_err(AppError::internal)?;
     Ok(answer(&service, &status, status.state() == State::Unloaded))
@@ -53,5 +73,5 @@ pub(super) async fn unload(
 
 fn answer(service: &Service, status: &ModelStatus, is_done: bool) -> HttpResponse {
     let code = if is_done { StatusCode::OK } else { StatusCode::ACCEPTED };
-    HttpResponse::build(code).json(status_json(service, status))
+    HttpResponse::build(code).json(status_view(service, status))
 }

@@ -2,62 +2,158 @@
 
 use std::time::Instant;
 
+use actors::domain::model::lifecycle::Failure;
 use actors::domain::model::models::ModelNo;
 use actors::model::ModelStatus;
 use actors::ports::ModelFacts;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::service::Service;
+use crate::error::{WaitingView, model_states};
 use crate::wire_time::{rfc3339, secs};
 
+/// The state of the model, of its memory and of its idle clock.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelStatus)]
+pub(super) struct StatusView {
+    #[schema(schema_with = model_states)]
+    state: &'static str,
+    #[schema(required)]
+    model: Option<FactsView>,
+    /// All that a job may ask for, the default one first.
+    models: Vec<KnownView>,
+    #[schema(required)]
+    device: Option<DeviceView>,
+    memory: MemoryView,
+    idle: IdleView,
+    #[schema(required)]
+    waiting: Option<WaitingView>,
+    #[schema(required)]
+    error: Option<FailureView>,
+    #[schema(format = "date-time")]
+    since: String,
+    /// Until then queued jobs do not load the model.
+    #[schema(required, format = "date-time")]
+    held_until: Option<String>,
+}
+
+/// A model's file.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelFacts)]
+struct FactsView {
+    id: String,
+    path: String,
+    /// `null` while the file cannot be read.
+    #[schema(required)]
+    bytes: Option<u64>,
+    #[schema(required)]
+    multilingual: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = KnownModel)]
+struct KnownView {
+    #[serde(flatten)]
+    facts: FactsView,
+    /// Whether jobs that name no model run on it.
+    default: bool,
+    #[schema(schema_with = model_states)]
+    state: &'static str,
+    #[schema(required)]
+    error: Option<FailureView>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Device)]
+struct DeviceView {
+    backend: String,
+    name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Memory)]
+struct MemoryView {
+    total_bytes: u64,
+    free_bytes: u64,
+    used_by_model_bytes: u64,
+    /// What the last unload did not give back.
+    residual_bytes: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Idle)]
+struct IdleView {
+    /// -1: the model stays.
+    #[schema(minimum = -1)]
+    timeout_secs: i64,
+    #[schema(required)]
+    for_secs: Option<f64>,
+    #[schema(required, format = "date-time")]
+    unloads_at: Option<String>,
+}
+
+/// Why something failed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub(super) struct FailureView {
+    pub code: String,
+    pub message: String,
+}
+
 /// `GET /model/status`: reads, asks nobody.
-pub(super) fn status_json(service: &Service, status: &ModelStatus) -> Value {
+pub(super) fn status_view(service: &Service, status: &ModelStatus) -> StatusView {
     let wall = |at: Instant| rfc3339(service.clock.wall(at));
     let facts = status.facts();
     let memory = service.memory.read(facts.and_then(|facts| facts.holder));
-    json!({
-        "state": status.state().name(),
-        "model": facts.map(model),
-        "models": models(status),
-        "device": facts.map(|facts| json!({ "backend": facts.device.backend, "name": facts.device.name })),
-        "memory": {
-            "total_bytes": memory.total_bytes,
-            "free_bytes": memory.free_bytes,
-            "used_by_model_bytes": memory.used_by_model_bytes,
-            "residual_bytes": status.residual_bytes,
+    StatusView {
+        state: status.state().name(),
+        model: facts.map(model),
+        models: models(status),
+        device: facts.map(|facts| DeviceView {
+            backend: facts.device.backend.clone(),
+            name: facts.device.name.clone(),
+        }),
+        memory: MemoryView {
+            total_bytes: memory.total_bytes,
+            free_bytes: memory.free_bytes,
+            used_by_model_bytes: memory.used_by_model_bytes,
+            residual_bytes: status.residual_bytes,
         },
-        "idle": {
-            "timeout_secs": status.idle_timeout.secs(),
-            "for_secs": status.idle_since().map(|since| secs(since.elapsed().as_secs_f64())),
-            "unloads_at": status.unloads_at.map(wall),
+        idle: IdleView {
+            timeout_secs: status.idle_timeout.secs(),
+            for_secs: status.idle_since().map(|since| secs(since.elapsed().as_secs_f64())),
+            unloads_at: status.unloads_at.map(wall),
         },
-        "waiting": status.shortage().map(|s| json!({
-            "needed_bytes": s.needed_bytes,
-            "free_bytes": s.free_bytes,
-            "attempts": s.attempts,
-            "next_retry_at": wall(s.next_retry_at),
-        })),
-        "error": status.failure().map(|f| json!({ "code": f.code, "message": f.message })),
-        "since": wall(status.since),
-        "held_until": status.held_until().map(wall),
-    })
+        waiting: status.shortage().map(|shortage| WaitingView {
+            needed_bytes: shortage.needed_bytes,
+            free_bytes: shortage.free_bytes,
+            attempts: shortage.attempts,
+            next_retry_at: wall(shortage.next_retry_at),
+        }),
+        error: status.failure().map(failure),
+        since: wall(status.since),
+        held_until: status.held_until().map(wall),
+    }
 }
 
-/// All that a job may ask for, the default one first.
-fn models(status: &ModelStatus) -> Vec<Value> {
+fn models(status: &ModelStatus) -> Vec<KnownView> {
     let numbered = status.models.iter().enumerate();
     numbered
-        .map(|(number, known)| {
-            let mut view = model(&known.facts);
-            view["default"] = json!(number == 0);
-            view["state"] = json!(status.state_of(ModelNo(number)).name());
-            view["error"] =
-                json!(known.failure.as_ref().map(|f| json!({ "code": f.code, "message": f.message })));
-            view
+        .map(|(number, known)| KnownView {
+            facts: model(&known.facts),
+            default: number == 0,
+            state: status.state_of(ModelNo(number)).name(),
+            error: known.failure.as_ref().map(failure),
         })
         .collect()
 }
 
-fn model(facts: &ModelFacts) -> Value {
-    json!({ "id": facts.id, "path": facts.path, "bytes": facts.bytes, "multilingual": facts.multilingual })
+fn model(facts: &ModelFacts) -> FactsView {
+    let ModelFacts { id, path, bytes, multilingual, .. } = facts;
+    FactsView { id: id.clone(), path: path.clone(), bytes: *bytes, multilingual: *multilingual }
+}
+
+fn failure(failure: &Failure) -> FailureView {
+    FailureView { code: failure.code.to_owned(), message: failure.message.clone() }
 }

@@ -10,6 +10,7 @@ use actors::domain::model::stay::Stay;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use url::form_urlencoded;
+use utoipa::IntoParams;
 
 use super::form::truth;
 use crate::error::AppError;
@@ -37,12 +38,17 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error
 }
 
 /// `POST /model/load?model=large&wait=true&keep_alive=60`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Loading {
+    /// Hold the answer until it is settled.
     #[serde(default, deserialize_with = "flag")]
     pub wait: bool,
+    /// One that GET /v1/models shows.
     pub model: Option<String>,
+    /// Seconds that the model stays without work; -1: it stays.
+    #[param(value_type = Option<i64>, minimum = -1, maximum = 315_360_000)]
     keep_alive: Option<String>,
 }
 
@@ -54,11 +60,15 @@ impl Loading {
 }
 
 /// `POST /model/unload?wait=true&hold_secs=60`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Unloading {
+    /// Hold the answer until it is settled.
     #[serde(default, deserialize_with = "flag")]
     pub wait: bool,
+    /// How long queued jobs leave the model alone.
+    #[param(maximum = 86_400)]
     hold_secs: Option<u64>,
 }
 
@@ -75,9 +85,29 @@ impl Unloading {
     }
 }
 
+/// A path that names a job.
+#[derive(IntoParams)]
+#[into_params(names("id"), parameter_in = Path)]
+pub(super) struct JobPath(
+    /// The job.
+    #[param(format = "uuid")]
+    #[expect(dead_code, reason = "for the description")]
+    String,
+);
+
 /// The id in a path: anything else is the id of no job.
 pub(super) fn job_id(text: &str) -> Result<JobId, AppError> {
     text.parse().map_err(|_| AppError::JobNotFound)
+}
+
+/// The header of a reader of events who comes back.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) struct LastEventId {
+    /// The id of the last event that was received: what came after it is sent.
+    #[param(rename = "Last-Event-ID", nullable = false, pattern = "^[0-9]{0,18}$")]
+    last_event_id: Option<String>,
 }
 
 /// Where a reader of events left off, if it says so.
@@ -86,20 +116,69 @@ pub(super) fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, AppErr
     if header.is_empty() {
         return Ok(None);
     }
-    let number = header.to_str().ok().and_then(|text| text.trim().parse().ok());
+    let number: Option<u64> = header.to_str().ok().and_then(|text| text.trim().parse().ok());
+    // As far as ids go.
+    let number = number.filter(|number| i64::try_from(*number).is_ok());
     number.map(Some).ok_or_else(|| {
         let message = "Last-Event-ID must be a decimal number, the id of an event of this stream";
         AppError::invalid_query("Last-Event-ID", message)
     })
 }
 
+/// The header of a request that may be sent again.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) struct IdempotencyKey {
+    /// However often a request is sent under one key, within 24 hours it is one job.
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
+    idempotency_key: Option<String>,
+}
+
 /// What a client calls this request, so that it is taken in once however often it is sent.
 pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, AppError> {
     const LONGEST: usize = 255;
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
-    let key = header.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len()));
+    let is_key =
+        |key: &&str| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = header.to_str().ok().filter(is_key);
     key.map(|key| Some(key.to_owned())).ok_or_else(|| {
         let message = format!("Idempotency-Key must be 1 to {LONGEST} visible ASCII characters");
         AppError::invalid_query("Idempotency-Key", message)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn an_idempotency_key_is_visible_throughout() {
+        let read = |key: &str| {
+            idempotency_key(&TestRequest::post().insert_header(("idempotency-key", key)).to_http_request())
+        };
+        assert_eq!(read("8e03978e-40d5").unwrap().as_deref(), Some("8e03978e-40d5"));
+        for key in ["", "two words", "a\ttab", &"x".repeat(256)] {
+            assert!(read(key).is_err(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_id_is_a_number_that_events_can_have() {
+        let read = |id: &str| {
+            last_event_id(&TestRequest::get().insert_header(("last-event-id", id)).to_http_request())
+        };
+        assert_eq!(read("9223372036854775807").unwrap(), Some(i64::MAX.unsigned_abs()));
+        for id in ["9223372036854775808", "-1", "one"] {
+            assert!(read(id).is_err(), "{id}");
+        }
+    }
 }

@@ -29,7 +29,7 @@ use crate::outgoing::TargetUrl;
 const FILE: &str = "file";
 
 /// What a form may hold beside it.
-const OPTIONS: [&str; 15] = [
+pub(super) const OPTIONS: [&str; 15] = [
     "language",
     "languages",
     "task",
@@ -267,10 +267,9 @@ impl Form {
         if !OPTIONS.contains(&name) {
             return Err(unknown(place, name));
         }
-        match serde_json::from_str(value.get()) {
-            Ok(Value::Null) => Ok(()),
-            Ok(Value::String(text)) => self.set(name, text, limits),
-            _ => self.set(name, value.get().to_owned(), limits),
+        match text_of_json(value) {
+            None => Ok(()),
+            Some(text) => self.set(name, text, limits),
         }
     }
 
@@ -316,6 +315,20 @@ impl Form {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// What a form would have in place of a JSON value; `None` for null.
+fn text_of_json(value: &RawValue) -> Option<String> {
+    match serde_json::from_str(value.get()) {
+        Ok(Value::Null) => None,
+        Ok(Value::String(text)) => Some(text),
+        // JSON has one kind of number: 60.0 is as whole as 60.
+        Ok(Value::Number(number)) => Some(match number.as_f64() {
+            Some(whole) if number.is_f64() && whole.fract() == 0.0 => format!("{whole:.0}"),
+            Some(_) | None => value.get().to_owned(),
+        }),
+        Ok(Value::Bool(_) | Value::Array(_) | Value::Object(_)) | Err(_) => Some(value.get().to_owned()),
     }
 }
 
@@ -413,4 +426,26 @@ fn metadata(text: String) -> Result<String, AppError> {
 fn webhook_url(text: &str, limits: &Limits) -> Result<String, AppError> {
     let url = TargetUrl::parse(text, &limits.webhook_rules);
     Ok(url.map_err(|error| AppError::bad_webhook_url(&error, "webhook_url"))?.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_values_are_read_as_the_texts_of_a_form() {
+        for (value, text) in [
+            ("null", None),
+            (r#""60""#, Some("60")),
+            ("60", Some("60")),
+            ("60.0", Some("60")),
+            ("6e1", Some("60")),
+            ("0.5", Some("0.5")),
+            ("true", Some("true")),
+            (r#"{"a": 1.0}"#, Some(r#"{"a": 1.0}"#)),
+        ] {
+            let value = RawValue::from_string(value.to_owned()).unwrap();
+            assert_eq!(text_of_json(&value).as_deref(), text, "{value}");
+        }
+    }
 }

@@ -3,32 +3,83 @@
 use actix_web::{HttpResponse, Responder, web};
 use actors::domain::webhook::SigningKey;
 use actors::ports::{Subscriber, SubscriberState};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::Object;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::service::Service;
 use crate::auth::{Caller, Scope};
-use crate::error::AppError;
+use crate::error::{AppError, one_of};
 use crate::outgoing::TargetUrl;
 use crate::webhook::{check_secret, new_secret};
 use crate::wire_time::rfc3339;
 
-/// All of them to an admin; to others their own.
-pub(super) async fn list(service: web::Data<Service>, caller: Caller) -> Result<impl Responder, AppError> {
-    let all = service.jobs.store().subscribers().await?;
-    let seen = all.iter().filter(|one| caller.may(Scope::Admin) || is_own(one, &caller));
-    let views: Vec<Value> = seen.map(|one| view(one, &caller)).collect();
-    Ok(web::Json(json!({ "webhooks": views })))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewSubscriber {
+/// A subscriber to the model's webhooks.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscriber)]
+pub(super) struct SubscriberView {
+    id: Uuid,
+    /// Unless it is the caller's own, without credentials and with redacted in place of the query.
     url: String,
+    /// Whether the caller named this URL.
+    own: bool,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(schema_with = states)]
+    state: &'static str,
+    #[schema(required, format = "date-time")]
+    failing_since: Option<String>,
+    /// Whether a secret of its own signs; else it is the service's.
+    own_secret: bool,
+    /// Until then both secrets sign.
+    #[schema(required, format = "date-time")]
+    old_secret_until: Option<String>,
+    /// Only in the answer that makes it.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
 }
 
+fn states() -> Object {
+    one_of(["active", "off"])
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscribers)]
+pub(super) struct SubscribersView {
+    webhooks: Vec<SubscriberView>,
+}
+
+/// Subscribers.
+#[utoipa::path(
+    get, path = "/webhooks",
+    responses((
+        status = 200, body = SubscribersView,
+        description = "All of them to a key with the scope admin, else the caller's own.",
+    ))
+)]
+pub(super) async fn list(service: web::Data<Service>, caller: Caller) -> Result<impl Responder, AppError> {
+    let all = service.jobs.store().subscribers().await?;
+    let seen = all.iter().filter(|one| caller.may(Scope::Admin) || is_own(one, &caller));
+    Ok(web::Json(SubscribersView { webhooks: seen.map(|one| view(one, &caller)).collect() }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewSubscriber {
+    #[schema(format = "uri")]
+    url: String,
+    /// whsec_ and 24 to 64 bytes in base64. Without one the service's own secret signs.
+    #[schema(pattern = "^whsec_([A-Za-z0-9+/]{4}){8,20}[A-Za-z0-9+/]{4}$")]
+    secret: Option<String>,
+}
+
+/// Adds a subscriber.
+#[utoipa::path(
+    post, path = "/webhooks", request_body = NewSubscriber,
+    responses((status = 201, description = "It is there.", body = SubscriberView))
+)]
 pub(super) async fn add(
     service: web::Data<Service>,
     caller: Caller,
@@ -42,7 +93,13 @@ pub(super) async fn add(
     Ok(HttpResponse::Created().json(view(&subscriber, &caller)))
 }
 
+/// Removes a subscriber, with what is pending.
+///
 /// An admin removes it for all; others take back that it is theirs.
+#[utoipa::path(
+    delete, path = "/webhooks/{id}", params(SubscriberPath),
+    responses((status = 204, description = "Removed."))
+)]
 pub(super) async fn remove(
     service: web::Data<Service>,
     caller: Caller,
@@ -60,6 +117,10 @@ pub(super) async fn remove(
 }
 
 /// Makes a new secret for a subscriber, and shows it this once.
+#[utoipa::path(
+    post, path = "/webhooks/{id}/secret", params(SubscriberPath),
+    responses((status = 200, description = "The subscriber, with its secret.", body = SubscriberView))
+)]
 pub(super) async fn change_secret(
     service: web::Data<Service>,
     caller: Caller,
@@ -67,10 +128,19 @@ pub(super) async fn change_secret(
 ) -> Result<impl Responder, AppError> {
     let secret = new_secret().map_err(AppError::internal)?;
     let changed = service.jobs.store().change_secret(subscriber_id(&id)?, secret.clone()).await?;
-    let mut view = view(&changed.ok_or(AppError::WebhookNotFound)?, &caller);
-    view["secret"] = json!(secret.expose());
-    Ok(web::Json(view))
+    let view = view(&changed.ok_or(AppError::WebhookNotFound)?, &caller);
+    Ok(web::Json(SubscriberView { secret: Some(secret.expose().to_owned()), ..view }))
 }
+
+/// A path that names a subscriber.
+#[derive(IntoParams)]
+#[into_params(names("id"), parameter_in = Path)]
+pub(super) struct SubscriberPath(
+    /// The subscriber.
+    #[param(format = "uuid")]
+    #[expect(dead_code, reason = "for the description")]
+    String,
+);
 
 /// The id in a path: anything else is the id of no subscriber.
 pub(super) fn subscriber_id(text: &str) -> Result<Uuid, AppError> {
@@ -82,23 +152,23 @@ fn is_own(subscriber: &Subscriber, caller: &Caller) -> bool {
 }
 
 /// Who did not name the URL does not see what may be a secret in it.
-fn view(subscriber: &Subscriber, caller: &Caller) -> Value {
+fn view(subscriber: &Subscriber, caller: &Caller) -> SubscriberView {
     let own = is_own(subscriber, caller);
-    let url = if own { subscriber.url.clone() } else { TargetUrl::redacted(&subscriber.url) };
-    json!({
-        "id": subscriber.id,
-        "url": url,
-        "own": own,
-        "created_at": rfc3339(subscriber.created_at),
-        "state": match subscriber.state {
+    SubscriberView {
+        id: subscriber.id,
+        url: if own { subscriber.url.clone() } else { TargetUrl::redacted(&subscriber.url) },
+        own,
+        created_at: rfc3339(subscriber.created_at),
+        state: match subscriber.state {
             SubscriberState::Active => "active",
             SubscriberState::Off => "off",
         },
-        "failing_since": subscriber.failing_since.map(rfc3339),
-        "own_secret": match subscriber.signed_with {
+        failing_since: subscriber.failing_since.map(rfc3339),
+        own_secret: match subscriber.signed_with {
             SigningKey::Service => false,
             SigningKey::Own(_) => true,
         },
-        "old_secret_until": subscriber.old_secret_until.map(rfc3339),
-    })
+        old_secret_until: subscriber.old_secret_until.map(rfc3339),
+        secret: None,
+    }
 }

@@ -19,10 +19,10 @@ use actors::domain::transcript::text;
 
 pub use content::Transcript;
 pub use format::{Format, UnknownFormat};
-pub use json::{decimal, result_json, segment_json};
-pub use logprobs::logprobs_json;
+pub use json::{ResultView, decimal, result_json, result_view, segment_json};
+pub use logprobs::{TokenView, logprobs, logprobs_json};
 pub use shape::{BadShape, Shape};
-pub use verbose::{Granularity, UnknownGranularity, usage_json, verbose_json};
+pub use verbose::{Granularity, UnknownGranularity, Usage, VerboseView, usage, verbose_json};
 pub use whisper::{lines, whisper_cpp_json, whisper_json};
 
 /// The whole document. `text` ends without a line break, so that it equals the job's own `text`.

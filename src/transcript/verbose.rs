@@ -7,8 +7,11 @@ use actors::domain::jobs::options::Task;
 use actors::domain::transcript::{Segment, text};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use thiserror::Error;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::content::Transcript;
 use super::json::decimal;
@@ -37,32 +40,93 @@ impl FromStr for Granularity {
     }
 }
 
+/// What the OpenAI audio API calls `verbose_json`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = VerboseTranscription)]
+pub struct VerboseView {
+    #[schema(schema_with = tasks)]
+    task: Task,
+    /// The English name of the text's language; empty where there was no speech.
+    language: &'static str,
+    /// Of the language, 0 to 1, where it was detected.
+    #[schema(nullable = false, minimum = 0, maximum = 1)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language_probability: Option<f64>,
+    duration: f64,
+    text: String,
+    /// As `timestamp_granularities` asks for it.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments: Option<Vec<VerboseSegment>>,
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<Vec<VerboseWord>>,
+    usage: Usage,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct VerboseSegment {
+    id: u32,
+    /// Hundredths of a second, where the window begins.
+    seek: u64,
+    start: f64,
+    end: f64,
+    text: String,
+    tokens: Vec<i32>,
+    temperature: f64,
+    avg_logprob: f64,
+    compression_ratio: f64,
+    no_speech_prob: f64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct VerboseWord {
+    word: String,
+    start: f64,
+    end: f64,
+}
+
+/// What a call used.
+#[derive(Serialize, ToSchema)]
+pub struct Usage {
+    #[serde(rename = "type")]
+    kind: UsageKind,
+    /// Whole seconds of audio, begun ones counted.
+    seconds: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum UsageKind {
+    Duration,
+}
+
+fn tasks() -> Object {
+    let names = [Task::Transcribe, Task::Translate].map(|task| json!(task));
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
+}
+
 /// The document with `segments`, `words` or both, as asked for; nothing asked for means segments.
 ///
 /// `language` is the English name of the text's language, and empty where there was no speech.
 pub fn verbose_json(transcript: &Transcript<'_>, wanted: &[Granularity]) -> Value {
     let segments = transcript.segments;
-    let mut document = Map::new();
-    document.insert("task".to_owned(), json!(transcript.task));
-    document.insert("language".to_owned(), language(transcript).into());
-    if let Some(probability) = transcript.language_probability {
-        document.insert("language_probability".to_owned(), decimal(probability).into());
-    }
-    document.insert("duration".to_owned(), rounded(transcript.duration_secs).into());
-    document.insert("text".to_owned(), text(segments).into());
-    if wanted.is_empty() || wanted.contains(&Granularity::Segment) {
-        document.insert("segments".to_owned(), segments.iter().map(segment).collect());
-    }
-    if wanted.contains(&Granularity::Word) {
-        document.insert("words".to_owned(), words(segments));
-    }
-    document.insert("usage".to_owned(), usage_json(transcript.duration_secs));
-    Value::Object(document)
+    let has_segments = wanted.is_empty() || wanted.contains(&Granularity::Segment);
+    json!(VerboseView {
+        task: transcript.task,
+        language: language(transcript),
+        language_probability: transcript.language_probability.map(decimal),
+        duration: rounded(transcript.duration_secs),
+        text: text(segments),
+        segments: has_segments.then(|| segments.iter().map(segment).collect()),
+        words: wanted.contains(&Granularity::Word).then(|| words(segments)),
+        usage: usage(transcript.duration_secs),
+    })
 }
 
 /// What a call used: whole seconds of audio, begun ones counted.
-pub fn usage_json(duration_secs: f64) -> Value {
-    json!({"type": "duration", "seconds": duration_secs.ceil() as u64})
+pub fn usage(duration_secs: f64) -> Usage {
+    Usage { kind: UsageKind::Duration, seconds: duration_secs.ceil() as u64 }
 }
 
 /// Segments, and words where there are any.
@@ -82,21 +146,20 @@ fn language(transcript: &Transcript<'_>) -> &'static str {
     }
 }
 
-pub(super) fn segment(segment: &Segment) -> Value {
+pub(super) fn segment(segment: &Segment) -> VerboseSegment {
     let decoding = &segment.decoding;
-    json!({
-        "id": segment.id,
-        // Hundredths of a second, where the window begins.
-        "seek": (decoding.window_start * 100.0).round() as u64,
-        "start": rounded(segment.start),
-        "end": rounded(segment.end),
-        "text": segment.text,
-        "tokens": decoding.tokens,
-        "temperature": finite(decoding.temperature),
-        "avg_logprob": finite(decoding.avg_logprob),
-        "compression_ratio": compression_ratio(&segment.text),
-        "no_speech_prob": finite(decoding.no_speech_prob),
-    })
+    VerboseSegment {
+        id: segment.id,
+        seek: (decoding.window_start * 100.0).round() as u64,
+        start: rounded(segment.start),
+        end: rounded(segment.end),
+        text: segment.text.clone(),
+        tokens: decoding.tokens.clone(),
+        temperature: finite(decoding.temperature),
+        avg_logprob: finite(decoding.avg_logprob),
+        compression_ratio: compression_ratio(&segment.text),
+        no_speech_prob: finite(decoding.no_speech_prob),
+    }
 }
 
 /// Clients read these as numbers, and JSON has none for infinity.
@@ -104,10 +167,14 @@ fn finite(value: f32) -> f64 {
     decimal(value.clamp(f32::MIN, f32::MAX)).max(f64::from(f32::MIN))
 }
 
-fn words(segments: &[Segment]) -> Value {
+fn words(segments: &[Segment]) -> Vec<VerboseWord> {
     let words = segments.iter().flat_map(|segment| segment.words.iter().flatten());
     words
-        .map(|word| json!({"word": word.word.trim(), "start": rounded(word.start), "end": rounded(word.end)}))
+        .map(|word| VerboseWord {
+            word: word.word.trim().to_owned(),
+            start: rounded(word.start),
+            end: rounded(word.end),
+        })
         .collect()
 }
 

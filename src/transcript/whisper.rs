@@ -4,7 +4,7 @@ use actors::domain::transcript::Segment;
 use serde_json::{Value, json};
 
 use super::content::Transcript;
-use super::json::word_json;
+use super::json::word_view;
 use super::one_line::one_line;
 use super::verbose::{self, Granularity, verbose_json};
 use actors::domain::transcript::text;
@@ -36,9 +36,9 @@ pub fn whisper_cpp_json(transcript: &Transcript<'_>) -> Value {
 
 fn segments_with_words(segments: &[Segment]) -> Value {
     let with_words = |segment: &Segment| {
-        let mut value = verbose::segment(segment);
+        let mut value = json!(verbose::segment(segment));
         if let Some(words) = &segment.words {
-            value["words"] = words.iter().map(word_json).collect();
+            value["words"] = json!(words.iter().map(word_view).collect::<Vec<_>>());
         }
         value
     };

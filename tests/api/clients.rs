@@ -1,5 +1,6 @@
 //! Programs that others wrote, as `scripts/setup-tests.sh` installs them.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,6 +23,28 @@ pub fn node(script: &str) -> Command {
     command.env("NODE_PATH", installed("node/node_modules"));
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script));
     command
+}
+
+/// Schemathesis with the configuration of `tests/clients`; `None` where it could not be installed.
+pub fn schemathesis() -> Option<Command> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = root.join("target/clients/schemathesis/bin/st");
+    if !program.exists() {
+        // Past what tests print, which is shown of failures alone.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: schemathesis is not installed, `make setup-tests` says why"
+        );
+        return None;
+    }
+    let mut command = Command::new(program);
+    command
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("SCHEMATHESIS_HOOKS", root.join("tests/clients/schemathesis_hooks.py"))
+        .arg("--config-file")
+        .arg(root.join("tests/clients/schemathesis.toml"))
+        .args(["--no-color", "run"]);
+    Some(command)
 }
 
 /// What a program printed. It must have ended well.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::clients::{output, schemathesis};
 use super::fixtures;
 use super::service::Service;
 use super::sink::{Sink, status};
@@ -36,7 +37,7 @@ fn answers_are_what_the_description_says() {
     holds("ModelStatus", service.get("/model/status").json());
     holds("Health", service.get("/health").json());
     let refused = service.post_form("/jobs", Some(("a.wav", b"never read")), &[]);
-    holds("NotReady", refused.json());
+    assert!(refused.json()["model"].is_object(), "{refused:?}");
     holds("Error", refused.json());
     holds("Error", service.get("/nowhere").json());
     let id = service.queue("en_phrases.wav", &[("word_timestamps", "true"), ("metadata", "{}")]);
@@ -64,4 +65,33 @@ fn answers_are_what_the_description_says() {
     holds("Deliveries", service.get(&format!("{path}/deliveries")).json());
     holds("Subscribers", service.get("/webhooks").json());
     holds("Subscriber", service.post(&format!("{path}/secret")).json());
+}
+
+const ALLOWED: (&str, &str) = ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true");
+
+/// Sends requests of all kinds that the description allows and forbids: each is answered as it says.
+fn fuzz(service: &Service, seed: &str, key: &str) {
+    let Some(mut schemathesis) = schemathesis() else { return };
+    schemathesis
+        .current_dir(service.dir.path())
+        .args([&format!("{}/openapi.json", service.base), "--seed", seed])
+        .args(["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "3"])
+        .args(["--header", &format!("Authorization: Bearer {key}")]);
+    let said = output(&mut schemathesis);
+    assert!(said.contains("Selected: 29/29"), "{said}");
+}
+
+#[test]
+fn requests_of_all_kinds_are_answered_as_described_unloaded() {
+    fuzz(&Service::start_with(&[ALLOWED]), "1", "no key is asked for");
+}
+
+#[test]
+fn requests_of_all_kinds_are_answered_as_described_to_a_key() {
+    const KEY: &str = "a-key-of-some-24-letters";
+    let keys = format!("{KEY} fuzzer");
+    let keys = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", keys.as_str())];
+    let service = Service::start_with(&[ALLOWED, keys[0], keys[1]]).with_key(KEY);
+    service.load();
+    fuzz(&service, "2", KEY);
 }

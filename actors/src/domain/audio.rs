@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::jobs::progress::{Pace, Progress};
 use super::jobs::selection::Selection;
-
-/// Samples a second of everything the engine is given.
-pub const SAMPLE_RATE: u32 = 16_000;
+pub use super::samples::{SAMPLE_RATE, secs};
 
 /// A stretch of a recording, in samples at [`SAMPLE_RATE`] from its beginning, `end` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,11 +28,6 @@ impl Span {
     pub fn samples(self) -> u64 {
         self.end.saturating_sub(self.start)
     }
-}
-
-/// Seconds that `samples` last.
-pub fn secs(samples: u64) -> f64 {
-    samples as f64 / f64::from(SAMPLE_RATE)
 }
 
 /// What decodes a recording.

@@ -1,5 +1,6 @@
 //! Where samples come from: the built-in decoders, or ffmpeg for what they do not know.
 
+mod audio_track;
 mod decode;
 mod edit_list;
 pub(super) mod ffmpeg;

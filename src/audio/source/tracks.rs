@@ -6,22 +6,11 @@ use std::path::Path;
 use actors::domain::jobs::selection::TrackChoice;
 use actors::ports::AudioError;
 
+pub use super::audio_track::{AudioTrack, language};
 use super::{matroska, mp4_tracks};
 
 /// Tracks that a sentence names.
 const MOST_NAMED: usize = 20;
-/// Language tags that are longer have private parts.
-const LONGEST_LANGUAGE_BYTES: usize = 35;
-
-/// An audio track as its container describes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AudioTrack {
-    /// The container's own number for it.
-    pub id: u32,
-    /// Its language, in each spelling that the container has.
-    pub languages: Vec<String>,
-    pub is_default: bool,
-}
 
 /// The audio tracks of a Matroska or MP4 file in the container's order, those with unknown codecs too. Empty for other files.
 ///
@@ -31,14 +20,6 @@ pub fn of_file(path: &Path) -> Vec<AudioTrack> {
     let open = || File::open(path);
     let tracks = open().map(matroska::audio_tracks).unwrap_or_default();
     if tracks.is_empty() { open().map(mp4_tracks::audio_tracks).unwrap_or_default() } else { tracks }
-}
-
-/// A language as a container has it; `None` where it says nothing.
-pub fn language(text: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(text).ok()?.trim_matches('\0');
-    let is_tag = (2..=LONGEST_LANGUAGE_BYTES).contains(&text.len())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    (is_tag && text != "und").then(|| text.to_owned())
 }
 
 /// The index of the chosen track; without a choice that of the first default track, else 0.
@@ -117,13 +98,5 @@ mod tests {
         let warning = unchosen(&tracks, 1).unwrap();
         assert!(warning.contains("2 audio tracks, 1 (ger), 2: number 2 was transcribed"), "{warning}");
         assert_eq!(unchosen(&tracks[..1], 0), None);
-    }
-
-    #[test]
-    fn what_is_no_language_tag_is_left_out() {
-        assert_eq!(language(b"pt-BR\0"), Some("pt-BR".into()));
-        for text in [&b"und"[..], b"", b"e", b"a b", &[0xff; 3], &[b'e'; 36]] {
-            assert_eq!(language(text), None);
-        }
     }
 }

@@ -55,7 +55,7 @@ struct Subtitles {
     max_cps: Option<f64>,
 }
 
-const FIELDS: [&str; 13] = [
+pub(in crate::http) const FIELDS: [&str; 13] = [
     "model",
     "language",
     "languages",

@@ -1,9 +1,16 @@
 //! The languages of an answer.
 
 use actors::domain::language::Language;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SpokenLanguage)]
+pub(super) struct LanguageView {
+    code: &'static str,
+}
 
 /// What was spoken; none where nobody did.
-pub(super) fn languages(language: Option<Language>) -> Value {
-    language.iter().map(|language| json!({ "code": language.code() })).collect()
+pub(super) fn languages(language: Option<Language>) -> Vec<LanguageView> {
+    language.iter().map(|language| LanguageView { code: language.code() }).collect()
 }

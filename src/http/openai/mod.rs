@@ -5,24 +5,40 @@ mod extras;
 mod languages;
 mod models;
 mod stream;
+mod views;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::jobs::job::Job;
 use actors::domain::jobs::options::{Options, Task};
-use serde_json::json;
 
-pub(super) use models::{list, show};
+pub(super) use models::{__path_list, __path_show, list, show};
 
 use super::calls::{self, Beginning};
+use super::openapi::{ServerSentEvent, TranscriptionForm, TranslationForm};
+use super::query::IdempotencyKey;
 use super::service::Service;
 use crate::auth::Caller;
 use crate::error::AppError;
-use crate::transcript::{Format, Transcript, logprobs_json, render, render_shaped, usage_json, verbose_json};
+use crate::transcript::{Format, Transcript, logprobs, render, render_shaped, usage, verbose_json};
+#[cfg(test)]
+pub(super) use call::FIELDS;
 use call::{Call, Reply};
 use extras::Logprobs;
 use languages::languages;
+use views::{TranscriptionView, Transcriptions};
 
+/// As the OpenAI audio API has it.
+#[utoipa::path(
+    post, path = "/v1/audio/transcriptions", params(IdempotencyKey),
+    request_body(content = TranscriptionForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "As the format asks for.", content(
+        (Transcriptions = "application/json"),
+        (String = "text/plain"),
+        (String = "text/vtt"),
+        (ServerSentEvent = "text/event-stream"),
+    )))
+)]
 pub(super) async fn transcriptions(
     service: web::Data<Service>,
     caller: Caller,
@@ -32,6 +48,16 @@ pub(super) async fn transcriptions(
     answer(service, caller, request, body, Task::Transcribe).await
 }
 
+/// The same, into English.
+#[utoipa::path(
+    post, path = "/v1/audio/translations", params(IdempotencyKey),
+    request_body(content = TranslationForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "As the format asks for.", content(
+        (Transcriptions = "application/json"),
+        (String = "text/plain"),
+        (String = "text/vtt"),
+    )))
+)]
 pub(super) async fn translations(
     service: web::Data<Service>,
     caller: Caller,
@@ -70,14 +96,12 @@ fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse 
     match reply.format {
         Format::Json => {
             let duration_secs = job.audio.duration_secs.unwrap_or_default();
-            let text = render(transcript, Format::Text);
-            let usage = usage_json(duration_secs);
-            let languages = languages(transcript.language);
-            let mut answer = json!({ "text": text, "languages": languages, "usage": usage });
-            if reply.logprobs == Logprobs::Included {
-                answer["logprobs"] = logprobs_json(transcript.segments);
-            }
-            response.json(answer)
+            response.json(TranscriptionView {
+                text: render(transcript, Format::Text),
+                languages: languages(transcript.language),
+                usage: usage(duration_secs),
+                logprobs: (reply.logprobs == Logprobs::Included).then(|| logprobs(transcript.segments)),
+            })
         }
         Format::VerboseJson => response.json(verbose_json(transcript, &reply.granularities)),
         Format::Text | Format::Srt | Format::Vtt | Format::Tsv => {

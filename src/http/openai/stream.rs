@@ -87,7 +87,7 @@ async fn tell(awaited: JobWait, extras: Extras, sender: mpsc::UnboundedSender<ss
         Ok(job) => {
             let usage = so_far.usage(job.audio.duration_secs.unwrap_or_default());
             let mut message = json!({ "type": "transcript.text.done", "text": so_far.text });
-            message["languages"] = languages(job.language);
+            message["languages"] = json!(languages(job.language));
             message["usage"] = usage;
             if logprobs == Logprobs::Included {
                 message["logprobs"] = sure.into();
