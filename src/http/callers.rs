@@ -96,7 +96,8 @@ pub(super) struct Abandoned {
 }
 
 impl Abandoned {
-    /// Runs `cancel`, unless somebody came since the job was left. Whoever comes meanwhile waits for its end.
+    /// Runs `cancel`, unless a caller joined the job since the last one left. A caller that joins meanwhile waits until
+    /// the cancellation is done.
     pub(super) async fn unless_joined(self, cancel: impl Future<Output = ()>) {
         let _cancelling = self.callers.cancelling.lock().await;
         if self.is_still_left() {

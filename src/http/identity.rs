@@ -9,7 +9,7 @@ pub enum Identity {
     Key(String),
     /// The place that it was sent to and how it is answered, beside its recording and its options.
     Content(String),
-    /// Nothing: its job is no other's.
+    /// Nothing: no other call joins its job.
     Unique,
 }
 

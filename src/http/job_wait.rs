@@ -20,9 +20,9 @@ use crate::http::service::Service;
 
 /// Who wants a job.
 pub(super) enum Wanted {
-    /// Its client may come back for it: it goes on whoever leaves.
+    /// Its client may ask for it again: the job continues when callers leave.
     Anyway,
-    /// Whoever sends the same call.
+    /// All callers that send the same call.
     ByCallers(Waiting),
     /// This caller alone.
     ByOne,

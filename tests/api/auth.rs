@@ -77,7 +77,7 @@ fn a_key_does_what_it_is_for_and_nothing_else() {
 }
 
 #[test]
-fn owners_see_and_remove_their_own_webhooks_and_others_no_secrets() {
+fn owners_manage_their_own_webhooks_and_see_no_secrets() {
     const ADMIN: &str = "the-admins-key-of-many-x";
     let keys = format!("{ALICE} alice submit+read,{BOB} bob submit+read,{ADMIN} carol,{READER} alice read");
     let mut service =

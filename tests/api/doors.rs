@@ -217,7 +217,7 @@ fn callers_that_go_away_take_their_jobs_with_them() {
 }
 
 #[test]
-fn a_call_that_broke_and_is_sent_again_gets_the_answer_of_its_job() {
+fn a_broken_call_that_is_sent_again_joins_its_job() {
     let service = Service::start();
     let (path, stream) = ("/v1/audio/transcriptions", [("model", "whisper-1"), ("stream", "true")]);
     let id = hung_up(&service, path, "file", "long.ogg", &stream);
@@ -239,7 +239,7 @@ fn a_call_that_broke_and_is_sent_again_gets_the_answer_of_its_job() {
 }
 
 #[test]
-fn calls_are_the_same_if_nothing_in_them_differs_and_the_result_is_of_this_run() {
+fn only_identical_calls_since_the_start_share_a_job() {
     let id_of = |service: &Service, fields: &[(&str, &str)]| {
         inference(service, "en_short.wav", fields).header("x-job-id").unwrap().to_owned()
     };

@@ -83,7 +83,7 @@ fn a_track_or_range_that_is_not_there_is_refused_by_its_name() {
 }
 
 #[test]
-fn the_command_line_takes_a_track_and_a_range_here_and_on_a_server() {
+fn the_command_line_takes_a_track_and_a_range() {
     let dir = tempfile::tempdir().unwrap();
     let file = two_tracks(dir.path());
     let service = Service::start();

@@ -89,7 +89,7 @@ fn a_connection_is_kept_for_as_long_as_the_settings_say() {
 }
 
 #[test]
-fn the_last_answer_of_a_stopping_service_says_that_the_connection_is_closed() {
+fn the_last_answer_before_a_stop_closes_the_connection() {
     let service = Service::start_with(&SLOW);
     let running = service.queue("en_dense.wav", &[]);
     let mut events = service.events(&format!("/jobs/{running}/events"), None);

@@ -44,7 +44,7 @@ pub const OLD_SECRET_VALID: Duration = Duration::from_secs(86_400);
 pub struct Subscriber {
     pub id: Uuid,
     pub url: String,
-    /// Whoever added it, by name; the empty name is nobody's.
+    /// The owners who added it, by name. The empty name stands for a subscriber of an earlier version.
     pub owners: Vec<String>,
     pub created_at: Timestamp,
     pub state: SubscriberState,

@@ -14,7 +14,7 @@ const NUMBERED: [&str; 24] = [
     "fin", "gre ell", "ice isl", "mlt", "tur", "hrv", "chi zho", "urd", "hin", "tha", "kor",
 ];
 
-/// The audio tracks in the container's order. Empty where the file is no MP4.
+/// The audio tracks in the container's order. Empty where the file is not an MP4 file.
 ///
 /// # Blocking
 /// Reads the file's index.

@@ -87,7 +87,7 @@ fn needed(method: &Method, path: &str) -> Option<&'static [Scope]> {
     }
 }
 
-/// Lists and removes subscribers: whoever may send jobs may add one with a job, and sees their own here.
+/// Lists and removes subscribers. A key that may submit jobs adds one with a job, and sees its own here.
 fn handles_own_webhooks(method: &Method, path: &str) -> bool {
     match path.strip_prefix("/webhooks") {
         Some("") => method == Method::GET || method == Method::HEAD,
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn subscribers_are_listed_and_removed_with_the_scope_that_makes_them() {
+    fn subscribers_are_managed_with_the_scope_that_adds_them() {
         let needed = |method, path| needed(&method, path);
         let either = Some(&[Scope::Submit, Scope::Admin][..]);
         assert_eq!(needed(Method::GET, "/webhooks"), either);

@@ -186,7 +186,7 @@ async fn subscribers_of_an_earlier_version_are_nobody_s_and_stay() {
     let named = store.subscribe("alice", "https://a.example/?token=x", None).await.unwrap();
     assert_eq!((named.id, named.owners), (id, vec![String::new(), "alice".into()]));
     assert!(store.disown(id, "alice").await.unwrap());
-    assert!(store.subscriber(id).await.unwrap().is_some(), "whoever added it is still told");
+    assert!(store.subscriber(id).await.unwrap().is_some(), "its owner still receives events");
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn tracks_are_those_of_the_input_and_the_first_one_mapped_is_taken() {
+    fn tracks_are_listed_and_the_first_mapped_one_is_taken() {
         let log = log(&[
             "[info]   Stream #0:0[0x100]: Video: mpeg2video (Main), yuv420p",
             "[info]   Stream #0:1[0x101](ger): Audio: mp2 ([3][0][0][0] / 0x0003), 48000 Hz, mono",

@@ -446,7 +446,7 @@ fn a_track_is_selected_by_its_number_and_by_its_language() {
 }
 
 #[test]
-fn a_range_of_what_only_ffmpeg_decodes_has_the_recordings_times_and_samples() {
+fn a_range_decoded_by_ffmpeg_has_the_recordings_times() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("a.wma");
     convert(&["-ar", "44100", "-c:a", "wmav2"], &file);
@@ -497,7 +497,7 @@ fn clusters_of_unknown_size_are_decoded_to_their_end() {
 }
 
 #[test]
-fn a_wrong_number_of_frames_in_an_mp3_neither_shortens_nor_lengthens_it() {
+fn a_wrong_frame_count_does_not_change_an_mp3s_length() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("a.mp3");
     convert(&["-ar", "44100", "-q:a", "5"], &file);
@@ -519,7 +519,7 @@ fn a_wrong_number_of_frames_in_an_mp3_neither_shortens_nor_lengthens_it() {
 }
 
 #[test]
-fn spectral_band_replication_in_an_m4a_keeps_its_length_or_is_refused() {
+fn he_aac_keeps_its_length_or_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("he.m4a");
     convert(&["-ar", "22050", "-c:a", "aac"], &file);
