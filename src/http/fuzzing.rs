@@ -11,10 +11,10 @@ use actors::ports::BlobStore;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::by_url;
-use super::query::{Loading, Query, Unloading, idempotency_key, last_event_id};
+use super::intake::by_url;
+use super::intake::query::{Loading, Query, Unloading, idempotency_key, last_event_id};
+use super::intake::submission::receive;
 use super::service::Limits;
-use super::submission::receive;
 use crate::error::AppError;
 use crate::outgoing::AddressRules;
 

@@ -1,71 +1,50 @@
 //! The routes, all on one screen, and what every handler may use.
 
-mod access;
-mod answers;
-mod asr;
-mod body;
-mod by_url;
 mod callers;
 mod calls;
-mod client_socket;
-mod deliveries;
 mod detached;
-mod disk_room;
-mod events;
-mod form;
 #[doc(hidden)]
 pub mod fuzzing;
-mod health;
 mod identity;
-mod inference;
-mod job_view;
+mod intake;
 mod job_wait;
-mod jobs;
-mod last_answer;
-mod metrics;
-mod model;
-mod model_view;
+mod middleware;
 mod openai;
 mod openapi;
-mod query;
-mod rate;
-mod request_id;
-mod root_span;
+mod routes;
 mod service;
-mod site;
 mod streams;
-mod submission;
-mod upload_pace;
+mod views;
 mod wait_policy;
-mod webhooks;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, delete, get, post, resource};
 use actix_web::{Route, guard};
 
-pub use access::authorize;
-pub use answers::Answers;
 pub use callers::Callers;
 pub use calls::begin;
-pub use client_socket::keep_socket;
-pub use disk_room::check_length;
-pub use form::{language, prompt};
 pub use identity::Identity;
+pub use intake::client_socket::keep_socket;
+pub use intake::disk_room::check_length;
+pub use intake::form::{language, prompt};
+pub use intake::submission::Upload;
 pub use job_wait::JobWait;
-pub use last_answer::announce_close;
-pub use metrics::count_answers;
+pub use middleware::access::authorize;
+pub use middleware::last_answer::announce_close;
+pub use middleware::rate::Rates;
+pub use middleware::request_id::give_request_id;
+pub use middleware::root_span::RequestSpan;
+pub use middleware::site::{cors, refuse_foreign_sites};
 pub use openapi::description;
-pub use rate::Rates;
-pub use request_id::give_request_id;
-pub use root_span::RequestSpan;
+pub use routes::metrics::count_answers;
 pub use service::{Limits, Service};
-pub use site::{cors, refuse_foreign_sites};
 pub use streams::Streams;
-pub use submission::Upload;
+pub use views::answers::Answers;
 pub use wait_policy::WaitPolicy;
 
 use crate::error::AppError;
+use routes::{asr, deliveries, events, health, inference, jobs, metrics, model, webhooks};
 
 /// Every route of the service.
 pub fn routes(config: &mut web::ServiceConfig) {

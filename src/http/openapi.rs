@@ -20,7 +20,8 @@ pub(super) use names::{
     AsrOutput, ExtentName, JobStatus, LanguageName, PriorityName, RetryAfter, TaskName, TranscriptFormat,
 };
 
-use super::{asr, deliveries, events, health, inference, jobs, metrics, model, openai, webhooks};
+use super::openai;
+use super::routes::{asr, deliveries, events, health, inference, jobs, metrics, model, webhooks};
 use crate::error::ErrorBody;
 
 /// Every route: `tests/architecture/documents.rs` holds this list to the routes, `tests/api/openapi.rs` the views to what is answered.
@@ -177,8 +178,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::http::intake::submission;
     use crate::http::openai::FIELDS;
-    use crate::http::submission;
 
     /// The fields of a form as the document has them, without the brackets of lists and without the recording.
     fn fields(form: &str) -> BTreeSet<&'static str> {

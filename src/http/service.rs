@@ -16,10 +16,10 @@ use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, Cancelled, MemoryProbe, Recordings, Sources, StoreError};
 use tracing::warn;
 
-use super::answers::Answers;
 use super::callers::Callers;
-use super::rate::Rates;
+use super::middleware::rate::Rates;
 use super::streams::Streams;
+use super::views::answers::Answers;
 use super::wait_policy::WaitPolicy;
 use crate::auth::{Caller, Keyring, Sites};
 use crate::error::AppError;

@@ -7,10 +7,10 @@ use actors::domain::jobs::options::{Options, Priority, Task};
 
 use super::extras::{Extras, Logprobs};
 use crate::error::AppError;
-use crate::http::body::Recording;
-use crate::http::form::{self, Sent, flag};
+use crate::http::intake::body::Recording;
+use crate::http::intake::form::{self, Sent, flag};
+use crate::http::intake::submission::{Upload, hotwords, languages, temperature};
 use crate::http::service::Service;
-use crate::http::submission::{Upload, hotwords, languages, temperature};
 use crate::transcript::{Format, Granularity, Shape};
 
 pub(super) struct Call {

@@ -15,8 +15,8 @@ use actors::domain::jobs::options::{Options, Task};
 pub(super) use models::{__path_list, __path_show, list, show};
 
 use super::calls::{self, Beginning};
+use super::intake::query::IdempotencyKey;
 use super::openapi::{ServerSentEvent, TranscriptionForm, TranslationForm};
-use super::query::IdempotencyKey;
 use super::service::Service;
 use crate::auth::Caller;
 use crate::error::AppError;

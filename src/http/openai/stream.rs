@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use super::extras::{Extras, Logprobs};
 use super::languages::languages;
 use crate::error::AppError;
-use crate::http::client_socket::forget_socket;
-use crate::http::events::unbuffered;
+use crate::http::intake::client_socket::forget_socket;
 use crate::http::job_wait::JobWait;
+use crate::http::routes::events::unbuffered;
 use crate::transcript::logprobs_json;
 use crate::wire_time::secs;
 

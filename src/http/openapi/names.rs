@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::one_of;
-use crate::http::form::SEVERAL;
+use crate::http::intake::form::SEVERAL;
 use crate::transcript::Format;
 
 /// Seconds.

@@ -27,7 +27,7 @@ pub fn keep_socket(connection: &dyn Any, data: &mut Extensions) {
 }
 
 /// Closes the second handle: an event stream writes to its client and needs none, and there may be thousands.
-pub(super) fn forget_socket(request: &HttpRequest) {
+pub(in crate::http) fn forget_socket(request: &HttpRequest) {
     if let Some(socket) = request.conn_data::<ClientSocket>() {
         socket.lock().take();
     }
@@ -35,7 +35,7 @@ pub(super) fn forget_socket(request: &HttpRequest) {
 
 /// Returns when the client has closed its side of the connection, or the connection broke; never, where that cannot
 /// be told.
-pub(super) async fn gone(request: &HttpRequest) {
+pub(in crate::http) async fn gone(request: &HttpRequest) {
     let socket =
         request.conn_data::<ClientSocket>().and_then(|socket| socket.lock().as_ref()?.try_clone().ok());
     let Some(Ok(socket)) = socket.map(|socket| TcpStream::from_std(socket.into())) else {

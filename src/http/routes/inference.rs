@@ -5,19 +5,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use actors::domain::jobs::options::{Options, Priority, Task};
 use serde_json::json;
 
-use super::body::Recording;
-use super::calls::{self, Beginning};
-use super::form;
-use super::openapi::InferenceForm;
-use super::query::IdempotencyKey;
-use super::service::Service;
-use super::submission::{Upload, temperature};
 use crate::auth::Caller;
 use crate::error::AppError;
+use crate::http::calls::{self, Beginning};
+use crate::http::intake::body::Recording;
+use crate::http::intake::form;
+use crate::http::intake::query::IdempotencyKey;
+use crate::http::intake::submission::{Upload, temperature};
+use crate::http::openapi::InferenceForm;
+use crate::http::service::Service;
 use crate::transcript::{Format, Transcript, lines, render, whisper_cpp_json};
 
 /// What means something here. Clients send more, thresholds and numbers of candidates: those are the service's own.
-pub(super) const FIELDS: [&str; 6] =
+pub(in crate::http) const FIELDS: [&str; 6] =
     ["language", "detect_language", "translate", "prompt", "temperature", "response_format"];
 
 /// What a form asks for.
@@ -37,7 +37,7 @@ struct Asked {
         (String = "text/vtt"),
     )))
 )]
-pub(super) async fn transcribe(
+pub(in crate::http) async fn transcribe(
     service: web::Data<Service>,
     caller: Caller,
     request: HttpRequest,

@@ -9,14 +9,14 @@ use actors::ports::ModelFacts;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::service::Service;
 use crate::error::{WaitingView, model_states};
+use crate::http::service::Service;
 use crate::wire_time::{rfc3339, secs};
 
 /// The state of the model, of its memory and of its idle clock.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelStatus)]
-pub(super) struct StatusView {
+pub(in crate::http) struct StatusView {
     #[schema(schema_with = model_states)]
     state: &'static str,
     #[schema(required)]
@@ -102,7 +102,7 @@ pub(super) struct FailureView {
 }
 
 /// `GET /model/status`: reads, asks nobody.
-pub(super) fn status_view(service: &Service, status: &ModelStatus) -> StatusView {
+pub(in crate::http) fn status_view(service: &Service, status: &ModelStatus) -> StatusView {
     let wall = |at: Instant| rfc3339(service.clock.wall(at));
     let facts = status.facts();
     let memory = service.memory.read(facts.and_then(|facts| facts.holder));

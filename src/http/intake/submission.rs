@@ -20,16 +20,16 @@ use tracing::warn;
 
 use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, write_file};
 use super::form::{LONGEST_PROMPT, flag, set_language};
-use super::service::{Limits, Service};
 use super::upload_pace::paced;
 use crate::error::AppError;
+use crate::http::service::{Limits, Service};
 use crate::outgoing::TargetUrl;
 
 /// The part that holds the recording.
 const FILE: &str = "file";
 
 /// What a form may hold beside it.
-pub(super) const OPTIONS: [&str; 15] = [
+pub(in crate::http) const OPTIONS: [&str; 15] = [
     "language",
     "languages",
     "task",
@@ -57,7 +57,7 @@ pub struct Upload {
 }
 
 /// A request whose recording is on disk.
-pub(super) struct Received {
+pub(in crate::http) struct Received {
     blob: StoredBlob,
     filename: Option<String>,
     form: Form,
@@ -66,7 +66,7 @@ pub(super) struct Received {
 
 /// What a client asks for.
 #[derive(Default)]
-pub(super) struct Form {
+pub(in crate::http) struct Form {
     file: Option<(Box<dyn BlobWriter>, Option<String>)>,
     options: Options,
     metadata: Option<String>,
@@ -77,7 +77,7 @@ pub(super) struct Form {
 
 /// Reads the whole form, in bounded memory. `admit` is asked once, with the model that the form names, whether such a
 /// job is taken: before the recording is read where the model comes before it, else in the end.
-pub(super) async fn receive<S>(
+pub(in crate::http) async fn receive<S>(
     blobs: &dyn BlobStore,
     limits: &Limits,
     headers: &HeaderMap,
@@ -111,7 +111,7 @@ impl Upload {
     }
 
     /// Of a recording that was fetched; the request is told from others by the `fingerprint`.
-    pub(super) fn fetched(
+    pub(in crate::http) fn fetched(
         recording: Box<dyn BlobWriter>,
         filename: Option<String>,
         form: Form,
@@ -124,7 +124,7 @@ impl Upload {
     ///
     /// # Cancel safety
     /// None: run it where nobody can drop it.
-    pub(super) async fn take_in(
+    pub(in crate::http) async fn take_in(
         self,
         service: &Service,
         owner: String,
@@ -139,7 +139,7 @@ impl Upload {
     ///
     /// # Cancel safety
     /// None: run it where nobody can drop it, and take the job in afterwards.
-    pub(super) async fn finish(self) -> Result<Received, AppError> {
+    pub(in crate::http) async fn finish(self) -> Result<Received, AppError> {
         let Self { recording, filename, form, fingerprint } = self;
         let blob = recording.finish().await?;
         let fingerprint =
@@ -150,12 +150,12 @@ impl Upload {
 
 impl Received {
     /// As what it is sent.
-    pub(super) fn once(&self, key: String, life: KeyLife) -> Idempotency {
+    pub(in crate::http) fn once(&self, key: String, life: KeyLife) -> Idempotency {
         Idempotency { key, fingerprint: self.fingerprint.clone(), life }
     }
 
     /// A key for requests that are the same in all that was sent, and in `how` it is answered. No client can send it.
-    pub(super) fn key(&self, how: &str) -> String {
+    pub(in crate::http) fn key(&self, how: &str) -> String {
         format!("\n{}", hex_digest(&json!([how, self.fingerprint]).to_string()))
     }
 
@@ -165,7 +165,7 @@ impl Received {
     ///
     /// # Cancel safety
     /// None: run it where nobody can drop it.
-    pub(super) async fn take_in(
+    pub(in crate::http) async fn take_in(
         self,
         service: &Service,
         owner: String,
@@ -216,7 +216,7 @@ impl Form {
     }
 
     /// What no part says by itself.
-    pub(super) fn check(&self) -> Result<(), AppError> {
+    pub(in crate::http) fn check(&self) -> Result<(), AppError> {
         let Options { language, languages, selection, .. } = &self.options;
         selection.check().map_err(|error| invalid("end_secs", &error.to_string()))?;
         match language {
@@ -228,7 +228,7 @@ impl Form {
     }
 
     /// Asks whether a job for the model that was named is taken.
-    pub(super) fn choose_model(
+    pub(in crate::http) fn choose_model(
         &mut self,
         admit: &mut impl FnMut(Option<&str>) -> Result<Option<String>, AppError>,
     ) -> Result<(), AppError> {
@@ -352,7 +352,7 @@ fn invalid(name: &'static str, message: &str) -> AppError {
 }
 
 /// Adds words that the recording is likely to have.
-pub(super) fn hotwords<'a>(
+pub(in crate::http) fn hotwords<'a>(
     name: &'static str,
     words: impl IntoIterator<Item = &'a str>,
     hotwords: &mut Vec<String>,
@@ -368,7 +368,7 @@ pub(super) fn hotwords<'a>(
     Err(invalid(name, &message))
 }
 
-pub(super) fn task(text: &str) -> Result<Task, AppError> {
+pub(in crate::http) fn task(text: &str) -> Result<Task, AppError> {
     match text {
         "transcribe" => Ok(Task::Transcribe),
         "translate" => Ok(Task::Translate),
@@ -377,7 +377,7 @@ pub(super) fn task(text: &str) -> Result<Task, AppError> {
 }
 
 /// Languages with commas between them.
-pub(super) fn languages(text: &str) -> Result<Vec<Language>, AppError> {
+pub(in crate::http) fn languages(text: &str) -> Result<Vec<Language>, AppError> {
     let read = text.split(',').map(|code| code.trim().parse::<Language>()).collect::<Result<Vec<_>, _>>();
     read.map_err(|error| {
         invalid("languages", &format!("must be languages with commas between them: {error}"))
@@ -401,7 +401,7 @@ fn keep_alive(text: &str) -> Result<Stay, AppError> {
     text.parse().map_err(|error: NotAStay| invalid("keep_alive", &error.to_string()))
 }
 
-pub(super) fn temperature(text: &str) -> Result<f32, AppError> {
+pub(in crate::http) fn temperature(text: &str) -> Result<f32, AppError> {
     let value: Option<f32> = text.trim().parse().ok();
     value
         .filter(|t| (0.0..=1.0).contains(t))

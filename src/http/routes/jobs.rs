@@ -10,24 +10,26 @@ use actors::ports::{Cancelled, JobQuery};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::by_url;
-use super::detached::detached;
-use super::disk_room::check_room;
-use super::form;
-use super::job_view::{JobView, JobsView, transcript_of};
-use super::openapi::{JobStatus, RemoteForm, RetryAfter, SubmissionForm, TranscriptFormat, Transcripts};
-use super::query::{IdempotencyKey, JobPath, Query, flag, idempotency_key, job_id};
-use super::service::Service;
-use super::submission::receive;
 use crate::auth::Caller;
 use crate::error::{AppError, ErrorBody};
 use crate::failpoint;
+use crate::http::detached::detached;
+use crate::http::intake::by_url;
+use crate::http::intake::disk_room::check_room;
+use crate::http::intake::form;
+use crate::http::intake::query::{IdempotencyKey, JobPath, Query, flag, idempotency_key, job_id};
+use crate::http::intake::submission::receive;
+use crate::http::openapi::{
+    JobStatus, RemoteForm, RetryAfter, SubmissionForm, TranscriptFormat, Transcripts,
+};
+use crate::http::service::Service;
+use crate::http::views::job_view::{JobView, JobsView, transcript_of};
 use crate::transcript::{Format, Shape, render_shaped};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Submission {
+pub(in crate::http) struct Submission {
     /// Take the job in whatever the model does.
     #[serde(default, deserialize_with = "flag")]
     queue: bool,
@@ -54,7 +56,7 @@ pub(super) struct Submission {
         ),
     )
 )]
-pub(super) async fn submit(
+pub(in crate::http) async fn submit(
     service: web::Data<Service>,
     caller: Caller,
     request: HttpRequest,
@@ -128,7 +130,7 @@ const LARGEST_PAGE: u32 = 500;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Listing {
+pub(in crate::http) struct Listing {
     /// Only these.
     #[param(value_type = Option<JobStatus>, inline)]
     status: Option<String>,
@@ -165,7 +167,7 @@ impl Listing {
     get, path = "/jobs", params(Listing),
     responses((status = 200, description = "A page.", body = JobsView))
 )]
-pub(super) async fn list(
+pub(in crate::http) async fn list(
     service: web::Data<Service>,
     caller: Caller,
     Query(listing): Query<Listing>,
@@ -184,7 +186,7 @@ pub(super) async fn list(
     get, path = "/jobs/{id}", params(JobPath),
     responses((status = 200, description = "The job.", body = JobView))
 )]
-pub(super) async fn show(
+pub(in crate::http) async fn show(
     service: web::Data<Service>,
     caller: Caller,
     id: web::Path<String>,
@@ -201,7 +203,7 @@ pub(super) async fn show(
         (status = 204, description = "Removed, with its recording."),
     )
 )]
-pub(super) async fn cancel(
+pub(in crate::http) async fn cancel(
     service: web::Data<Service>,
     caller: Caller,
     id: web::Path<String>,
@@ -218,7 +220,7 @@ pub(super) async fn cancel(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(in crate::http) struct Wanted {
     /// json unless it is given.
     #[param(value_type = Option<TranscriptFormat>, inline)]
     format: Option<String>,
@@ -271,7 +273,7 @@ impl Wanted {
         (String = "text/tab-separated-values"),
     )))
 )]
-pub(super) async fn transcript(
+pub(in crate::http) async fn transcript(
     service: web::Data<Service>,
     caller: Caller,
     id: web::Path<String>,
@@ -293,7 +295,7 @@ pub(super) async fn transcript(
 }
 
 /// A job of the caller's: those of others are not there.
-pub(super) async fn find(service: &Service, caller: &Caller, id: &str) -> Result<Job, AppError> {
+pub(in crate::http) async fn find(service: &Service, caller: &Caller, id: &str) -> Result<Job, AppError> {
     let job = service.jobs.store().job(job_id(id)?).await?;
     job.filter(|job| job.owner == caller.owner).ok_or(AppError::JobNotFound)
 }

@@ -8,9 +8,9 @@ use actix_web::http::header::{HOST, HeaderName, LOCATION, ORIGIN, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
 
-use super::service::Service;
 use crate::auth::{ANY, Foreign, Sent, Sites};
 use crate::error::AppError;
+use crate::http::service::Service;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How long a browser may remember the answer to a preflight, in seconds.

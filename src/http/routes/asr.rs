@@ -14,22 +14,22 @@ use actors::domain::jobs::options::{Extent, Options, Priority, Task};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::Recording;
-use super::calls::{self, Beginning};
-use super::form;
-use super::openapi::{AsrForm, AsrOutput, LanguageName, TaskName};
-use super::query::{IdempotencyKey, Query};
-use super::service::Service;
-use super::submission::{Upload, task};
 use crate::auth::Caller;
 use crate::error::AppError;
+use crate::http::calls::{self, Beginning};
+use crate::http::intake::body::Recording;
+use crate::http::intake::form;
+use crate::http::intake::query::{IdempotencyKey, Query};
+use crate::http::intake::submission::{Upload, task};
+use crate::http::openapi::{AsrForm, AsrOutput, LanguageName, TaskName};
+use crate::http::service::Service;
 use crate::raw_pcm::Pcm;
 use crate::transcript::{Format, Transcript, decimal, lines, render, whisper_json};
 
 /// The options that mean something here. Clients send more of them, such as `vad_filter` and `diarize`: passed over.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Asked {
+pub(in crate::http) struct Asked {
     /// false: bare samples, 16-bit, mono, 16000 a second.
     #[param(value_type = Option<bool>)]
     encode: Option<String>,
@@ -72,7 +72,7 @@ enum Output {
         (String = "text/tab-separated-values"),
     )))
 )]
-pub(super) async fn transcribe(
+pub(in crate::http) async fn transcribe(
     service: web::Data<Service>,
     caller: Caller,
     request: HttpRequest,
@@ -102,7 +102,7 @@ pub(super) async fn transcribe(
     request_body(content = AsrForm, content_type = "multipart/form-data"),
     responses((status = 200, description = "Empty where nobody speaks.", body = Detected))
 )]
-pub(super) async fn detect_language(
+pub(in crate::http) async fn detect_language(
     service: web::Data<Service>,
     caller: Caller,
     request: HttpRequest,

@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web;
 
-use super::service::Service;
+use crate::http::service::Service;
 
 /// Answers of a stopping service say that the connection is closed behind them, so that clients send their next request
 /// on another one.

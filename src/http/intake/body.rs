@@ -67,14 +67,14 @@ pub(super) fn clean_name(name: &str) -> Option<String> {
 }
 
 /// Where a form has its recording, and what is put before the bytes there so that they are a file that can be decoded.
-pub(super) struct Recording {
+pub(in crate::http) struct Recording {
     pub part: &'static str,
     pub head: Bytes,
 }
 
 impl Recording {
     /// A file as it is.
-    pub(super) fn file(part: &'static str) -> Self {
+    pub(in crate::http) fn file(part: &'static str) -> Self {
         Self { part, head: Bytes::new() }
     }
 }

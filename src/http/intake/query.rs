@@ -16,7 +16,7 @@ use super::form::truth;
 use crate::error::AppError;
 
 /// The parameters of a query. What is wrong with one is told with its name.
-pub(super) struct Query<T>(pub T);
+pub(in crate::http) struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Error = AppError;
@@ -33,7 +33,7 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 }
 
 /// True or false, as forms have it.
-pub(super) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+pub(in crate::http) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     truth(&String::deserialize(value)?).ok_or_else(|| D::Error::custom("must be true or false"))
 }
 
@@ -41,7 +41,7 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Loading {
+pub(in crate::http) struct Loading {
     /// Hold the answer until it is settled.
     #[serde(default, deserialize_with = "flag")]
     pub wait: bool,
@@ -53,7 +53,7 @@ pub(super) struct Loading {
 }
 
 impl Loading {
-    pub(super) fn keep_alive(&self) -> Result<Option<Stay>, AppError> {
+    pub(in crate::http) fn keep_alive(&self) -> Result<Option<Stay>, AppError> {
         let stay = self.keep_alive.as_deref().map(str::parse).transpose();
         stay.map_err(|error| AppError::invalid_query("keep_alive", format!("keep_alive {error}")))
     }
@@ -63,7 +63,7 @@ impl Loading {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Unloading {
+pub(in crate::http) struct Unloading {
     /// Hold the answer until it is settled.
     #[serde(default, deserialize_with = "flag")]
     pub wait: bool,
@@ -76,7 +76,7 @@ pub(super) struct Unloading {
 const LONGEST_HOLD_SECS: u64 = 86_400;
 
 impl Unloading {
-    pub(super) fn hold(&self) -> Result<Option<Duration>, AppError> {
+    pub(in crate::http) fn hold(&self) -> Result<Option<Duration>, AppError> {
         if self.hold_secs.is_some_and(|secs| secs > LONGEST_HOLD_SECS) {
             let message = format!("hold_secs must be from 0 to {LONGEST_HOLD_SECS}");
             return Err(AppError::invalid_query("hold_secs", message));
@@ -88,7 +88,7 @@ impl Unloading {
 /// A path that names a job.
 #[derive(IntoParams)]
 #[into_params(names("id"), parameter_in = Path)]
-pub(super) struct JobPath(
+pub(in crate::http) struct JobPath(
     /// The job.
     #[param(format = "uuid")]
     #[expect(dead_code, reason = "for the description")]
@@ -96,7 +96,7 @@ pub(super) struct JobPath(
 );
 
 /// The id in a path: anything else is the id of no job.
-pub(super) fn job_id(text: &str) -> Result<JobId, AppError> {
+pub(in crate::http) fn job_id(text: &str) -> Result<JobId, AppError> {
     text.parse().map_err(|_| AppError::JobNotFound)
 }
 
@@ -104,14 +104,14 @@ pub(super) fn job_id(text: &str) -> Result<JobId, AppError> {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "for the description")]
-pub(super) struct LastEventId {
+pub(in crate::http) struct LastEventId {
     /// The id of the last event that was received: what came after it is sent.
     #[param(rename = "Last-Event-ID", nullable = false, pattern = "^[0-9]{0,18}$")]
     last_event_id: Option<String>,
 }
 
 /// Where a reader of events left off, if it says so.
-pub(super) fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, AppError> {
+pub(in crate::http) fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, AppError> {
     let Some(header) = request.headers().get("last-event-id") else { return Ok(None) };
     if header.is_empty() {
         return Ok(None);
@@ -129,7 +129,7 @@ pub(super) fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, AppErr
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "for the description")]
-pub(super) struct IdempotencyKey {
+pub(in crate::http) struct IdempotencyKey {
     /// However often a request is sent under one key, within 24 hours it is one job.
     #[param(
         rename = "Idempotency-Key",
@@ -142,7 +142,7 @@ pub(super) struct IdempotencyKey {
 }
 
 /// What a client calls this request, so that it is taken in once however often it is sent.
-pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, AppError> {
+pub(in crate::http) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, AppError> {
     const LONGEST: usize = 255;
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
     let is_key =

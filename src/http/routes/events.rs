@@ -12,15 +12,15 @@ use futures_util::{Stream as FutureStream, StreamExt, stream};
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::client_socket::forget_socket;
 use super::jobs::find;
-use super::model_view::status_view;
-use super::openapi::ServerSentEvent;
-use super::query::{JobPath, LastEventId, last_event_id};
-use super::service::Service;
-use super::streams::OpenStream;
 use crate::auth::Caller;
 use crate::error::AppError;
+use crate::http::intake::client_socket::forget_socket;
+use crate::http::intake::query::{JobPath, LastEventId, last_event_id};
+use crate::http::openapi::ServerSentEvent;
+use crate::http::service::Service;
+use crate::http::streams::OpenStream;
+use crate::http::views::model_view::status_view;
 use crate::transcript::{decimal, segment_json};
 use crate::wire_time::{rfc3339, secs};
 
@@ -33,7 +33,7 @@ const RETRY: Duration = Duration::from_secs(2);
     get, path = "/jobs/{id}/events", params(JobPath, LastEventId),
     responses((status = 200, description = "Server-sent events.", content_type = "text/event-stream", body = ServerSentEvent))
 )]
-pub(super) async fn of_job(
+pub(in crate::http) async fn of_job(
     service: web::Data<Service>,
     caller: Caller,
     request: HttpRequest,
@@ -51,7 +51,7 @@ pub(super) async fn of_job(
     get, path = "/model/events", params(LastEventId),
     responses((status = 200, description = "Server-sent events.", content_type = "text/event-stream", body = ServerSentEvent))
 )]
-pub(super) async fn of_model(
+pub(in crate::http) async fn of_model(
     service: web::Data<Service>,
     caller: Caller,
     request: HttpRequest,
@@ -83,7 +83,7 @@ fn respond(
 }
 
 /// Tells proxies not to hold events back.
-pub(super) fn unbuffered(mut response: HttpResponse) -> HttpResponse {
+pub(in crate::http) fn unbuffered(mut response: HttpResponse) -> HttpResponse {
     let name = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(name, HeaderValue::from_static("no"));
     response

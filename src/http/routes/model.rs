@@ -5,14 +5,14 @@ use actix_web::{HttpResponse, Responder, web};
 use actors::domain::event::UnloadReason;
 use actors::model::{ModelStatus, State};
 
-use super::model_view::{StatusView, status_view};
-use super::query::{Loading, Query, Unloading};
-use super::service::Service;
 use crate::error::AppError;
+use crate::http::intake::query::{Loading, Query, Unloading};
+use crate::http::service::Service;
+use crate::http::views::model_view::{StatusView, status_view};
 
 /// Where the model stands, at once.
 #[utoipa::path(get, path = "/model/status", responses((status = 200, description = "The status.", body = StatusView)))]
-pub(super) async fn status(service: web::Data<Service>) -> impl Responder {
+pub(in crate::http) async fn status(service: web::Data<Service>) -> impl Responder {
     web::Json(status_view(&service, &service.model.status()))
 }
 
@@ -26,7 +26,7 @@ pub(super) async fn status(service: web::Data<Service>) -> impl Responder {
         (status = 202, description = "That is under way, or waits for memory.", body = StatusView),
     )
 )]
-pub(super) async fn load(
+pub(in crate::http) async fn load(
     service: web::Data<Service>,
     Query(query): Query<Loading>,
 ) -> Result<HttpResponse, AppError> {
@@ -57,7 +57,7 @@ pub(super) async fn load(
         (status = 202, description = "A chunk is still running.", body = StatusView),
     )
 )]
-pub(super) async fn unload(
+pub(in crate::http) async fn unload(
     service: web::Data<Service>,
     Query(query): Query<Unloading>,
 ) -> Result<HttpResponse, AppError> {

@@ -12,8 +12,8 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 use actors::model::State;
 
-use super::service::Service;
 use crate::error::AppError;
+use crate::http::service::Service;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -33,7 +33,7 @@ pub async fn count_answers<B: MessageBody>(
     get, path = "/metrics",
     responses((status = 200, description = "In its text format.", content_type = "text/plain", body = String))
 )]
-pub(super) async fn metrics(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
+pub(in crate::http) async fn metrics(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
     let counts = service.jobs.store().counts().await?;
     let status = service.model.status();
     let memory = service.memory.read(status.facts().and_then(|facts| facts.holder));

@@ -12,11 +12,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::form::SEVERAL;
 use super::model_view::FailureView;
-use super::openapi::{ExtentName, JobStatus, PriorityName, TaskName};
-use super::service::Service;
 use crate::error::AppError;
+use crate::http::intake::form::SEVERAL;
+use crate::http::openapi::{ExtentName, JobStatus, PriorityName, TaskName};
+use crate::http::service::Service;
 use crate::transcript::{ResultView, Transcript, decimal, result_view};
 use crate::wire_time::{rfc3339, secs};
 
@@ -24,7 +24,7 @@ use crate::wire_time::{rfc3339, secs};
 // Written field by field, in the order in which people read it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Job)]
-pub(super) struct JobView {
+pub(in crate::http) struct JobView {
     #[schema(format = "uuid")]
     id: String,
     #[schema(value_type = JobStatus)]
@@ -150,7 +150,7 @@ struct PlaceView {
 /// A page of jobs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Jobs)]
-pub(super) struct JobsView {
+pub(in crate::http) struct JobsView {
     pub jobs: Vec<JobView>,
     #[schema(required)]
     pub next_cursor: Option<String>,
@@ -158,7 +158,7 @@ pub(super) struct JobsView {
 
 impl JobView {
     /// Without the result, which only a single job shows.
-    pub(super) fn new(service: &Service, job: &Job) -> Self {
+    pub(in crate::http) fn new(service: &Service, job: &Job) -> Self {
         Self {
             id: job.id.to_string(),
             status: job.status.name(),
@@ -182,7 +182,7 @@ impl JobView {
     }
 
     /// With its place in the queue or, once completed, its result.
-    pub(super) async fn whole(service: &Service, job: &Job) -> Result<Self, AppError> {
+    pub(in crate::http) async fn whole(service: &Service, job: &Job) -> Result<Self, AppError> {
         let mut view = Self::new(service, job);
         match job.status {
             Status::Queued => view.queue = queue(service, job).await?,
@@ -213,7 +213,7 @@ fn warnings(job: &Job) -> Vec<String> {
     warnings
 }
 
-pub(super) fn transcript_of<'a>(job: &Job, segments: &'a [Segment]) -> Transcript<'a> {
+pub(in crate::http) fn transcript_of<'a>(job: &Job, segments: &'a [Segment]) -> Transcript<'a> {
     Transcript {
         language: job.language,
         language_probability: job.language_probability,

@@ -23,7 +23,7 @@ impl Rates {
 
     /// # Errors
     /// The caller has had their share; with whole seconds until there is more of it.
-    pub(super) fn count(&self, caller: &str) -> Result<(), AppError> {
+    pub(in crate::http) fn count(&self, caller: &str) -> Result<(), AppError> {
         if self.limiter.len() > MANY {
             self.limiter.retain_recent();
         }

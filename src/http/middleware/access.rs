@@ -9,9 +9,9 @@ use actix_web::http::header::{AUTHORIZATION, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 
-use super::service::Service;
 use crate::auth::{Caller, Scope};
 use crate::error::AppError;
+use crate::http::service::Service;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 

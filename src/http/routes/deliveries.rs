@@ -9,10 +9,10 @@ use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::query::Query;
-use super::service::Service;
 use super::webhooks::{SubscriberPath, subscriber_id};
 use crate::error::{AppError, one_of};
+use crate::http::intake::query::Query;
+use crate::http::service::Service;
 use crate::wire_time::{parse_rfc3339, rfc3339};
 
 const PAGE: u32 = 50;
@@ -68,7 +68,7 @@ pub(super) struct Redelivered {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Listing {
+pub(in crate::http) struct Listing {
     /// Of a page; 50 unless it is given.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
@@ -96,7 +96,7 @@ impl Listing {
     get, path = "/webhooks/{id}/deliveries", params(SubscriberPath, Listing),
     responses((status = 200, description = "A page.", body = DeliveriesView))
 )]
-pub(super) async fn list(
+pub(in crate::http) async fn list(
     service: web::Data<Service>,
     id: web::Path<String>,
     Query(listing): Query<Listing>,
@@ -116,7 +116,7 @@ pub(super) async fn list(
     params(SubscriberPath, ("delivery" = String, Path, pattern = "^msg_[0-9a-f]{32}$", description = "The message.")),
     responses((status = 202, description = "It is pending.", body = DeliveryView))
 )]
-pub(super) async fn redeliver(
+pub(in crate::http) async fn redeliver(
     service: web::Data<Service>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, AppError> {
@@ -132,7 +132,7 @@ pub(super) async fn redeliver(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Span {
+pub(in crate::http) struct Span {
     /// From then on.
     #[param(required, format = "date-time")]
     since: Option<String>,
@@ -159,7 +159,7 @@ impl Span {
     post, path = "/webhooks/{id}/redeliver", params(SubscriberPath, Span),
     responses((status = 202, description = "How many.", body = Redelivered))
 )]
-pub(super) async fn redeliver_all(
+pub(in crate::http) async fn redeliver_all(
     service: web::Data<Service>,
     id: web::Path<String>,
     Query(span): Query<Span>,
@@ -175,7 +175,7 @@ pub(super) async fn redeliver_all(
     post, path = "/webhooks/{id}/test", params(SubscriberPath),
     responses((status = 202, description = "It is pending.", body = DeliveryView))
 )]
-pub(super) async fn test(
+pub(in crate::http) async fn test(
     service: web::Data<Service>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {

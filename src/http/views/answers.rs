@@ -9,14 +9,14 @@ use actix_web::http::StatusCode;
 pub struct Answers([AtomicU64; 5]);
 
 impl Answers {
-    pub(super) fn count(&self, status: StatusCode) {
+    pub(in crate::http) fn count(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).checked_sub(1);
         if let Some(counter) = class.and_then(|class| self.0.get(class)) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn by_class(&self) -> impl Iterator<Item = (String, u64)> {
+    pub(in crate::http) fn by_class(&self) -> impl Iterator<Item = (String, u64)> {
         (1..).zip(&self.0).map(|(digit, counter)| (format!("{digit}xx"), counter.load(Ordering::Relaxed)))
     }
 }

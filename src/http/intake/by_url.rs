@@ -15,10 +15,10 @@ use tokio::sync::Semaphore;
 
 use super::body::write;
 use super::disk_room::check_length;
-use super::service::{Limits, Service};
 use super::submission::{Form, Upload};
 use super::upload_pace::{TooSlow, paced, too_slow};
 use crate::error::AppError;
+use crate::http::service::{Limits, Service};
 
 /// The most that a body may hold: a prompt, metadata, two URLs.
 const LARGEST_BODY: usize = 256 * 1024;
@@ -29,7 +29,7 @@ const URL: &str = "url";
 static DOWNLOADS: Semaphore = Semaphore::const_new(8);
 
 /// A request for a recording elsewhere.
-pub(super) struct Remote {
+pub(in crate::http) struct Remote {
     url: String,
     form: Form,
     fingerprint: String,
@@ -37,7 +37,7 @@ pub(super) struct Remote {
 
 /// Reads `{"url": …}` with the options of a form beside it. `admit` is asked, with the model that it names, whether such
 /// a job is taken.
-pub(super) async fn receive(
+pub(in crate::http) async fn receive(
     limits: &Limits,
     body: web::Payload,
     admit: impl FnMut(Option<&str>) -> Result<Option<String>, AppError>,
@@ -53,7 +53,7 @@ pub(super) async fn receive(
     parse(limits, &read, admit)
 }
 
-pub(super) fn parse(
+pub(in crate::http) fn parse(
     limits: &Limits,
     body: &[u8],
     mut admit: impl FnMut(Option<&str>) -> Result<Option<String>, AppError>,
@@ -81,7 +81,7 @@ impl Remote {
     ///
     /// # Cancel safety
     /// None: run it where nobody can drop it.
-    pub(super) async fn take_in(
+    pub(in crate::http) async fn take_in(
         self,
         service: &Service,
         owner: String,

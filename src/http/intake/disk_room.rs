@@ -3,14 +3,14 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_LENGTH;
 
-use super::service::Service;
 use crate::error::AppError;
+use crate::http::service::Service;
 
 /// Disk space that uploads leave to the work on what was taken in before.
 pub(super) const RESERVE_BYTES: u64 = 64 << 20;
 
 /// Whether there is room on the disk for what is sent.
-pub(super) fn check_room(service: &Service, request: &HttpRequest) -> Result<(), AppError> {
+pub(in crate::http) fn check_room(service: &Service, request: &HttpRequest) -> Result<(), AppError> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     check_length(service, length)
 }

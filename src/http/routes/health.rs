@@ -5,8 +5,8 @@ use actors::domain::model::models::ModelNo;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::service::Service;
 use crate::error::{AppError, ErrorBody, model_states};
+use crate::http::service::Service;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
@@ -35,7 +35,7 @@ pub(super) struct Well {
 
 /// How the service is.
 #[utoipa::path(get, path = "/health", responses((status = 200, description = "It answers.", body = Health)))]
-pub(super) async fn health(service: web::Data<Service>) -> Result<impl Responder, AppError> {
+pub(in crate::http) async fn health(service: web::Data<Service>) -> Result<impl Responder, AppError> {
     let counts = service.jobs.store().counts().await?;
     Ok(web::Json(Health {
         status: "ok",
@@ -48,7 +48,7 @@ pub(super) async fn health(service: web::Data<Service>) -> Result<impl Responder
 
 /// Whether the process answers, whatever else is the matter.
 #[utoipa::path(get, path = "/health/live", responses((status = 200, description = "It does.", body = Well)))]
-pub(super) async fn live() -> impl Responder {
+pub(in crate::http) async fn live() -> impl Responder {
     web::Json(Well { status: "ok" })
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn live() -> impl Responder {
         (status = 503, description = "The service is stopping, or there is no model.", body = ErrorBody),
     )
 )]
-pub(super) async fn ready(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
+pub(in crate::http) async fn ready(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
     if service.is_draining() {
         return Err(AppError::ShuttingDown);
     }

@@ -8,9 +8,9 @@ use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::service::Service;
 use crate::auth::{Caller, Scope};
 use crate::error::{AppError, one_of};
+use crate::http::service::Service;
 use crate::outgoing::TargetUrl;
 use crate::webhook::{check_secret, new_secret};
 use crate::wire_time::rfc3339;
@@ -59,7 +59,10 @@ pub(super) struct SubscribersView {
         description = "All of them to a key with the scope admin, else the caller's own.",
     ))
 )]
-pub(super) async fn list(service: web::Data<Service>, caller: Caller) -> Result<impl Responder, AppError> {
+pub(in crate::http) async fn list(
+    service: web::Data<Service>,
+    caller: Caller,
+) -> Result<impl Responder, AppError> {
     let all = service.jobs.store().subscribers().await?;
     let seen = all.iter().filter(|one| caller.may(Scope::Admin) || is_own(one, &caller));
     Ok(web::Json(SubscribersView { webhooks: seen.map(|one| view(one, &caller)).collect() }))
@@ -67,7 +70,7 @@ pub(super) async fn list(service: web::Data<Service>, caller: Caller) -> Result<
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewSubscriber {
+pub(in crate::http) struct NewSubscriber {
     #[schema(format = "uri")]
     url: String,
     /// whsec_ and 24 to 64 bytes in base64. Without one the service's own secret signs.
@@ -80,7 +83,7 @@ pub(super) struct NewSubscriber {
     post, path = "/webhooks", request_body = NewSubscriber,
     responses((status = 201, description = "It is there.", body = SubscriberView))
 )]
-pub(super) async fn add(
+pub(in crate::http) async fn add(
     service: web::Data<Service>,
     caller: Caller,
     new: web::Json<NewSubscriber>,
@@ -100,7 +103,7 @@ pub(super) async fn add(
     delete, path = "/webhooks/{id}", params(SubscriberPath),
     responses((status = 204, description = "Removed."))
 )]
-pub(super) async fn remove(
+pub(in crate::http) async fn remove(
     service: web::Data<Service>,
     caller: Caller,
     id: web::Path<String>,
@@ -121,7 +124,7 @@ pub(super) async fn remove(
     post, path = "/webhooks/{id}/secret", params(SubscriberPath),
     responses((status = 200, description = "The subscriber, with its secret.", body = SubscriberView))
 )]
-pub(super) async fn change_secret(
+pub(in crate::http) async fn change_secret(
     service: web::Data<Service>,
     caller: Caller,
     id: web::Path<String>,

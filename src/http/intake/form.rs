@@ -16,23 +16,23 @@ use futures_util::{Stream, TryStreamExt, stream};
 use serde_json::{Map, Value};
 
 use super::body::{LARGEST_OPTIONS, Recording, bad_form, clean_name, file_name, text_of, write, write_file};
-use super::service::Service;
 use super::upload_pace::paced;
 use crate::error::AppError;
+use crate::http::service::Service;
 
 /// What callers write for a recording in several languages.
-pub(super) const SEVERAL: &str = "multi";
+pub(in crate::http) const SEVERAL: &str = "multi";
 /// The engine's prompt is 224 tokens at most; longer ones would only be cut.
 pub(super) const LONGEST_PROMPT: usize = 1024;
 /// The longest JSON body with a recording in it, in bytes.
 const LARGEST_JSON: usize = 32 << 20;
 
 /// A recording that was sent, not yet a blob, and what its sender calls it. Its file is gone with it.
-pub(super) type Sent = (Box<dyn BlobWriter>, Option<String>);
+pub(in crate::http) type Sent = (Box<dyn BlobWriter>, Option<String>);
 
 /// Reads the whole form, in bounded memory: `set` is given the `fields` that are not empty, with space at their ends
 /// cut off, in the order they come. Any other part is passed over: clients send what other services understand.
-pub(super) async fn read(
+pub(in crate::http) async fn read(
     service: &Service,
     request: &HttpRequest,
     body: web::Payload,
@@ -71,7 +71,7 @@ pub(super) async fn read(
 }
 
 /// Whether a body is a JSON object, by its content type.
-pub(super) fn is_json(request: &HttpRequest) -> bool {
+pub(in crate::http) fn is_json(request: &HttpRequest) -> bool {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
@@ -139,7 +139,7 @@ pub(super) fn truth(text: &str) -> Option<bool> {
 }
 
 /// A field of a form that is true or false, see [`truth`].
-pub(super) fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
+pub(in crate::http) fn flag(name: &'static str, text: &str) -> Result<bool, AppError> {
     truth(text).ok_or_else(|| AppError::InvalidOption { name, message: "must be true or false".into() })
 }
 
@@ -149,7 +149,7 @@ pub fn language(text: &str) -> Result<Option<Language>, AppError> {
 }
 
 /// Sets the language asked for; `multi` has it detected for every chunk.
-pub(super) fn set_language(text: &str, options: &mut Options) -> Result<(), AppError> {
+pub(in crate::http) fn set_language(text: &str, options: &mut Options) -> Result<(), AppError> {
     options.is_multilingual = text.trim().eq_ignore_ascii_case(SEVERAL);
     options.language = if options.is_multilingual { None } else { language(text)? };
     Ok(())

@@ -1,0 +1,10 @@
+//! What comes in: forms, bodies, addresses to fetch, queries, and their limits.
+
+pub(super) mod body;
+pub(super) mod by_url;
+pub(super) mod client_socket;
+pub(super) mod disk_room;
+pub(super) mod form;
+pub(super) mod query;
+pub(super) mod submission;
+mod upload_pace;

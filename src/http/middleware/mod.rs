@@ -1,0 +1,8 @@
+//! What every request passes: who calls, from which site, how often, under which id.
+
+pub(super) mod access;
+pub(super) mod last_answer;
+pub(super) mod rate;
+pub(super) mod request_id;
+pub(super) mod root_span;
+pub(super) mod site;

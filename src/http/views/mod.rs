@@ -1,0 +1,5 @@
+//! What goes out: jobs, the model and answers as JSON.
+
+pub(super) mod answers;
+pub(super) mod job_view;
+pub(super) mod model_view;
