@@ -8,6 +8,7 @@ mod by_url;
 mod callers;
 mod calls;
 mod client_socket;
+mod debug;
 mod deliveries;
 mod detached;
 mod disk_room;
@@ -149,6 +150,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             resource("/openapi.json").route(read().to(openapi::document)).default_service(only("GET, HEAD")),
         )
         .service(resource("/metrics").route(read().to(metrics::metrics)).default_service(only("GET, HEAD")))
+        .service(resource("/debug/state").route(read().to(debug::state)).default_service(only("GET, HEAD")))
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }
 

@@ -4,6 +4,8 @@
 //! next, but not for ever: at most eight of them, and none once they have decoded ten minutes of audio. Then the other
 //! model is loaded, and the job is taken. Each line counts for itself, from the last time that its first was taken.
 
+use serde::Serialize;
+
 use super::options::Priority;
 
 /// As many jobs of the loaded model pass the first of a line.
@@ -30,14 +32,14 @@ impl From<Priority> for Line {
 }
 
 /// How much work has overtaken the first job of each line.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Overtakes {
     interactive: Passed,
     batch: Passed,
     client: Passed,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 struct Passed {
     jobs: u32,
     audio_secs: f64,

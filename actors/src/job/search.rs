@@ -7,6 +7,7 @@ use tracing::error;
 
 use super::on_model_failed::OnModelFailed;
 use super::run::Deps;
+use super::snapshot::NAME;
 use crate::domain::job::JobError;
 use crate::domain::lifecycle::Demand;
 use crate::domain::options::Priority;
@@ -38,7 +39,7 @@ pub(super) enum Found {
 
 /// Finds a claim and a lease, or asks for the model when there is work and no model.
 pub(super) async fn search(deps: Deps, order: Order, lease: Option<Arc<Lease>>) -> Found {
-    let found = caught(try_search(&deps, order, lease)).await;
+    let found = caught(NAME, try_search(&deps, order, lease)).await;
     match found.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()))) {
         Ok(found) => found,
         Err(error) => {
