@@ -3,6 +3,8 @@
 //! Loading takes as long as many a job, so jobs of the loaded model go before one of another model that would be
 //! next, but not for ever: at most eight of them, and none once they have decoded ten minutes of audio. Then the other
 //! model is loaded, and the job is taken. Each line counts for itself, from the last time that its first was taken.
+//!
+//! The table in `job/search.rs` has this among all that decides who is next.
 
 use serde::Serialize;
 

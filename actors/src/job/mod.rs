@@ -21,4 +21,6 @@ pub use snapshot::{JobsSnapshot, QueueSnapshot, RunningJob};
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod tests;
