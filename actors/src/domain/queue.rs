@@ -27,7 +27,7 @@ pub struct Queued {
 ///
 /// Everything that compares jobs in memory compares ranks. The statements `NEXT_BEGUN` and `TURNS` of the store write the
 /// same rule as `ORDER BY`, taken apart so that an index serves each: one for jobs that were begun, one with a step for each owner.
-/// The stores' conformance tests compare the two.
+/// The random walk of the store compares the two.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank<Id> {
     is_fresh: bool,
