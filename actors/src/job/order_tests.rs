@@ -30,6 +30,9 @@ const LARGE: Option<&str> = Some("large");
 /// The default model, by its name: the store tells it from no name.
 const FAKE: Option<&str> = Some("fake");
 
+/// Ends a test whose model never comes.
+const HANG_GUARD: Duration = Duration::from_secs(30);
+
 type Row = (&'static str, fn() -> LocalBoxFuture<'static, ()>);
 
 /// The first column of the table, each with what shows the second.
@@ -365,7 +368,8 @@ impl Queue {
     async fn until_ready(&self, name: &str) {
         let model: ModelNo = self.deps.model.find(Some(name)).unwrap();
         let mut status = self.deps.model.watch();
-        status.wait_for(|status| status.model == model && status.state() == State::Ready).await.unwrap();
+        let ready = status.wait_for(|status| status.model == model && status.state() == State::Ready);
+        actix::clock::timeout(HANG_GUARD, ready).await.expect("its load was asked for").unwrap();
     }
 
     async fn status(&self, id: JobId) -> Status {
