@@ -37,7 +37,7 @@ pub struct Rank<Id> {
 }
 
 impl<Id> Rank<Id> {
-    /// `served` counts for fresh jobs only: one that was begun keeps its place whoever its owner is.
+    /// `served` counts for fresh jobs only: one that was begun keeps its place, of any owner.
     pub fn new(begun: bool, served: u64, created_at: Timestamp, id: Id) -> Self {
         Self { is_fresh: !begun, served: if begun { 0 } else { served }, created_at, id }
     }
