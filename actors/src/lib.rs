@@ -7,6 +7,7 @@ mod isolation;
 pub mod job;
 pub mod model;
 pub mod notifier;
+pub mod observe;
 mod panics;
 pub mod ports;
 pub mod testing;

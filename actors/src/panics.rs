@@ -4,59 +4,79 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
+use serde::Serialize;
 use thiserror::Error;
+use tracing::error;
 
 /// A step ended by a panic, of which the log has the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a bug ended it; the log has the panic")]
 pub(crate) struct Panicked;
 
-/// Runs a step; a panic costs that step alone.
-pub(crate) async fn caught<T>(step: impl Future<Output = T>) -> Result<T, Panicked> {
+/// Runs a step of an actor; a panic costs that step alone, and the log names the actor.
+pub(crate) async fn caught<T>(actor: &'static str, step: impl Future<Output = T>) -> Result<T, Panicked> {
     // What a step leaves half done is in the store, where a change that is not committed leaves no trace.
-    AssertUnwindSafe(step).catch_unwind().await.map_err(|_| Panicked)
+    AssertUnwindSafe(step).catch_unwind().await.map_err(|_| {
+        error!(actor, "a step of an actor ended by a panic");
+        Panicked
+    })
 }
 
-/// Kept by what the service cannot be without: when a panic drops it, the actor_gone is called. All state is on disk,
-/// and a fresh process takes it up.
-pub(crate) struct AliveGuard(pub(crate) fn());
+/// Called with the name of an actor that ended, and its last state as JSON. All state that matters is on disk, and a fresh
+/// process takes it up.
+pub type OnActorGone = fn(name: &'static str, state: &str);
 
-impl Drop for AliveGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            (self.0)();
-        }
+/// Reports that a panic ends an actor, with its last state. Called when the actor is dropped; without a panic it does
+/// nothing. `state` must only read: a second panic would abort the process.
+pub(crate) fn report_panic<S: Serialize>(
+    actor: &'static str,
+    on_actor_gone: OnActorGone,
+    state: impl FnOnce() -> S,
+) {
+    if std::thread::panicking() {
+        on_actor_gone(actor, &as_json(&state()));
     }
+}
+
+pub(crate) fn as_json(state: &impl Serialize) -> String {
+    serde_json::to_string(state).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::Mutex;
 
     use super::*;
 
+    struct Fragile(u32);
+
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            report_panic(
+                "fragile",
+                |name, state| REPORTS.lock().unwrap().push(format!("{name} {state}")),
+                || self.0,
+            );
+        }
+    }
+
+    static REPORTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
     #[test]
-    fn only_a_panic_ends_the_service() {
-        static CALLS: AtomicU32 = AtomicU32::new(0);
-        let alive = || {
-            AliveGuard(|| {
-                CALLS.fetch_add(1, Ordering::SeqCst);
-            })
-        };
-        drop(alive());
-        assert_eq!(CALLS.load(Ordering::SeqCst), 0);
-        let held = alive();
-        let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            let _held = held;
+    fn only_a_panic_is_reported_with_name_and_last_state() {
+        drop(Fragile(1));
+        assert!(REPORTS.lock().unwrap().is_empty());
+        let panicked = std::panic::catch_unwind(|| {
+            let _held = Fragile(2);
             panic!("a bug");
-        }));
+        });
         assert!(panicked.is_err());
-        assert_eq!(CALLS.load(Ordering::SeqCst), 1);
+        assert_eq!(*REPORTS.lock().unwrap(), ["fragile 2"]);
     }
 
     #[actix::test]
     async fn a_panic_costs_its_step_alone() {
-        assert_eq!(caught(async { 1 }).await, Ok(1));
-        assert_eq!(caught(async { panic!("a bug") }).await, Err::<(), _>(Panicked));
+        assert_eq!(caught("test", async { 1 }).await, Ok(1));
+        assert_eq!(caught("test", async { panic!("a bug") }).await, Err::<(), _>(Panicked));
     }
 }

@@ -1,20 +1,28 @@
 //! Where transcription blocks: one thread a worker, nothing but the call into the engine.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use actix::prelude::*;
+use serde::Serialize;
 use tokio::sync::mpsc;
+use tracing::error;
 
+use crate::domain::jobs::job::JobId;
 use crate::domain::transcript::ChunkTranscript;
 use crate::isolation::InEngine;
 use crate::model::Lease;
+use crate::observe::secs_since;
 use crate::ports::{Batch, CancelToken, EngineFault};
 
 /// Transcribe one batch. The lease is held for as long as the engine works on it.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<ChunkTranscript>, EngineFault>")]
 pub struct Transcribe {
+    pub job: JobId,
+    /// The first of the batch, from 1.
+    pub chunk: u32,
     pub lease: Arc<Lease>,
     pub batch: Batch,
     pub cancel: CancelToken,
@@ -23,13 +31,81 @@ pub struct Transcribe {
     pub in_engine: InEngine,
 }
 
+/// What each worker is busy with, readable while the workers block.
+#[derive(Clone)]
+pub(crate) struct WorkerBoard(Arc<Mutex<Vec<Option<Work>>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Work {
+    job: JobId,
+    chunk: u32,
+    since: Instant,
+}
+
+/// What a worker is busy with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BusyWith {
+    pub job: JobId,
+    /// The first of the batch, from 1.
+    pub chunk: u32,
+    pub secs: f64,
+}
+
+impl WorkerBoard {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self(Arc::new(Mutex::new(vec![None; workers])))
+    }
+
+    /// One entry for each worker; `None` for one that waits for work.
+    pub(crate) fn read(&self) -> Vec<Option<BusyWith>> {
+        let now = Instant::now();
+        let busy =
+            |work: &Work| BusyWith { job: work.job, chunk: work.chunk, secs: secs_since(work.since, now) };
+        self.entries().iter().map(|entry| entry.as_ref().map(busy)).collect()
+    }
+
+    /// Shows the work until the guard is dropped.
+    fn begin(&self, job: JobId, chunk: u32) -> Entry<'_> {
+        let mut entries = self.entries();
+        let free = entries.iter().position(Option::is_none);
+        if let Some(entry) = free.and_then(|free| entries.get_mut(free)) {
+            *entry = Some(Work { job, chunk, since: Instant::now() });
+        }
+        Entry { board: self, index: free }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Option<Work>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Entry<'a> {
+    board: &'a WorkerBoard,
+    index: Option<usize>,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        if let Some(index) = self.index
+            && let Some(entry) = self.board.entries().get_mut(index)
+        {
+            *entry = None;
+        }
+    }
+}
+
 /// N of these share one mailbox, which never holds more than N messages: the queue is the store's.
-pub struct WorkerActor;
+pub struct WorkerActor {
+    board: WorkerBoard,
+}
 
 impl WorkerActor {
-    /// Starts `count` workers, each on a thread of its own.
-    pub fn start(count: usize) -> Addr<WorkerActor> {
-        SyncArbiter::start(count, || WorkerActor)
+    pub(crate) const NAME: &str = "workers";
+
+    /// Starts as many workers as the board has entries, each on a thread of its own.
+    pub(crate) fn start(board: WorkerBoard) -> Addr<WorkerActor> {
+        let workers = board.entries().len();
+        SyncArbiter::start(workers, move || WorkerActor { board: board.clone() })
     }
 }
 
@@ -41,12 +117,16 @@ impl Handler<Transcribe> for WorkerActor {
     type Result = Result<Vec<ChunkTranscript>, EngineFault>;
 
     fn handle(&mut self, msg: Transcribe, _: &mut Self::Context) -> Self::Result {
-        let Transcribe { lease, batch, cancel, progress, in_engine: _in_engine } = msg;
+        let Transcribe { job, chunk, lease, batch, cancel, progress, in_engine: _in_engine } = msg;
+        let _entry = self.board.begin(job, chunk);
         let mut tell = |fraction| {
             // The caller may be gone: the result contains everything.
             let _ = progress.send(fraction);
         };
         catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&batch, &cancel, &mut tell)))
-            .unwrap_or_else(|_| Err(EngineFault::Died { detail: "the engine panicked".into() }))
+            .unwrap_or_else(|_| {
+                error!(actor = Self::NAME, job.id = %job, chunk, "the engine panicked");
+                Err(EngineFault::Died { detail: "the engine panicked".into() })
+            })
     }
 }

@@ -174,8 +174,8 @@ fn transport(webhooks: WebhookConfig) -> Box<dyn WebhookTransport> {
 }
 
 /// An actor is gone for good. All state is on disk, and a fresh process takes it up.
-fn actor_gone() {
-    error!("actor stopped unexpectedly; shutting down");
+fn actor_gone(actor: &'static str, state: &str) {
+    error!(actor, state, "actor stopped unexpectedly; shutting down");
     std::process::exit(1);
 }
 

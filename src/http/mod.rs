@@ -44,7 +44,7 @@ pub use views::answers::Answers;
 pub use wait_policy::WaitPolicy;
 
 use crate::error::AppError;
-use routes::{asr, deliveries, events, health, inference, jobs, metrics, model, webhooks};
+use routes::{asr, debug, deliveries, events, health, inference, jobs, metrics, model, webhooks};
 
 /// Every route of the service.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -129,6 +129,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             resource("/openapi.json").route(read().to(openapi::document)).default_service(only("GET, HEAD")),
         )
         .service(resource("/metrics").route(read().to(metrics::metrics)).default_service(only("GET, HEAD")))
+        .service(resource("/debug/state").route(read().to(debug::state)).default_service(only("GET, HEAD")))
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }
 

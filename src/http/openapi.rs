@@ -21,7 +21,7 @@ pub(super) use names::{
 };
 
 use super::openai;
-use super::routes::{asr, deliveries, events, health, inference, jobs, metrics, model, webhooks};
+use super::routes::{asr, debug, deliveries, events, health, inference, jobs, metrics, model, webhooks};
 use crate::error::ErrorBody;
 
 /// Every route: `tests/architecture/documents.rs` holds this list to the routes, `tests/api/openapi.rs` the views to what is answered.
@@ -54,6 +54,7 @@ use crate::error::ErrorBody;
         asr::transcribe,
         asr::detect_language,
         inference::transcribe,
+        debug::state,
         health::health,
         health::live,
         health::ready,

@@ -2,11 +2,11 @@
 //!
 //! Within a priority jobs that were begun go first, oldest first: an interrupted job keeps its place.
 //! Then owners take turns, the one who was served longest ago first, each with their oldest job. With one owner
-//! that is the order in which jobs came.
+//! that is the order in which jobs came. [`Rank`] is that rule; the table in `actors/src/job/search.rs` has the whole decision.
 
 use actors::domain::jobs::job::{Job, JobId};
 use actors::domain::jobs::options::Priority;
-use actors::domain::jobs::queue::Queued;
+use actors::domain::jobs::queue::{Queued, Rank};
 use actors::domain::time::Timestamp;
 use actors::ports::{Head, QueuePlace};
 use sqlx::SqliteConnection;
@@ -26,9 +26,9 @@ pub(super) struct Next {
 }
 
 impl Next {
-    /// Less is sooner, among the first jobs of several models.
-    fn place(&self) -> impl Ord + use<> {
-        (!self.begun, self.served, self.created_at, self.id.clone())
+    /// Among the first jobs of several models.
+    fn rank(&self) -> Rank<String> {
+        Rank::new(self.begun, natural(self.served), Timestamp(self.created_at), self.id.clone())
     }
 }
 
@@ -46,9 +46,9 @@ pub(super) async fn head(
         let mut soonest = None;
         for model in models {
             let Some(next) = first(change, priority, model.as_deref()).await? else { continue };
-            let place = next.place();
-            if soonest.as_ref().is_none_or(|(least, _)| place < *least) {
-                soonest = Some((place, Head { priority, model: model.clone() }));
+            let rank = next.rank();
+            if soonest.as_ref().is_none_or(|(least, _)| rank < *least) {
+                soonest = Some((rank, Head { priority, model: model.clone() }));
             }
         }
         if let Some((_, head)) = soonest {

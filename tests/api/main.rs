@@ -9,6 +9,7 @@ mod by_url;
 mod channels;
 mod clients;
 mod command_line;
+mod debug;
 mod decoding;
 mod doors;
 mod engine;

@@ -35,6 +35,7 @@ fn answers_are_what_the_description_says() {
     let holds = |schema: &str, answer: Value| description.holds(schema, &answer);
 
     holds("ModelStatus", service.get("/model/status").json());
+    holds("DebugState", service.get("/debug/state").json());
     holds("Health", service.get("/health").json());
     let refused = service.post_form("/jobs", Some(("a.wav", b"never read")), &[]);
     assert!(refused.json()["model"].is_object(), "{refused:?}");

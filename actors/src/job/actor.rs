@@ -10,11 +10,13 @@ use tokio::sync::watch;
 use tracing::{Instrument, error, info, warn};
 
 use super::control::{Control, Service};
-use super::messages::{Cancel, LookForWork, RunEnded, Stop, Submit};
+use super::messages::{Cancel, LookForWork, ObserveState, RunEnded, Stop, Submit};
 use super::on_model_failed::OnModelFailed;
 use super::persist::persist;
+use super::position::Position;
 use super::run::{Deps, Run, RunOutcome};
 use super::search::{Found, Order, fail_those_of_unknown_models, search};
+use super::snapshot::{self, JobsSnapshot, RunningJob};
 use crate::domain::audio::Decoder;
 use crate::domain::event::RequeueReason;
 use crate::domain::jobs::job::{Job, JobId, LEASE_SECS, NewJob, Status};
@@ -25,7 +27,8 @@ use crate::domain::jobs::turns::Turns;
 use crate::domain::language::Language;
 use crate::domain::model::lifecycle::Demand;
 use crate::model::Lease;
-use crate::panics::{AliveGuard, Panicked, caught};
+use crate::observe::secs_since;
+use crate::panics::{OnActorGone, Panicked, caught, report_panic};
 use crate::ports::{CancelToken, Cancelled, Claim, Fence, StoreError, SubmitError, Terms};
 
 #[derive(Debug, Clone)]
@@ -61,13 +64,16 @@ pub(super) struct JobActor {
     urgent: watch::Sender<bool>,
     looks_for_urgent: u64,
     pace: watch::Sender<Option<Pace>>,
-    _alive: AliveGuard,
+    on_actor_gone: OnActorGone,
 }
 
 struct Running {
     fence: Fence,
     cancel: CancelToken,
     overtakes: Option<Line>,
+    priority: Priority,
+    attempt: u32,
+    position: Position,
 }
 
 /// At most one search for work is under way.
@@ -80,12 +86,14 @@ enum Search {
 }
 
 impl JobActor {
+    pub(super) const NAME: &str = snapshot::NAME;
+
     pub(super) fn new(
         deps: Deps,
         settings: JobSettings,
         pace: watch::Sender<Option<Pace>>,
         overtakes: watch::Sender<Overtakes>,
-        alive: AliveGuard,
+        on_actor_gone: OnActorGone,
     ) -> Self {
         let (service, _) = watch::channel(Service::Running);
         let (urgent, _) = watch::channel(false);
@@ -101,7 +109,7 @@ impl JobActor {
             urgent,
             looks_for_urgent: 0,
             pace,
-            _alive: alive,
+            on_actor_gone,
         }
     }
 
@@ -159,7 +167,7 @@ impl JobActor {
         let held: Vec<_> = self.running.values().map(|running| running.fence).collect();
         let deps = self.deps.clone();
         let renewed = async move {
-            let renewed = caught(deps.store.renew(&held)).await;
+            let renewed = caught(Self::NAME, deps.store.renew(&held)).await;
             renewed.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string())))
         };
         ctx.spawn(renewed.into_actor(self).map(|renewed, this, ctx| match renewed {
@@ -171,6 +179,33 @@ impl JobActor {
             }
             Err(error) => error!(%error, "cannot renew the leases of running jobs"),
         }));
+    }
+
+    fn snapshot(&self) -> JobsSnapshot {
+        let now = Instant::now();
+        let running = self.running.iter().map(|(id, running)| {
+            let at = running.position.read();
+            RunningJob {
+                id: *id,
+                priority: running.priority,
+                attempt: running.attempt,
+                step: at.step,
+                chunk: at.chunk,
+                step_secs: secs_since(at.since, now),
+                is_saving: at.is_saving,
+                is_cancelled: running.cancel.is_cancelled(),
+            }
+        });
+        let mut running: Vec<_> = running.collect();
+        running.sort_by_key(|job| job.id);
+        JobsSnapshot {
+            is_stopping: *self.service.borrow() == Service::Stopping,
+            running,
+            is_searching: self.search != Search::No,
+            next_turn: self.turns.next(),
+            is_interactive_waiting: *self.urgent.borrow(),
+            overtakes: *self.overtakes.borrow(),
+        }
     }
 
     fn all_are_busy(&self) -> bool {
@@ -241,13 +276,22 @@ impl JobActor {
             cancel: CancelToken::default(),
             service: self.service.subscribe(),
             urgent: self.urgent.clone(),
+            position: Position::start(),
         };
-        self.running.insert(id, Running { fence, cancel: control.cancel.clone(), overtakes });
+        let running = Running {
+            fence,
+            cancel: control.cancel.clone(),
+            overtakes,
+            priority: claim.job.options.priority,
+            attempt: claim.job.attempts,
+            position: control.position.clone(),
+        };
+        self.running.insert(id, running);
         let interrupted = Interrupted { deps: self.deps.clone(), fence, control: control.clone() };
         let run = Run::new(self.deps.clone(), claim, lease, control);
         let myself = ctx.address();
         actix::spawn(async move {
-            let outcome = match caught(run.run()).await {
+            let outcome = match caught(Self::NAME, run.run()).await {
                 Ok(outcome) => outcome,
                 Err(Panicked) => interrupted.give_back().await,
             };
@@ -309,6 +353,12 @@ async fn cancel(deps: Deps, id: JobId) -> Result<Cancelled, StoreError> {
     Ok(cancelled)
 }
 
+impl Drop for JobActor {
+    fn drop(&mut self) {
+        report_panic(Self::NAME, self.on_actor_gone, || self.snapshot());
+    }
+}
+
 impl Actor for JobActor {
     type Context = Context<Self>;
 
@@ -350,7 +400,7 @@ impl Handler<Submit> for JobActor {
         }
         let reuse = if reuse_results { facts_of(job.options.model.as_deref()) } else { None };
         let terms = Terms { max_queued, reuse };
-        let taken = caught(submit(self.deps.clone(), job, terms).instrument(span));
+        let taken = caught(Self::NAME, submit(self.deps.clone(), job, terms).instrument(span));
         Box::pin(taken.into_actor(self).map(move |taken, this, ctx| {
             let taken = taken.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()).into()));
             let is_queued = taken.as_ref().is_ok_and(|job: &Job| job.status == Status::Queued);
@@ -368,7 +418,7 @@ impl Handler<Cancel> for JobActor {
     type Result = ResponseActFuture<Self, Result<Cancelled, StoreError>>;
 
     fn handle(&mut self, Cancel { id, span }: Cancel, _: &mut Self::Context) -> Self::Result {
-        let cancelled = caught(cancel(self.deps.clone(), id).instrument(span));
+        let cancelled = caught(Self::NAME, cancel(self.deps.clone(), id).instrument(span));
         Box::pin(cancelled.into_actor(self).map(move |cancelled, this, _| {
             let cancelled =
                 cancelled.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string())));
@@ -378,6 +428,14 @@ impl Handler<Cancel> for JobActor {
             }
             cancelled
         }))
+    }
+}
+
+impl Handler<ObserveState> for JobActor {
+    type Result = MessageResult<ObserveState>;
+
+    fn handle(&mut self, _: ObserveState, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.snapshot())
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::position::Position;
 use crate::domain::event::RequeueReason;
 use crate::domain::jobs::options::Priority;
 use crate::model::State;
@@ -34,6 +35,7 @@ pub(super) struct Control {
     pub service: watch::Receiver<Service>,
     /// Whether an interactive job waits for a worker.
     pub urgent: watch::Sender<bool>,
+    pub position: Position,
 }
 
 impl Control {

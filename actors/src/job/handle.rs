@@ -10,8 +10,9 @@ use tracing::Span;
 
 use super::actor::{JobActor, JobSettings};
 use super::jobs_to_fail::JobsToFail;
-use super::messages::{Cancel, Stop, Submit};
+use super::messages::{Cancel, ObserveState, Stop, Submit};
 use super::run::Deps;
+use super::snapshot::{JobsSnapshot, QueueSnapshot};
 use crate::domain::jobs::job::{Job, JobId, NewJob};
 use crate::domain::jobs::passes::Overtakes;
 use crate::domain::jobs::progress::Pace;
@@ -19,9 +20,10 @@ use crate::domain::jobs::queue::{self, Place};
 use crate::isolation::Isolation;
 use crate::model::{ModelHandle, State};
 use crate::notifier::NotifierHandle;
-use crate::panics::AliveGuard;
+use crate::observe::{Observed, ask};
+use crate::panics::OnActorGone;
 use crate::ports::{Cancelled, QueuePlace, Recordings, Store, StoreError, SubmitError};
-use crate::worker::WorkerActor;
+use crate::worker::{BusyWith, WorkerActor, WorkerBoard};
 
 /// What the jobs' actor needs of its surroundings.
 pub struct JobParts {
@@ -31,7 +33,7 @@ pub struct JobParts {
     pub notifier: NotifierHandle,
     pub settings: JobSettings,
     /// Called when a panic ends the actor: nothing goes on without it.
-    pub on_actor_gone: fn(),
+    pub on_actor_gone: OnActorGone,
 }
 
 /// Commands go to the actor; reads go to the store, which is always up to date.
@@ -42,6 +44,7 @@ pub struct JobHandle {
     pace: watch::Receiver<Option<Pace>>,
     overtakes: watch::Receiver<Overtakes>,
     model: ModelHandle,
+    workers: WorkerBoard,
     max_queued: u64,
 }
 
@@ -49,10 +52,16 @@ pub struct JobHandle {
 const LONGEST_RECKONED: u32 = 1000;
 
 impl JobHandle {
+    /// The name of its actor.
+    pub const NAME: &str = JobActor::NAME;
+    /// The name of the workers.
+    pub const WORKERS: &str = WorkerActor::NAME;
+
     /// Starts the actor on an arbiter of its own, and its workers. [`JobHandle::recover`] comes first.
     pub fn start(parts: JobParts) -> Self {
         let JobParts { store, recordings, model, notifier, settings, on_actor_gone } = parts;
-        let workers = WorkerActor::start(settings.workers);
+        let board = WorkerBoard::new(settings.workers);
+        let workers = WorkerActor::start(board.clone());
         let told = model.clone();
         let JobSettings { condition_on_previous, max_queued, .. } = settings;
         let deps = Deps {
@@ -68,9 +77,9 @@ impl JobHandle {
         let (sender, pace) = watch::channel(None);
         let (overtakes_sender, overtakes) = watch::channel(Overtakes::default());
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            JobActor::new(deps, settings, sender, overtakes_sender, AliveGuard(on_actor_gone))
+            JobActor::new(deps, settings, sender, overtakes_sender, on_actor_gone)
         });
-        Self { addr, store, pace, overtakes, model: told, max_queued }
+        Self { addr, store, pace, overtakes, model: told, workers: board, max_queued }
     }
 
     /// Puts back what an earlier process left running. Followers cannot be there yet.
@@ -133,6 +142,30 @@ impl JobHandle {
         let loads = if is_there { vec![] } else { vec![own] };
         let QueuePlace { position, audio_secs_ahead } = place;
         Ok(Some(Place { position, audio_secs_ahead, loads }))
+    }
+
+    /// What an operator wants to know.
+    pub async fn observe(&self) -> Observed<JobsSnapshot> {
+        ask(self.addr.send(ObserveState)).await
+    }
+
+    /// The queue as the store has it.
+    pub async fn observe_queue(&self) -> Observed<QueueSnapshot> {
+        ask(async {
+            let (counts, waiting) = (self.store.counts().await?, self.store.waiting().await?);
+            Ok::<_, StoreError>(QueueSnapshot {
+                queued: counts.queued,
+                running: counts.running,
+                has_interactive: waiting.interactive,
+                has_batch: waiting.batch,
+            })
+        })
+        .await
+    }
+
+    /// What each worker is busy with; `None` for one that waits for work.
+    pub fn observe_workers(&self) -> Vec<Option<BusyWith>> {
+        self.workers.read()
     }
 
     /// How fast the last job went.

@@ -6,6 +6,7 @@ use actix::prelude::*;
 use tracing::Span;
 
 use super::run::RunOutcome;
+use super::snapshot::JobsSnapshot;
 use crate::domain::jobs::job::{Job, JobId, NewJob};
 use crate::ports::{Cancelled, Fence, StoreError, SubmitError};
 
@@ -29,6 +30,11 @@ pub(super) struct Cancel {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct LookForWork;
+
+/// What an operator wants to know.
+#[derive(Message)]
+#[rtype(result = "JobsSnapshot")]
+pub(super) struct ObserveState;
 
 /// A run is over. The lease is handed on: between two jobs the model is not idle.
 #[derive(Message)]

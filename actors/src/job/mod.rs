@@ -7,14 +7,20 @@ mod jobs_to_fail;
 mod messages;
 mod on_model_failed;
 mod persist;
+mod position;
 mod run;
 mod search;
+mod snapshot;
 
 pub use actor::JobSettings;
 pub use handle::{JobHandle, JobParts};
 pub use on_model_failed::OnModelFailed;
+pub use position::Step;
+pub use snapshot::{JobsSnapshot, QueueSnapshot, RunningJob};
 
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod tests;

@@ -145,24 +145,6 @@ async fn a_model_waiting_for_memory_does_not_block_other_models() {
 }
 
 #[actix::test]
-async fn nobody_gives_way_to_a_job_whose_model_cannot_be_loaded() {
-    let engine = FakeEngine::default().script_loads([Scripted::Broken]).script_chunks([Scripted::Block]);
-    let world = World::start(Setting { engine, models: vec![LARGE], ..Setting::default() });
-    let large = world.model.find(Some(LARGE)).unwrap();
-    let stuck = world.jobs.submit(wanting(Priority::Interactive, Some(LARGE))).await.unwrap();
-    world.until_model(|status| status.state_of(large) == State::Failed).await;
-    let batch = world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
-    world.engine.until_chunk(1).await;
-    // Looks who waits.
-    world.jobs.submit(wanting(Priority::Batch, None)).await.unwrap();
-    world.jobs.cancel(JobId::new()).await.unwrap();
-    world.engine.open();
-    let events = world.to_the_end(batch.id).await;
-    assert!(!events.iter().any(|event| matches!(event, JobEvent::Requeued { .. })), "{:?}", names(&events));
-    assert_eq!(world.job(stuck.id).await.status, Status::Queued);
-}
-
-#[actix::test]
 async fn every_client_that_is_turned_away_is_passed_by_as_many() {
     let store = MemoryStore::default();
     for _ in 0..=MOST_JOBS {

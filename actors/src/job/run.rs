@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use super::control::{Control, LOOK, Order};
 use super::jobs_to_fail::JobsToFail;
 use super::persist::persist;
+use super::position::Step;
 use crate::domain::audio::{Decoder, Plan};
 use crate::domain::event::{JobEvent, RequeueReason};
 use crate::domain::jobs::batches::batches;
@@ -179,6 +180,7 @@ impl Run {
     /// that is not well.
     async fn write_last(self, last: Last) -> RunOutcome {
         let pace = self.pace();
+        self.control.position.move_to(Step::Ending, None);
         let Self { deps, claim, control, lease, engine, started, .. } = self;
         let mut lease = (engine == EngineHealth::Well).then_some(lease);
         let write = async || match &last {
@@ -331,6 +333,7 @@ impl Run {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        let _saving = self.control.position.saving();
         persist(|| self.called_off().is_none(), write).await.map_err(|error| match error {
             StoreError::LeaseLost => Leave::Lost,
             // What was wanted of it may have come about meanwhile.
@@ -360,6 +363,8 @@ impl Run {
         batch: &Range<u32>,
         samples: &mut mpsc::Receiver<Result<Arc<[f32]>, AudioError>>,
     ) -> Result<Started, Stop> {
+        let first = batch.start + 1;
+        self.control.position.move_to(Step::Reading, Some(first));
         let mut audio: Vec<Arc<[f32]>> = Vec::with_capacity(batch.len());
         for _ in batch.clone() {
             let samples = self
@@ -380,11 +385,16 @@ impl Run {
             .zip(audio)
             .map(|(chunk, samples)| ChunkAudio::of(plan, chunk_index(chunk), samples))
             .collect();
-        self.send(chunks, language_windows, Early::No).await
+        self.control.position.move_to(Step::WaitingForEngine, Some(first));
+        let started = self.send(first, chunks, language_windows, Early::No).await?;
+        self.control.position.move_to(Step::Decoding, Some(first));
+        Ok(started)
     }
 
+    /// `first` is the number of the first chunk, from 1.
     async fn send(
         &self,
+        first: u32,
         chunks: Vec<ChunkAudio>,
         language_windows: Vec<Arc<[f32]>>,
         early: Early,
@@ -408,7 +418,8 @@ impl Run {
         };
         let (progress, told) = mpsc::unbounded_channel();
         let (lease, cancel) = (self.lease.clone(), self.control.cancel.clone());
-        let transcribe = Transcribe { lease, batch, cancel, progress, in_engine };
+        let job = self.claim.job.id;
+        let transcribe = Transcribe { job, chunk: first, lease, batch, cancel, progress, in_engine };
         Ok(Started { answer: self.deps.workers.send(transcribe), told, is_early: early == Early::Yes })
     }
 
@@ -416,6 +427,7 @@ impl Run {
     /// recorded.
     async fn answer_to(&self, plan: &Plan, batch: &Range<u32>, started: Started) -> (Answer, Option<Leave>) {
         let Started { answer, mut told, .. } = started;
+        self.control.position.move_to(Step::Decoding, Some(batch.start + 1));
         let mut answer = pin!(answer);
         let mut last = Instant::now();
         let base = self.progress(plan, batch.start);

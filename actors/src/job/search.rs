@@ -1,4 +1,33 @@
 //! Looking for work: the next job, and the model that it wants.
+//!
+//! This table is the whole decision; `order_tests` goes through it row by row. A line is the queue of one priority. Where
+//! several rows apply, the later one counts.
+//!
+//! | situation | who runs next | why |
+//! | --- | --- | --- |
+//! | jobs of both priorities wait | the interactive job | somebody waits for its result |
+//! | four interactive jobs in a row were taken and a batch job waits | the batch job ([`Turns`]) | a flood of interactive jobs does not stop batch jobs |
+//! | one owner has several jobs of a priority | the oldest ([`Rank`]) | they run in the order in which they came |
+//! | several owners have jobs of a priority | the job of the owner who was served longest ago ([`Rank`]) | a thousand jobs of one owner do not hold up another's one |
+//! | a job of the priority was begun before and given back | that job ([`Rank`]) | an interrupted job keeps its place |
+//! | the first job wants another model and jobs of the loaded one wait in its line | a job of the loaded model, up to 8 jobs or 600 s of audio ([`Overtakes`]) | a load takes as long as many a job |
+//! | as many have overtaken the first job as may | nobody until its model is loaded, then the first job | every job gets its model |
+//! | the first job is interactive and only batch jobs want the loaded model | nobody until its model is loaded, then the first job | a batch job overtakes no interactive one |
+//! | a client was turned away and told to come back for another model | jobs of the loaded model, as many as may overtake; then its model is loaded | the client gets its model however long the queue is |
+//! | the loaded model is kept for a client that was told to come back or asked for it | its jobs, batch ones and those over the limit too | the one whom it is kept for comes with a job |
+//! | the model of the first job waits for memory | jobs of other models, until the next try | they may fit into the memory that there is |
+//! | the model of the first job cannot be loaded | jobs of other models | only a new job or a request has it tried again |
+//! | the same with on_model_failed = "fail" | jobs of other models; those of that one fail | their owners learn of it at once |
+//! | the same after a new job for that model was taken in | jobs of other models; none fails | the model is tried once more for the new job ([`JobsToFail`](super::jobs_to_fail::JobsToFail)) |
+//! | the memory was asked for with a hold | nobody until the hold ends, or a new job comes | it is needed elsewhere |
+//! | all workers are busy and an interactive job waits for one that runs a batch job | the interactive job, after the present batch of chunks | it waits for seconds, not for the end of a long recording |
+//! | all workers are busy and the model of the interactive job cannot be loaded | the batch job goes on | giving way would gain nothing |
+//!
+//! When the model may go for another one is decided in [`lifecycle`](crate::domain::lifecycle);
+//! [`queue::place`](crate::domain::jobs::queue::place) computes ahead what this table says.
+//!
+//! [`Turns`]: crate::domain::jobs::turns::Turns
+//! [`Rank`]: crate::domain::jobs::queue::Rank
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,6 +36,7 @@ use tracing::error;
 
 use super::on_model_failed::OnModelFailed;
 use super::run::Deps;
+use super::snapshot::NAME;
 use crate::domain::jobs::job::JobError;
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::passes::{Line, Overtakes};
@@ -38,7 +68,7 @@ pub(super) enum Found {
 
 /// Finds a claim and a lease, or asks for the model when there is work and no model.
 pub(super) async fn search(deps: Deps, order: Order, lease: Option<Arc<Lease>>) -> Found {
-    let found = caught(try_search(&deps, order, lease)).await;
+    let found = caught(NAME, try_search(&deps, order, lease)).await;
     match found.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()))) {
         Ok(found) => found,
         Err(error) => {

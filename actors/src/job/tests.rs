@@ -6,6 +6,7 @@ use crate::domain::jobs::job::{BlobKey, JobId, Status};
 use crate::domain::jobs::options::Priority;
 use crate::domain::model::models::ModelNo;
 use crate::model::State;
+use crate::observe::Observed;
 use crate::ports::{Cancelled, JobStore, SubmitError};
 use crate::testing::world::{Setting, World, names, new_job};
 use crate::testing::{FakeEngine, POISON, Scripted};
@@ -443,4 +444,51 @@ async fn jobs_wait_for_a_model_that_failed_unless_told_to_fail_too() {
     let job = world.submit().await;
     world.to_the_end(job.id).await;
     assert_eq!(world.job(job.id).await.error.unwrap().code, "model_failed");
+}
+
+#[actix::test]
+async fn an_operator_sees_where_a_job_is_and_which_worker_has_it() {
+    let world = World::start(Setting { workers: 2, ..with_chunks([Scripted::Succeed, Scripted::Block]) });
+    let job = world.submit().await;
+    world.until_event(job.id, |event| is_chunk_start(event, 2)).await;
+    world.engine.until_chunk(2).await;
+    let running = loop {
+        let Observed::State(jobs) = world.jobs.observe().await else { panic!("the actor is not blocked") };
+        let [running] = &jobs.running[..] else { panic!("one job runs: {jobs:?}") };
+        if !running.is_saving {
+            break running.clone();
+        }
+    };
+    assert_eq!((running.id, running.priority, running.attempt), (job.id, Priority::Batch, 1));
+    assert_eq!((running.step, running.chunk, running.is_cancelled), (Step::Decoding, Some(2), false));
+    let workers = world.jobs.observe_workers();
+    let busy: Vec<_> = workers.iter().map(|work| work.as_ref().map(|work| (work.job, work.chunk))).collect();
+    assert_eq!(busy, [Some((job.id, 2)), None]);
+    let waiting = world.submit().await;
+    world.jobs.cancel(waiting.id).await.unwrap();
+    let queue = QueueSnapshot { queued: 0, running: 1, has_interactive: false, has_batch: false };
+    assert_eq!(world.jobs.observe_queue().await, Observed::State(queue));
+    world.engine.open();
+    world.to_the_end(job.id).await;
+    while world.jobs.observe_workers().iter().any(Option::is_some) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[actix::test]
+async fn an_operator_sees_a_run_that_waits_for_the_store() {
+    let world = World::start(with_chunks([Scripted::Block]));
+    let job = world.submit().await;
+    world.engine.until_chunk(1).await;
+    world.until_event(job.id, |event| is_chunk_start(event, 1)).await;
+    world.store.fill_disk(true);
+    world.engine.open();
+    loop {
+        let Observed::State(jobs) = world.jobs.observe().await else { panic!("the actor is not blocked") };
+        if jobs.running.iter().any(|running| running.is_saving && running.chunk > Some(1)) {
+            break;
+        }
+    }
+    world.store.fill_disk(false);
+    world.to_the_end(job.id).await;
 }

@@ -62,6 +62,8 @@ impl Actor for ModelActor {
 }
 
 impl ModelActor {
+    pub(super) const NAME: &str = "model";
+
     pub(super) fn new(parts: ModelParts, epoch: LoadEpoch, status: watch::Sender<ModelStatus>) -> Self {
         let models = status.borrow().models.clone();
         let life = Lifecycle::new(parts.policy, parts.clock.now());
@@ -253,7 +255,7 @@ impl ModelActor {
         let Some(model) = self.model.take() else { return };
         let holder = model.facts().holder.or(self.holder());
         if catch_unwind(AssertUnwindSafe(|| model.unload())).is_err() {
-            error!("the engine panicked while unloading");
+            error!(actor = Self::NAME, "the engine panicked while unloading");
         }
         let present = self.life.model().0;
         if let (Some(known), Some(engine)) = (self.models.get_mut(present), self.parts.engines.get(present)) {

@@ -1,7 +1,7 @@
 //! How everyone else reaches the model.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
@@ -11,11 +11,14 @@ use super::epoch::LoadEpoch;
 use super::lease::Lease;
 use super::messages::{Acquire, KeepAlive, Load, NotReady, RanOutOfMemory, Unload};
 use super::pacemaker::Pacemaker;
+use super::snapshot::ModelSnapshot;
 use super::status::{ModelStatus, State};
+use crate::clock::Clock;
 use crate::domain::event::UnloadReason;
 use crate::domain::model::lifecycle::Demand;
 use crate::domain::model::models::{ALIASES, ModelNo};
 use crate::domain::model::stay::Stay;
+use crate::panics::{OnActorGone, as_json};
 use crate::ports::{Engine, ModelFacts};
 
 /// How often the model's actor is told that time passed: idle unloads are this exact.
@@ -32,20 +35,35 @@ pub struct ModelHandle {
     status: watch::Receiver<ModelStatus>,
     epoch: LoadEpoch,
     engines: Vec<Arc<dyn Engine>>,
+    clock: Clock,
+    /// When the actor last answered its heartbeat.
+    beat: watch::Receiver<Instant>,
 }
 
 impl ModelHandle {
+    /// The name of its actor.
+    pub const NAME: &str = ModelActor::NAME;
+
     /// Starts the actor on a thread of its own and its pacemaker on the present arbiter.
     /// `on_actor_gone` is called when the thread is gone for good.
-    pub fn start(parts: ModelParts, on_actor_gone: impl FnOnce() + 'static) -> Self {
+    pub fn start(parts: ModelParts, on_actor_gone: OnActorGone) -> Self {
         let (sender, status) = watch::channel(ModelActor::first_status(&parts));
         let epoch = LoadEpoch::default();
-        let (actors_epoch, engines) = (epoch.clone(), parts.engines.clone());
+        let (actors_epoch, engines, clock) = (epoch.clone(), parts.engines.clone(), parts.clock.clone());
+        let (answered, beat) = watch::channel(Instant::now());
         let addr = SyncArbiter::start(1, move || {
             ModelActor::new(parts.clone(), actors_epoch.clone(), sender.clone())
         });
-        Pacemaker::new(addr.clone().recipient(), HEARTBEAT, on_actor_gone).start();
-        Self { addr, status, epoch, engines }
+        let handle = Self { addr, status, epoch, engines, clock, beat };
+        let last = handle.clone();
+        let on_gone = move || on_actor_gone(Self::NAME, &as_json(&last.observe()));
+        Pacemaker::new(handle.addr.clone().recipient(), HEARTBEAT, answered, on_gone).start();
+        handle
+    }
+
+    /// What an operator wants to know, at once, whatever the actor is doing.
+    pub fn observe(&self) -> ModelSnapshot {
+        ModelSnapshot::of(&self.status.borrow(), self.epoch.current(), self.clock.now(), *self.beat.borrow())
     }
 
     /// The present status, at once, whatever the actor is doing.

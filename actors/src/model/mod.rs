@@ -6,12 +6,14 @@ mod handle;
 mod lease;
 mod messages;
 mod pacemaker;
+mod snapshot;
 mod status;
 
 pub use actor::ModelParts;
 pub use handle::{Gone, ModelHandle};
 pub use lease::Lease;
 pub use messages::NotReady;
+pub use snapshot::{ModelSnapshot, WaitingLoad};
 pub use status::{Known, ModelStatus, State};
 
 #[cfg(test)]

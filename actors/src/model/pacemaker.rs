@@ -1,8 +1,9 @@
 //! The async half of the model's sync actor: a timer, and its heartbeat.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use tokio::sync::watch;
 
 use super::messages::Tick;
 
@@ -12,19 +13,29 @@ use super::messages::Tick;
 pub struct Pacemaker {
     target: Recipient<Tick>,
     every: Duration,
+    /// When the target last answered.
+    answered: watch::Sender<Instant>,
     on_actor_gone: Option<Box<dyn FnOnce()>>,
 }
 
 impl Pacemaker {
-    pub fn new(target: Recipient<Tick>, every: Duration, on_actor_gone: impl FnOnce() + 'static) -> Self {
-        Self { target, every, on_actor_gone: Some(Box::new(on_actor_gone)) }
+    pub fn new(
+        target: Recipient<Tick>,
+        every: Duration,
+        answered: watch::Sender<Instant>,
+        on_actor_gone: impl FnOnce() + 'static,
+    ) -> Self {
+        Self { target, every, answered, on_actor_gone: Some(Box::new(on_actor_gone)) }
     }
 
     fn arm(&self, ctx: &mut Context<Self>) {
         ctx.run_later(self.every, |this, ctx| {
             let beat = this.target.send(Tick).into_actor(this);
             ctx.spawn(beat.map(|answer, this, ctx| match answer {
-                Ok(()) => this.arm(ctx),
+                Ok(()) => {
+                    this.answered.send_replace(Instant::now());
+                    this.arm(ctx);
+                }
                 Err(_) => this.actor_gone(ctx),
             }));
         });

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::event::{Event, ModelEvent, OfModel, Stream, UnloadReason};
 use crate::domain::jobs::job::Status;
+use crate::domain::model::lifecycle::Demand;
 use crate::domain::model::models::ModelNo;
 use crate::domain::model::stay::Stay;
 use crate::ports::EventLog;
@@ -226,4 +227,44 @@ async fn a_model_that_waits_for_memory_gives_way_to_one_that_may_fit() {
         (status.model, status.state(), status.state_of(LARGE)),
         (DEFAULT, State::Ready, State::Unloaded)
     );
+}
+
+#[actix::test]
+async fn an_operator_sees_leases_epoch_and_waiting_loads() {
+    let world = World::start(Setting {
+        engine: FakeEngine::default().script_loads([Scripted::OutOfMemory]),
+        models: vec!["large"],
+        ..Setting::default()
+    });
+    world.model.load_and_wait(DEFAULT, None).await.unwrap();
+    let waiting = world.model.observe();
+    assert_eq!((waiting.state, waiting.epoch, waiting.leases), ("waiting_for_gpu", 0, 0));
+    let load = waiting.waiting_load.unwrap();
+    assert_eq!((load.attempts, load.needed_bytes, load.free_bytes), (1, 100, 10));
+    world.model.load_and_wait(DEFAULT, None).await.unwrap();
+    let lease = world.model.acquire().await.unwrap();
+    world.model.demand(Demand::TurnedAway, LARGE);
+    world.until_model(|status| status.wanted_next == Some(LARGE)).await;
+    let ready = world.model.observe();
+    assert_eq!((ready.state, ready.model.as_deref(), ready.leases), ("ready", Some("fake"), 1));
+    assert_eq!(ready.wanted_next.as_deref(), Some("large"));
+    world.model.unload(UnloadReason::Request, None).await.unwrap();
+    let unloading = world.model.observe();
+    assert_eq!((unloading.state, unloading.leases, unloading.epoch), ("unloading", 1, 1));
+    drop(lease);
+}
+
+#[actix::test]
+async fn an_operator_sees_that_the_actor_is_blocked() {
+    let world = world([Scripted::Block]);
+    world.model.load(DEFAULT, None).await.unwrap();
+    let longer_than_beats = 0.4;
+    while world.model.observe().heartbeat_secs_ago <= longer_than_beats {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.model.observe().state, "loading");
+    world.engine.open();
+    while world.model.observe().heartbeat_secs_ago > longer_than_beats {
+        tokio::task::yield_now().await;
+    }
 }

@@ -9,9 +9,10 @@ use tracing::{error, info, warn};
 
 use super::delivery_loop::{DeliveryLoop, FLUSH_LIMIT};
 use super::live::Live;
-use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish, Subscribe};
+use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, ObserveState, Publish, Subscribe};
+use super::snapshot::{self, NotifierSnapshot};
 use crate::domain::event::Recorded;
-use crate::panics::AliveGuard;
+use crate::panics::{OnActorGone, report_panic};
 use crate::ports::Store;
 
 /// A store that fails may get well soon. Not for ever: meanwhile no event is delivered.
@@ -29,20 +30,18 @@ pub(super) struct NotifierActor {
     /// Outside the actor's own context: it goes on while a model event is written.
     carrying: Option<JoinHandle<()>>,
     live: Live,
-    on_actor_gone: fn(),
-    _vital: AliveGuard,
+    on_actor_gone: OnActorGone,
 }
 
 impl NotifierActor {
-    pub(super) fn new(store: Arc<dyn Store>, delivery_loop: DeliveryLoop, on_actor_gone: fn()) -> Self {
-        Self {
-            store,
-            delivery_loop,
-            carrying: None,
-            live: Live::default(),
-            on_actor_gone,
-            _vital: AliveGuard(on_actor_gone),
-        }
+    pub(super) const NAME: &str = snapshot::NAME;
+
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        delivery_loop: DeliveryLoop,
+        on_actor_gone: OnActorGone,
+    ) -> Self {
+        Self { store, delivery_loop, carrying: None, live: Live::default(), on_actor_gone }
     }
 
     /// Outside the actor's own context too: in there it would stand still, the store's one connection for
@@ -59,6 +58,11 @@ impl NotifierActor {
         actix::spawn(forgetting);
     }
 
+    fn snapshot(&self) -> NotifierSnapshot {
+        let (streams, followers) = self.live.counts();
+        NotifierSnapshot { streams, followers, webhooks: self.delivery_loop.snapshot() }
+    }
+
     fn publish(&mut self, event: Recorded) {
         if event.is_last() {
             // With the end of a job its webhook lies in the outbox.
@@ -68,16 +72,32 @@ impl NotifierActor {
     }
 }
 
+impl Drop for NotifierActor {
+    fn drop(&mut self) {
+        report_panic(Self::NAME, self.on_actor_gone, || self.snapshot());
+    }
+}
+
+/// The task that delivers webhooks: without it the actor would go on and deliver none.
+struct Carrier {
+    delivery_loop: DeliveryLoop,
+    on_actor_gone: OnActorGone,
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        report_panic(NotifierActor::NAME, self.on_actor_gone, || self.delivery_loop.snapshot());
+    }
+}
+
 impl Actor for NotifierActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
-        let (delivery_loop, alive) = (self.delivery_loop.clone(), AliveGuard(self.on_actor_gone));
-        self.carrying = Some(actix::spawn(async move {
-            let _alive = alive;
-            delivery_loop.run().await;
-        }));
+        let carrier =
+            Carrier { delivery_loop: self.delivery_loop.clone(), on_actor_gone: self.on_actor_gone };
+        self.carrying = Some(actix::spawn(async move { carrier.delivery_loop.clone().run().await }));
         self.forget_old(ctx);
         ctx.run_interval(FORGET_EVERY, Self::forget_old);
     }
@@ -138,6 +158,14 @@ impl Handler<CatchUp> for NotifierActor {
 
     /// Model events hold the mailbox while they are written: this message comes after them.
     fn handle(&mut self, _: CatchUp, _: &mut Self::Context) {}
+}
+
+impl Handler<ObserveState> for NotifierActor {
+    type Result = MessageResult<ObserveState>;
+
+    fn handle(&mut self, _: ObserveState, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.snapshot())
+    }
 }
 
 impl Handler<Flush> for NotifierActor {

@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
+use super::snapshot::{NAME, WebhooksSnapshot};
 use crate::domain::jobs::retry::{self, Next};
 use crate::domain::webhook::MessageId;
 use crate::panics::caught;
@@ -45,6 +46,8 @@ pub(super) struct DeliveryLoop {
     wake: Rc<Notify>,
     /// Messages on their way, each with its host.
     under_way: Rc<RefCell<HashMap<MessageId, String>>>,
+    /// Of the outbox when it was last read.
+    outbox_seen: Rc<Cell<WebhooksSnapshot>>,
     /// How often somebody asked to know when nothing is due any more.
     flushes: Rc<Cell<u64>>,
     /// The last of those askings after which there was nothing.
@@ -58,6 +61,7 @@ impl DeliveryLoop {
             outbox,
             wake: Rc::default(),
             under_way: Rc::default(),
+            outbox_seen: Rc::default(),
             flushes: Rc::default(),
             settled: watch::channel(0).0,
         }
@@ -66,6 +70,12 @@ impl DeliveryLoop {
     /// Says that there may be something new in the outbox.
     pub(super) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    pub(super) fn snapshot(&self) -> WebhooksSnapshot {
+        // Not `borrow`: this is asked for during a panic, too.
+        let in_flight = self.under_way.try_borrow().map_or(0, |under_way| under_way.len());
+        WebhooksSnapshot { in_flight, ..self.outbox_seen.get() }
     }
 
     /// Waits until nothing is due and nothing on its way.
@@ -91,6 +101,8 @@ impl DeliveryLoop {
                     pause
                 }
                 Err(error) => {
+                    let seen = self.outbox_seen.get();
+                    self.outbox_seen.set(WebhooksSnapshot { is_outbox_readable: false, ..seen });
                     warn!(%error, "cannot read the webhook outbox");
                     AFTER_TROUBLE
                 }
@@ -111,6 +123,12 @@ impl DeliveryLoop {
     async fn take_due(&self) -> Result<(Vec<Outgoing>, Duration), StoreError> {
         let (due, later): (Vec<_>, Vec<_>) =
             self.outbox.hosts().await?.into_iter().partition(|(_, due_in)| due_in.is_zero());
+        self.outbox_seen.set(WebhooksSnapshot {
+            in_flight: 0,
+            hosts_due: due.len(),
+            hosts_later: later.len(),
+            is_outbox_readable: true,
+        });
         let pause = later.into_iter().map(|(_, due_in)| due_in).min().unwrap_or(LOOK).min(LOOK);
         let mut hosts: Vec<_> = due.into_iter().map(|(host, _)| (self.busy(&host), host)).collect();
         hosts.sort();
@@ -144,7 +162,7 @@ impl DeliveryLoop {
             body: message.body.clone(),
             keys: message.keys.clone(),
         };
-        let outcome = caught(self.transport.deliver(&delivery)).await;
+        let outcome = caught(NAME, self.transport.deliver(&delivery)).await;
         let outcome = outcome.unwrap_or_else(|bug| Err(DeliveryFailure::Unreachable(bug.to_string())));
         let verdict = verdict(&message, &outcome, fastrand::f64() * 2.0 - 1.0);
         log(message.id, &outcome, verdict);

@@ -9,9 +9,12 @@ use tracing::warn;
 use super::actor::NotifierActor;
 use super::delivery_loop::DeliveryLoop;
 use super::follow;
-use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, Publish};
+use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, ObserveState, Publish};
+use super::snapshot::NotifierSnapshot;
 use super::tally::Tally;
 use crate::domain::event::{OfModel, Recorded, Stream};
+use crate::observe::{Observed, ask};
+use crate::panics::OnActorGone;
 use crate::ports::{EventLog, Store, StoreError, WebhookTransport};
 
 #[derive(Clone)]
@@ -22,12 +25,15 @@ pub struct NotifierHandle {
 }
 
 impl NotifierHandle {
+    /// The name of its actor.
+    pub const NAME: &str = NotifierActor::NAME;
+
     /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`. `on_actor_gone` is
     /// called when a panic ends it.
     pub fn start<S: Store>(
         store: Arc<S>,
         transport: impl FnOnce() -> Box<dyn WebhookTransport> + Send + 'static,
-        on_actor_gone: fn(),
+        on_actor_gone: OnActorGone,
     ) -> Self {
         let log: Arc<dyn EventLog> = store.clone();
         let addr = NotifierActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
@@ -73,6 +79,11 @@ impl NotifierHandle {
     pub async fn catch_up(&self) {
         // A notifier that is gone writes nothing more.
         let _ = self.addr.send(CatchUp).await;
+    }
+
+    /// What an operator wants to know. It comes after model events that wait for the store.
+    pub async fn observe(&self) -> Observed<NotifierSnapshot> {
+        ask(self.addr.send(ObserveState)).await
     }
 
     /// Ends live streams and waits a little for webhooks. None is tried after that.

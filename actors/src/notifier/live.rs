@@ -45,6 +45,12 @@ impl Live {
         }
     }
 
+    /// Streams that are followed, and by how many.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let followed = self.streams.values().map(|stream| stream.receiver_count()).filter(|count| *count > 0);
+        followed.fold((0, 0), |(streams, followers), count| (streams + 1, followers + count))
+    }
+
     /// Followers see the end of their streams, those too who come later.
     pub(super) fn end(&mut self) {
         self.streams.clear();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::sync::broadcast;
 
+use super::snapshot::NotifierSnapshot;
 use crate::domain::event::{OfModel, Recorded, Stream};
 
 /// Events that are on disk.
@@ -31,6 +32,11 @@ pub(super) struct Subscribe(pub Stream);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct CatchUp;
+
+/// What an operator wants to know.
+#[derive(Message)]
+#[rtype(result = "NotifierSnapshot")]
+pub(super) struct ObserveState;
 
 /// Ends all live streams, waits a little for webhooks that are due, and carries none after that.
 #[derive(Message)]

@@ -6,9 +6,11 @@ mod follow;
 mod handle;
 mod live;
 mod messages;
+mod snapshot;
 mod tally;
 
 pub use handle::NotifierHandle;
+pub use snapshot::{NotifierSnapshot, WebhooksSnapshot};
 pub use tally::Tally;
 
 #[cfg(test)]

@@ -2,14 +2,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-use super::NotifierHandle;
+use super::{NotifierHandle, NotifierSnapshot, WebhooksSnapshot};
 use crate::domain::event::{ModelEvent, Stream, UnloadReason};
 use crate::domain::jobs::job::{JobId, NewJob};
 use crate::domain::model::models::ModelNo;
+use crate::observe::Observed;
 use crate::ports::{
     Delivery, DeliveryFailure, DeliveryQuery, JobQuery, JobStore, Outbox, Sent, SentState, SubscriberState,
     SubscriberStore, Terms, WebhookTransport,
@@ -171,19 +172,42 @@ async fn a_host_has_two_attempts_at_a_time_and_blocks_no_other() {
     }
     let (gate, under_way) = (Arc::new(Semaphore::new(0)), watch::Sender::new(vec![]));
     let transport = Gated { gate: gate.clone(), under_way: under_way.clone() };
-    let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), || {});
+    let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), |_, _| {});
     notifier.model(ModelEvent::ModelReady { load_secs: 1.0 }.into());
     let mut watching = under_way.subscribe();
     let mut three = watching.wait_for(|urls| urls.len() == 3).await.unwrap().clone();
     three.sort();
     assert_eq!(three.pop().as_deref(), Some("http://slow.example/2"));
     assert_eq!(three, [URL, "http://slow.example/1"]);
+    let seen = WebhooksSnapshot { in_flight: 3, hosts_due: 2, hosts_later: 0, is_outbox_readable: true };
+    let streams = NotifierSnapshot { streams: 0, followers: 0, webhooks: seen };
+    assert_eq!(notifier.observe().await, Observed::State(streams));
     // One of the slow host's ends: only then its third begins.
     gate.add_permits(2);
     watching.wait_for(|urls| urls.len() == 4).await.unwrap();
     gate.add_permits(2);
     notifier.stop().await;
     assert!(store.hosts().await.unwrap().is_empty(), "nothing is pending");
+}
+
+#[actix::test]
+async fn an_operator_sees_followers_and_a_backlog() {
+    let world = World::start(Setting { failing_webhooks: (1, 500), ..Setting::default() });
+    let subscriber = world.store.subscribe("", URL, None).await.unwrap();
+    world.store.send_test(subscriber.id).await.unwrap().unwrap();
+    world.notifier.look_into_outbox();
+    until(&world, subscriber.id, |m| m.attempts.len() == 1).await;
+    let mut followers = [0, 0].map(|_| Box::pin(world.notifier.follow(Stream::Model, 0)));
+    for follower in &mut followers {
+        assert!(follower.next().now_or_never().is_none(), "it waits for the first event");
+    }
+    let seen = WebhooksSnapshot { in_flight: 0, hosts_due: 0, hosts_later: 1, is_outbox_readable: true };
+    let wanted = Observed::State(NotifierSnapshot { streams: 1, followers: 2, webhooks: seen });
+    while world.notifier.observe().await != wanted {
+        for follower in &mut followers {
+            assert!(follower.next().now_or_never().is_none(), "it waits for the first event");
+        }
+    }
 }
 
 const URL: &str = "http://receiver.example/hook";

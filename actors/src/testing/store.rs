@@ -17,7 +17,7 @@ use crate::domain::jobs::job::{
 };
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::progress::Progress;
-use crate::domain::jobs::queue::Queued;
+use crate::domain::jobs::queue::{Queued, Rank};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{Segment, in_order};
 use crate::ports::{
@@ -199,18 +199,17 @@ impl MemoryStore {
     }
 }
 
-/// Who of the waiting is next: the priority whose `turn` it is, then who was begun, then the owner who was served
-/// longest ago, then the oldest.
+/// Who of the waiting is next: the priority whose `turn` it is, then by [`Rank`].
 fn next<'a>(waiting: &[&'a Job], served: &[(String, Priority)], turn: Priority) -> Option<&'a Job> {
-    let last_turn = |job: &Job| {
-        served.iter().rposition(|(owner, priority)| *owner == job.owner && *priority == job.options.priority)
-    };
-    let place = |job: &&Job| {
-        let begun = job.attempts > 0;
-        let last_turn = if begun { None } else { last_turn(job) };
-        (job.options.priority != turn, !begun, last_turn, job.created_at.0, job.id)
-    };
-    waiting.iter().copied().min_by_key(|job| place(job))
+    let rank = |job: &Job| Rank::new(job.attempts > 0, times_served(served, job), job.created_at, job.id);
+    waiting.iter().copied().min_by_key(|job| (job.options.priority != turn, rank(job)))
+}
+
+/// Grows with every new job of its owner and priority that is begun; 0: none was.
+fn times_served(served: &[(String, Priority)], job: &Job) -> u64 {
+    let is_same =
+        |(owner, priority): &(String, Priority)| *owner == job.owner && *priority == job.options.priority;
+    served.iter().rposition(is_same).map_or(0, |index| index as u64 + 1)
 }
 
 #[async_trait]
@@ -328,11 +327,6 @@ impl JobStore for MemoryStore {
 
     async fn queue(&self, most: u32) -> Result<Option<Vec<Queued>>, StoreError> {
         let tables = self.tables();
-        let served = |job: &Job| {
-            let of_owner =
-                |(owner, of): &(String, Priority)| *owner == job.owner && *of == job.options.priority;
-            tables.served.iter().rposition(of_owner).map_or(0, |index| index as u64 + 1)
-        };
         let queued = |job: &&Job| Queued {
             id: job.id,
             owner: job.owner.clone(),
@@ -341,7 +335,7 @@ impl JobStore for MemoryStore {
             begun: job.attempts > 0,
             created_at: job.created_at,
             audio_secs: job.audio.duration_secs.unwrap_or_default(),
-            served: served(job),
+            served: times_served(&tables.served, job),
         };
         let all: Vec<_> = tables.waiting().iter().map(queued).collect();
         Ok((all.len() <= most as usize).then_some(all))

@@ -76,7 +76,7 @@ impl World {
         let (engine, probe) = (Arc::new(setting.engine), Arc::new(FakeProbe::default()));
         let store = Arc::new(setting.store);
         let (transport, sent) = TransportFake::new(setting.failing_webhooks.0, setting.failing_webhooks.1);
-        let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), || {});
+        let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), |_, _| {});
         let policy = Policy {
             idle_timeout: setting.idle_timeout,
             poll_interval: Duration::from_secs(3600),
@@ -92,7 +92,7 @@ impl World {
             notifier: notifier.clone(),
             clock: clock.clone(),
         };
-        let model = ModelHandle::start(parts, || {});
+        let model = ModelHandle::start(parts, |_, _| {});
         let jobs = JobHandle::start(JobParts {
             store: store.clone(),
             recordings: Arc::new(FakeRecordings { chunks: setting.chunks }),
@@ -106,7 +106,7 @@ impl World {
                 languages: setting.languages,
                 condition_on_previous: setting.condition_on_previous,
             },
-            on_actor_gone: || {},
+            on_actor_gone: |_, _| {},
         });
         Self { engine, probe, store, model, notifier, jobs, sent, clock }
     }

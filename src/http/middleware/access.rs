@@ -81,6 +81,7 @@ fn needed(method: &Method, path: &str) -> Option<&'static [Scope]> {
         () if is_below("/health", path) => None,
         () if handles_own_webhooks(method, path) => Some(&[Scope::Submit, Scope::Admin]),
         () if is_below("/webhooks", path) => Some(&[Scope::Admin]),
+        () if is_below("/debug", path) => Some(&[Scope::Admin]),
         () if reads => Some(&[Scope::Read]),
         () if SUBMITS.iter().any(|root| is_below(root, path)) => Some(&[Scope::Submit]),
         () => Some(&[Scope::Admin]),
@@ -129,6 +130,7 @@ mod tests {
         assert_eq!(needed(Method::DELETE, "/jobs/1"), submit);
         assert_eq!(needed(Method::GET, "/jobs/1/events"), read);
         assert_eq!(needed(Method::HEAD, "/model/status"), read);
+        assert_eq!(needed(Method::GET, "/debug/state"), admin);
         assert_eq!(needed(Method::POST, "/model/unload"), admin);
         assert_eq!(needed(Method::POST, "/whatever"), admin);
     }

@@ -1,6 +1,7 @@
 //! What each route does, a file for each resource: extract, convert, one call, map.
 
 pub(super) mod asr;
+pub(super) mod debug;
 pub(super) mod deliveries;
 pub(super) mod events;
 pub(super) mod health;

@@ -3,6 +3,10 @@
 //! Loading takes as long as many a job, so jobs of the loaded model go before one of another model that would be
 //! next, but not for ever: at most eight of them, and none once they have decoded ten minutes of audio. Then the other
 //! model is loaded, and the job is taken. Each line counts for itself, from the last time that its first was taken.
+//!
+//! The table in `job/search.rs` has this among all that decides who is next.
+
+use serde::Serialize;
 
 use super::options::Priority;
 
@@ -30,14 +34,14 @@ impl From<Priority> for Line {
 }
 
 /// How much work has overtaken the first job of each line.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Overtakes {
     interactive: Passed,
     batch: Passed,
     client: Passed,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 struct Passed {
     jobs: u32,
     audio_secs: f64,

@@ -1,4 +1,5 @@
-//! The order in which a queue will be worked off where jobs want different models.
+//! The order in which a queue will be worked off where jobs want different models: what the table in `job/search.rs` says,
+//! computed ahead.
 
 use super::job::JobId;
 use super::options::Priority;
@@ -19,6 +20,33 @@ pub struct Queued {
     pub audio_secs: f64,
     /// Grows with every new job of its owner and priority that is begun; 0: none was.
     pub served: u64,
+}
+
+/// A job's rank within its priority: the lesser one is taken first. The order of the fields is the rule: a job that was
+/// begun before a fresh one, then the owner who was served longest ago, then the oldest, then the least id.
+///
+/// Everything that compares jobs in memory compares ranks. The statements `NEXT_BEGUN` and `TURNS` of the store write the
+/// same rule as `ORDER BY`, taken apart so that an index serves each: one for jobs that were begun, one with a step for each owner.
+/// The random walk of the store compares the two.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank<Id> {
+    is_fresh: bool,
+    served: u64,
+    created_at: Timestamp,
+    id: Id,
+}
+
+impl<Id> Rank<Id> {
+    /// `served` counts for fresh jobs only: one that was begun keeps its place, of any owner.
+    pub fn new(begun: bool, served: u64, created_at: Timestamp, id: Id) -> Self {
+        Self { is_fresh: !begun, served: if begun { 0 } else { served }, created_at, id }
+    }
+}
+
+impl Queued {
+    fn rank(&self) -> Rank<JobId> {
+        Rank::new(self.begun, self.served, self.created_at, self.id)
+    }
 }
 
 /// A job's place among those that wait.
@@ -84,10 +112,8 @@ fn next(
 }
 
 fn soonest(waiting: &[Queued], of: impl Fn(&Queued) -> bool) -> Option<(usize, &Queued)> {
-    waiting.iter().enumerate().filter(|(_, job)| of(job)).min_by_key(|(_, job)| {
-        let served = if job.begun { 0 } else { job.served };
-        (job.priority != Priority::Interactive, !job.begun, served, job.created_at.0, job.id)
-    })
+    let first = |job: &Queued| (job.priority != Priority::Interactive, job.rank());
+    waiting.iter().enumerate().filter(|(_, job)| of(job)).min_by_key(|(_, job)| first(job))
 }
 
 /// Its owner goes to the end.

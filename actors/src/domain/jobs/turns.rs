@@ -1,4 +1,6 @@
 //! Whose turn it is: interactive jobs go first, and batch jobs get on all the same.
+//!
+//! The table in `job/search.rs` has this among all that decides who is next.
 
 use super::options::Priority;
 

@@ -73,7 +73,7 @@ impl Run {
         let begun = self.unless_called_off(first).await.ok()?.ok()?;
         let samples = self.unless_called_off(self.samples(&begun, 0).recv()).await.ok()??.ok()?;
         let chunk = ChunkAudio { samples, voices: VoiceActivity::Present, is_joined: false };
-        let started = self.send(vec![chunk], Vec::new(), Early::Yes).await.ok()?;
+        let started = self.send(1, vec![chunk], Vec::new(), Early::Yes).await.ok()?;
         Some((begun, started))
     }
 

@@ -4,6 +4,8 @@
 //! when. A client that was turned away gets it when the work on the present one is over. Who asks for a model by
 //! name gets it at once: work on the present one stops at its chunk's end. A model that a client or a caller was
 //! promised is theirs for some seconds.
+//!
+//! The table in `job/search.rs` says which job is next; this says when its model may come.
 
 use std::time::Instant;
 
