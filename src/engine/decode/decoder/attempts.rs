@@ -1,0 +1,284 @@
+//! Decodes a doubtful window again, within bounds, and judges what came.
+
+use std::rc::Rc;
+
+use actors::ports::{EngineFault, VoiceActivity};
+use tracing::debug;
+
+use super::Decoder;
+use super::text::{Features, Request, Source, Text, Window, unless};
+use crate::engine::SAMPLE_RATE;
+use crate::engine::backends::{Aligned, Backend, Hypothesis, Search, Start};
+use crate::engine::decode::echo::is_echo;
+use crate::engine::decode::fallback::{self, Attempt, SoFar};
+use crate::engine::decode::loudness::Loudness;
+use crate::engine::decode::quality::{self, Doubt, Evidence, Thresholds};
+use crate::engine::decode::segments::{self, text_of, text_tokens};
+use crate::engine::decode::window::{FULL_FRAMES, MAX_TOKENS, frames, token_limit};
+
+/// A text that stays below [`MATCHED_LOGPROB`] after every decode is dropped where the no-speech probability exceeds this.
+const UNLIKELY_NO_SPEECH: f32 = 0.2;
+/// A window whose text ends early is read on from there, where at least this much is left, in seconds.
+const LEAST_REST_SECS: f64 = 1.0;
+/// An average log probability below which a length-matched window is decoded once more in full.
+const MATCHED_LOGPROB: f32 = -0.7;
+
+impl<B: Backend> Decoder<B> {
+    /// A hypothesis with what is wrong with it.
+    pub(super) fn judge(
+        &self,
+        hypothesis: Hypothesis,
+        window: &Window<'_>,
+        source: Source<B::Encoding>,
+        temperature: f32,
+        (decodes, features): (usize, Features),
+    ) -> Text<B::Encoding> {
+        let vocabulary = self.vocabulary();
+        let mut tokens = hypothesis.tokens.clone();
+        let is_trimmed = segments::trim(&mut tokens, window.speech_end_secs(), vocabulary);
+        // What comes before a loop is kept, and read on from there.
+        let words = text_tokens(&tokens, vocabulary);
+        let with_loop = quality::loop_start(&words, self.config.loop_entropy).and_then(|start| {
+            let all = tokens.clone();
+            segments::cut_before(&mut tokens, start, vocabulary).then_some(all)
+        });
+        let is_shortened = is_trimmed || with_loop.is_some();
+        let mut text =
+            Text { tokens, hypothesis, doubt: None, source, is_shortened, with_loop, temperature, decodes };
+        text.doubt = self.doubt(&text, window, features);
+        let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
+        debug!(doubt = ?text.doubt, avg_logprob, no_speech_prob, decodes, "window decoded");
+        text
+    }
+
+    fn doubt(&self, text: &Text<B::Encoding>, window: &Window<'_>, features: Features) -> Option<Doubt> {
+        let vocabulary = self.vocabulary();
+        let words = text_tokens(&text.tokens, vocabulary);
+        let evidence = Evidence {
+            text: &text_of(&words, vocabulary),
+            tokens: &words,
+            avg_logprob: text.hypothesis.avg_logprob,
+            no_speech_prob: text.hypothesis.no_speech_prob,
+            limit_reached: text.hypothesis.limit_reached && !text.is_shortened,
+            last_timestamp: segments::last_timestamp(&text.tokens, vocabulary),
+            sound_end_secs: window.speech_end_secs(),
+        };
+        evidence.doubt(Thresholds {
+            avg_logprob: match features {
+                Features::Matched => MATCHED_LOGPROB.max(self.config.logprob_thold),
+                Features::Full => self.config.logprob_thold,
+            },
+            no_speech_prob: self.config.no_speech_thold,
+            entropy: self.config.entropy_thold,
+            loop_entropy: self.config.loop_entropy,
+        })
+    }
+
+    /// Decodes a doubtful window again until it is not, within bounds; the best of what came is kept.
+    pub(super) fn settle(
+        &self,
+        mut best: Text<B::Encoding>,
+        window: &Window<'_>,
+        request: &Request<'_>,
+    ) -> Result<Text<B::Encoding>, EngineFault> {
+        best = self.without_echo(best, window, request)?;
+        let wider = request.search.wider();
+        let mut padded: Option<Rc<B::Encoding>> = None;
+        let mut last = best.doubt;
+        let mut decodes = best.decodes;
+        let mut so_far = if request.is_full { SoFar::Padded } else { SoFar::Matched };
+        while let Some(doubt) = last {
+            if decodes >= self.config.max_decodes as usize || self.is_no_speech(&best, window) {
+                break;
+            }
+            let is_loud = window.loudness.speech_end() > 0;
+            let Some((attempt, then)) = fallback::next(doubt, so_far, is_loud, wider) else { break };
+            so_far = then;
+            let search = match attempt {
+                Attempt::Padded => Search { token_limit: MAX_TOKENS, ..request.search },
+                Attempt::Search(search) => Search { token_limit: MAX_TOKENS, ..search },
+            };
+            let encoding = match &padded {
+                Some(encoding) => Rc::clone(encoding),
+                None => {
+                    let encoded = self.backend.encode(&[window.samples], FULL_FRAMES, request.abort)?;
+                    Rc::clone(padded.insert(Rc::new(encoded)))
+                }
+            };
+            unless(request.abort)?;
+            debug!(?doubt, ?attempt, "window decoded again");
+            let generated = self.backend.generate(&encoding, &request.start, &search, request.abort)?;
+            unless(request.abort)?;
+            decodes += 1;
+            let Some(hypothesis) = generated.into_iter().next() else { break };
+            let text = self.judge(
+                hypothesis,
+                window,
+                Source::only(&encoding),
+                search.temperature,
+                (decodes, Features::Full),
+            );
+            last = text.doubt;
+            if is_better(&text, &best) {
+                best = text;
+            }
+            best.decodes = decodes;
+        }
+        self.read_on(best, window, request)
+    }
+
+    /// A text that ends early is continued from its last timestamp: the rest is a window of its own.
+    fn read_on(
+        &self,
+        mut text: Text<B::Encoding>,
+        window: &Window<'_>,
+        request: &Request<'_>,
+    ) -> Result<Text<B::Encoding>, EngineFault> {
+        let vocabulary = self.vocabulary();
+        let mut from = segments::last_timestamp(&text.tokens, vocabulary).unwrap_or(0.0);
+        while text.doubt == Some(Doubt::EarlyEnd) && text.decodes < self.config.max_decodes as usize {
+            let first = (from * SAMPLE_RATE as f64) as usize;
+            let samples = window.samples.get(first..).unwrap_or_default();
+            if from < 0.5 || (samples.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
+                break;
+            }
+            debug!(from, "window read on");
+            let rest = Window { samples, loudness: Loudness::of(samples), ..*window };
+            let Some(more) = self.decode_rest(&rest, request, text.decodes + 1)? else { break };
+            text.decodes += 1;
+            if let Some(all) = text.with_loop.take() {
+                let more_tokens = text_tokens(&more.hypothesis.tokens, vocabulary);
+                let cut = all.get(text.tokens.len()..).unwrap_or_default();
+                if quality::begins_with(&more_tokens, &text_tokens(cut, vocabulary)) {
+                    // They were spoken again, and are not a loop.
+                    (text.tokens, text.doubt) = (all, None);
+                    break;
+                }
+                if quality::share_a_phrase(&more_tokens, &text_tokens(&text.tokens, vocabulary)) {
+                    // What is kept ends later than its timestamp says.
+                    from = self.last_word_end(&text, window, request)?.max(from);
+                    continue;
+                }
+            }
+            if stays_unlikely(&more) {
+                break;
+            }
+            let is_full = frames(samples.len()) == FULL_FRAMES;
+            let more = self.settle(more, &rest, &Request { is_full, ..*request })?;
+            text.decodes = more.decodes;
+            // The text before it ended here, too: a rest that the model takes for no speech is none, however likely its words.
+            let is_speech = more.hypothesis.no_speech_prob <= self.config.no_speech_thold;
+            let accepted = match more.doubt {
+                None | Some(Doubt::EarlyEnd) => is_speech && !self.is_no_speech(&more, &rest),
+                Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty) => false,
+            };
+            if accepted && !text_tokens(&more.tokens, vocabulary).is_empty() {
+                let steps = (from / 0.02).round() as u32;
+                let moved =
+                    |token: u32| if token >= vocabulary.first_timestamp() { token + steps } else { token };
+                text.tokens.extend(more.tokens.into_iter().map(moved));
+                text.doubt = more.doubt;
+            }
+            break;
+        }
+        Ok(text)
+    }
+
+    /// The first text of the rest of a window.
+    fn decode_rest(
+        &self,
+        rest: &Window<'_>,
+        request: &Request<'_>,
+        decodes: usize,
+    ) -> Result<Option<Text<B::Encoding>>, EngineFault> {
+        let length = frames(rest.samples.len());
+        let encoding = Rc::new(self.backend.encode(&[rest.samples], length, request.abort)?);
+        unless(request.abort)?;
+        let search = Search { token_limit: token_limit(rest.samples.len()), ..request.search };
+        let generated = self.backend.generate(&encoding, &request.start, &search, request.abort)?;
+        unless(request.abort)?;
+        Ok(generated.into_iter().next().map(|hypothesis| {
+            let source = Source::only(&encoding);
+            self.judge(hypothesis, rest, source, search.temperature, (decodes, Features::Matched))
+        }))
+    }
+
+    /// Where the last word of a text ends by the decoder's attention, in seconds; 0 where that cannot be told.
+    fn last_word_end(
+        &self,
+        text: &Text<B::Encoding>,
+        window: &Window<'_>,
+        request: &Request<'_>,
+    ) -> Result<f64, EngineFault> {
+        let tokens = text_tokens(&text.tokens, self.vocabulary());
+        let Source { encoding, index, windows } = &text.source;
+        let mut aligned = vec![Aligned { tokens: &[], frames: window.frames() }; *windows];
+        if let Some(own) = aligned.get_mut(*index) {
+            own.tokens = &tokens;
+        }
+        let found = self.backend.align(encoding, &request.start, &aligned, request.abort)?;
+        unless(request.abort)?;
+        Ok(found.and_then(|found| found.get(*index)?.starts.last().copied()).unwrap_or(0.0))
+    }
+
+    /// What the model copied from its prompt is decoded again without one.
+    fn without_echo(
+        &self,
+        text: Text<B::Encoding>,
+        window: &Window<'_>,
+        request: &Request<'_>,
+    ) -> Result<Text<B::Encoding>, EngineFault> {
+        if request.start.context.is_empty() {
+            return Ok(text);
+        }
+        let vocabulary = self.vocabulary();
+        let words = text_of(&text_tokens(&text.tokens, vocabulary), vocabulary);
+        let is_suspect = is_echo(&words, request.prompt_text)
+            || (window.voices == VoiceActivity::Absent && !words.trim().is_empty());
+        if !is_suspect {
+            return Ok(text);
+        }
+        let encoding =
+            Rc::new(self.backend.encode(&[window.samples], frames(window.samples.len()), request.abort)?);
+        unless(request.abort)?;
+        let start = Start { context: &[], ..request.start };
+        let generated = self.backend.generate(&encoding, &start, &request.search, request.abort)?;
+        let Some(hypothesis) = generated.into_iter().next() else { return Ok(text) };
+        Ok(self.judge(
+            hypothesis,
+            window,
+            Source::only(&encoding),
+            text.temperature,
+            (text.decodes + 1, Features::Matched),
+        ))
+    }
+
+    /// Whether the window holds no speech: the model says so and is not sure of its text, or the detector says so too.
+    pub(super) fn is_no_speech(&self, text: &Text<B::Encoding>, window: &Window<'_>) -> bool {
+        let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
+        let silent = no_speech_prob > self.config.no_speech_thold && avg_logprob < self.config.logprob_thold;
+        let agreed = window.voices == VoiceActivity::Absent
+            && (no_speech_prob > self.config.no_speech_thold
+                || avg_logprob < self.config.unvoiced_logprob_thold
+                || text.doubt.is_some()
+                || text.is_shortened);
+        silent || agreed
+    }
+}
+
+/// Orders texts of the same window: an accepted one above a doubtful one, a loop below all; then the likelier one.
+fn is_better<E>(text: &Text<E>, than: &Text<E>) -> bool {
+    let rank = |text: &Text<E>| match text.doubt {
+        None => 2,
+        Some(Doubt::NoEnd | Doubt::Loop) => 0,
+        Some(Doubt::Unlikely | Doubt::Empty | Doubt::EarlyEnd) => 1,
+    };
+    let order = rank(text).cmp(&rank(than));
+    order.then(text.hypothesis.avg_logprob.total_cmp(&than.hypothesis.avg_logprob)).is_ge()
+}
+
+/// Whether nothing that was tried gave a likely text, and the model holds speech for unlikely, too: laughter and breathing
+/// come out as thanks to an audience.
+pub(super) fn stays_unlikely<E>(text: &Text<E>) -> bool {
+    text.hypothesis.avg_logprob < MATCHED_LOGPROB && text.hypothesis.no_speech_prob > UNLIKELY_NO_SPEECH
+}

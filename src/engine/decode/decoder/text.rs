@@ -1,0 +1,92 @@
+//! What is in work while a batch is decoded.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actors::ports::{EngineFault, VoiceActivity};
+
+use crate::engine::SAMPLE_RATE;
+use crate::engine::backends::{Hypothesis, Search, Start};
+use crate::engine::decode::features::HOP;
+use crate::engine::decode::loudness::Loudness;
+use crate::engine::decode::quality::Doubt;
+
+/// A window in work.
+pub(super) struct Window<'a> {
+    pub(super) samples: &'a [f32],
+    pub(super) loudness: Loudness,
+    pub(super) voices: VoiceActivity,
+    pub(super) wants_words: bool,
+    /// For words or for token probabilities.
+    pub(super) wants_alignment: bool,
+}
+
+impl Window<'_> {
+    pub(super) fn duration_secs(&self) -> f64 {
+        self.samples.len() as f64 / SAMPLE_RATE as f64
+    }
+
+    /// Where the last sound as loud as speech ends.
+    pub(super) fn speech_end_secs(&self) -> f64 {
+        self.loudness.speech_end() as f64 / 100.0
+    }
+
+    /// Frames of 10 ms that have samples.
+    pub(super) fn frames(&self) -> usize {
+        self.samples.len().div_ceil(HOP)
+    }
+}
+
+/// The text of a window so far.
+pub(super) struct Text<E> {
+    pub(super) tokens: Vec<u32>,
+    pub(super) hypothesis: Hypothesis,
+    pub(super) doubt: Option<Doubt>,
+    /// The encoding of the whole window.
+    pub(super) source: Source<E>,
+    /// Whether something was cut off its end: a loop, or text behind the end of the sound.
+    pub(super) is_shortened: bool,
+    /// All of the tokens, where a loop was cut off.
+    pub(super) with_loop: Option<Vec<u32>>,
+    pub(super) temperature: f32,
+    pub(super) decodes: usize,
+}
+
+/// One window of an encoding.
+pub(super) struct Source<E> {
+    pub(super) encoding: Rc<E>,
+    pub(super) index: usize,
+    /// How many the encoding has.
+    pub(super) windows: usize,
+}
+
+impl<E> Source<E> {
+    pub(super) fn only(encoding: &Rc<E>) -> Self {
+        Self { encoding: Rc::clone(encoding), index: 0, windows: 1 }
+    }
+}
+
+/// How long the features are that a text was decoded from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Features {
+    /// As long as the samples.
+    Matched,
+    /// As long as the encoder takes.
+    Full,
+}
+
+/// What all windows of a batch share.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) start: Start<'a>,
+    pub(super) search: Search,
+    pub(super) prompt_text: &'a str,
+    /// Whether the batch's features are as long as the encoder takes.
+    pub(super) is_full: bool,
+    pub(super) abort: &'a AtomicBool,
+}
+
+/// Fails once `abort` is set.
+pub(super) fn unless(abort: &AtomicBool) -> Result<(), EngineFault> {
+    if abort.load(Ordering::SeqCst) { Err(EngineFault::Cancelled) } else { Ok(()) }
+}
