@@ -136,7 +136,7 @@ pub(in crate::http) struct IdempotencyKey {
         nullable = false,
         min_length = 1,
         max_length = 255,
-        pattern = "^[!-~]+$"
+        pattern = "^[!-~]([ -~]*[!-~])?$"
     )]
     idempotency_key: Option<String>,
 }
@@ -145,11 +145,11 @@ pub(in crate::http) struct IdempotencyKey {
 pub(in crate::http) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, AppError> {
     const LONGEST: usize = 255;
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
-    let is_key =
-        |key: &&str| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    let is_key = |key: &&str| (1..=LONGEST).contains(&key.len()) && key.bytes().all(is_printable);
     let key = header.to_str().ok().filter(is_key);
     key.map(|key| Some(key.to_owned())).ok_or_else(|| {
-        let message = format!("Idempotency-Key must be 1 to {LONGEST} visible ASCII characters");
+        let message = format!("Idempotency-Key must be 1 to {LONGEST} visible ASCII characters or spaces");
         AppError::invalid_query("Idempotency-Key", message)
     })
 }
@@ -161,12 +161,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idempotency_key_is_visible_throughout() {
+    fn an_idempotency_key_is_printable() {
         let read = |key: &str| {
             idempotency_key(&TestRequest::post().insert_header(("idempotency-key", key)).to_http_request())
         };
         assert_eq!(read("8e03978e-40d5").unwrap().as_deref(), Some("8e03978e-40d5"));
-        for key in ["", "two words", "a\ttab", &"x".repeat(256)] {
+        assert_eq!(read("two words").unwrap().as_deref(), Some("two words"));
+        for key in ["", "a\ttab", &"x".repeat(256)] {
             assert!(read(key).is_err(), "{key:?}");
         }
     }
