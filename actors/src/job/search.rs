@@ -23,7 +23,7 @@
 //! | all workers are busy and an interactive job waits for one that runs a batch job | the interactive job, after the present batch of chunks | it waits for seconds, not for the end of a long recording |
 //! | all workers are busy and the model of the interactive job cannot be loaded | the batch job goes on | giving way would gain nothing |
 //!
-//! When the model may go for another one is decided in [`lifecycle`](crate::domain::lifecycle);
+//! When the model may go for another one is decided in [`lifecycle`](crate::domain::model::lifecycle);
 //! [`queue::place`](crate::domain::jobs::queue::place) computes ahead what this table says.
 //!
 //! [`Turns`]: crate::domain::jobs::turns::Turns
