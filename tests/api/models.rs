@@ -208,3 +208,51 @@ fn clients_of_the_openai_api_choose_a_model_by_its_name() {
     let refused = service.post_form("/v1/audio/transcriptions", Some(("a.wav", &bytes)), &fields);
     assert_eq!((refused.status, refused.error().as_str()), (404, "unknown_model"));
 }
+
+/// The bundled model without its last token: whisper.cpp and its kin take 51,864 tokens for an English-only model.
+fn english_only() -> tempfile::TempPath {
+    let mut bytes = std::fs::read(fixtures::dir().join("ggml-words-f16.bin")).unwrap();
+    let name = b"decoder.token_embedding.weight";
+    let name_at = bytes.windows(name.len()).position(|window| window == name).unwrap();
+    let number = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let (width, tokens) = (number(&bytes, name_at - 8), number(&bytes, name_at - 4));
+    assert_eq!((tokens, number(&bytes, 4)), (51_865, 51_865));
+    let row = width * size_of::<u16>();
+    let end = name_at + name.len() + tokens * row;
+    bytes.drain(end - row..end);
+    for at in [4, name_at - 4] {
+        bytes[at..at + 4].copy_from_slice(&51_864u32.to_le_bytes());
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    file.into_temp_path()
+}
+
+#[test]
+fn an_english_only_model_refuses_other_languages_everywhere() {
+    let model = english_only();
+    let service = Service::start_with(&[("VERBATIM__MODEL__PATH", model.to_str().unwrap())]);
+    assert_eq!(service.get("/model/status").json()["model"]["multilingual"], false);
+    let wav = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let file = Some(("a.wav", &wav[..]));
+    let openai = ("model", "whisper-1");
+    let (spanish, translate) = (("language", "es"), ("task", "translate"));
+    for (path, fields, code) in [
+        ("/jobs?queue=true", &[spanish][..], "unsupported_language"),
+        ("/jobs?queue=true", &[translate], "unsupported_task"),
+        ("/v1/audio/transcriptions", &[openai, spanish], "unsupported_language"),
+        ("/v1/audio/translations", &[openai], "unsupported_task"),
+        ("/inference", &[spanish], "unsupported_language"),
+        ("/inference", &[("translate", "true")], "unsupported_task"),
+    ] {
+        let refused = service.post_form(path, file, fields);
+        assert_eq!((refused.status, refused.error().as_str()), (400, code), "{path} {fields:?}: {refused:?}");
+    }
+    for (path, code) in
+        [("/asr?language=es", "unsupported_language"), ("/asr?task=translate", "unsupported_task")]
+    {
+        let refused = service.post_part(path, "audio_file", ("a.wav", &wav));
+        assert_eq!((refused.status, refused.error().as_str()), (400, code), "{path}: {refused:?}");
+    }
+    assert_eq!(service.get("/jobs").json()["jobs"], json!([]));
+}
