@@ -9,9 +9,9 @@ mod by_url;
 mod channels;
 mod clients;
 mod command_line;
+mod compatible_apis;
 mod debug;
 mod decoding;
-mod doors;
 mod engine;
 mod events;
 #[cfg(feature = "failpoints")]

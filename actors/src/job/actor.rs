@@ -21,7 +21,7 @@ use crate::domain::audio::Decoder;
 use crate::domain::event::RequeueReason;
 use crate::domain::jobs::job::{Job, JobId, LEASE_SECS, NewJob, Status};
 use crate::domain::jobs::options::Priority;
-use crate::domain::jobs::passes::{Line, Overtakes};
+use crate::domain::jobs::overtakes::{Line, Overtakes};
 use crate::domain::jobs::progress::Pace;
 use crate::domain::jobs::turns::Turns;
 use crate::domain::language::Language;

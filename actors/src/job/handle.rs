@@ -14,7 +14,7 @@ use super::messages::{Cancel, ObserveState, Stop, Submit};
 use super::run::Deps;
 use super::snapshot::{JobsSnapshot, QueueSnapshot};
 use crate::domain::jobs::job::{Job, JobId, NewJob};
-use crate::domain::jobs::passes::Overtakes;
+use crate::domain::jobs::overtakes::Overtakes;
 use crate::domain::jobs::progress::Pace;
 use crate::domain::jobs::queue::{self, Place};
 use crate::isolation::Isolation;

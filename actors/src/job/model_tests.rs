@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::event::{JobEvent, RequeueReason};
 use crate::domain::jobs::job::{JobId, NewJob, Status};
 use crate::domain::jobs::options::Priority;
-use crate::domain::jobs::passes::MOST_JOBS;
+use crate::domain::jobs::overtakes::MOST_JOBS;
 use crate::domain::model::lifecycle::Demand;
 use crate::model::State;
 use crate::ports::{JobStore, Terms};

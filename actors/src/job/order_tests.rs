@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::domain::event::{JobEvent, RequeueReason, UnloadReason};
 use crate::domain::jobs::job::{JobId, Status};
 use crate::domain::jobs::options::Priority::{self, Batch, Interactive};
-use crate::domain::jobs::passes::{Line, MOST_JOBS, Overtakes};
+use crate::domain::jobs::overtakes::{Line, MOST_JOBS, Overtakes};
 use crate::domain::jobs::turns::Turns;
 use crate::domain::model::lifecycle::{Demand, Policy};
 use crate::domain::model::models::ModelNo;

@@ -39,7 +39,7 @@ use super::run::Deps;
 use super::snapshot::NAME;
 use crate::domain::jobs::job::JobError;
 use crate::domain::jobs::options::Priority;
-use crate::domain::jobs::passes::{Line, Overtakes};
+use crate::domain::jobs::overtakes::{Line, Overtakes};
 use crate::domain::model::lifecycle::Demand;
 use crate::model::{Known, Lease, ModelStatus, State};
 use crate::panics::caught;

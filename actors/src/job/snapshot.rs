@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::position::Step;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::options::Priority;
-use crate::domain::jobs::passes::Overtakes;
+use crate::domain::jobs::overtakes::Overtakes;
 
 /// The name of the jobs' actor.
 pub(super) const NAME: &str = "jobs";

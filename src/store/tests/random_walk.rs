@@ -7,7 +7,7 @@ use actors::clock::Clock;
 use actors::domain::event::{Recorded, RequeueReason, Stream};
 use actors::domain::jobs::job::{Idempotency, JobError, JobId, KeyLife, NewJob};
 use actors::domain::jobs::options::Priority;
-use actors::domain::jobs::passes::Overtakes;
+use actors::domain::jobs::overtakes::Overtakes;
 use actors::domain::jobs::queue::{Queued, place};
 use actors::ports::{
     Cancelled, Ending, EventLog, Fence, Head, JobQuery, JobStore, QueuePlace, StoreError, SubmitError, Terms,

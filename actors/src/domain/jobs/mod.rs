@@ -4,7 +4,7 @@ pub mod batches;
 pub mod deaths;
 pub mod job;
 pub mod options;
-pub mod passes;
+pub mod overtakes;
 pub mod progress;
 pub mod queue;
 pub mod retry;

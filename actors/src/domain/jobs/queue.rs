@@ -3,7 +3,7 @@
 
 use super::job::JobId;
 use super::options::Priority;
-use super::passes::{Line, Overtakes};
+use super::overtakes::{Line, Overtakes};
 use crate::domain::time::Timestamp;
 
 /// A queued job, with what its place follows from.
@@ -126,7 +126,7 @@ fn serve(waiting: &mut [Queued], job: &Queued) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::jobs::passes::MOST_JOBS;
+    use crate::domain::jobs::overtakes::MOST_JOBS;
 
     fn queue(jobs: &[(Priority, Option<&str>)]) -> Vec<Queued> {
         let queued = |(n, (priority, model)): (i64, &(Priority, Option<&str>))| Queued {
