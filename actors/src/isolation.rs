@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 /// Chunks that are in the engine together go down together. One under which it crashed comes back by itself: what
-/// happens then is its own doing, and nobody else's job pays for it.
+/// happens then is caused by that chunk, and no other job is charged with it.
 #[derive(Clone, Default)]
 pub(crate) struct Isolation(Arc<RwLock<()>>);
 
@@ -21,7 +21,7 @@ impl Isolation {
         InEngine::Together { _held: self.0.clone().read_owned().await }
     }
 
-    /// Waits until nobody else is there.
+    /// Waits until no other chunk is in the engine.
     pub(crate) async fn enter_alone(&self) -> InEngine {
         InEngine::Alone { _held: self.0.clone().write_owned().await }
     }

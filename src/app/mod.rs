@@ -42,7 +42,7 @@ const HTTP_THREADS: usize = 2;
 /// Answers of a stopping service get this long after everything else is over.
 const LAST_ANSWERS_SECS: u64 = 5;
 
-/// Runs the service until it is told to stop by SIGTERM or SIGINT. SIGHUP has it read its settings again.
+/// Runs the service until SIGTERM or SIGINT. SIGHUP reloads its settings.
 ///
 /// # Blocking
 /// For the life of the service.

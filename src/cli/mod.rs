@@ -64,7 +64,7 @@ pub struct Shown(clap::Error);
 
 impl Shown {
     pub fn print(&self) -> ExitCode {
-        // Nobody is there to be told that nobody reads this.
+        // The reader of this output is gone: the error cannot be shown.
         let _: std::io::Result<()> = self.0.print();
         u8::try_from(self.0.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
     }

@@ -1,4 +1,4 @@
-//! What is told to those who follow a job or the model.
+//! Events of jobs and of the model.
 
 use serde::{Deserialize, Serialize};
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 /// The share of a language's probability from which on one window decides it; below, windows from the whole recording do.
 pub const SURE_OF_LANGUAGE: f32 = 0.8;
 
-/// One of the languages a Whisper model can be told, in the model's own numbering.
+/// One of the languages of Whisper models, in the models' own numbering.
 ///
 /// Parsing is the only way to make one, so a `Language` is always one that the engine knows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! What receivers of webhooks are told, and who they are.
+//! Webhook messages and their subscribers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -49,7 +49,7 @@ impl FromStr for MessageId {
 #[error("a message's id is msg_ and 32 hexadecimal digits")]
 pub struct NoMessageId;
 
-/// What a receiver is told. How it is written down is the port's affair.
+/// A message to a subscriber. The port decides how it is serialised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     pub kind: &'static str,

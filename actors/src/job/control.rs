@@ -1,4 +1,4 @@
-//! What a run is told from outside while it works.
+//! Orders to a run while it works.
 
 use std::time::Duration;
 

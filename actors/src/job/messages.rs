@@ -1,4 +1,4 @@
-//! What the jobs' actor is told.
+//! Messages to the jobs' actor.
 
 use std::time::Duration;
 

@@ -470,7 +470,7 @@ impl Run {
         self.record(JobEvent::Progress { percent, chunk, chunks_total, eta_secs }).await
     }
 
-    /// Keeps the language that was detected; a caller that asked for nothing else is told how likely it is.
+    /// Keeps the language that was detected; its probability is part of the result where the job asked for no language.
     async fn set_language(&mut self, first: &ChunkTranscript) -> Result<(), Leave> {
         if self.spoken.is_none() {
             (self.spoken, self.certainty) = (first.language, first.language_probability);

@@ -21,7 +21,7 @@ use crate::domain::model::stay::Stay;
 use crate::panics::{OnActorGone, as_json};
 use crate::ports::{Engine, ModelFacts};
 
-/// How often the model's actor is told that time passed: idle unloads are this exact.
+/// How often the model's actor gets a tick: idle unloads are this exact.
 const HEARTBEAT: Duration = Duration::from_millis(250);
 
 /// The model's thread is gone; the process is about to stop.

@@ -1,4 +1,4 @@
-//! What the model's actor is told.
+//! Messages to the model's actor.
 
 use std::time::Duration;
 

@@ -30,14 +30,14 @@ const LOOK_AHEAD: u32 = 2 * IN_FLIGHT_PER_HOST as u32;
 /// How long the outbox is left alone after it could not be read, or not be written.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
-/// The outbox is looked at this often even if nobody says that something changed: clocks may be set.
+/// The outbox is looked at this often even without a notification: clocks may be set.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// How long a stop waits for what is due.
 pub(super) const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
 /// Everything about a message is in the outbox: a process that ends at any moment costs at most the
-/// same message twice, under the same id. A slow receiver holds up its own host and nobody else.
+/// same message twice, under the same id. A slow receiver delays its own host and no other.
 #[derive(Clone)]
 pub(super) struct DeliveryLoop {
     transport: Rc<dyn WebhookTransport>,

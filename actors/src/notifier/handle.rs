@@ -75,7 +75,7 @@ impl NotifierHandle {
         follow::follow(self.addr.clone(), self.log.clone(), stream, after)
     }
 
-    /// Waits until every model event told so far is in the log.
+    /// Waits until every model event sent so far is in the log.
     pub async fn catch_up(&self) {
         // A notifier that is gone writes nothing more.
         let _ = self.addr.send(CatchUp).await;

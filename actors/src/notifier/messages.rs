@@ -1,4 +1,4 @@
-//! What the notifier is told.
+//! Messages to the notifier.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) struct LookIntoOutbox;
 #[rtype(result = "broadcast::Receiver<Arc<Recorded>>")]
 pub(super) struct Subscribe(pub Stream);
 
-/// Answered once everything told before is on disk.
+/// Answered once all earlier events are on disk.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct CatchUp;

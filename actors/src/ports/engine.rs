@@ -235,7 +235,7 @@ pub trait MemoryProbe: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryReading {
     pub total_bytes: u64,
-    /// What nobody uses.
+    /// Memory that no program uses.
     pub unused_bytes: u64,
     /// What the engine may still take: of the unused no more than its own limit leaves it. `u64::MAX` of a device that
     /// does not tell, which refuses no load.

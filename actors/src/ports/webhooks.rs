@@ -1,4 +1,4 @@
-//! Who is told by webhook, what is still to be told, and the way there.
+//! Webhook subscribers, the outbox of messages to them, and the transport.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub struct Subscriber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscriberState {
     Active,
-    /// Is told nothing any more, but for what is asked for by hand. A success switches it on again.
+    /// Receives no messages, except those that are sent by hand. A success switches it on again.
     Off,
 }
 

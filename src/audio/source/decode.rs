@@ -121,7 +121,7 @@ struct SelectedTrack {
     trims_itself: bool,
     /// Samples that are decoded and not played, as far as they are still to come.
     hidden: usize,
-    /// The word on several audio tracks of which nobody chose one.
+    /// The warning on several audio tracks where the job selects none.
     unchosen: Option<String>,
 }
 
@@ -425,7 +425,7 @@ fn demultiplex(file: PartSource, access: Access) -> Result<Box<dyn FormatReader>
         .map_err(|error| not_a_recording(&error))
 }
 
-/// Pictures are skipped and tags kept short: nobody reads them, and they may be large.
+/// Pictures are skipped and tags kept short: they are not used, and they may be large.
 fn metadata_options() -> MetadataOptions {
     MetadataOptions::default()
         .limit_tag_bytes(Limit::Maximum(64 * 1024))

@@ -45,7 +45,7 @@ pub fn choose(tracks: &[AudioTrack], choice: Option<&TrackChoice>) -> Result<usi
     })
 }
 
-/// The word on a recording with several audio tracks of which nobody chose one.
+/// The warning on a recording with several audio tracks where the job selects none.
 pub fn unchosen(tracks: &[AudioTrack], taken: usize) -> Option<String> {
     (tracks.len() > 1).then(|| {
         format!(

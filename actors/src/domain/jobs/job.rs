@@ -152,7 +152,7 @@ pub struct JobError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     pub id: JobId,
-    /// Who sent it; empty where nobody is asked.
+    /// The key's owner who sent it; empty without authentication.
     pub owner: String,
     pub once: Option<Idempotency>,
     pub audio: Audio,

@@ -20,7 +20,7 @@ pub const MOST_AUDIO_SECS: f64 = 600.0;
 pub enum Line {
     Interactive,
     Batch,
-    /// A client that was turned away, and told to come back when its model is loaded.
+    /// A client whose request was answered 503, with a `Retry-After` for when its model is loaded.
     Client,
 }
 

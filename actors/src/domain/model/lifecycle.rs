@@ -102,7 +102,7 @@ pub enum Demand {
     Queue,
     /// A job that was just taken in.
     NewJob,
-    /// A client whose job was not taken in, and who was told to come back.
+    /// A client whose job was answered 503, to be sent again.
     TurnedAway,
     /// Someone who asked for the load itself.
     Request,
@@ -150,7 +150,7 @@ pub enum Effect {
     Tell(ModelNo, News),
 }
 
-/// What the world is told.
+/// What observers see of the lifecycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     Loading,
@@ -185,7 +185,7 @@ enum Expected {
     Nobody,
     /// A job was taken in, and will find the model there however short the idle time is.
     Job,
-    /// Someone was turned away and told to come back when the model is loaded.
+    /// A request was answered 503, to be sent again when the model is loaded.
     Client,
     /// Someone asked for this one by name, and will want to use it.
     Caller,
@@ -234,7 +234,7 @@ impl Lifecycle {
         self.policy
     }
 
-    /// A client that was told to come back finds the model there, however short the idle time is.
+    /// A client that sends its request again finds the model loaded, however short the idle time is.
     fn idle_timeout(&self) -> Stay {
         let asked_for = self.keep_alive.unwrap_or(self.policy.idle_timeout);
         match self.expected {

@@ -1,4 +1,4 @@
-//! Joins the texts of two chunks that overlap, because nobody paused where the recording had to be cut.
+//! Joins the texts of two chunks that overlap, because there was no pause to cut the recording in.
 //!
 //! The first chunk keeps what ends well before its own end: a word that is cut in two is not decoded well. The second one
 //! loses the words that the first one has, by their text or, where the texts differ, by their times.

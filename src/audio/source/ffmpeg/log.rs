@@ -9,7 +9,7 @@ use tracing::debug;
 use crate::audio::source::tracks::{AudioTrack, language};
 
 const LONGEST_LINE: u64 = 4096;
-/// A file can have more; nobody chooses one of them by number.
+/// A file can have more; those are not listed.
 const MOST_TRACKS: usize = 1000;
 
 /// The parts of it that say something of the recording.

@@ -217,7 +217,7 @@ impl SampleStream for FfmpegStream {
     }
 }
 
-/// Hands its output on until it ends, or nobody takes it.
+/// Forwards its output until it ends, or the receiver is gone.
 fn pump(mut stdout: ChildStdout, pieces: &SyncSender<Vec<u8>>) {
     loop {
         let mut piece = vec![0; PIECE];
