@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny picture
+.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny picture
 
 demo: setup
 	cargo build --release --locked
@@ -54,6 +54,10 @@ fuzz: setup
 TIMES ?= 50
 fuzz-seeds:
 	VERBATIM_FUZZ_TIMES=$(TIMES) cargo test --locked --lib -- fuzzing --nocapture
+
+# Random requests and chains of them by schemathesis, beside the cases that `make test` sends.
+schemathesis: setup setup-tests
+	VERBATIM_SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful cargo test --locked --test api -- openapi::requests
 
 # Optimised, and with all checks: for what takes long.
 LONG = --config profile.dev.package.verbatim.opt-level=2 --config profile.dev.package.actors.opt-level=2

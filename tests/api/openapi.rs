@@ -70,16 +70,20 @@ fn answers_are_what_the_description_says() {
 
 const ALLOWED: (&str, &str) = ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true");
 
-/// Sends requests of all kinds that the description allows and forbids: each is answered as it says.
+/// Sends requests that the description allows and forbids: each is answered as it says. The cases are the same each time;
+/// `make schemathesis` has random ones, and chains of requests, too.
 fn fuzz(service: &Service, seed: &str, key: &str) {
     let Some(mut schemathesis) = schemathesis() else { return };
+    let phases = std::env::var("VERBATIM_SCHEMATHESIS_PHASES").unwrap_or("examples,coverage".into());
     schemathesis
         .current_dir(service.dir.path())
         .args([&format!("{}/openapi.json", service.base), "--seed", seed])
-        .args(["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "3"])
+        .args(["--phases", &phases, "--max-examples", "3"])
         .args(["--header", &format!("Authorization: Bearer {key}")]);
     let said = output(&mut schemathesis);
-    assert!(said.contains("Selected: 29/29"), "{said}");
+    let selected = said.lines().find_map(|line| line.trim().strip_prefix("Selected: ")).unwrap();
+    let (selected, all) = selected.split_once('/').unwrap();
+    assert_eq!(selected, all, "{said}");
 }
 
 #[test]

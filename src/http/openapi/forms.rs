@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::names::{
     CallFormat, Inclusion, LanguageList, LanguageName, PriorityName, TaskName, TimestampGranularity,
@@ -103,9 +104,8 @@ macro_rules! call {
             temperature: Option<f32>,
             #[schema(nullable = false, value_type = Option<CallFormat>)]
             response_format: Option<String>,
-            /// Words that the recording is likely to have.
             #[serde(rename = "keywords[]")]
-            #[schema(nullable = false, max_items = 64)]
+            #[schema(schema_with = keywords, required = false)]
             keywords: Option<Vec<String>>,
             /// Only json has them.
             #[serde(rename = "include[]")]
@@ -145,6 +145,19 @@ call! {
 }
 
 /// What translations pass over.
+/// Up to 128 bytes each: 32 characters always fit.
+fn keywords() -> Array {
+    let word =
+        ObjectBuilder::new().schema_type(Type::String).max_length(Some(32)).pattern(Some("^[^\\u0000]*$"));
+    ArrayBuilder::new()
+        .items(word)
+        .max_items(Some(64))
+        .description(Some(
+            "Words that the recording is likely to have, of at most 128 bytes each, without NUL.",
+        ))
+        .build()
+}
+
 #[cfg(test)]
 pub(super) const OF_TRANSCRIPTIONS: [&str; 3] = ["language", "languages", "stream"];
 
