@@ -21,7 +21,6 @@ use crate::engine::backends::{Backend, Search, Start};
 use crate::engine::model_file::Vocabulary;
 use crate::engine::request;
 use crate::engine::{DecodeConfig, SAMPLE_RATE};
-use attempts::stays_unlikely;
 use text::{Features, Request, Source, Text, Window, unless};
 
 /// A model with the loop around it. Threads may share it: each call is independent of the others.
@@ -124,7 +123,7 @@ impl<B: Backend> Decoder<B> {
             progress(0.8 + 0.15 * (index + 1) as f32 / sounding.len() as f32);
         }
         for (text, window) in texts.iter_mut().zip(&windows) {
-            text.take_if(|text| self.is_no_speech(text, window) || stays_unlikely(text));
+            text.take_if(|text| self.is_no_speech(text, window) || text.stays_unlikely());
         }
         let alignments = self.alignments(&texts, &windows, &request)?;
         progress(1.0);

@@ -6,7 +6,7 @@ use actors::ports::{EngineFault, VoiceActivity};
 use tracing::debug;
 
 use super::Decoder;
-use super::text::{Features, Request, Source, Text, Window, unless};
+use super::text::{Features, MATCHED_LOGPROB, Request, Source, Text, Window, unless};
 use crate::engine::SAMPLE_RATE;
 use crate::engine::backends::{Aligned, Backend, Hypothesis, Search, Start};
 use crate::engine::decode::echo::is_echo;
@@ -16,12 +16,8 @@ use crate::engine::decode::quality::{self, Doubt, Evidence, Thresholds};
 use crate::engine::decode::segments::{self, text_of, text_tokens};
 use crate::engine::decode::window::{FULL_FRAMES, MAX_TOKENS, frames, token_limit};
 
-/// A text that stays below [`MATCHED_LOGPROB`] after every decode is dropped where the no-speech probability exceeds this.
-const UNLIKELY_NO_SPEECH: f32 = 0.2;
 /// A window whose text ends early is read on from there, where at least this much is left, in seconds.
 const LEAST_REST_SECS: f64 = 1.0;
-/// An average log probability below which a length-matched window is decoded once more in full.
-const MATCHED_LOGPROB: f32 = -0.7;
 
 impl<B: Backend> Decoder<B> {
     /// A hypothesis with what is wrong with it.
@@ -160,7 +156,7 @@ impl<B: Backend> Decoder<B> {
                     continue;
                 }
             }
-            if stays_unlikely(&more) {
+            if more.stays_unlikely() {
                 break;
             }
             let is_full = frames(samples.len()) == FULL_FRAMES;
@@ -275,10 +271,4 @@ fn is_better<E>(text: &Text<E>, than: &Text<E>) -> bool {
     };
     let order = rank(text).cmp(&rank(than));
     order.then(text.hypothesis.avg_logprob.total_cmp(&than.hypothesis.avg_logprob)).is_ge()
-}
-
-/// Whether nothing that was tried gave a likely text, and the model holds speech for unlikely, too: laughter and breathing
-/// come out as thanks to an audience.
-pub(super) fn stays_unlikely<E>(text: &Text<E>) -> bool {
-    text.hypothesis.avg_logprob < MATCHED_LOGPROB && text.hypothesis.no_speech_prob > UNLIKELY_NO_SPEECH
 }

@@ -11,6 +11,11 @@ use crate::engine::decode::features::HOP;
 use crate::engine::decode::loudness::Loudness;
 use crate::engine::decode::quality::Doubt;
 
+/// A text that stays below [`MATCHED_LOGPROB`] after every decode is dropped where the no-speech probability exceeds this.
+const UNLIKELY_NO_SPEECH: f32 = 0.2;
+/// An average log probability below which a length-matched window is decoded once more in full.
+pub(super) const MATCHED_LOGPROB: f32 = -0.7;
+
 /// A window in work.
 pub(super) struct Window<'a> {
     pub(super) samples: &'a [f32],
@@ -89,4 +94,12 @@ pub(super) struct Request<'a> {
 /// Fails once `abort` is set.
 pub(super) fn unless(abort: &AtomicBool) -> Result<(), EngineFault> {
     if abort.load(Ordering::SeqCst) { Err(EngineFault::Cancelled) } else { Ok(()) }
+}
+
+impl<E> Text<E> {
+    /// Whether nothing that was tried gave a likely text, and the model holds speech for unlikely, too: laughter and breathing
+    /// come out as thanks to an audience.
+    pub(super) fn stays_unlikely(&self) -> bool {
+        self.hypothesis.avg_logprob < MATCHED_LOGPROB && self.hypothesis.no_speech_prob > UNLIKELY_NO_SPEECH
+    }
 }
