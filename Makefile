@@ -13,7 +13,7 @@ test: setup setup-tests
 	$(MAKE) test-postgres
 	$(MAKE) eval-short
 
-# Unit and actor tests: what to run after each change. A minute, once it is built.
+# Unit and actor tests: what to run after each change. Two minutes on 2 cores, once it is built.
 check: setup
 	cargo test --workspace --lib --locked
 
