@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
+use crate::hex::hex;
+
 pub use sites::{ANY, Foreign, Sent, Sites};
 
 /// What a key may be used for.
@@ -170,7 +172,7 @@ fn digest_of(hash: &str) -> Option<[u8; 32]> {
 
 /// The beginning of the hash: tells keys apart and gives none away.
 fn short(digest: &[u8; 32]) -> String {
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(digest.iter().take(8))
 }
 
 #[cfg(test)]
@@ -181,8 +183,7 @@ mod tests {
 
     #[test]
     fn a_key_is_known_by_its_hash_alone() {
-        let hash: String =
-            Sha256::digest(SECRET.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&Sha256::digest(SECRET.as_bytes()));
         let hashed = format!("sha256:{hash} alice submit+read");
         let keys = Keys::parse([hashed.as_str(), "another-key-of-27-characters"]).unwrap();
         let alice = keys.find(SECRET).unwrap();

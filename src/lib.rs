@@ -15,6 +15,7 @@ pub mod error;
 pub mod failpoint;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod hex;
 pub mod http;
 pub mod memory;
 pub mod models;

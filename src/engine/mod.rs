@@ -23,6 +23,8 @@ mod vad;
 use actors::ports::{Device, ModelFacts};
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
+
 pub use self::core::EngineCore;
 pub use config::{BackendChoice, BackendKind, DecodeConfig, EngineConfig, model_id_of};
 pub use model_file::{ModelFileError, ModelHeader};
@@ -69,7 +71,7 @@ fn fingerprint(header: &ModelHeader, config: &EngineConfig, device: &Device) -> 
         "{ENGINE} {backend} {format} {bytes} {shape:?} {weight_type:?} {tensors} {modified:?} {:?} {computed:?}",
         config.decode
     );
-    Sha256::digest(all).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(Sha256::digest(all).iter().take(16))
 }
 
 /// Goes up whenever the same chunk may have another transcript than before.

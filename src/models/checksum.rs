@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
+
 /// Both checksums of a file, lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Checksums {
@@ -56,10 +58,6 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::directory::{create_durably, is_full};
 use crate::failpoint;
+use crate::hex::hex;
 
 /// Bytes gathered before they go to the disk; a writer holds twice as much at most.
 const PART: usize = 1 << 20;
@@ -164,7 +165,7 @@ impl BlobWriter for FileWriter {
         }
         failpoint::hit("recording", "after").map_err(|error| StoreError::Failed(error.to_string()))?;
         let Self { key, bytes, hash, .. } = *self;
-        Ok(StoredBlob { key, bytes, sha256: hexadecimal(&hash.finalize()) })
+        Ok(StoredBlob { key, bytes, sha256: hex(&hash.finalize()) })
     }
 
     async fn abort(mut self: Box<Self>) {
@@ -172,11 +173,6 @@ impl BlobWriter for FileWriter {
             tracing::warn!(%error, "cannot remove an unfinished file; the next start removes it");
         }
     }
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn location(key: &BlobKey) -> Result<Location, StoreError> {

@@ -12,13 +12,13 @@ use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use super::blobs::hexadecimal;
 use super::events::append_to_job;
 use super::fault::Fault;
 use super::rows::{self, finite, from_json, integer, to_json};
 use super::sql;
 use super::sqlite::SqliteStore;
 use super::webhooks::outbox;
+use crate::hex::hex;
 
 /// A running job as its worker finds it.
 struct Held {
@@ -161,7 +161,7 @@ fn fenced(updated: SqliteQueryResult) -> Result<(), Fault> {
 async fn replace_plan(change: &mut SqliteConnection, id: JobId, plan: &Plan) -> Result<(), Fault> {
     let key = id.to_string();
     let body = to_json("a plan", plan)?;
-    let hash = hexadecimal(&Sha256::digest(body.as_bytes()));
+    let hash = hex(&Sha256::digest(body.as_bytes()));
     let stored: Option<String> =
         sqlx::query_scalar(sql::PLAN_HASH).bind(&key).fetch_optional(&mut *change).await?;
     if stored.as_deref() == Some(hash.as_str()) {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{ModelFileError, ModelHeader};
+use crate::hex::hex;
 
 /// Why a model was not verified.
 #[derive(Debug, Error)]
@@ -118,5 +119,5 @@ fn sha256_of(path: &Path, keep_going: &dyn Fn() -> bool) -> Result<String, Check
         };
         hash.update(filled);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }

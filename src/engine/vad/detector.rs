@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::worker::{COMMAND, WINDOW};
 use crate::engine::SAMPLE_RATE;
 use crate::engine::process::child::{self, OomKills, StderrTail};
+use crate::hex::hex;
 
 /// Samples for one value of the port.
 const FRAME: usize = 256;
@@ -165,7 +166,7 @@ fn inspect(model: &PathBuf) -> Result<String, String> {
     if !named || bytes.len() as u64 > MOST_BYTES {
         return Err("is not a Silero model".into());
     }
-    Ok(Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(Sha256::digest(&bytes).iter().take(8)))
 }
 
 /// The detector's process for one recording. Dropping it ends it.

@@ -22,6 +22,7 @@ use super::body::{LARGEST_OPTIONS, Recording, bad_form, file_name, text_of, writ
 use super::form::{LONGEST_PROMPT, flag, set_language};
 use super::upload_pace::paced;
 use crate::error::AppError;
+use crate::hex::hex;
 use crate::http::service::{Limits, Service};
 use crate::outgoing::TargetUrl;
 
@@ -187,7 +188,7 @@ impl Received {
 }
 
 fn hex_digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text))
 }
 
 async fn submit(

@@ -29,7 +29,7 @@ async fn a_blob_is_a_file_with_its_bytes_and_their_hash() {
 async fn a_blob_of_many_parts_is_whole_however_it_was_cut() {
     let (blobs, _dir) = fresh();
     let all: Vec<u8> = (0..3 * PART + 12_345).map(|n| (n % 251) as u8).collect();
-    let expected = hexadecimal(&Sha256::digest(&all));
+    let expected = hex(&Sha256::digest(&all));
     for size in [PART - 1, PART, 5 * PART, 65_537] {
         let mut writer = blobs.create().await.unwrap();
         for piece in all.chunks(size) {
