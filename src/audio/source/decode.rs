@@ -163,10 +163,11 @@ impl AudioStream {
         let bytes = part.bytes();
         let reader = demultiplex(source()?, access)?;
         let format = reader.format_info().short_name;
-        let known = match format {
-            MATROSKA => matroska::audio_tracks(source()?),
-            MP4 => mp4_tracks::audio_tracks(source()?),
-            _ => Vec::new(),
+        let index = if format == MP4 { edit_list::read_index(source()?).ok().flatten() } else { None };
+        let known = match (format, &index) {
+            (MATROSKA, _) => matroska::audio_tracks(source()?),
+            (_, Some(index)) => mp4_tracks::tracks_in(index),
+            (_, None) => Vec::new(),
         };
         let track = select_track(reader.tracks(), known, choice)?;
         let declared = if access == Access::Seekable && FOUND_BY_SYNC.contains(&format) {
@@ -176,7 +177,7 @@ impl AudioStream {
         };
         let timeline = Timeline::new(declared.of_track.or(declared.of_media));
         let health = Health::new(bytes, format, declared);
-        let edit = if format == MP4 { edit_list::of_track(source()?, track.id) } else { None };
+        let edit = index.and_then(|index| edit_list::of_track(&index, track.id));
         let path = path.to_path_buf();
         Ok(Self {
             path,

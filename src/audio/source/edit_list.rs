@@ -20,13 +20,9 @@ pub struct Edit {
     pub length: Option<f64>,
 }
 
-/// The edit of the track with that id. `None` where the file is not MP4, has no edit list, or cannot be read as one. Of
-/// a list that cuts a track into several pieces the first one counts.
-///
-/// # Blocking
-/// Reads the file's index.
-pub fn of_track(file: impl Read + Seek, id: u32) -> Option<Edit> {
-    let index = read_index(file).ok()??;
+/// The edit of the track with that id, by the index of [`read_index`]. `None` where there is no edit list, or the index
+/// cannot be read. Of a list that cuts a track into several pieces the first one counts.
+pub fn of_track(index: &[u8], id: u32) -> Option<Edit> {
     let media = mp4parse::read_mp4(&mut Cursor::new(index)).ok()?;
     edit(&media, id)
 }

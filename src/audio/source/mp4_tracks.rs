@@ -20,7 +20,12 @@ const NUMBERED: [&str; 24] = [
 /// Reads the file's index.
 pub fn audio_tracks(file: impl Read + Seek) -> Vec<AudioTrack> {
     let Ok(Some(index)) = read_index(file) else { return Vec::new() };
-    let movies = Boxes(&index).filter(|(name, _)| name == b"moov");
+    tracks_in(&index)
+}
+
+/// The same by the index of [`read_index`].
+pub fn tracks_in(index: &[u8]) -> Vec<AudioTrack> {
+    let movies = Boxes(index).filter(|(name, _)| name == b"moov");
     let tracks = movies.flat_map(|(_, movie)| Boxes(movie)).filter(|(name, _)| name == b"trak");
     tracks.filter_map(|(_, track)| audio_track(track)).collect()
 }
