@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use actors::clock::Clock;
+use actors::domain::model::lifecycle::Shortage;
 use actors::domain::time::Timestamp;
 use actors::model::{ModelStatus, State};
 use actors::ports::{AudioError, SourceError, StoreError, SubmitError};
@@ -131,12 +132,24 @@ struct NotReadyModel {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Waiting)]
 pub struct WaitingView {
-    pub needed_bytes: u64,
-    pub free_bytes: u64,
+    needed_bytes: u64,
+    free_bytes: u64,
     #[schema(minimum = 1)]
-    pub attempts: u32,
+    attempts: u32,
     #[schema(format = "date-time")]
-    pub next_retry_at: String,
+    next_retry_at: String,
+}
+
+impl WaitingView {
+    /// `next_retry_at` is the shortage's own, by the wall clock.
+    pub fn new(shortage: &Shortage, next_retry_at: Timestamp) -> Self {
+        Self {
+            needed_bytes: shortage.needed_bytes,
+            free_bytes: shortage.free_bytes,
+            attempts: shortage.attempts,
+            next_retry_at: rfc3339(next_retry_at),
+        }
+    }
 }
 
 fn kinds() -> Object {
@@ -452,12 +465,7 @@ fn not_ready_model(model: &ModelStatus, next_retry_at: Option<Timestamp>) -> Not
         state: model.state().name(),
         load_elapsed_secs: model.load_elapsed_secs(Instant::now()).map(secs),
         load_expected_secs: secs(model.load_expected_secs()),
-        waiting: model.shortage().zip(next_retry_at).map(|(shortage, at)| WaitingView {
-            needed_bytes: shortage.needed_bytes,
-            free_bytes: shortage.free_bytes,
-            attempts: shortage.attempts,
-            next_retry_at: rfc3339(at),
-        }),
+        waiting: model.shortage().zip(next_retry_at).map(|(shortage, at)| WaitingView::new(shortage, at)),
     }
 }
 

@@ -125,12 +125,9 @@ pub(in crate::http) fn status_view(service: &Service, status: &ModelStatus) -> S
             for_secs: status.idle_since().map(|since| secs(since.elapsed().as_secs_f64())),
             unloads_at: status.unloads_at.map(wall),
         },
-        waiting: status.shortage().map(|shortage| WaitingView {
-            needed_bytes: shortage.needed_bytes,
-            free_bytes: shortage.free_bytes,
-            attempts: shortage.attempts,
-            next_retry_at: wall(shortage.next_retry_at),
-        }),
+        waiting: status
+            .shortage()
+            .map(|shortage| WaitingView::new(shortage, service.clock.wall(shortage.next_retry_at))),
         error: status.failure().map(failure),
         since: wall(status.since),
         held_until: status.held_until().map(wall),
