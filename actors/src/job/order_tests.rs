@@ -166,10 +166,7 @@ const ROWS: &[Row] = &[
             let queue = Queue::with_loads([Scripted::Broken]);
             queue.try_large(State::Failed).await;
             let failed = queue.submit("", Batch, LARGE).await;
-            let other = queue.submit("", Batch, None).await;
-            queue.next_under(None).await;
-            queue.until_ready("fake").await;
-            assert_eq!(queue.next().await, Next::Job(other));
+            queue.runs_another_model().await;
             assert_eq!(queue.status(failed).await, Status::Queued);
         }
         .boxed_local()
@@ -180,10 +177,7 @@ const ROWS: &[Row] = &[
             queue.order.on_model_failed = OnModelFailed::Fail;
             queue.try_large(State::Failed).await;
             let failed = queue.submit("", Batch, LARGE).await;
-            let other = queue.submit("", Batch, None).await;
-            queue.next_under(None).await;
-            queue.until_ready("fake").await;
-            assert_eq!(queue.next().await, Next::Job(other));
+            queue.runs_another_model().await;
             assert_eq!(queue.status(failed).await, Status::Failed);
         }
         .boxed_local()
@@ -196,10 +190,7 @@ const ROWS: &[Row] = &[
             let new = queue.submit("", Batch, LARGE).await;
             let large = queue.deps.model.find(LARGE).unwrap();
             queue.deps.jobs_to_fail.expect_another_try(large, queue.deps.model.status().failures(large));
-            let other = queue.submit("", Batch, None).await;
-            queue.next_under(None).await;
-            queue.until_ready("fake").await;
-            assert_eq!(queue.next().await, Next::Job(other));
+            queue.runs_another_model().await;
             assert_eq!(queue.status(new).await, Status::Queued);
         }
         .boxed_local()
@@ -370,6 +361,14 @@ impl Queue {
         let mut status = self.deps.model.watch();
         let ready = status.wait_for(|status| status.model == model && status.state() == State::Ready);
         actix::clock::timeout(HANG_GUARD, ready).await.expect("its load was asked for").unwrap();
+    }
+
+    /// A job of the default model is next, once that is loaded.
+    async fn runs_another_model(&self) {
+        let other = self.submit("", Batch, None).await;
+        self.next_under(None).await;
+        self.until_ready("fake").await;
+        assert_eq!(self.next().await, Next::Job(other));
     }
 
     async fn status(&self, id: JobId) -> Status {
