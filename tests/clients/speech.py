@@ -57,13 +57,13 @@ class Voice:
     """espeak-ng, one language."""
 
     def __init__(self, language):
-        self.library = ctypes.CDLL("libespeak-ng.so.1")
+        self.espeak = ctypes.CDLL("libespeak-ng.so.1")
         # Sound comes to the callback and nowhere else.
-        self.rate = self.library.espeak_Initialize(1, 0, None, 0)
+        self.rate = self.espeak.espeak_Initialize(1, 0, None, 0)
         if self.rate <= 0:
             sys.exit("espeak-ng does not start: run `make setup-tests`")
         self.callback = ON_SAMPLES(self.on_samples)
-        self.library.espeak_SetSynthCallback(self.callback)
+        self.espeak.espeak_SetSynthCallback(self.callback)
         self.name = VOICES[language]
 
     def on_samples(self, samples, count, events):
@@ -82,11 +82,11 @@ class Voice:
         """The samples from the first sound to the last, and where each word begins in them; None where the
         synthesiser does not tell."""
         self.samples, self.begins = array.array("h"), {}
-        self.library.espeak_SetVoiceByName((self.name + variant).encode())
-        self.library.espeak_SetParameter(1, speed, 0)
+        self.espeak.espeak_SetVoiceByName((self.name + variant).encode())
+        self.espeak.espeak_SetParameter(1, speed, 0)
         text = " ".join(words).encode()
-        self.library.espeak_Synth(text, len(text) + 1, 0, 1, 0, 1, None, None)
-        self.library.espeak_Synchronize()
+        self.espeak.espeak_Synth(text, len(text) + 1, 0, 1, 0, 1, None, None)
+        self.espeak.espeak_Synchronize()
         loud = [at for at, sample in enumerate(self.samples) if abs(sample) > SOUND]
         first, last = loud[0], loud[-1] + 1
         begins = [max(begin - first / self.rate, 0.0) for begin in self.begins.values()]

@@ -48,8 +48,8 @@ pub struct JobHandle {
     max_queued: u64,
 }
 
-/// A longer queue is not gone through job by job to say where one of them will come.
-const LONGEST_RECKONED: u32 = 1000;
+/// The places of a longer queue are not computed job by job.
+const LONGEST_COMPUTED: u32 = 1000;
 
 impl JobHandle {
     /// The name of its actor.
@@ -120,7 +120,7 @@ impl JobHandle {
             None => name,
         };
         let several = status.models.len() > 1;
-        if several && let Some(mut waiting) = self.store.queue(LONGEST_RECKONED).await? {
+        if several && let Some(mut waiting) = self.store.queue(LONGEST_COMPUTED).await? {
             // Jobs of a model that cannot be loaded now come when it can be: nobody knows when.
             let now = Instant::now();
             let able = status.choices(|_, known| known.may_load(now));

@@ -129,7 +129,7 @@ impl ModelHandle {
         Ok(settled.clone())
     }
 
-    /// Told once the actor has handled of it, and the status shows it.
+    /// Answered once the actor has handled the request, and the status shows it.
     fn request(&self, model: ModelNo, keep_alive: Option<Stay>) -> oneshot::Receiver<()> {
         let (seen, shown) = oneshot::channel();
         self.ask(Demand::Request, model, keep_alive, Some(seen));

@@ -177,7 +177,7 @@ fn is_matroska(file: &mut File, at: u64) -> bool {
     is_read && (has(b"\x42\x82\x84webm") || has(b"\x42\x82\x88matroska"))
 }
 
-/// The first place from `from` on that has these bytes and is the beginning of a recording; `end` where there is none.
+/// The offset of the next recording that starts with `bytes`, searched from `from`; `end` if the file has no other.
 fn found_behind(
     file: &mut File,
     from: u64,

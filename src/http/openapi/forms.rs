@@ -144,8 +144,13 @@ call! {
     }
 }
 
-/// What translations pass over.
-/// Up to 128 bytes each: 32 characters always fit.
+/// Fields that translations ignore.
+#[cfg(test)]
+pub(super) const OF_TRANSCRIPTIONS: [&str; 3] = ["language", "languages", "stream"];
+
+call! { TranslationForm {} }
+
+/// The list of words that `keywords[]` takes. 32 characters always fit into its 128 bytes.
 fn keywords() -> Array {
     let word =
         ObjectBuilder::new().schema_type(Type::String).max_length(Some(32)).pattern(Some("^[^\\u0000]*$"));
@@ -157,11 +162,6 @@ fn keywords() -> Array {
         ))
         .build()
 }
-
-#[cfg(test)]
-pub(super) const OF_TRANSCRIPTIONS: [&str; 3] = ["language", "languages", "stream"];
-
-call! { TranslationForm {} }
 
 /// A call of whisper.cpp's server: fields that are not named here are passed over.
 #[derive(Deserialize, ToSchema)]

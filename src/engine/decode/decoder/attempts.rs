@@ -162,7 +162,7 @@ impl<B: Backend> Decoder<B> {
             let is_full = frames(samples.len()) == FULL_FRAMES;
             let more = self.settle(more, &rest, &Request { is_full, ..*request })?;
             text.decodes = more.decodes;
-            // The text before it ended here, too: a rest that the model takes for no speech is none, however likely its words.
+            // The decoder already ended its text here: a high no-speech probability outweighs likely words.
             let is_speech = more.hypothesis.no_speech_prob <= self.config.no_speech_thold;
             let accepted = match more.doubt {
                 None | Some(Doubt::EarlyEnd) => is_speech && !self.is_no_speech(&more, &rest),
