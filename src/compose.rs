@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 
 use crate::audio::{AudioSettings, Channels, Ffmpeg, NoFfmpeg, PlanSettings};
-use crate::auth::{Caller, Keyring, Keys, Sites};
+use crate::auth::{self, Caller, Keys, KeysFileError, Sites};
 use crate::engine::{
     BackendChoice, BadVadModel, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine,
 };
@@ -169,24 +169,31 @@ pub fn webhooks(settings: &Settings) -> Result<WebhookConfig, BadAllowEntry> {
     })
 }
 
-/// The keys in force at the start.
-pub fn keyring(settings: &Settings) -> Keyring {
-    Keyring::new(keys(settings))
-}
-
 /// The names that the service answers to, and the pages that may call it.
 pub fn sites(settings: &Settings) -> Sites {
     let server = &settings.server;
     Sites { hosts: server.allowed_hosts.clone(), origins: server.cors_origins.clone() }
 }
 
-/// The keys that callers need; `None` where everyone may call.
-pub fn keys(settings: &Settings) -> Option<Keys> {
-    let entries = settings.auth.keys.iter().map(ExposeSecret::expose_secret);
-    match settings.auth.mode {
-        AuthMode::None => None,
-        // The checks have let through nothing that is not a key. A list without keys lets nobody in.
-        AuthMode::Keys => Some(Keys::parse(entries).unwrap_or_default()),
+/// The keys that callers need, of the settings and of their file; `None` where everyone may call.
+///
+/// # Errors
+/// The file of keys cannot be read, or holds what is not a key.
+///
+/// # Blocking
+/// Reads a small file.
+pub fn keys(settings: &Settings) -> Result<Option<Keys>, KeysFileError> {
+    let auth = &settings.auth;
+    match auth.mode {
+        AuthMode::None => Ok(None),
+        AuthMode::Keys => {
+            let entries = auth.keys.iter().map(ExposeSecret::expose_secret);
+            // The checks have let through nothing that is not a key. A list without keys lets nobody in.
+            let keys = Keys::parse(entries).unwrap_or_default();
+            let path = &auth.keys_file;
+            let in_file = if path.as_os_str().is_empty() { Keys::default() } else { auth::read(path)? };
+            Ok(Some(keys.and(in_file)))
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use signals::Signals;
 pub use start_error::StartError;
 
 use crate::audio::AudioFiles;
+use crate::auth::{Keyring, Keys};
 use crate::compose;
 use crate::http::{self, Limits, Service};
 use crate::outgoing::HttpSources;
@@ -66,11 +67,17 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let webhooks = compose::webhooks(&settings)?;
     webhooks.check()?;
     let audio = compose::audio(&settings)?;
+    let keys = compose::keys(&settings)?;
+    if keys.as_ref().is_some_and(Keys::is_empty) {
+        let file = settings.auth.keys_file.display();
+        warn!(%file, "there are no keys, so nobody can call: make one with `verbatim keys create --owner NAME`");
+    }
     let store = Arc::new(SqliteStore::open(&settings.storage.dir).await?);
     let blob_dir = settings.storage.dir.join("blobs");
     let blobs = Arc::new(FileBlobs::open(&blob_dir)?);
-    let service =
-        start_actors(&settings, store.clone(), blobs, AudioFiles::new(blob_dir, audio), webhooks).await?;
+    let recordings = AudioFiles::new(blob_dir, audio);
+    let keys = Keyring::new(keys);
+    let service = start_actors(&settings, store.clone(), blobs, recordings, webhooks, keys).await?;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
     let idle = Duration::from_secs(settings.server.keep_alive_secs);
     let (server, address) = start_server(service.clone(), listener, stalled, idle)?;
@@ -108,6 +115,7 @@ async fn start_actors(
     blobs: Arc<FileBlobs>,
     recordings: AudioFiles,
     webhooks: WebhookConfig,
+    keys: Keyring,
 ) -> Result<Arc<Service>, StartError> {
     let clock = Clock::start();
     let requeued = JobHandle::recover(store.as_ref()).await?;
@@ -152,7 +160,7 @@ async fn start_actors(
         sources,
         memory,
         clock,
-        keys: compose::keyring(settings),
+        keys,
         limits,
         wait_policy: compose::wait_policy(settings),
         rates: compose::rates(settings),

@@ -2,6 +2,7 @@
 
 use tracing::{info, warn};
 
+use crate::auth::Keys;
 use crate::compose;
 use crate::http::Service;
 use crate::settings::{Settings, SettingsError};
@@ -19,12 +20,17 @@ impl Reload {
     /// # Blocking
     /// For reading the files of the settings.
     pub(super) fn read_again(&self, service: &Service) {
-        match (self.0)() {
-            Ok(settings) => {
-                service.keys.replace(compose::keys(&settings));
-                info!(keys = settings.auth.keys.len(), log.level = settings.log.level, "settings read again");
+        let settings = match (self.0)() {
+            Ok(settings) => settings,
+            Err(error) => return warn!(%error, "invalid settings ignored; the present ones stay in force"),
+        };
+        match compose::keys(&settings) {
+            Ok(keys) => {
+                let count = keys.as_ref().map_or(0, Keys::len);
+                service.keys.replace(keys);
+                info!(keys = count, log.level = settings.log.level, "settings read again");
             }
-            Err(error) => warn!(%error, "invalid settings ignored; the present ones stay in force"),
+            Err(error) => warn!(%error, "invalid keys ignored; the present ones stay in force"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use actors::ports::StoreError;
 use thiserror::Error;
 
+use crate::auth::KeysFileError;
 use crate::compose::BadAudioSettings;
 use crate::outgoing::BadAllowEntry;
 use crate::store::{OpenBlobsError, StoreOpenError};
@@ -16,6 +17,8 @@ pub enum StartError {
         "cannot listen on {host}:{port}: {source}; set [server] host and port to an address that is free"
     )]
     Listen { host: String, port: u16, source: io::Error },
+    #[error("auth.keys_file: {0}")]
+    Keys(#[from] KeysFileError),
     #[error(transparent)]
     Audio(#[from] BadAudioSettings),
     #[error(transparent)]

@@ -77,8 +77,12 @@ fn auth(settings: &Settings) -> Fault {
     if let Err((number, bad)) = keys {
         return Some(("auth.keys", format!("entry {number} {bad}")));
     }
-    let nobody = auth.mode == AuthMode::Keys && auth.keys.is_empty();
-    fault_if(nobody, "auth.keys", "must hold a key when auth.mode is \"keys\"")
+    let nobody = auth.mode == AuthMode::Keys && auth.keys.is_empty() && auth.keys_file.as_os_str().is_empty();
+    fault_if(
+        nobody,
+        "auth.keys",
+        "must hold a key when auth.mode is \"keys\", or auth.keys_file must name a file of keys",
+    )
 }
 
 /// Who opens the service to a network says who may call it.
@@ -124,6 +128,7 @@ fn keyless_wyoming(settings: &Settings) -> Fault {
     if wyoming.port == 0 || settings.auth.mode != AuthMode::Keys {
         return None;
     }
+    let may_be_in_file = !settings.auth.keys_file.as_os_str().is_empty();
     let owner = wyoming.owner.trim();
     // Bad keys are reported separately.
     let keys = Keys::parse(settings.auth.keys.iter().map(ExposeSecret::expose_secret)).ok()?;
@@ -131,7 +136,7 @@ fn keyless_wyoming(settings: &Settings) -> Fault {
         "" => {
             "must name an owner of keys when auth.mode is \"keys\": the Wyoming protocol has none, and everyone who reaches wyoming.port acts in that name; or set wyoming.port = 0".into()
         }
-        owner if keys.owners().all(|known| known != owner) => {
+        owner if !may_be_in_file && keys.owners().all(|known| known != owner) => {
             format!("is \"{owner}\", and no key of auth.keys has that owner: nobody else would see those jobs")
         }
         _ => return None,

@@ -183,6 +183,8 @@ pub struct Decode {
 pub struct Auth {
     pub mode: AuthMode,
     pub keys: Vec<SecretString>,
+    /// Empty: none.
+    pub keys_file: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
