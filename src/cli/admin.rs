@@ -5,15 +5,30 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::failure::Failure;
+use super::words::size;
 use super::{SettingsArgs, serve, stdout};
-use crate::store::backup;
+use crate::store::{Replace, backup, restore};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdminCommand {
-    /// Write a copy of the database, also while the service runs
+    /// Copy the database and the recordings, also while the service runs
+    ///
+    /// The copy is as the data were at one moment: every job in it has its recording. It is a storage folder itself.
     Backup {
-        /// The copy; must not be there yet
-        file: PathBuf,
+        /// A new or empty folder for the copy
+        dir: PathBuf,
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
+    /// Put a copy in the place of the storage folder of a stopped service
+    ///
+    /// The database and the SHA-256 of every recording are checked before anything is changed.
+    Restore {
+        /// The folder of the copy
+        dir: PathBuf,
+        /// Replace the data that are there
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         settings: SettingsArgs,
     },
@@ -22,15 +37,21 @@ pub(super) enum AdminCommand {
 /// # Blocking
 /// For as long as copying takes.
 pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
-    match command {
-        AdminCommand::Backup { file, settings } => {
-            let dir = serve::load_quietly(settings)?.settings.storage.dir;
-            actix_web::rt::System::new().block_on(backup(&dir, file))?;
-            stdout::print(&format!(
-                "{} has the jobs; recordings are in {}\n",
-                file.display(),
-                dir.join("blobs").display()
-            ))
+    let system = actix_web::rt::System::new();
+    let (done, copied, target) = match command {
+        AdminCommand::Backup { dir, settings } => {
+            let storage = serve::load_quietly(settings)?.settings.storage.dir;
+            ("copied", system.block_on(backup(&storage, dir))?, dir.clone())
         }
-    }
+        AdminCommand::Restore { dir, force, settings } => {
+            let storage = serve::load_quietly(settings)?.settings.storage.dir;
+            let replace = if *force { Replace::Allow } else { Replace::Refuse };
+            ("restored", system.block_on(restore(dir, &storage, replace))?, storage)
+        }
+    };
+    let (jobs, recordings, size) = (copied.jobs, copied.recordings, size(copied.bytes));
+    stdout::print(&format!(
+        "{done} {jobs} jobs with {recordings} recordings ({size}) to {}\n",
+        target.display()
+    ))
 }

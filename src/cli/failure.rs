@@ -4,16 +4,21 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use actors::domain::jobs::job::Status;
 use actors::domain::jobs::selection::EmptyRange;
 use actors::ports::LoadFailure;
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::app::StartError;
+use crate::auth::KeysFileError;
+use crate::client::BadServerUrl;
 use crate::compose::BadAudioSettings;
 use crate::engine::ModelFileError;
 use crate::models::PullError;
+use crate::outgoing::BadAllowEntry;
 use crate::settings::SettingsError;
-use crate::store::BackupError;
+use crate::store::{BackupError, RestoreError};
 use crate::telemetry::TelemetryError;
 use crate::transcript::BadShape;
 
@@ -24,8 +29,26 @@ pub(super) enum Failure {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
-    #[error("{} and {} would both be written to {}: transcribe them one by one, or rename one", first.display(), second.display(), target.display())]
-    SameTarget { first: PathBuf, second: PathBuf, target: PathBuf },
+    #[error("{first} and {second} would both be written to {}: transcribe them one by one, or rename one", target.display())]
+    SameTarget { first: String, second: String, target: PathBuf },
+    #[error("{first} and {second} would both be written to {}: ask for one of them", target.display())]
+    SameExtension { first: &'static str, second: &'static str, target: PathBuf },
+    #[error("{} is there already: replace it with --overwrite, or choose another folder with -o", path.display())]
+    Exists { path: PathBuf },
+    #[error("several formats do not go to stdout: choose a folder with -o")]
+    SeveralFormats,
+    #[error("{} has no recordings: name files, choose names with --include, or take folders in it with --recursive", folder.display())]
+    NoRecordings { folder: PathBuf },
+    #[error("nothing matches {pattern:?}: check the folder and the pattern")]
+    NoMatch { pattern: String },
+    #[error(
+        "{pattern:?} is not a pattern ({problem}): use * for any characters, ? for one, [abc] for one of several"
+    )]
+    BadPattern { pattern: String, problem: &'static str },
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("the webhooks of the settings cannot be used: {0}")]
+    AddressRules(#[from] BadAllowEntry),
     #[error("the transcript would be written over the recording {}: choose another folder with -o", path.display())]
     OverRecording { path: PathBuf },
     #[error("several transcripts as {format} would run into each other on stdout: choose a folder with -o")]
@@ -36,6 +59,18 @@ pub(super) enum Failure {
     EmptyRange(#[from] EmptyRange),
     #[error("line and cue limits apply to subtitles, not to {format}: choose --format srt or vtt")]
     NoSubtitles { format: &'static str },
+    #[error("VERBATIM_SERVER is {text:?}: it {problem}")]
+    BadServer { text: String, problem: BadServerUrl },
+    #[error(
+        "no file of keys is named: set [auth] keys_file, or VERBATIM__AUTH__KEYS_FILE, to where keys are to be kept"
+    )]
+    NoKeysFile,
+    #[error("{} has no key {id}: see `verbatim keys list`; keys of the settings are removed there", path.display())]
+    NoSuchKey { id: String, path: PathBuf },
+    #[error(transparent)]
+    KeysFile(#[from] KeysFileError),
+    #[error("the system gave no random numbers for a key: {0}")]
+    NoRandomness(String),
     #[error("the API key in VERBATIM_API_KEY contains characters that a key cannot have: set it again")]
     BadKey,
 
@@ -53,17 +88,25 @@ pub(super) enum Failure {
     Pull(#[from] PullError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     #[error("{} cannot be written: {source}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("stdout cannot be written to: {0}")]
     Stdout(io::Error),
     #[error("{0}")]
     Server(String),
+    #[error(
+        "the job {id} is {status} already and cannot be cancelled: remove it with `verbatim jobs rm {id}`"
+    )]
+    HasEnded { id: Uuid, status: Status },
+    #[error("the job {id} is {status}: wait for its end, or cancel and remove it with --force")]
+    HasNotEnded { id: Uuid, status: Status },
     #[error("cancelled")]
     Interrupted,
     /// Each was already reported.
-    #[error("{failed} of {total} recordings could not be transcribed")]
-    SomeFiles { failed: usize, total: usize },
+    #[error("{} of {total} recordings could not be transcribed: {}", failed.len(), failed.join(", "))]
+    SomeFiles { failed: Vec<String>, total: usize },
     #[error("already reported")]
     Told,
     /// The reader of stdout has closed it, as in `verbatim … | head`.
@@ -100,11 +143,20 @@ impl Failure {
             Self::Settings(_)
             | Self::Telemetry(_)
             | Self::SameTarget { .. }
+            | Self::SameExtension { .. }
+            | Self::Exists { .. }
+            | Self::SeveralFormats
+            | Self::NoRecordings { .. }
+            | Self::NoMatch { .. }
+            | Self::BadPattern { .. }
+            | Self::AddressRules(_)
             | Self::OverRecording { .. }
             | Self::NeedsFolder { .. }
             | Self::BadShape(_)
             | Self::EmptyRange(_)
             | Self::NoSubtitles { .. }
+            | Self::BadServer { .. }
+            | Self::NoKeysFile
             | Self::BadKey => Kind::Usage,
             Self::Start(_)
             | Self::NoProgram(_)
@@ -113,9 +165,16 @@ impl Failure {
             | Self::ModelFile(_)
             | Self::Pull(_)
             | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Unreadable { .. }
             | Self::Unwritable { .. }
             | Self::Stdout(_)
             | Self::Server(_)
+            | Self::NoSuchKey { .. }
+            | Self::KeysFile(_)
+            | Self::NoRandomness(_)
+            | Self::HasEnded { .. }
+            | Self::HasNotEnded { .. }
             | Self::Interrupted
             | Self::SomeFiles { .. } => Kind::Failed,
             Self::Told => Kind::Told,
@@ -143,7 +202,7 @@ mod tests {
         let code = |failure: Failure| failure.kind().code();
         assert_eq!(code(SettingsError(Vec::new()).into()), 2);
         assert_eq!(code(Failure::NeedsFolder { format: "srt" }), 2);
-        assert_eq!(code(Failure::SomeFiles { failed: 1, total: 2 }), 1);
+        assert_eq!(code(Failure::SomeFiles { failed: vec!["a.wav".into()], total: 2 }), 1);
         assert_eq!(code(LoadFailure::Cancelled.into()), 1);
         assert_eq!(code(Failure::StdoutClosed), 0);
     }

@@ -5,23 +5,37 @@
 //! results only.
 
 mod admin;
+mod connection;
 mod failure;
+mod jobs;
+mod keys;
+mod model;
 mod models;
+mod package_files;
+mod progress;
 mod serve;
 mod settings_args;
 mod stderr;
 mod stdout;
+mod table;
 mod transcribe;
+mod webhooks;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use admin::AdminCommand;
+use jobs::JobsArgs;
+use keys::KeysArgs;
+use model::ModelArgs;
 use models::ModelsCommand;
 use settings_args::SettingsArgs;
 use transcribe::TranscribeArgs;
+use webhooks::WebhooksArgs;
 
 /// A self-hosted speech-to-text service that shares its GPU.
 ///
@@ -45,11 +59,25 @@ enum Command {
     /// List, download and inspect models
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Manage the data of a service
+    /// List, show, cancel, follow and remove the jobs of a running service
+    Jobs(JobsArgs),
+    /// Show, load, unload and watch the model of a running service
+    Model(ModelArgs),
+    /// List, add, remove and test the webhook subscribers of a running service
+    Webhooks(WebhooksArgs),
+    /// Create, list and revoke the API keys of a service
+    Keys(KeysArgs),
+    /// Back up and restore the data of a service
     #[command(subcommand)]
     Admin(AdminCommand),
     /// Print the settings in force and where each came from; secrets are redacted
     Config(SettingsArgs),
+    /// Print the completions of a shell, for packages
+    #[command(hide = true)]
+    Completions { shell: Shell },
+    /// Write the manual pages into a folder, for packages
+    #[command(hide = true)]
+    Man { dir: PathBuf },
     /// The engine's process: talks to the one that started it over stdin and stdout.
     #[command(hide = true)]
     EngineWorker,
@@ -87,8 +115,14 @@ impl Cli {
             Command::Serve(settings) => serve::run(&settings),
             Command::Transcribe(args) => transcribe::run(&args),
             Command::Models(command) => models::run(&command),
+            Command::Jobs(args) => jobs::run(&args),
+            Command::Model(args) => model::run(&args),
+            Command::Webhooks(args) => webhooks::run(&args),
+            Command::Keys(args) => keys::run(&args),
             Command::Admin(command) => admin::run(&command),
             Command::Config(settings) => serve::describe(&settings),
+            Command::Completions { shell } => package_files::completions(Self::command(), shell),
+            Command::Man { dir } => package_files::man_pages(Self::command(), &dir),
         };
         done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
     }

@@ -3,14 +3,70 @@
 use actors::domain::jobs::job::Status;
 use serde::Deserialize;
 
+/// Fields that another version may not send have a default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct JobSeen {
     pub(crate) id: String,
     pub(crate) status: Status,
+    #[serde(default)]
+    pub(crate) created_at: String,
+    #[serde(default)]
+    pub(crate) started_at: Option<String>,
+    #[serde(default)]
+    pub(crate) finished_at: Option<String>,
+    #[serde(default)]
+    pub(crate) audio: AudioSeen,
+    #[serde(default)]
+    pub(crate) options: OptionsSeen,
+    #[serde(default)]
+    pub(crate) progress: Option<ProgressSeen>,
+    #[serde(default)]
+    pub(crate) queue: Option<PlaceSeen>,
+    #[serde(default)]
+    pub(crate) attempts: u32,
     pub(crate) error: Option<ErrorSeen>,
     /// What was odd about the recording.
     #[serde(default)]
     pub(crate) warnings: Vec<String>,
+    #[serde(default)]
+    pub(crate) result: Option<ResultSeen>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct AudioSeen {
+    pub(crate) filename: Option<String>,
+    pub(crate) bytes: u64,
+    pub(crate) duration_secs: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct OptionsSeen {
+    pub(crate) model: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) task: String,
+    pub(crate) priority: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub(crate) struct ProgressSeen {
+    pub(crate) percent: f64,
+    pub(crate) chunk: u32,
+    pub(crate) chunks_total: u32,
+    pub(crate) eta_secs: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub(crate) struct PlaceSeen {
+    pub(crate) position: u64,
+    pub(crate) eta_secs: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct ResultSeen {
+    pub(crate) language: Option<String>,
+    pub(crate) text: String,
 }
 
 /// The error of a job, or the body of a refused request.

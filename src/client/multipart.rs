@@ -24,6 +24,11 @@ impl Upload {
     /// # Errors
     /// The file cannot be opened or is not a file.
     pub(crate) fn open(path: &Path, fields: &[(&str, String)]) -> io::Result<Self> {
+        Self::open_as(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(), path, fields)
+    }
+
+    /// The same under another name.
+    pub(crate) fn open_as(name: &str, path: &Path, fields: &[(&str, String)]) -> io::Result<Self> {
         // Looks before it opens: opening a pipe would block.
         let metadata = std::fs::metadata(path)?;
         if !metadata.is_file() {
@@ -32,9 +37,8 @@ impl Upload {
         let file = File::open(path)?;
         let file_bytes = file.metadata()?.len();
         let boundary = format!("verbatim-{}", Uuid::now_v7().simple());
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let head = fields.iter().map(|(name, value)| field(&boundary, name, value)).collect::<String>()
-            + &file_head(&boundary, &name);
+            + &file_head(&boundary, name);
         let tail = format!("\r\n--{boundary}--\r\n");
         Ok(Self { boundary, head, file, file_bytes, tail })
     }

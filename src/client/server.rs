@@ -113,6 +113,18 @@ impl Server {
         self.json(&mut response).await.map(Answer::Good)
     }
 
+    /// Has the server fetch a recording.
+    pub(crate) async fn submit_json(&self, json: &str) -> Result<Answer<JobSeen>, Fault> {
+        let request = self.request(Method::POST, "/jobs?queue=true").content_type("application/json");
+        // It answers once it has the recording: that takes what it takes.
+        let sent = request.send_body(json.to_owned()).await;
+        let mut response = sent.map_err(|error| self.not_sent(&error))?;
+        if let Some(refusal) = self.later(&mut response).await {
+            return Ok(Answer::Later(refusal));
+        }
+        self.json(&mut response).await.map(Answer::Good)
+    }
+
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
         let mut response = self.answer(self.request(Method::GET, path)).await?;
         self.json(&mut response).await
@@ -124,9 +136,28 @@ impl Server {
         String::from_utf8(bytes.into()).map_err(|error| self.odd(error))
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Result<(), Fault> {
+    /// Gives the answer's text, which may be empty.
+    pub(crate) async fn post(&self, path: &str, json: Option<String>) -> Result<String, Fault> {
+        let mut request = self.request(Method::POST, path);
+        if json.is_some() {
+            request = request.content_type("application/json");
+        }
+        let sent = timeout(ANSWER_LIMIT, request.send_body(json.unwrap_or_default()));
+        let mut response = self.in_time(sent.await)?;
+        let bytes = self.body(&mut response).await?;
+        String::from_utf8(bytes.into()).map_err(|error| self.odd(error))
+    }
+
+    /// Gives the answer's text, which may be empty.
+    pub(crate) async fn delete(&self, path: &str) -> Result<String, Fault> {
         let mut response = self.answer(self.request(Method::DELETE, path)).await?;
-        self.body(&mut response).await.map(drop)
+        let bytes = self.body(&mut response).await?;
+        String::from_utf8(bytes.into()).map_err(|error| self.odd(error))
+    }
+
+    /// What a text from this server says.
+    pub(crate) fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, Fault> {
+        serde_json::from_str(text).map_err(|error| self.odd(error))
     }
 
     /// A stream of events, from the one after `last_id` on.
@@ -147,7 +178,11 @@ impl Server {
     }
 
     async fn answer(&self, request: ClientRequest) -> Result<ClientResponse<impl Body + use<>>, Fault> {
-        match timeout(ANSWER_LIMIT, request.send()).await {
+        self.in_time(timeout(ANSWER_LIMIT, request.send()).await)
+    }
+
+    fn in_time<T>(&self, answer: Result<Result<T, SendRequestError>, impl Sized>) -> Result<T, Fault> {
+        match answer {
             Ok(answer) => answer.map_err(|error| self.not_sent(&error)),
             Err(_) => Err(self.broken(format!("no answer within {} s", ANSWER_LIMIT.as_secs()))),
         }

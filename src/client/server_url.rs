@@ -11,14 +11,16 @@ use url::Url;
 pub(crate) struct ServerUrl(String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must begin with http:// or https:// and name a host, such as http://127.0.0.1:8080")]
+#[error("must be a host and a port, or a URL that begins with http:// or https://, such as 192.168.1.5:8080")]
 pub(crate) struct BadServerUrl;
 
 impl FromStr for ServerUrl {
     type Err = BadServerUrl;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut url = Url::parse(text).map_err(|_| BadServerUrl)?;
+        let bare = !text.contains("://");
+        let whole = if bare { format!("http://{text}") } else { text.to_owned() };
+        let mut url = Url::parse(&whole).map_err(|_| BadServerUrl)?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(BadServerUrl);
         }
@@ -44,7 +46,10 @@ mod tests {
         assert_eq!(url("http://h:8080").unwrap(), "http://h:8080");
         assert_eq!(url("https://h/speech/?x=1#y").unwrap(), "https://h/speech");
         assert_eq!(url("http://[::1]:80/").unwrap(), "http://[::1]");
-        for bad in ["localhost:8080", "ftp://h", "h", "", "http://"] {
+        assert_eq!(url("localhost:8080").unwrap(), "http://localhost:8080");
+        assert_eq!(url("speech.lan").unwrap(), "http://speech.lan");
+        assert_eq!(url("[::1]:8080").unwrap(), "http://[::1]:8080");
+        for bad in ["ftp://h", "", "http://", "a b:80", "h:port"] {
             assert_eq!(url(bad), Err(BadServerUrl), "{bad}");
         }
     }

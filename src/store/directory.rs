@@ -51,6 +51,20 @@ pub(super) fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Root may restore what another user's service is to read; others cannot give files away.
+pub(super) fn give_to_owner_of(dir: &Path, path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, chown};
+        if let (Ok(owner), Ok(own)) = (fs::metadata(dir), fs::metadata(path))
+            && (owner.uid(), owner.gid()) != (own.uid(), own.gid())
+            && let Err(error) = chown(path, Some(owner.uid()), Some(owner.gid()))
+        {
+            tracing::warn!(%error, path = %path.display(), "the file keeps another owner than its folder");
+        }
+    }
+}
+
 /// Whether others than its owner can list the folder.
 pub(super) fn is_open_to_others(dir: &Path) -> bool {
     #[cfg(unix)]

@@ -5,6 +5,7 @@
 //! with `synchronous=FULL`. [`FileBlobs`] answers after an fsync of the file and of its folder.
 
 mod blobs;
+mod copies;
 mod directory;
 mod events;
 mod fault;
@@ -25,5 +26,6 @@ mod work;
 pub(crate) mod tests;
 
 pub use blobs::{FileBlobs, OpenBlobsError};
-pub use open::{BackupError, StoreOpenError, backup};
+pub use copies::{BackupError, Copied, Replace, RestoreError, backup, restore};
+pub use open::StoreOpenError;
 pub use sqlite::{Clock, SqliteStore, system_clock};

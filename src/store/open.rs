@@ -1,13 +1,13 @@
 //! Opening the store: folder, lock, connections, schema.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqlitePool};
+use sqlx::{Connection, SqlitePool};
 use thiserror::Error;
 use tracing::warn;
 
@@ -16,7 +16,9 @@ use super::fault::{is_disk_full, sqlite_code};
 use super::sql;
 use super::sqlite::{Clock, SqliteStore, system_clock};
 
-const DATABASE: &str = "verbatim.db";
+pub(super) const DATABASE: &str = "verbatim.db";
+/// The folder of the recordings.
+pub(super) const BLOBS: &str = "blobs";
 const LOCK: &str = "lock";
 /// How long a folder that is in use is tried again.
 const LOCK_WAIT_LIMIT: Duration = Duration::from_secs(3);
@@ -94,7 +96,7 @@ fn keep_private(dir: &Path, database: &Path) -> Result<(), StoreOpenError> {
 
 /// A service that was killed while it started its engine leaves a child that has the lock as well until it has become
 /// the engine: the service can be started again right then.
-async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
+pub(super) async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
     let path = dir.join(LOCK);
     let file = directory::private(File::options().create(true).truncate(false).write(true))
         .open(&path)
@@ -112,45 +114,8 @@ async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
     }
 }
 
-/// Why there is no copy.
-#[derive(Debug, Error)]
-pub enum BackupError {
-    #[error("{} is there already: name a file that is not", path.display())]
-    Exists { path: PathBuf },
-    #[error("there is no database in {}: set [storage] dir to the folder of a service", dir.display())]
-    NoDatabase { dir: PathBuf },
-    #[error("the database cannot be copied to {}: {detail}", path.display())]
-    Failed { path: PathBuf, detail: String },
-}
-
-/// Writes a copy of the database in a folder to `file`, as it is at one moment, whether or not a service
-/// has it open.
-pub async fn backup(dir: &Path, file: &Path) -> Result<(), BackupError> {
-    let database = dir.join(DATABASE);
-    if !database.exists() {
-        return Err(BackupError::NoDatabase { dir: dir.to_owned() });
-    }
-    if file.exists() {
-        return Err(BackupError::Exists { path: file.to_owned() });
-    }
-    let failed = |detail: String| BackupError::Failed { path: file.to_owned(), detail };
-    // SQLite fills an empty file.
-    directory::private(File::options().create_new(true).write(true))
-        .open(file)
-        .map_err(|error| failed(error.to_string()))?;
-    let target = file.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
-    let mut source = settings(&database).connect().await.map_err(|error| failed(error.to_string()))?;
-    let copied = sqlx::query("VACUUM INTO $1").bind(target).execute(&mut source).await;
-    if let Err(error) = copied {
-        // Nothing half done is left where a copy is looked for.
-        let _ = fs::remove_file(file);
-        return Err(failed(error.to_string()));
-    }
-    source.close().await.map_err(|error| failed(error.to_string()))
-}
-
 /// What every connection is set to; SQLite keeps most of it for each connection alone.
-fn settings(path: &Path) -> SqliteConnectOptions {
+pub(super) fn settings(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)

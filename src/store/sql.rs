@@ -270,6 +270,7 @@ pub(super) const SEGMENTS: &str = "SELECT body FROM segments WHERE job_id = $1 O
 pub(super) const COUNT_RUNNING: &str = "SELECT COUNT(*) FROM jobs WHERE state = 'running' AND id >= ''";
 
 pub(super) const BLOB_KEYS: &str = "SELECT blob_key FROM jobs";
+pub(super) const RECORDINGS: &str = "SELECT blob_key, blob_sha256, bytes FROM jobs";
 
 // ---- events -------------------------------------------------------------------------------------
 

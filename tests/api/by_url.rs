@@ -14,17 +14,17 @@ use super::service::{Answer, Service};
 const ALLOWED: (&str, &str) = ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true");
 
 /// What a path is answered with.
-type Reply = Box<dyn Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync>;
+pub type Reply = Box<dyn Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync>;
 
 /// A server with recordings, good and bad.
-struct Source {
+pub struct Source {
     address: SocketAddr,
     /// Paths in the order they were asked for.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Source {
-    fn start(replies: Vec<(&'static str, Reply)>) -> Self {
+    pub fn start(replies: Vec<(&'static str, Reply)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -47,7 +47,7 @@ impl Source {
         Self { address, asked }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
@@ -68,7 +68,7 @@ fn head(status: u16, header: &str) -> String {
     format!("HTTP/1.1 {status} So\r\n{header}\r\nconnection: close\r\n\r\n")
 }
 
-fn file(bytes: Vec<u8>) -> Reply {
+pub fn file(bytes: Vec<u8>) -> Reply {
     // What it says of itself is not believed.
     let head = head(200, &format!("content-type: text/html\r\ncontent-length: {}", bytes.len()));
     Box::new(move |stream| stream.write_all(&[head.as_bytes(), &bytes].concat()))
@@ -79,7 +79,7 @@ fn redirect(location: &str) -> Reply {
     Box::new(move |stream| stream.write_all(head.as_bytes()))
 }
 
-fn recording(name: &str) -> Vec<u8> {
+pub fn recording(name: &str) -> Vec<u8> {
     std::fs::read(fixtures::audio(name)).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use super::fixtures;
-use super::service::{SLOW, Service, command, form};
+use super::service::{SLOW, Service, form};
 
 #[test]
 fn a_client_that_hangs_up_leaves_a_whole_job_or_none() {
@@ -87,24 +87,6 @@ fn a_stop_past_its_limit_requeues_the_job() {
     let service = Service::start_in(dir, &[]);
     let job = service.finished(&id);
     assert_eq!(job["result"]["text"], fixtures::truth("en_dense.wav")["text"]);
-}
-
-#[test]
-fn a_backup_of_a_running_service_is_a_service_of_its_own() {
-    let service = Service::start();
-    let id = service.queue("en_short.wav", &[]);
-    service.finished(&id);
-    let copy = tempfile::tempdir().unwrap();
-    std::fs::create_dir(copy.path().join("data")).unwrap();
-    let file = copy.path().join("data/verbatim.db");
-    let backup = || command(service.dir.path()).args(["admin", "backup"]).arg(&file).output().unwrap();
-    let done = backup();
-    assert!(done.status.success(), "{done:?}");
-    let again = backup();
-    assert_eq!(again.status.code(), Some(1));
-    assert!(String::from_utf8(again.stderr).unwrap().contains("is there already"));
-    let restored = Service::start_in(copy, &[]);
-    assert_eq!(restored.job(&id)["result"]["text"], "One two three.");
 }
 
 #[test]

@@ -38,6 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "app",
         &[
             "audio",
+            "auth",
             "compose",
             "engine",
             "failpoint",
@@ -54,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "app",
             "audio",
+            "auth",
             "client",
             "compose",
             "engine",

@@ -5,29 +5,52 @@ use std::path::PathBuf;
 use actors::domain::jobs::options::Task;
 use actors::domain::jobs::selection::{Selection, TrackChoice, sample_at};
 use actors::domain::language::{Language, asked};
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
+use glob::Pattern;
 
+use super::inputs::{Choice, Depth};
 use crate::cli::SettingsArgs;
+use crate::cli::connection::server_of_environment;
 use crate::cli::failure::Failure;
+use crate::cli::progress::ProgressMode;
 use crate::client::ServerUrl;
 use crate::transcript::{Format, Shape};
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Without --server the model named in the settings is loaded here, for this command only.\n\
-    With --server the environment variable VERBATIM_API_KEY is sent as a bearer token if it is set."
-)]
+#[command(after_help = "Examples:\n  \
+    verbatim transcribe talk.mp3\n  \
+    verbatim transcribe --format srt,text -o out --recursive recordings/\n  \
+    verbatim transcribe --server nas:8080 https://example.com/episode.mp3\n  \
+    ffmpeg -i talk.mkv -f wav - | verbatim transcribe -\n  \
+    verbatim transcribe --watch ~/Recordings\n\n\
+    Without a server the model named in the settings is loaded here, for this command only.\n\
+    VERBATIM_SERVER is the server where --server is not given; VERBATIM_API_KEY is sent to it as a bearer token.")]
 pub(in crate::cli) struct TranscribeArgs {
-    /// Recordings: any audio or video container that can be decoded
-    #[arg(required = true, value_name = "FILE")]
+    /// Files, folders, patterns such as "*.mp3", http:// and https:// URLs, or - for standard input
+    #[arg(required_unless_present = "watch", value_name = "RECORDING")]
     pub(super) files: Vec<PathBuf>,
-    /// Transcribe on a running service, such as http://127.0.0.1:8080
-    #[arg(long, value_name = "URL", conflicts_with = "config")]
-    pub(super) server: Option<ServerUrl>,
+    /// Transcribe on a running service, such as 192.168.1.5:8080 or https://speech.example.com
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "config")]
+    server: Option<ServerUrl>,
+    /// Transcribe here, also where VERBATIM_SERVER names a server
+    #[arg(long, conflicts_with = "server")]
+    local: bool,
     /// Write each transcript to DIR/<name of the recording>.<format's extension> instead of stdout
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
+    /// Replace transcripts that are there already
+    #[arg(long)]
+    pub(super) overwrite: bool,
+    /// Take what is below folders, too
+    #[arg(short, long)]
+    recursive: bool,
+    /// Take files of folders whose names match, such as "*.mp3"; may be repeated [default: audio and video]
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<Pattern>,
+    /// Transcribe what appears in DIR, until interrupted; transcripts go beside the recordings or to -o
+    #[arg(long, value_name = "DIR")]
+    pub(super) watch: Option<PathBuf>,
     /// How progress is shown on stderr
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(super) progress: ProgressMode,
@@ -37,12 +60,32 @@ pub(in crate::cli) struct TranscribeArgs {
     pub(super) settings: SettingsArgs,
 }
 
+impl TranscribeArgs {
+    /// The service that is to do it.
+    ///
+    /// # Errors
+    /// VERBATIM_SERVER is not an address.
+    pub(super) fn server(&self) -> Result<Option<ServerUrl>, Failure> {
+        match &self.server {
+            Some(server) => Ok(Some(server.clone())),
+            None if self.local || self.settings.config.is_some() => Ok(None),
+            None => server_of_environment(),
+        }
+    }
+
+    /// Which files of folders are taken.
+    pub(super) fn choice(&self) -> Choice {
+        let depth = if self.recursive { Depth::Recursive } else { Depth::Flat };
+        Choice { depth, include: self.include.clone() }
+    }
+}
+
 /// What is asked for each recording.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Wanted {
-    /// Format of the transcripts
-    #[arg(short, long, default_value = "text", value_parser = format_parser())]
-    pub(super) format: Format,
+    /// Formats of the transcripts, such as srt,text
+    #[arg(short, long = "format", default_value = "text", value_name = "FORMATS", value_delimiter = ',', value_parser = format_parser())]
+    pub(super) formats: Vec<Format>,
     /// Language spoken, such as "en"; "auto" detects it
     // The full path keeps clap from asking for another type of parser.
     #[arg(short, long, value_name = "LANGUAGE", default_value = "auto", value_parser = asked)]
@@ -99,10 +142,24 @@ impl Wanted {
     pub(super) fn shape(&self) -> Result<Option<Shape>, Failure> {
         let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
         let shape = Shape::new(max_line_chars, max_lines, max_cps)?;
-        if shape.is_some() && !self.format.is_subtitles() {
-            return Err(Failure::NoSubtitles { format: self.format.name() });
+        let formats = self.formats();
+        match formats.first() {
+            Some(format) if shape.is_some() && !formats.iter().any(|format| format.is_subtitles()) => {
+                Err(Failure::NoSubtitles { format: format.name() })
+            }
+            Some(_) | None => Ok(shape),
         }
-        Ok(shape)
+    }
+
+    /// Each once.
+    pub(super) fn formats(&self) -> Vec<Format> {
+        let mut formats: Vec<Format> = Vec::new();
+        for format in &self.formats {
+            if !formats.contains(format) {
+                formats.push(*format);
+            }
+        }
+        formats
     }
 
     /// # Errors
@@ -114,27 +171,17 @@ impl Wanted {
         Ok(selection)
     }
 
-    /// The query for the transcript of a job.
-    pub(super) fn query(&self) -> String {
+    /// The query for the transcript of a job. Only subtitles have limits.
+    pub(super) fn query(&self, format: Format) -> String {
         let Subtitles { max_line_chars, max_lines, max_cps } = self.subtitles;
         let limits = [
             max_line_chars.map(|chars| format!("&max_line_chars={chars}")),
             max_lines.map(|lines| format!("&max_lines={lines}")),
             max_cps.map(|cps| format!("&max_cps={cps}")),
         ];
-        format!("format={}{}", self.format, limits.into_iter().flatten().collect::<String>())
+        let limits = limits.into_iter().flatten().filter(|_| format.is_subtitles());
+        format!("format={format}{}", limits.collect::<String>())
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(super) enum ProgressMode {
-    /// A bar on a terminal, nothing elsewhere
-    #[default]
-    Auto,
-    /// A line for every step
-    Plain,
-    /// Nothing
-    None,
 }
 
 fn format_parser() -> impl TypedValueParser<Value = Format> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use actors::domain::audio::{Plan, Span};
@@ -19,13 +19,16 @@ use actors::ports::{
 };
 
 use super::args::Wanted;
-use super::meter::{Meter, Step};
-use super::{Stop, Transcriber};
+use super::recording::{Recording, Source};
+use super::spool::{self, Downloads};
+use super::transcriber::{Stop, Transcriber};
 use crate::audio::{AudioSettings, chunks_of_file, plan_selection, spans_of_file};
 use crate::cli::failure::Failure;
+use crate::cli::progress::{Meter, Step};
 use crate::cli::{SettingsArgs, serve};
 use crate::compose;
 use crate::engine::model_file::ModelHeader;
+use crate::outgoing::HttpSources;
 use crate::transcript::{Transcript, render_shaped};
 
 /// Loads the model when it is first needed and keeps it for all recordings. An engine's process ends
@@ -33,6 +36,7 @@ use crate::transcript::{Transcript, render_shaped};
 pub(super) struct Local {
     engine: Arc<dyn Engine>,
     audio: AudioSettings,
+    downloads: Downloads,
     wanted: Wanted,
     condition_on_previous: bool,
     model: Option<Arc<dyn LoadedModel>>,
@@ -49,7 +53,13 @@ impl Local {
             wanted.languages = compose::languages(&settings);
         }
         let condition_on_previous = settings.decode.condition_on_previous;
-        Ok(Self { engine, audio: compose::audio(&settings)?, wanted, condition_on_previous, model: None })
+        let downloads = Downloads {
+            sources: HttpSources::new(compose::webhooks(&settings)?.rules),
+            limit: Duration::from_secs(settings.fetch.timeout_secs),
+            max_bytes: settings.server.max_upload_bytes,
+        };
+        let audio = compose::audio(&settings)?;
+        Ok(Self { engine, audio, downloads, wanted, condition_on_previous, model: None })
     }
 
     fn model(&mut self, meter: &Meter) -> Result<Arc<dyn LoadedModel>, Failure> {
@@ -111,6 +121,10 @@ impl Local {
             for (chunk, transcript) in chunks.zip(transcripts) {
                 decoded.language = decoded.language.or(transcript.language);
                 let segments = placement.place(plan, chunk, transcript);
+                // Channels are transcribed one after the other, and their text is put in order at the end.
+                for segment in segments.iter().filter(|segment| segment.channel.is_none()) {
+                    meter.text(segment.id, &segment.text);
+                }
                 if self.condition_on_previous && plan.channels.is_empty() {
                     context.append(&segments);
                 }
@@ -154,11 +168,22 @@ impl Local {
 }
 
 impl Transcriber for Local {
-    fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop> {
+    fn transcribe(&mut self, recording: &Recording, meter: &Meter) -> Result<Vec<String>, Stop> {
+        match &recording.source {
+            Source::File(path) => self.transcribe_file(path, meter),
+            Source::Stdin => self.transcribe_file(spool::stdin()?.path(), meter),
+            Source::Url(url) => self.transcribe_file(self.downloads.fetch(url, meter)?.path(), meter),
+        }
+    }
+}
+
+impl Local {
+    fn transcribe_file(&mut self, file: &Path, meter: &Meter) -> Result<Vec<String>, Stop> {
         meter.say("reading");
         let selection = self.wanted.selection()?;
         let plan = plan_selection(file, &selection, &self.audio, &CancelToken::default(), &mut |_| {})
             .map_err(of_audio)?;
+        meter.length(plan.selected_secs());
         plan.warnings.iter().for_each(|warning| meter.warn(warning));
         let decoded = self.decode_chunks(file, &plan, meter)?;
         let transcript = Transcript {
@@ -168,7 +193,9 @@ impl Transcriber for Local {
             task: self.wanted.task,
             segments: &decoded.segments,
         };
-        Ok(render_shaped(&transcript, self.wanted.format, self.wanted.shape()?.as_ref()))
+        let shape = self.wanted.shape()?;
+        let formats = self.wanted.formats();
+        Ok(formats.iter().map(|format| render_shaped(&transcript, *format, shape.as_ref())).collect())
     }
 }
 

@@ -1,48 +1,66 @@
 //! `verbatim transcribe`: here with the service's own engine, or on a server.
 
 mod args;
+mod inputs;
 mod local;
-mod meter;
 mod output;
+mod recording;
 mod remote;
+mod session;
+mod spool;
 mod transcriber;
+mod watch;
 
 pub(super) use args::TranscribeArgs;
 
+use super::connection::Connection;
 use super::failure::Failure;
-use super::stderr;
-use meter::Meter;
+use super::progress::Meter;
 use output::Output;
-use transcriber::{Stop, Transcriber};
+use recording::Recording;
+use session::{Outcome, Session};
+use transcriber::Transcriber;
 
 /// All recordings are tried, whatever becomes of the ones before; each failure is told when it
 /// happens.
 pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
     args.wanted.shape()?;
     args.wanted.selection()?;
-    let output = Output::new(args)?;
-    let mut transcriber: Box<dyn Transcriber> = match &args.server {
-        Some(server) => Box::new(remote::Remote::new(server.clone(), &args.wanted)?),
+    let server = args.server()?;
+    let choice = args.choice();
+    let recordings = inputs::expand(&args.files, &choice)?;
+    let output = Output::new(args, &recordings)?;
+    let transcriber: Box<dyn Transcriber> = match server {
+        Some(server) => Box::new(remote::Remote::new(Connection::to(server)?, &args.wanted)),
         None => Box::new(local::Local::new(&args.settings, &args.wanted)?),
     };
     let meter = Meter::new(args.progress);
-    let mut failed = 0;
-    for file in &args.files {
-        meter.begin(file);
-        let document = transcriber.transcribe(file, &meter);
-        meter.clear();
-        match document {
-            Ok(document) => output.deliver(file, &document)?,
-            Err(Stop::File(reason)) => {
-                failed += 1;
-                stderr::print_line(&format!("error: {}: {reason}", file.display()));
-            }
-            Err(Stop::All(failure)) => return Err(failure),
+    output.prepare(&meter);
+    let mut session = Session { transcriber, output: &output, meter };
+    let done = transcribe(&recordings, &mut session);
+    if let (Some(folder), Output::Files(files), Ok(()) | Err(Failure::Told | Failure::SomeFiles { .. })) =
+        (&args.watch, &output, &done)
+    {
+        watch::run(folder, &choice, files, &mut session)?;
+    }
+    done
+}
+
+/// # Errors
+/// Some have no transcript, which was told.
+fn transcribe(recordings: &[Recording], session: &mut Session<'_>) -> Result<(), Failure> {
+    session.meter.expect(recordings.len());
+    let mut failed = Vec::new();
+    for recording in recordings {
+        let outcome = session.transcribe(recording).inspect_err(|_| session.meter.clear())?;
+        if outcome == Outcome::Failed {
+            failed.push(recording.name());
         }
     }
-    match (failed, args.files.len()) {
+    session.meter.clear();
+    match (failed.len(), recordings.len()) {
         (0, _) => Ok(()),
         (_, 1) => Err(Failure::Told),
-        (failed, total) => Err(Failure::SomeFiles { failed, total }),
+        (_, total) => Err(Failure::SomeFiles { failed, total }),
     }
 }

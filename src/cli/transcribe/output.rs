@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use super::TranscribeArgs;
+use super::args::TranscribeArgs;
+use super::recording::Recording;
 use crate::cli::failure::Failure;
+use crate::cli::progress::Meter;
 use crate::cli::stdout;
 use crate::transcript::Format;
 
-/// One place for each recording's transcript; no transcript is written over another or over a recording.
+/// One place for each recording's transcripts; no transcript is written over another or over a recording.
 #[derive(Debug)]
 pub(super) enum Output {
-    Stdout(Titles),
-    Folder { dir: PathBuf, format: Format },
+    Stdout { titles: Titles, format: Format },
+    Files(Files),
 }
 
 /// Whether a transcript on stdout says which recording it belongs to.
@@ -23,45 +26,185 @@ pub(super) enum Titles {
     Left,
 }
 
+#[derive(Debug)]
+pub(super) struct Files {
+    /// `None`: beside each recording.
+    folder: Option<PathBuf>,
+    formats: Vec<Format>,
+    existing: Existing,
+}
+
+/// What becomes of a file that is in the place of a transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    Kept,
+    Overwritten,
+}
+
 impl Output {
     /// # Errors
-    /// What would mix up transcripts, found before any work is done, and a folder that cannot be made.
-    pub(super) fn new(args: &TranscribeArgs) -> Result<Self, Failure> {
-        let format = args.wanted.format;
-        let Some(dir) = &args.output else { return Self::to_stdout(format, args.files.len()) };
-        check_targets(&args.files, dir, format)?;
-        fs::create_dir_all(dir).map_err(|source| Failure::Unwritable { path: dir.clone(), source })?;
-        Ok(Self::Folder { dir: dir.clone(), format })
+    /// What would mix up transcripts or replace a file, found before any work is done, and a folder that cannot be made.
+    pub(super) fn new(args: &TranscribeArgs, recordings: &[Recording]) -> Result<Self, Failure> {
+        let formats = args.wanted.formats();
+        if args.output.is_none() && args.watch.is_none() {
+            return Self::to_stdout(&formats, recordings.len());
+        }
+        let existing = if args.overwrite { Existing::Overwritten } else { Existing::Kept };
+        let files = Files { folder: args.output.clone(), formats, existing };
+        files.check(recordings)?;
+        if let Some(dir) = &files.folder {
+            fs::create_dir_all(dir).map_err(|source| Failure::Unwritable { path: dir.clone(), source })?;
+        }
+        Ok(Self::Files(files))
     }
 
     /// Several texts get titles, several JSON documents are one line each; the other formats are
     /// whole files, and a file of several is none.
-    fn to_stdout(format: Format, files: usize) -> Result<Self, Failure> {
+    fn to_stdout(formats: &[Format], recordings: usize) -> Result<Self, Failure> {
+        let [format] = *formats else { return Err(Failure::SeveralFormats) };
         let titles = match format {
-            Format::Text if files > 1 => Titles::Shown,
+            Format::Text if recordings > 1 => Titles::Shown,
             Format::Text | Format::Json | Format::VerboseJson => Titles::Left,
-            Format::Srt | Format::Vtt | Format::Tsv if files > 1 => {
+            Format::Srt | Format::Vtt | Format::Tsv if recordings > 1 => {
                 return Err(Failure::NeedsFolder { format: format.name() });
             }
             Format::Srt | Format::Vtt | Format::Tsv => Titles::Left,
         };
-        Ok(Self::Stdout(titles))
+        Ok(Self::Stdout { titles, format })
     }
 
-    pub(super) fn deliver(&self, file: &Path, document: &str) -> Result<(), Failure> {
+    /// Has text shown while it is decoded, where that is what goes to a terminal.
+    pub(super) fn prepare(&self, meter: &Meter) {
         match self {
-            Self::Stdout(titles) => stdout::print(&on_stdout(*titles, file, document)),
-            Self::Folder { dir, format } => {
-                let path = target(dir, file, *format);
-                fs::write(&path, ended(document)).map_err(|source| Failure::Unwritable { path, source })
+            Self::Stdout { format: Format::Text, .. } if io::stdout().is_terminal() => meter.show_text(),
+            Self::Stdout { .. } | Self::Files(_) => {}
+        }
+    }
+
+    /// The line above a recording's text on a terminal.
+    pub(super) fn title(&self, recording: &Recording) -> Option<String> {
+        match self {
+            Self::Stdout { titles: Titles::Shown, .. } => Some(title(recording)),
+            Self::Stdout { titles: Titles::Left, .. } | Self::Files(_) => None,
+        }
+    }
+
+    /// Puts the documents, one for each format, where they belong.
+    pub(super) fn deliver(
+        &self,
+        recording: &Recording,
+        documents: &[String],
+        meter: &Meter,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Stdout { .. } if meter.shows_text() => Ok(()),
+            Self::Stdout { titles, .. } => {
+                let shown = documents.iter().map(|document| on_stdout(*titles, recording, document));
+                stdout::print(&shown.collect::<String>())
             }
+            Self::Files(files) => files.write(recording, documents, meter),
         }
     }
 }
 
-fn on_stdout(titles: Titles, file: &Path, document: &str) -> String {
+impl Files {
+    /// Where all of them go, unless that is beside their recordings.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// Whether every transcript of a recording is there already.
+    pub(super) fn has_all_of(&self, recording: &Recording) -> bool {
+        self.existing == Existing::Kept
+            && self.formats.iter().all(|format| self.target(recording, *format).exists())
+    }
+
+    fn target(&self, recording: &Recording, format: Format) -> PathBuf {
+        let mut name = recording.stem.clone().into_os_string();
+        name.push(".");
+        name.push(format.extension());
+        match (&self.folder, recording.file().and_then(Path::parent)) {
+            (Some(folder), _) => folder.join(name),
+            (None, Some(beside)) => beside.join(Path::new(&name).file_name().unwrap_or(&name)),
+            (None, None) => name.into(),
+        }
+    }
+
+    /// # Errors
+    /// Two transcripts would have one file, or a file would be replaced that must not be.
+    pub(super) fn check(&self, recordings: &[Recording]) -> Result<(), Failure> {
+        let mut taken: HashMap<PathBuf, (&Recording, Format)> = HashMap::new();
+        for recording in recordings {
+            for format in &self.formats {
+                let target = self.target(recording, *format);
+                match taken.insert(target.clone(), (recording, *format)) {
+                    Some((first, other)) if first == recording => {
+                        return Err(Failure::SameExtension {
+                            first: other.name(),
+                            second: format.name(),
+                            target,
+                        });
+                    }
+                    Some((first, _)) => {
+                        let (first, second) = (first.shown(), recording.shown());
+                        return Err(Failure::SameTarget { first, second, target });
+                    }
+                    None => {}
+                }
+                if let Some(file) = recording.file().filter(|file| is_same(&target, file)) {
+                    return Err(Failure::OverRecording { path: file.to_owned() });
+                }
+                if self.existing == Existing::Kept && target.exists() {
+                    return Err(Failure::Exists { path: target });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, recording: &Recording, documents: &[String], meter: &Meter) -> Result<(), Failure> {
+        for (format, document) in self.formats.iter().zip(documents) {
+            let path = self.target(recording, *format);
+            self.write_one(&path, &ended(document))?;
+            meter.print(&format!("wrote {}", path.display()));
+        }
+        Ok(())
+    }
+
+    /// A file with this name is whole, whatever interrupts the command.
+    fn write_one(&self, path: &Path, text: &str) -> Result<(), Failure> {
+        let failed = |source: io::Error| match source.kind() {
+            ErrorKind::AlreadyExists => Failure::Exists { path: path.to_owned() },
+            _ => Failure::Unwritable { path: path.to_owned(), source },
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".verbatim-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        let kept = match self.existing {
+            Existing::Kept => file.persist_noclobber(path),
+            Existing::Overwritten => file.persist(path),
+        };
+        kept.map(drop).map_err(|error| failed(error.error))
+    }
+}
+
+/// What cannot be resolved does not exist, and is nobody's recording.
+fn is_same(target: &Path, recording: &Path) -> bool {
+    matches!((target.canonicalize(), recording.canonicalize()), (Ok(target), Ok(recording)) if target == recording)
+}
+
+fn title(recording: &Recording) -> String {
+    format!("==> {} <==", recording.shown())
+}
+
+fn on_stdout(titles: Titles, recording: &Recording, document: &str) -> String {
     match titles {
-        Titles::Shown => format!("==> {} <==\n{}\n", file.display(), ended(document)),
+        Titles::Shown => format!("{}\n{}\n", title(recording), ended(document)),
         Titles::Left => ended(document),
     }
 }
@@ -75,68 +218,78 @@ fn ended(document: &str) -> String {
     }
 }
 
-fn target(dir: &Path, file: &Path, format: Format) -> PathBuf {
-    let mut name = file.file_stem().unwrap_or(file.as_os_str()).to_owned();
-    name.push(".");
-    name.push(format.extension());
-    dir.join(name)
-}
-
-fn check_targets(files: &[PathBuf], dir: &Path, format: Format) -> Result<(), Failure> {
-    let mut taken: HashMap<PathBuf, &PathBuf> = HashMap::new();
-    for file in files {
-        let target = target(dir, file, format);
-        let first = taken.insert(target.clone(), file);
-        if let Some(first) = first.filter(|first| *first != file) {
-            return Err(Failure::SameTarget { first: first.clone(), second: file.clone(), target });
-        }
-        // What cannot be resolved does not exist, and is nobody's recording.
-        if let (Ok(old), Ok(recording)) = (target.canonicalize(), file.canonicalize())
-            && old == recording
-        {
-            return Err(Failure::OverRecording { path: recording });
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::progress::ProgressMode;
+
+    fn files(folder: Option<&Path>, formats: &[Format], existing: Existing) -> Files {
+        Files { folder: folder.map(Path::to_owned), formats: formats.to_vec(), existing }
+    }
+
+    fn recording(path: impl Into<PathBuf>) -> Recording {
+        Recording::of_file(path.into())
+    }
 
     #[test]
     fn a_transcript_is_named_by_its_recording_and_format() {
-        let named = |file: &str, format| target(Path::new("out"), Path::new(file), format);
+        let out = files(Some(Path::new("out")), &[], Existing::Kept);
+        let named = |file: &str, format| out.target(&recording(file), format);
         assert_eq!(named("a/talk.wav", Format::Srt), Path::new("out/talk.srt"));
         assert_eq!(named("talk.2024.ogg", Format::Text), Path::new("out/talk.2024.txt"));
         assert_eq!(named("talk", Format::VerboseJson), Path::new("out/talk.json"));
+        let beside = files(None, &[], Existing::Kept);
+        let found = Recording::found("in/a/talk.wav".into(), Path::new("in"));
+        assert_eq!(beside.target(&found, Format::Text), Path::new("in/a/talk.txt"));
+        assert_eq!(out.target(&found, Format::Text), Path::new("out/a/talk.txt"));
     }
 
     #[test]
     fn two_recordings_never_share_a_transcript() {
-        let files = ["a/talk.wav".into(), "b/talk.mp3".into()];
-        let refused = check_targets(&files, Path::new("out"), Format::Text);
+        let out = files(Some(Path::new("out")), &[Format::Text], Existing::Kept);
+        let refused = out.check(&[recording("a/talk.wav"), recording("b/talk.mp3")]);
         assert!(matches!(refused, Err(Failure::SameTarget { .. })));
-        let twice = ["a/talk.wav".into(), "a/talk.wav".into()];
-        assert!(check_targets(&twice, Path::new("out"), Format::Text).is_ok());
+        let both = files(Some(Path::new("out")), &[Format::Json, Format::VerboseJson], Existing::Kept);
+        assert!(matches!(both.check(&[recording("a.wav")]), Err(Failure::SameExtension { .. })));
     }
 
     #[test]
     fn a_recording_is_never_written_over() {
         let dir = tempfile::tempdir().unwrap();
-        let recording = dir.path().join("talk.txt");
-        fs::write(&recording, "audio under an odd name").unwrap();
-        let refused = check_targets(&[recording], dir.path(), Format::Text);
-        assert!(matches!(refused, Err(Failure::OverRecording { .. })));
+        let path = dir.path().join("talk.txt");
+        fs::write(&path, "audio under an odd name").unwrap();
+        let out = files(Some(dir.path()), &[Format::Text], Existing::Overwritten);
+        assert!(matches!(out.check(&[recording(path)]), Err(Failure::OverRecording { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_there_stays_unless_it_may_be_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("talk.srt");
+        fs::write(&path, "corrected by hand").unwrap();
+        let meter = Meter::new(ProgressMode::None);
+        let (talk, documents) = (recording("talk.wav"), ["new".to_owned()]);
+        let kept = files(Some(dir.path()), &[Format::Srt], Existing::Kept);
+        assert!(matches!(kept.check(std::slice::from_ref(&talk)), Err(Failure::Exists { .. })));
+        assert!(matches!(kept.write(&talk, &documents, &meter), Err(Failure::Exists { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "corrected by hand");
+        assert!(kept.has_all_of(&talk));
+        let overwritten = files(Some(dir.path()), &[Format::Srt], Existing::Overwritten);
+        assert!(overwritten.check(std::slice::from_ref(&talk)).is_ok());
+        overwritten.write(&talk, &documents, &meter).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+        assert!(!overwritten.has_all_of(&talk));
     }
 
     #[test]
     fn several_texts_have_headings_and_subtitles_need_a_folder() {
-        let shown = on_stdout(Titles::Shown, Path::new("a.wav"), "One two.");
+        let shown = on_stdout(Titles::Shown, &recording("a.wav"), "One two.");
         assert_eq!(shown, "==> a.wav <==\nOne two.\n\n");
-        assert!(matches!(Output::to_stdout(Format::Srt, 2), Err(Failure::NeedsFolder { format: "srt" })));
-        assert!(Output::to_stdout(Format::Srt, 1).is_ok());
-        assert!(Output::to_stdout(Format::Json, 2).is_ok());
+        assert!(matches!(Output::to_stdout(&[Format::Srt], 2), Err(Failure::NeedsFolder { format: "srt" })));
+        assert!(Output::to_stdout(&[Format::Srt], 1).is_ok());
+        assert!(Output::to_stdout(&[Format::Json], 2).is_ok());
+        let both = Output::to_stdout(&[Format::Json, Format::Srt], 1);
+        assert!(matches!(both, Err(Failure::SeveralFormats)));
     }
 
     #[test]

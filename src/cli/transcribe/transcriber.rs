@@ -1,15 +1,16 @@
 //! What makes transcripts, here or on a server.
 
-use std::path::Path;
-
-use super::meter::Meter;
+use super::recording::Recording;
 use crate::cli::failure::Failure;
+use crate::cli::progress::Meter;
 
-/// Turns one recording after the other into a document.
+/// Turns one recording after the other into documents.
 pub(super) trait Transcriber {
+    /// One document for each format that is wanted, in their order.
+    ///
     /// # Blocking
-    /// Until the document is there.
-    fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop>;
+    /// Until the documents are there.
+    fn transcribe(&mut self, recording: &Recording, meter: &Meter) -> Result<Vec<String>, Stop>;
 }
 
 /// Why a recording has no transcript.

@@ -19,7 +19,6 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::open::backup;
 use super::{SqliteStore, StoreOpenError};
 use conformance::{NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
 
@@ -246,9 +245,6 @@ async fn files_in_a_folder_that_is_open_are_their_owners_alone() {
     assert!(files.iter().any(|path| path.ends_with("verbatim.db-wal")), "{files:?}");
     assert!(files.iter().all(|path| mode(path) == 0o600), "{files:?}");
     store.close().await;
-    let copy = dir.path().join("copy.db");
-    backup(dir.path(), &copy).await.unwrap();
-    assert_eq!(mode(&copy), 0o600);
     assert_eq!(mode(dir.path()), 0o755, "the folder's mode is its owner's choice");
 }
 

@@ -34,7 +34,7 @@ mod tests {
 
     fn wanted() -> Wanted {
         Wanted {
-            format: Format::Text,
+            formats: vec![Format::Text],
             language: None,
             languages: vec![],
             task: Task::Transcribe,

@@ -1,56 +1,59 @@
 //! Has a running service transcribe: sends the recording, follows the job's events, fetches the
 //! transcript.
 
-mod events;
 mod fields;
 #[cfg(test)]
 mod tests;
 
 use std::cell::Cell;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use actix_rt::System;
 use actix_rt::time::{sleep, timeout};
 use actors::domain::jobs::job::Status;
 use futures_util::future::{Either, select};
+use serde_json::json;
+use tempfile::NamedTempFile;
 
 use super::args::Wanted;
-use super::meter::Meter;
-use super::{Stop, Transcriber};
+use super::recording::{Recording, Source};
+use super::spool;
+use super::transcriber::{Stop, Transcriber};
+use crate::cli::connection::Connection;
 use crate::cli::failure::Failure;
-use crate::client::{Answer, BadKey, Fault, JobSeen, Server, ServerUrl, Upload};
+use crate::cli::progress::{Meter, show};
+use crate::client::{Answer, Fault, JobSeen, News, Server, Upload, follow_job};
 use fields::fields;
 
-/// The variable whose value is sent as a bearer token.
-const API_KEY: &str = "VERBATIM_API_KEY";
 /// A job that is no longer wanted is given up after this long, cancelled or not.
 const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running service, spoken to over one connection at a time.
 pub(super) struct Remote {
-    system: actix_rt::SystemRunner,
-    server: Server,
+    connection: Connection,
     wanted: Wanted,
 }
 
 impl Remote {
-    pub(super) fn new(url: ServerUrl, wanted: &Wanted) -> Result<Self, Failure> {
-        let system = System::new();
-        let key = std::env::var(API_KEY).ok().filter(|key| !key.is_empty());
-        // The client belongs to the system that it is made in.
-        let server = system.block_on(async { Server::new(url, key.as_deref()) });
-        let server = server.map_err(|BadKey| Failure::BadKey)?;
-        Ok(Self { system, server, wanted: wanted.clone() })
+    pub(super) fn new(connection: Connection, wanted: &Wanted) -> Self {
+        Self { connection, wanted: wanted.clone() }
     }
 }
 
 impl Transcriber for Remote {
-    fn transcribe(&mut self, file: &Path, meter: &Meter) -> Result<String, Stop> {
-        let task = RemoteJob { server: &self.server, wanted: &self.wanted, meter, id: Cell::default() };
-        self.system.block_on(async {
-            match select(pin!(task.transcribe(file)), pin!(actix_rt::signal::ctrl_c())).await {
+    fn transcribe(&mut self, recording: &Recording, meter: &Meter) -> Result<Vec<String>, Stop> {
+        let source = match &recording.source {
+            Source::File(path) => Sent::File(path.clone()),
+            Source::Stdin => Sent::Spooled(spool::stdin()?),
+            Source::Url(url) => Sent::Url(url.clone()),
+        };
+        let task =
+            RemoteJob { server: &self.connection.server, wanted: &self.wanted, meter, id: Cell::default() };
+        self.connection.run(async {
+            match select(pin!(task.transcribe(&source)), pin!(actix_rt::signal::ctrl_c())).await {
                 Either::Left((document, _)) => document,
                 Either::Right(_) => {
                     task.cancel().await;
@@ -70,15 +73,29 @@ struct RemoteJob<'a> {
     id: Cell<Option<String>>,
 }
 
+/// What is sent of a recording.
+enum Sent {
+    File(PathBuf),
+    Spooled(NamedTempFile),
+    /// The server fetches it.
+    Url(String),
+}
+
 impl RemoteJob<'_> {
-    async fn transcribe(&self, file: &Path) -> Result<String, Stop> {
-        let job = self.submit(file).await?;
+    async fn transcribe(&self, source: &Sent) -> Result<Vec<String>, Stop> {
+        let job = self.submit(source).await?;
         self.id.set(Some(job.id.clone()));
         self.meter.say("waiting for the model and for jobs before this one");
-        let ended = events::follow(self.server, &job.id, self.meter).await;
+        let mut tell = |news: News<'_>| {
+            show(news, self.meter);
+            ControlFlow::Continue(())
+        };
+        let ended = follow_job(self.server, &job.id, &mut tell).await;
         // Cancelling an ended job would remove it.
         let id = self.id.take();
+        // Nobody breaks off.
         let ended = ended.inspect_err(|_| self.id.set(id)).map_err(of_file)?;
+        let ended = ended.unwrap_or_else(|| job.clone());
         ended.warnings.iter().for_each(|warning| self.meter.warn(warning));
         match ended.status {
             Status::Completed => self.fetch(&job.id).await.map_err(of_file),
@@ -89,25 +106,43 @@ impl RemoteJob<'_> {
     }
 
     /// Sends the recording, as often as the server asks to retry later.
-    async fn submit(&self, file: &Path) -> Result<JobSeen, Stop> {
+    async fn submit(&self, source: &Sent) -> Result<JobSeen, Stop> {
         loop {
-            let upload = Upload::open(file, &fields(self.wanted))
-                .map_err(|error| Stop::File(format!("the recording could not be read: {error}")))?;
-            let bytes = upload.file_bytes();
             self.meter.say("connecting");
-            let meter = self.meter.clone();
-            let refused = match self.server.submit(upload, move |sent| meter.sent(sent, bytes)).await {
-                Ok(Answer::Good(job)) => return Ok(job),
-                Ok(Answer::Later(refusal)) => refusal,
-                Err(fault) => return Err(of_submission(fault)),
+            let refused = match self.send(source).await? {
+                Answer::Good(job) => return Ok(job),
+                Answer::Later(refusal) => refusal,
             };
             self.meter.say(&format!("{}; trying again in {} s", refused.reason, refused.wait.as_secs()));
             sleep(refused.wait).await;
         }
     }
 
-    async fn fetch(&self, id: &str) -> Result<String, Fault> {
-        self.server.text(&format!("/jobs/{id}/transcript?{}", self.wanted.query())).await
+    async fn send(&self, source: &Sent) -> Result<Answer<JobSeen>, Stop> {
+        let fields = fields(self.wanted);
+        let upload = match source {
+            Sent::File(path) => Upload::open(path, &fields),
+            Sent::Spooled(file) => Upload::open_as("stdin", file.path(), &fields),
+            Sent::Url(url) => {
+                let fields = fields.into_iter().chain([("url", url.clone())]);
+                let body: BTreeMap<&str, String> = fields.collect();
+                return self.server.submit_json(&json!(body).to_string()).await.map_err(of_submission);
+            }
+        };
+        let upload =
+            upload.map_err(|error| Stop::File(format!("the recording could not be read: {error}")))?;
+        let (bytes, meter) = (upload.file_bytes(), self.meter.clone());
+        let sent = self.server.submit(upload, move |sent| meter.bytes("sending", sent, bytes)).await;
+        sent.map_err(of_submission)
+    }
+
+    async fn fetch(&self, id: &str) -> Result<Vec<String>, Fault> {
+        let mut documents = Vec::new();
+        for format in self.wanted.formats() {
+            let path = format!("/jobs/{id}/transcript?{}", self.wanted.query(format));
+            documents.push(self.server.text(&path).await?);
+        }
+        Ok(documents)
     }
 
     /// Tells the server that nobody waits for the job any longer.
@@ -115,7 +150,7 @@ impl RemoteJob<'_> {
         let Some(id) = self.id.take() else { return };
         self.meter.say("cancelling");
         match timeout(CANCEL_LIMIT, self.server.delete(&format!("/jobs/{id}"))).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(_)) => {}
             Ok(Err(fault)) => self.meter.warn(&format!("the job {id} was not cancelled: {fault}")),
             Err(_) => self.meter.warn(&format!("the job {id} was not cancelled: no answer")),
         }
@@ -129,10 +164,7 @@ fn of_file(fault: Fault) -> Stop {
 /// A server that is not there or does not let anyone in will not take the next recording either.
 fn of_submission(fault: Fault) -> Stop {
     match &fault {
-        Fault::Unreachable { .. } => Stop::All(Failure::Server(fault.to_string())),
-        Fault::Refused { status: 401 | 403, .. } => {
-            Stop::All(Failure::Server(format!("{fault}; set {API_KEY} to a key that the server knows")))
-        }
+        Fault::Unreachable { .. } | Fault::Refused { status: 401 | 403, .. } => Stop::All(fault.into()),
         Fault::Refused { .. } | Fault::Broken { .. } | Fault::Odd { .. } => Stop::File(fault.to_string()),
     }
 }

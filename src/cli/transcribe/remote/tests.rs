@@ -1,6 +1,6 @@
 //! Against a small server that does what the real one may do.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use actors::domain::jobs::options::Task;
 
 use super::*;
-use crate::cli::transcribe::args::ProgressMode;
+use crate::cli::progress::ProgressMode;
 use crate::transcript::Format;
 
 /// How often each route was called, and what with.
@@ -98,7 +98,7 @@ fn start() -> (String, web::Data<Calls>) {
 
 fn wanted() -> Wanted {
     Wanted {
-        format: Format::Srt,
+        formats: vec![Format::Srt, Format::Text],
         language: None,
         languages: vec![],
         task: Task::Transcribe,
@@ -116,18 +116,20 @@ fn recording(text: &str) -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
-async fn transcribe(url: &str, file: &Path) -> Result<String, Stop> {
+async fn transcribe(url: &str, file: &Path) -> Result<Vec<String>, Stop> {
     let server = Server::new(url.parse().unwrap(), Some("secret-key")).unwrap();
     let (wanted, meter) = (wanted(), Meter::new(ProgressMode::None));
-    RemoteJob { server: &server, wanted: &wanted, meter: &meter, id: Cell::default() }.transcribe(file).await
+    let source = Sent::File(file.to_owned());
+    let job = RemoteJob { server: &server, wanted: &wanted, meter: &meter, id: Cell::default() };
+    job.transcribe(&source).await
 }
 
 #[actix_rt::test]
 async fn a_full_queue_and_a_broken_stream_are_retried() {
     let (url, calls) = start();
     let (_dir, file) = recording("speech");
-    let document = transcribe(&url, &file).await.unwrap();
-    assert_eq!(document, "One two three. (format=srt)");
+    let documents = transcribe(&url, &file).await.unwrap();
+    assert_eq!(documents, ["One two three. (format=srt)", "One two three. (format=text)"]);
     assert_eq!(calls.submitted.load(Ordering::SeqCst), 2);
     assert!(calls.body.lock().unwrap().contains("filename=\"talk.wav\""));
     assert!(calls.body.lock().unwrap().contains("\r\n\r\nspeech\r\n--verbatim-"));

@@ -1,0 +1,75 @@
+//! `verbatim jobs cancel` and `verbatim jobs rm`.
+
+use uuid::Uuid;
+
+use crate::cli::failure::Failure;
+use crate::cli::{stderr, stdout};
+use crate::client::{JobSeen, Server};
+
+/// What becomes of jobs that are to be removed and have not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfinished {
+    Refuse,
+    Cancel,
+}
+
+/// # Errors
+/// A job could not be cancelled; the others were all the same.
+pub(super) async fn cancel(server: &Server, ids: &[Uuid], json: bool) -> Result<(), Failure> {
+    let mut failed = false;
+    for id in ids {
+        failed |= told(cancel_one(server, *id, json).await)?;
+    }
+    if failed { Err(Failure::Told) } else { Ok(()) }
+}
+
+/// # Errors
+/// A job could not be removed; the others were all the same.
+pub(super) async fn remove(
+    server: &Server,
+    ids: &[Uuid],
+    unfinished: Unfinished,
+    json: bool,
+) -> Result<(), Failure> {
+    let mut failed = false;
+    for id in ids {
+        failed |= told(remove_one(server, *id, unfinished, json).await)?;
+    }
+    if failed { Err(Failure::Told) } else { Ok(()) }
+}
+
+async fn cancel_one(server: &Server, id: Uuid, json: bool) -> Result<(), Failure> {
+    let path = format!("/jobs/{id}");
+    let job: JobSeen = server.get(&path).await?;
+    // The same request would remove it.
+    if job.status.has_ended() {
+        return Err(Failure::HasEnded { id, status: job.status });
+    }
+    let answer = server.delete(&path).await?;
+    stdout::print(&if json { format!("{answer}\n") } else { format!("cancelled {id}\n") })
+}
+
+async fn remove_one(server: &Server, id: Uuid, unfinished: Unfinished, json: bool) -> Result<(), Failure> {
+    let path = format!("/jobs/{id}");
+    let job: JobSeen = server.get(&path).await?;
+    if !job.status.has_ended() {
+        match unfinished {
+            Unfinished::Refuse => return Err(Failure::HasNotEnded { id, status: job.status }),
+            Unfinished::Cancel => drop(server.delete(&path).await?),
+        }
+    }
+    server.delete(&path).await?;
+    stdout::print(&if json { format!("{{\"removed\":\"{id}\"}}\n") } else { format!("removed {id}\n") })
+}
+
+/// Whether it failed; a failure is told.
+fn told(done: Result<(), Failure>) -> Result<bool, Failure> {
+    match done {
+        Ok(()) => Ok(false),
+        Err(closed @ (Failure::StdoutClosed | Failure::Stdout(_))) => Err(closed),
+        Err(failure) => {
+            stderr::print_line(&format!("error: {failure}"));
+            Ok(true)
+        }
+    }
+}

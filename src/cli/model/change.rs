@@ -1,0 +1,84 @@
+//! `verbatim model load` and `verbatim model unload`.
+
+use std::time::Duration;
+
+use actix_rt::time::sleep;
+
+use super::status;
+use super::view::StatusSeen;
+use crate::cli::failure::Failure;
+use crate::cli::stderr;
+use crate::client::{ErrorSeen, Server};
+
+const POLL: Duration = Duration::from_millis(250);
+/// Between two models there is none for a moment; for longer the load was given up.
+const UNLOADED_POLLS: u32 = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    Yes,
+    No,
+}
+
+/// # Errors
+/// The model cannot be loaded, or the load was given up.
+pub(super) async fn load(
+    server: &Server,
+    query: &str,
+    name: Option<&str>,
+    wait: Wait,
+    json: bool,
+) -> Result<(), Failure> {
+    let mut text = server.post(&with_query("/model/load", query), None).await?;
+    let (mut reason, mut unloaded) = (String::new(), 0);
+    while wait == Wait::Yes {
+        let seen: StatusSeen = server.read(&text)?;
+        let known = seen.known(name);
+        match known.map_or(seen.state.as_str(), |known| known.state.as_str()) {
+            "ready" => break,
+            "failed" => {
+                let error = known.and_then(|known| known.error.as_ref()).or(seen.error.as_ref());
+                return Err(Failure::Server(error.map_or("the model failed".into(), ErrorSeen::sentence)));
+            }
+            // Another model may have to go first.
+            "unloaded" if seen.state == "unloaded" => unloaded += 1,
+            _ => unloaded = 0,
+        }
+        if unloaded > UNLOADED_POLLS {
+            return Err(Failure::Server("the load was given up: the model was unloaded meanwhile".into()));
+        }
+        tell_once(
+            &mut reason,
+            seen.waiting.as_ref().map(|waiting| format!("waiting {}", status::waiting(waiting))),
+        );
+        sleep(POLL).await;
+        text = server.text("/model/status").await?;
+    }
+    status::print(server, &text, json)
+}
+
+pub(super) async fn unload(server: &Server, query: &str, wait: Wait, json: bool) -> Result<(), Failure> {
+    let mut text = server.post(&with_query("/model/unload", query), None).await?;
+    let mut reason = String::new();
+    while wait == Wait::Yes && server.read::<StatusSeen>(&text)?.state == "unloading" {
+        tell_once(&mut reason, Some("waiting for the running batch of chunks".to_owned()));
+        sleep(POLL).await;
+        text = server.text("/model/status").await?;
+    }
+    status::print(server, &text, json)
+}
+
+fn with_query(path: &str, query: &str) -> String {
+    match query.strip_prefix('&') {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
+}
+
+/// On stderr, when it is something new.
+fn tell_once(told: &mut String, reason: Option<String>) {
+    if let Some(reason) = reason.filter(|reason| reason != told) {
+        stderr::print_line(&reason);
+        *told = reason;
+    }
+}

@@ -1,0 +1,12 @@
+//! Copies of a storage folder: made beside a running service, checked, put back.
+
+mod backup;
+mod files;
+mod restore;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use backup::{BackupError, backup};
+pub use files::Copied;
+pub use restore::{Replace, RestoreError, restore};
