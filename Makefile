@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny picture
+.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture
 
 demo: setup
 	cargo build --release --locked
@@ -106,10 +106,19 @@ docs/architecture.svg: docs/architecture.dot
 
 ci: setup lint deny test
 
-lint: prose
+lint: prose web-types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features failpoints --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# The types that comments in `web` declare; `make setup-tests` installs the checker.
+web-types: setup-tests
+	target/clients/node/node_modules/.bin/tsc -p tests/web
+
+# Size and time of the web page's first load, and frames while it scrolls: needs Chromium.
+bench-page: setup setup-tests
+	cargo build --release --locked
+	./scripts/bench-page.sh target/release/verbatim
 
 # Spelling, words and test names; `scripts/prose.sh` installs the spell checker.
 prose:

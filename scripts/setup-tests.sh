@@ -29,6 +29,17 @@ if [ -n "$packages" ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $packages >&2
 fi
 
+# The tests of the web page are skipped without a browser.
+if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then
+    sudo=""
+    [ "$(id -u)" = 0 ] || sudo="sudo"
+    echo "installing chromium" >&2
+    if ! command -v apt-get >/dev/null ||
+        ! $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2; then
+        echo "chromium cannot be installed: the tests of the web page are skipped" >&2
+    fi
+fi
+
 # A list that is in $clients has been installed.
 clients=target/clients
 mkdir -p "$clients"

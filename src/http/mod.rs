@@ -11,6 +11,7 @@ mod job_wait;
 mod middleware;
 mod openai;
 mod openapi;
+mod page;
 mod routes;
 mod service;
 mod streams;
@@ -130,6 +131,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(resource("/metrics").route(read().to(metrics::metrics)).default_service(only("GET, HEAD")))
         .service(resource("/debug/state").route(read().to(debug::state)).default_service(only("GET, HEAD")))
+        .service(resource("/").route(read().to(page::index)).default_service(only("GET, HEAD")))
+        .service(
+            resource("/web/{version}/{name}").route(read().to(page::file)).default_service(only("GET, HEAD")),
+        )
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }
 

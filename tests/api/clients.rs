@@ -25,6 +25,19 @@ pub fn node(script: &str) -> Command {
     command
 }
 
+/// Where browsers are that the tests of the web page can use.
+const BROWSERS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
+
+/// Node about to run a test of the web page in `tests/web`; `None` where there is no browser.
+pub fn browser_test(script: &str) -> Option<Command> {
+    if !BROWSERS.iter().any(|program| Path::new(program).exists()) {
+        let _ =
+            writeln!(std::io::stderr(), "skipped: Chromium is not installed, `make setup-tests` says why");
+        return None;
+    }
+    Some(node(&format!("../web/{script}")))
+}
+
 /// Schemathesis with the configuration of `tests/clients`; `None` where it could not be installed.
 pub fn schemathesis() -> Option<Command> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

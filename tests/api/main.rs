@@ -29,6 +29,7 @@ mod mutants;
 mod no_speech;
 mod openai;
 mod openapi;
+mod page;
 mod restart;
 mod selection;
 mod service;

@@ -128,6 +128,13 @@ impl Service {
         read(request.call().unwrap())
     }
 
+    /// An answer's body as it is sent.
+    pub fn bytes(&self, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+        let request = self.agent.get(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.call().unwrap().body_mut().read_to_vec().unwrap()
+    }
+
     pub fn options(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let request = self.agent.options(self.url(path));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -296,8 +303,18 @@ impl Service {
 
     /// Kills it without notice and starts it again on the same storage.
     pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart();
+    }
+
+    /// Kills it without notice.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts one that ended again on the same storage.
+    pub fn restart(&mut self) {
         (self.child, self.base) = spawn(self.dir.path(), &self.env);
     }
 

@@ -11,6 +11,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web
 
 use crate::auth::{Caller, Scope};
 use crate::error::AppError;
+use crate::http::page::is_page;
 use crate::http::service::Service;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -55,7 +56,7 @@ fn presented_key(request: &ServiceRequest) -> Option<&str> {
 
 fn counted(request: &ServiceRequest, caller: Caller) -> Result<Caller, AppError> {
     let Some(service) = request.app_data::<web::Data<Service>>() else { return Ok(caller) };
-    if is_below("/health", routed(request)) {
+    if is_below("/health", routed(request)) || is_page(routed(request)) {
         return Ok(caller);
     }
     let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
@@ -78,7 +79,7 @@ const SUBMITS: [&str; 5] = ["/jobs", "/v1", "/asr", "/detect-language", "/infere
 fn needed(method: &Method, path: &str) -> Option<&'static [Scope]> {
     let reads = method == Method::GET || method == Method::HEAD;
     match () {
-        () if is_below("/health", path) => None,
+        () if is_below("/health", path) || (reads && is_page(path)) => None,
         () if handles_own_webhooks(method, path) => Some(&[Scope::Submit, Scope::Admin]),
         () if is_below("/webhooks", path) => Some(&[Scope::Admin]),
         () if is_below("/debug", path) => Some(&[Scope::Admin]),
@@ -121,6 +122,9 @@ mod tests {
             (Some(&[Scope::Submit][..]), Some(&[Scope::Read][..]), Some(&[Scope::Admin][..]));
         assert_eq!(needed(Method::GET, "/health/ready"), None);
         assert_eq!(needed(Method::GET, "/healthy"), read);
+        assert_eq!(needed(Method::GET, "/"), None);
+        assert_eq!(needed(Method::HEAD, "/web/1/app.js"), None);
+        assert_eq!(needed(Method::GET, "/website"), read);
         assert_eq!(needed(Method::POST, "/jobs"), submit);
         assert_eq!(needed(Method::POST, "/v1/audio/transcriptions"), submit);
         for path in ["/asr", "/detect-language", "/inference"] {

@@ -1,0 +1,112 @@
+// Versions of a transcript: saving one, and looking at those before it.
+
+import { ApiError, isMissing, json, reason } from "./api.js";
+import { confirmDialog } from "./dialogs.js";
+import { announce, fill, h } from "./dom.js";
+import { moment, t } from "./i18n.js";
+
+/** @typedef {import("./types.d.ts").Job} Job */
+/** @typedef {import("./types.d.ts").Segment} Segment */
+/** @typedef {import("./draft.js").Draft} Draft */
+
+export class Revisions extends EventTarget {
+  /** Whether the service keeps versions of this transcript. */
+  canSave = false;
+  /** The newest one; 0 is as it was transcribed. */
+  latest = 0;
+
+  /** @param {Job} job @param {Draft} draft @param {AbortSignal} closed */
+  constructor(job, draft, closed) {
+    super();
+    this.job = job;
+    this.draft = draft;
+    this.saveButton = h("button", { type: "button", class: "primary", id: "save", disabled: true, onclick: () => this.save() }, t("edit.save"));
+    this.select = h("select", { id: "version", "aria-label": t("version.title"), hidden: true, onchange: () => this.#open(this.select.value) });
+    this.note = h("p", { class: "note save-note", role: "status" });
+    draft.addEventListener("change", () => (this.saveButton.disabled = !draft.isDirty), { signal: closed });
+    this.saveButton.disabled = !draft.isDirty;
+    if (job.status === "completed") this.#ask().catch(() => {});
+  }
+
+  async #ask() {
+    try {
+      const { revisions } = await json(`jobs/${this.job.id}/transcript/revisions`);
+      this.canSave = true;
+      this.latest = Math.max(0, ...revisions.map((/** @type {any} */ one) => one.revision));
+      this.#list(revisions);
+      // What a job itself shows may be as it was transcribed.
+      if (!this.draft.isDirty) await this.#show(this.latest);
+      this.dispatchEvent(new Event("known"));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  /** @param {{ revision: number, created_at: string, owner?: string }[]} revisions */
+  #list(revisions) {
+    const newestFirst = [...revisions].sort((a, b) => b.revision - a.revision);
+    const options = newestFirst.map(({ revision, created_at }) =>
+      h("option", { value: revision }, revision === 0 ? t("version.original") : t("version.of", { n: revision, at: moment(created_at) })),
+    );
+    if (!newestFirst.some(({ revision }) => revision === 0)) options.push(h("option", { value: 0 }, t("version.original")));
+    fill(this.select, ...options);
+    this.select.value = String(this.latest);
+    this.select.hidden = this.latest === 0;
+  }
+
+  /** @param {number} revision */
+  async #show(revision) {
+    if (revision > 0) this.draft.reset(await this.#segments(revision));
+    this.draft.base = revision;
+  }
+
+  /** @param {number} revision @returns {Promise<Segment[]>} */
+  async #segments(revision) {
+    return (await json(`jobs/${this.job.id}/transcript?format=json&revision=${revision}`)).segments;
+  }
+
+  /** An older version takes the place of the text; saving makes it the newest one. @param {string} value */
+  async #open(value) {
+    try {
+      const segments = await this.#segments(Number(value));
+      if (Number(value) === this.latest && !this.draft.isDirty) return;
+      this.draft.replace(segments);
+      fill(this.note, t("version.opened"));
+    } catch (error) {
+      fill(this.note, reason(error));
+    }
+  }
+
+  async save() {
+    const { draft } = this;
+    if (!draft.isDirty) return;
+    this.saveButton.disabled = true;
+    fill(this.note, t("edit.saving"));
+    try {
+      await this.#put();
+      draft.saved();
+      fill(this.note, t("edit.saved"));
+      announce(t("edit.saved"));
+      const { revisions } = await json(`jobs/${this.job.id}/transcript/revisions`);
+      this.#list(revisions);
+    } catch (error) {
+      this.saveButton.disabled = false;
+      if (error instanceof ApiError && error.code === "transcript_changed") return this.#changedElsewhere();
+      fill(this.note, t("edit.unsaved", { reason: reason(error) }));
+    }
+  }
+
+  async #put() {
+    const segments = this.draft.segments.map(({ start, end, text, speaker, words }) => ({ start, end, text, speaker: speaker ?? null, words: words ?? null }));
+    const saved = await json(`jobs/${this.job.id}/transcript`, { method: "PUT", json: { base_revision: this.draft.base, segments } });
+    this.latest = this.draft.base = saved.revision;
+  }
+
+  async #changedElsewhere() {
+    const { revisions } = await json(`jobs/${this.job.id}/transcript/revisions`);
+    fill(this.note, t("edit.changed"));
+    if (!(await confirmDialog(t("edit.changed"), t("edit.overwrite")))) return;
+    this.draft.base = Math.max(0, ...revisions.map((/** @type {any} */ one) => one.revision));
+    await this.save();
+  }
+}
