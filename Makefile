@@ -76,7 +76,7 @@ CYCLES ?= 1250
 torture: setup
 	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test $(LONG) --locked --test api -- torture --nocapture
 
-# Settings: config/default.toml; a model: `target/release/verbatim models pull base.en`.
+# Settings: config/default.toml; a model: `target/release/verbatim models pull base`.
 run: setup
 	cargo run --release --locked -- serve
 

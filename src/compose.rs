@@ -281,7 +281,7 @@ mod tests {
     fn the_default_settings_are_the_rooms_own_defaults() {
         let settings = with(&[]);
         let config = engine_config(&settings);
-        assert_eq!(config, EngineConfig::new("models/ggml-base.en.bin", "base.en"));
+        assert_eq!(config, EngineConfig::new("models/ggml-base.bin", "base"));
         let (webhooks, default) = (webhooks(&settings).unwrap(), WebhookConfig::default());
         assert_eq!(webhooks.secret, None);
         assert_eq!((webhooks.timeout, webhooks.rules), (default.timeout, default.rules));

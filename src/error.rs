@@ -51,7 +51,7 @@ codes! {
     INVALID_OPTION "invalid_option" 400 REQUEST "An option's value cannot be used; `param` names the option."
     INVALID_LANGUAGE "invalid_language" 400 REQUEST "`language` is not a code or name of a language that Whisper models know."
     UNSUPPORTED_LANGUAGE "unsupported_language" 400 REQUEST "The model supports English only, and another language is asked for."
-    UNSUPPORTED_TASK "unsupported_task" 400 REQUEST "The model supports English only and cannot translate."
+    UNSUPPORTED_TASK "unsupported_task" 400 REQUEST "The model supports English only: it can neither translate nor detect languages."
     INVALID_METADATA "invalid_metadata" 400 REQUEST "`metadata` is not a JSON object."
     INVALID_QUERY "invalid_query" 400 REQUEST "A query parameter or a header cannot be used; `param` names it where that is known."
     NO_AUDIO "no_audio" 400 REQUEST "The file is empty, or holds no audio samples."
@@ -213,6 +213,8 @@ pub enum AppError {
     UnsupportedLanguage { model: String },
     #[error("the model {model:?} supports English only and cannot translate: ask for another model")]
     UnsupportedTask { model: String },
+    #[error("the model {model:?} supports English only and cannot detect languages: ask for another model")]
+    CannotDetectLanguages { model: String },
     #[error("metadata must be a JSON object: {0}")]
     InvalidMetadata(String),
     #[error("{message}")]
@@ -320,7 +322,7 @@ impl AppError {
             Self::InvalidOption { .. } => &INVALID_OPTION,
             Self::InvalidLanguage(_) => &INVALID_LANGUAGE,
             Self::UnsupportedLanguage { .. } => &UNSUPPORTED_LANGUAGE,
-            Self::UnsupportedTask { .. } => &UNSUPPORTED_TASK,
+            Self::UnsupportedTask { .. } | Self::CannotDetectLanguages { .. } => &UNSUPPORTED_TASK,
             Self::InvalidMetadata(_) => &INVALID_METADATA,
             Self::InvalidQuery { .. } => &INVALID_QUERY,
             Self::NoAudio(_) => &NO_AUDIO,
@@ -359,7 +361,7 @@ impl AppError {
             Self::InvalidQuery { param, .. } => param.as_deref(),
             Self::MissingFile { part } => Some(part),
             Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => Some("file"),
-            Self::UnknownModel { .. } => Some("model"),
+            Self::UnknownModel { .. } | Self::CannotDetectLanguages { .. } => Some("model"),
             Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Some("url"),
             Self::InvalidWebhookSecret => Some("secret"),
             Self::IdempotencyKeyReused => Some("Idempotency-Key"),
@@ -411,6 +413,7 @@ impl AppError {
             | Self::InvalidLanguage(_)
             | Self::UnsupportedLanguage { .. }
             | Self::UnsupportedTask { .. }
+            | Self::CannotDetectLanguages { .. }
             | Self::InvalidMetadata(_)
             | Self::InvalidQuery { .. }
             | Self::NoAudio(_)

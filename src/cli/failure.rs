@@ -71,6 +71,14 @@ pub(super) enum Failure {
     KeysFile(#[from] KeysFileError),
     #[error("the system gave no random numbers for a key: {0}")]
     NoRandomness(String),
+    #[error(
+        "the model {model:?} supports English only, not \"{language}\": use a multilingual model such as \"base\""
+    )]
+    EnglishOnly { model: String, language: &'static str },
+    #[error(
+        "the model {model:?} supports English only and cannot translate: use a multilingual model such as \"base\""
+    )]
+    CannotTranslate { model: String },
     #[error("the API key in VERBATIM_API_KEY contains characters that a key cannot have: set it again")]
     BadKey,
 
@@ -157,6 +165,8 @@ impl Failure {
             | Self::NoSubtitles { .. }
             | Self::BadServer { .. }
             | Self::NoKeysFile
+            | Self::EnglishOnly { .. }
+            | Self::CannotTranslate { .. }
             | Self::BadKey => Kind::Usage,
             Self::Start(_)
             | Self::NoProgram(_)

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use actors::domain::jobs::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS};
+use actors::domain::jobs::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS, Task};
 use actors::ports::{Batch, EngineFault};
 use thiserror::Error;
 
@@ -39,6 +39,8 @@ pub(super) enum Unfit {
     HotwordWithZeroByte,
     #[error("the temperature is {temperature}, 0 to 1 expected")]
     BadTemperature { temperature: f32 },
+    #[error("the model supports English only and cannot translate")]
+    CannotTranslate,
 }
 
 /// The samples as backends can process them: within [-1, 1] and at least 0.2 s, silence added.
@@ -107,6 +109,14 @@ pub(super) fn temperature(batch: &Batch) -> Result<f32, Unfit> {
     }
 }
 
+/// What to do, by a model of so many languages: one of a single language has no token for a task.
+pub(super) fn task(batch: &Batch, languages: usize) -> Result<Task, Unfit> {
+    match batch.task {
+        Task::Translate if languages < 2 => Err(Unfit::CannotTranslate),
+        task => Ok(task),
+    }
+}
+
 impl From<Unfit> for EngineFault {
     fn from(unfit: Unfit) -> Self {
         EngineFault::Refused { message: unfit.to_string() }
@@ -126,6 +136,14 @@ mod tests {
     #[test]
     fn good_audio_is_passed_on_as_it_is() {
         assert!(matches!(usable(&[0.5; 16_000]), Ok(Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn an_english_only_model_refuses_to_translate() {
+        let translation = Batch { task: Task::Translate, ..work("") };
+        assert_eq!(task(&translation, 1), Err(Unfit::CannotTranslate));
+        assert_eq!(task(&translation, 99), Ok(Task::Translate));
+        assert_eq!(task(&work(""), 1), Ok(Task::Transcribe));
     }
 
     #[test]

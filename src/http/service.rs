@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use actix_web::web;
 use actors::clock::Clock;
 use actors::domain::jobs::job::JobId;
 use actors::domain::jobs::options::{Options, Task};
@@ -95,27 +96,45 @@ impl Service {
     }
 
     /// Whether the model that is asked for can do what is asked of it. One whose file is not there, or cannot be read, is
-    /// taken for one that can.
+    /// taken for one that can: its engine refuses the rest.
     ///
     /// # Errors
     /// The model supports English only, and another language or a translation is asked for; or there is no such model.
-    pub fn check_options(&self, options: &Options) -> Result<(), AppError> {
-        let number = self.find_model(options.model.as_deref())?;
-        let status = self.model.status();
-        let Some(facts) = status.models.get(number.0).map(|known| &known.facts) else { return Ok(()) };
-        if facts.multilingual != Some(false) {
-            return Ok(());
-        }
-        let model = facts.id.clone();
-        let Options { language, languages, task, .. } = options;
+    pub async fn check_options(&self, options: &Options) -> Result<(), AppError> {
+        let Some(model) = self.english_only(options.model.as_deref()).await? else { return Ok(()) };
+        let Options { language, languages, task, is_multilingual, .. } = options;
         let is_english = |language: &Language| *language == Language::ENGLISH;
         if *task == Task::Translate {
             return Err(AppError::UnsupportedTask { model });
         }
-        match language.iter().all(is_english) && (languages.is_empty() || languages.iter().any(is_english)) {
+        let takes_english = languages.is_empty() || languages.iter().any(is_english);
+        match language.iter().all(is_english) && takes_english && !is_multilingual {
             true => Ok(()),
             false => Err(AppError::UnsupportedLanguage { model }),
         }
+    }
+
+    /// Whether a model can detect languages.
+    ///
+    /// # Errors
+    /// It supports English only; or there is no such model.
+    pub async fn check_detects_languages(&self, model: Option<&str>) -> Result<(), AppError> {
+        match self.english_only(model).await? {
+            Some(model) => Err(AppError::CannotDetectLanguages { model }),
+            None => Ok(()),
+        }
+    }
+
+    /// The id of a model that is known to support English only.
+    async fn english_only(&self, name: Option<&str>) -> Result<Option<String>, AppError> {
+        let number = self.find_model(name)?;
+        let mut facts = self.model.status().models.get(number.0).map(|known| known.facts.clone());
+        // Its file was not there at the start, and may be by now.
+        if facts.as_ref().is_some_and(|facts| facts.multilingual.is_none()) {
+            let handle = self.model.clone();
+            facts = web::block(move || handle.describe(number)).await.map_err(AppError::internal)?;
+        }
+        Ok(facts.filter(|facts| facts.multilingual == Some(false)).map(|facts| facts.id))
     }
 
     /// Cancels a job, or removes one that has ended, with its recording.

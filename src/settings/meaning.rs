@@ -61,7 +61,7 @@ fn model_name(settings: &Settings) -> Fault {
     fault_if(
         wrong,
         "model.name",
-        "must be a model's name such as \"base.en\", of letters, digits, dots, dashes and underscores; to name a file set model.path",
+        "must be a model's name such as \"base\", of letters, digits, dots, dashes and underscores; to name a file set model.path",
     )
 }
 

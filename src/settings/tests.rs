@@ -390,7 +390,7 @@ fn allowed_targets_are_networks_addresses_and_hosts() {
 #[test]
 fn the_model_is_a_name_in_a_folder_or_a_file() {
     let file = |env: &[(&str, &str)]| from_env(env).model_file();
-    assert_eq!(file(&[]), ("base.en".into(), PathBuf::from("models/ggml-base.en.bin")));
+    assert_eq!(file(&[]), ("base".into(), PathBuf::from("models/ggml-base.bin")));
     let named = [("VERBATIM__MODEL__NAME", "tiny"), ("VERBATIM__MODEL__DIR", "/m")];
     assert_eq!(file(&named), ("tiny".into(), PathBuf::from("/m/ggml-tiny.bin")));
     for (path, id) in
@@ -425,7 +425,7 @@ fn a_variable_that_is_not_utf8_is_refused() {
 fn more_models_are_named_with_their_files_whatever_their_layer() {
     let file = "[models]\nlarge = \"m/large.bin\"\n\"base.fr\" = { path = \"fr.bin\" }\n";
     let given = given(&[("VERBATIM__MODELS__SMALL", "/m/small.bin")]).config("a.toml", file);
-    let default = ("base.en".to_owned(), PathBuf::from("models/ggml-base.en.bin"));
+    let default = ("base".to_owned(), PathBuf::from("models/ggml-base.bin"));
     let more = [("base.fr", "fr.bin"), ("large", "m/large.bin"), ("small", "/m/small.bin")];
     let more = more.map(|(name, path)| (name.to_owned(), PathBuf::from(path)));
     assert_eq!(given.settings().model_files(), [vec![default], more.to_vec()].concat());
@@ -447,10 +447,10 @@ fn a_model_without_a_name_or_a_file_of_its_own_stops_the_start() {
         ("a = { path = \"a.bin\", pth = 1 }", "models.a.pth: there is no such key"),
         ("\"\" = \"a.bin\"", "models.: the name must be of letters"),
         ("\"../a\" = \"a.bin\"", "models.../a: the name must be of letters"),
-        ("\"base.en\" = \"a.bin\"", "models.base.en: is the name of the model that [model] names"),
+        ("base = \"a.bin\"", "models.base: is the name of the model that [model] names"),
         ("whisper-1 = \"a.bin\"", "models.whisper-1: is a name that stands for the default model"),
         ("a = \"a.bin\"\nb = \"a.bin\"", "models.b: names the same file as \"a\""),
-        ("a = \"models/ggml-base.en.bin\"", "models.a: names the same file as \"base.en\""),
+        ("a = \"models/ggml-base.bin\"", "models.a: names the same file as \"base\""),
         ("a = \"a.bin\"\na = \"b.bin\"", "a.toml: cannot read the file of --config"),
     ] {
         let error = given(&[]).config("a.toml", &format!("[models]\n{entries}\n")).error();

@@ -123,7 +123,9 @@ impl Session {
             }
             "transcribe" => {
                 let model = self.service.choose_model(request::text(&event.data, "name"))?;
-                self.options = Options { model, ..request::options(&event.data)? };
+                let options = Options { model, ..request::options(&event.data)? };
+                self.service.check_options(&options).await?;
+                self.options = options;
                 Ok(())
             }
             "audio-start" => Ok(self.listen(request::format(&event.data)?).await?),

@@ -210,7 +210,7 @@ fn clients_of_the_openai_api_choose_a_model_by_its_name() {
 }
 
 /// The bundled model without its last token: whisper.cpp and its kin take 51,864 tokens for an English-only model.
-fn english_only() -> tempfile::TempPath {
+pub fn english_only() -> tempfile::TempPath {
     let mut bytes = std::fs::read(fixtures::dir().join("ggml-words-f16.bin")).unwrap();
     let name = b"decoder.token_embedding.weight";
     let name_at = bytes.windows(name.len()).position(|window| window == name).unwrap();
@@ -239,6 +239,7 @@ fn an_english_only_model_refuses_other_languages_everywhere() {
     let (spanish, translate) = (("language", "es"), ("task", "translate"));
     for (path, fields, code) in [
         ("/jobs?queue=true", &[spanish][..], "unsupported_language"),
+        ("/jobs?queue=true", &[("language", "multi")], "unsupported_language"),
         ("/jobs?queue=true", &[translate], "unsupported_task"),
         ("/v1/audio/transcriptions", &[openai, spanish], "unsupported_language"),
         ("/v1/audio/translations", &[openai], "unsupported_task"),
@@ -248,11 +249,24 @@ fn an_english_only_model_refuses_other_languages_everywhere() {
         let refused = service.post_form(path, file, fields);
         assert_eq!((refused.status, refused.error().as_str()), (400, code), "{path} {fields:?}: {refused:?}");
     }
-    for (path, code) in
-        [("/asr?language=es", "unsupported_language"), ("/asr?task=translate", "unsupported_task")]
-    {
+    for (path, code) in [
+        ("/asr?language=es", "unsupported_language"),
+        ("/asr?task=translate", "unsupported_task"),
+        ("/detect-language", "unsupported_task"),
+    ] {
         let refused = service.post_part(path, "audio_file", ("a.wav", &wav));
         assert_eq!((refused.status, refused.error().as_str()), (400, code), "{path}: {refused:?}");
     }
     assert_eq!(service.get("/jobs").json()["jobs"], json!([]));
+}
+
+#[test]
+fn an_english_only_model_that_came_later_refuses_languages() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("late.bin");
+    let service = Service::start_with(&[("VERBATIM__MODEL__PATH", file.to_str().unwrap())]);
+    std::fs::copy(english_only(), &file).unwrap();
+    let wav = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
+    let refused = service.post_form("/jobs?queue=true", Some(("a.wav", &wav)), &[("language", "es")]);
+    assert_eq!((refused.status, refused.error().as_str()), (400, "unsupported_language"), "{refused:?}");
 }

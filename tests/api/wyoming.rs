@@ -170,6 +170,16 @@ fn what_is_no_good_is_told_and_ends_the_connection() {
 }
 
 #[test]
+fn another_language_is_refused_by_an_english_only_model() {
+    let model = super::models::english_only();
+    let (service, port) = start(&[("VERBATIM__MODEL__PATH", model.to_str().unwrap())]);
+    let mut client = Client::connect(port);
+    client.send("transcribe", json!({ "language": "es" }), b"");
+    assert_eq!(client.refusal(), "unsupported_language");
+    service.has_taken_nothing_in();
+}
+
+#[test]
 fn a_client_that_leaves_takes_its_job_with_it() {
     let (service, port) = start(&[]);
     let raw =

@@ -19,6 +19,7 @@ use actors::ports::{
 };
 
 use super::args::Wanted;
+use super::english_only;
 use super::recording::{Recording, Source};
 use super::spool::{self, Downloads};
 use super::transcriber::{Stop, Transcriber};
@@ -46,11 +47,15 @@ impl Local {
     pub(super) fn new(args: &SettingsArgs, wanted: &Wanted) -> Result<Self, Failure> {
         let settings = serve::load_quietly(args)?.settings;
         let engine = compose::engine(&settings, compose::memory(&settings)).map_err(Failure::NoProgram)?;
+        let (id, file) = settings.model_file();
         // Before a long recording is read for nothing.
-        ModelHeader::read(&settings.model_file().1).map_err(LoadFailure::from)?;
+        let header = ModelHeader::read(&file).map_err(LoadFailure::from)?;
         let mut wanted = wanted.clone();
         if wanted.languages.is_empty() {
             wanted.languages = compose::languages(&settings);
+        }
+        if !header.multilingual() {
+            english_only::check(&id, wanted.language, &wanted.languages, wanted.task)?;
         }
         let condition_on_previous = settings.decode.condition_on_previous;
         let downloads = Downloads {

@@ -2,6 +2,7 @@
 
 mod args;
 mod inputs;
+mod english_only;
 mod local;
 mod output;
 mod recording;

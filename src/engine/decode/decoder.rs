@@ -7,7 +7,6 @@ mod text;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
-use actors::domain::jobs::options::Task;
 use actors::domain::language::{Language, SURE_OF_LANGUAGE};
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, EngineFault};
@@ -70,6 +69,7 @@ impl<B: Backend> Decoder<B> {
             })
             .collect();
         let temperature = request::temperature(batch)?;
+        let task = request::task(batch, self.languages.len())?;
         let prompt_text = request::prompt(batch)?.unwrap_or_default();
         let hotwords = request::hotwords(batch)?;
         let context = prompt::context(
@@ -93,12 +93,7 @@ impl<B: Backend> Decoder<B> {
         let (language, language_probability) = self.language(batch, &encoding, &together, abort)?;
         let longest = together.iter().map(|samples| samples.len()).max().unwrap_or(0);
         let request = Request {
-            start: Start {
-                language,
-                // An English-only model has no token for the task.
-                task: if self.languages.len() > 1 { batch.task } else { Task::Transcribe },
-                context: &context,
-            },
+            start: Start { language, task, context: &context },
             search: Search {
                 temperature,
                 beam_size: self.config.beam_size as usize,

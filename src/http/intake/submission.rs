@@ -200,7 +200,7 @@ async fn submit(
     filename: Option<String>,
     form: Form,
 ) -> Result<Job, AppError> {
-    service.check_options(&form.options)?;
+    service.check_options(&form.options).await?;
     probe(service, &blob.key, &form.options.selection).await?;
     let StoredBlob { key, bytes, sha256 } = blob;
     let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };

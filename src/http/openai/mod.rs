@@ -77,7 +77,7 @@ async fn answer(
     let identity = calls::admit(&service, &request)?;
     // Where one model is served, a task that it cannot do is refused before the upload is read.
     if let [_] = &service.model.names()[..] {
-        service.check_options(&Options { task, ..Options::default() })?;
+        service.check_options(&Options { task, ..Options::default() }).await?;
     }
     let Call { upload, reply, stream } = call::receive(&service, &request, body, task).await?;
     let identity = identity.answered_as(&(&reply, stream));

@@ -110,6 +110,7 @@ pub(in crate::http) async fn detect_language(
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     let model = service.choose_model(given(&asked.model))?;
+    service.check_detects_languages(model.as_deref()).await?;
     let identity = calls::admit(&service, &request)?;
     let (recording, name) =
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
