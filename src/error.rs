@@ -78,7 +78,7 @@ codes! {
     UPLOAD_TOO_SLOW "upload_too_slow" 408 REQUEST "The upload came more slowly than `[limits] min_upload_bytes_per_sec` for 30 s."
     UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
     MODEL_NOT_FOUND "model_not_found" 422 REQUEST "The model file that the settings name does not exist. `/health/ready` answers this with 503."
-    MODEL_CORRUPT "model_corrupt" 422 REQUEST "The model file is damaged, or is none."
+    MODEL_CORRUPT "model_corrupt" 422 REQUEST "The model file is not a valid model. `/health/ready` answers this with 503."
     MODEL_FAILED "model_failed" 422 REQUEST "The model cannot be loaded; the message has the reason."
     QUEUE_FULL "queue_full" 429 RATE "`[jobs] max_queued` jobs are waiting already; try again after `Retry-After` seconds."
     RATE_LIMITED "rate_limited" 429 RATE "More requests came than `[limits] requests_per_minute` allows a caller; try again after `Retry-After` seconds."

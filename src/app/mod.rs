@@ -1,6 +1,7 @@
 //! Where everything is put together: the order of the start and of the stop.
 
 mod client_sockets;
+mod late_models;
 mod reload;
 mod retention;
 mod signals;
@@ -17,6 +18,7 @@ use actix_web::middleware::{Condition, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
 use actors::clock::Clock;
 use actors::domain::event::UnloadReason;
+use actors::domain::model::lifecycle::Failure;
 use actors::job::{JobHandle, JobParts};
 use actors::model::{ModelHandle, ModelParts};
 use actors::notifier::NotifierHandle;
@@ -84,6 +86,8 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     if let Some(keep) = compose::retention(&settings) {
         actix_web::rt::spawn(retention::keep_for(keep, store.clone(), service.blobs.clone()));
     }
+    warn_of_unusable_models(&service);
+    actix_web::rt::spawn(late_models::load_when_there(service.model.clone(), store.clone()));
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     if let Some((listener, config)) = wyoming {
@@ -100,6 +104,15 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     store.close().await;
     info!("stopped");
     Ok(())
+}
+
+/// Jobs wait for as long as it takes, so the log says at once what they will wait for.
+fn warn_of_unusable_models(service: &Service) {
+    for known in service.model.status().models {
+        if let Some(Failure { message, .. }) = known.facts.unusable {
+            warn!(model = known.facts.id, "{message}");
+        }
+    }
 }
 
 fn listen(settings: &Settings, port: u16) -> Result<TcpListener, StartError> {

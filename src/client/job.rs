@@ -22,6 +22,9 @@ pub(crate) struct JobSeen {
     pub(crate) progress: Option<ProgressSeen>,
     #[serde(default)]
     pub(crate) queue: Option<PlaceSeen>,
+    /// The error of the model that a queued job waits for.
+    #[serde(default)]
+    pub(crate) waiting_for: Option<ErrorSeen>,
     #[serde(default)]
     pub(crate) attempts: u32,
     pub(crate) error: Option<ErrorSeen>,

@@ -99,6 +99,7 @@ impl EngineCore {
             batch_size,
             device,
             holder: None,
+            unusable: None,
         }
     }
 

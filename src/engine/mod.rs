@@ -20,6 +20,7 @@ mod request;
 mod thread;
 mod vad;
 
+use actors::domain::model::lifecycle::Failure;
 use actors::ports::{Device, ModelFacts};
 use sha2::{Digest, Sha256};
 
@@ -45,7 +46,10 @@ pub fn share_one_heap() {
 
 /// What is known of a model before it is loaded.
 fn describe(config: &EngineConfig) -> ModelFacts {
-    let header = ModelHeader::read(&config.model_path).ok();
+    let (header, unusable) = match ModelHeader::read(&config.model_path) {
+        Ok(header) => (Some(header), None),
+        Err(error) => (None, Some(Failure { code: error.code(), message: error.to_string() })),
+    };
     let device = expected_device(config);
     let backend = header.as_ref().map_or("", |header| config.backend_for(header).name());
     ModelFacts {
@@ -58,6 +62,7 @@ fn describe(config: &EngineConfig) -> ModelFacts {
         batch_size: 1,
         device,
         holder: None,
+        unusable,
     }
 }
 
@@ -103,5 +108,6 @@ mod tests {
     fn a_missing_file_is_described_as_unknown() {
         let facts = describe(&EngineConfig::new("/no/such/model.bin", "none"));
         assert_eq!((facts.bytes, facts.multilingual, facts.holder), (None, None, None));
+        assert_eq!(facts.unusable.unwrap().code, "model_not_found");
     }
 }

@@ -17,6 +17,7 @@ mod service;
 mod streams;
 mod views;
 mod wait_policy;
+mod waiting_events;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::DefaultHeaders;

@@ -16,6 +16,7 @@ mod engine;
 mod events;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod first_run;
 mod fixtures;
 mod formats;
 mod jobs;

@@ -239,6 +239,12 @@ impl Service {
         Events(BufReader::new(response.into_body().into_reader()))
     }
 
+    /// The lines of a stream as they come.
+    pub fn lines(&self, path: &str) -> impl Iterator<Item = String> + use<> {
+        let response = self.agent.get(self.url(path)).call().unwrap();
+        BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok)
+    }
+
     /// Waits until the model is in a state, by its events.
     pub fn until_model(&self, state: &str) {
         let arrived = |event: &Event| match event.name.as_str() {

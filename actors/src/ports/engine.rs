@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::domain::audio::Plan;
 use crate::domain::jobs::options::Task;
 use crate::domain::language::Language;
+use crate::domain::model::lifecycle::Failure;
 use crate::domain::transcript::ChunkTranscript;
 
 /// Loads the one model that the settings name.
@@ -86,6 +87,9 @@ pub struct ModelFacts {
     pub device: Device,
     /// While the model is loaded.
     pub holder: Option<Holder>,
+    /// Why its file cannot be read, if it cannot.
+    #[serde(skip)]
+    pub unusable: Option<Failure>,
 }
 
 /// The process that has the model in its memory.

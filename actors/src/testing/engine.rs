@@ -251,6 +251,7 @@ fn facts(model: &str) -> ModelFacts {
         batch_size: 1,
         device: Device { backend: "cpu".into(), name: "fake".into() },
         holder: None,
+        unusable: None,
     }
 }
 

@@ -35,6 +35,7 @@ fn describe(job: &JobSeen) -> String {
         ("finished", at(&job.finished_at)),
         ("progress", progress(job)),
         ("queue", place(job)),
+        ("waiting", job.waiting_for.as_ref().map(ErrorSeen::sentence).unwrap_or_default()),
         ("error", job.error.as_ref().map(ErrorSeen::sentence).unwrap_or_default()),
     ]);
     let warnings: String = job.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
@@ -79,11 +80,12 @@ mod tests {
             "audio": {"filename": "a.wav", "bytes": 2048, "sha256": "", "duration_secs": 61.3},
             "options": {"task": "transcribe", "language": "de", "priority": "batch", "model": null},
             "queue": {"position": 2, "eta_secs": 90.5}, "progress": null, "result": null,
+            "waiting_for": {"code": "model_not_found", "message": "there is no model file"},
         });
         let text = describe(&serde_json::from_value(job).unwrap());
         let expected = "id        j1\nstatus    queued\nfile      a.wav, 2.00 KiB\nlength    1 min 2 s\n\
             language  de\ntask      transcribe\npriority  batch\ncreated   2026-11-23 14:00:02Z\n\
-            queue     position 2, starts in 1 min 31 s\n";
+            queue     position 2, starts in 1 min 31 s\nwaiting   there is no model file (model_not_found)\n";
         assert_eq!(text, expected);
     }
 }

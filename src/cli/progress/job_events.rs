@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::meter::Meter;
 use super::step::Step;
-use crate::client::News;
+use crate::client::{ErrorSeen, News};
 
 #[derive(Deserialize)]
 struct SegmentEvent {
@@ -19,6 +19,11 @@ struct SegmentSeen {
     channel: Option<u32>,
 }
 
+#[derive(Deserialize)]
+struct WaitingEvent {
+    waiting_for: Option<ErrorSeen>,
+}
+
 /// Events of kinds that a newer server may send are passed over.
 pub(in crate::cli) fn show(news: News<'_>, meter: &Meter) {
     let (name, data) = match news {
@@ -30,6 +35,12 @@ pub(in crate::cli) fn show(news: News<'_>, meter: &Meter) {
         "queued" => meter.say("waiting for the model and for jobs before this one"),
         "started" => meter.say("reading"),
         "requeued" => meter.say("back in the queue"),
+        // Something to act on, so it is shown however progress is.
+        "waiting" => {
+            if let Ok(WaitingEvent { waiting_for: Some(reason) }) = serde_json::from_str(data) {
+                meter.warn(&format!("the job waits: {}", reason.sentence()));
+            }
+        }
         // What cannot be read is not shown, and the next one may be fine.
         "progress" => {
             if let Ok(step) = serde_json::from_str::<Step>(data) {

@@ -1,5 +1,6 @@
 //! Why a model is refused.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,11 @@ use super::{Format, WeightType};
 /// Why a model cannot be loaded. Messages name the file and what to do.
 #[derive(Debug, Error)]
 pub enum ModelFileError {
-    #[error("there is no model file at {}: fetch one with `verbatim models pull NAME`, or set [model] path or name to one that exists", path.display())]
+    #[error(
+        "there is no model file at {}: download it with `verbatim models pull {}`, or set [model] path or name to one \
+         that exists",
+        path.display(), published_name(path)
+    )]
     NotFound { path: PathBuf },
     #[error("{} is neither a file nor a folder: set [model] path to a ggml-*.bin file or to a CTranslate2 folder", path.display())]
     NotAFile { path: PathBuf },
@@ -92,6 +97,13 @@ impl ModelFileError {
     }
 }
 
+/// The name of the published model that is kept under this path.
+fn published_name(path: &Path) -> &str {
+    let file = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let name = file.strip_prefix("ggml-").and_then(|rest| rest.strip_suffix(".bin"));
+    name.filter(|name| !name.is_empty()).unwrap_or("NAME")
+}
+
 /// What is wrong inside a file, before the file's name is known.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -118,5 +130,21 @@ impl Fault {
             Fault::Surplus(surplus) => ModelFileError::TrailingBytes { path, surplus },
             Fault::Invalid(what) => ModelFileError::Invalid { path, what },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_named_with_the_command_that_brings_it() {
+        let message = |path: &str| ModelFileError::NotFound { path: path.into() }.to_string();
+        let told = message("models/ggml-base.bin");
+        assert!(
+            told.contains("models/ggml-base.bin") && told.contains("`verbatim models pull base`"),
+            "{told}"
+        );
+        assert!(message("own/model").contains("`verbatim models pull NAME`"));
     }
 }

@@ -1,6 +1,7 @@
 //! Event streams (SSE): views of the stored log.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -8,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actix_web_lab::sse;
 use actors::domain::event::{Event, JobEvent, ModelEvent, OfModel, Recorded, Stream};
 use actors::domain::jobs::job::JobId;
+use actors::ports::StoreError;
 use futures_util::{Stream as FutureStream, StreamExt, stream};
 use serde_json::{Value, json};
 use tracing::warn;
@@ -21,6 +23,7 @@ use crate::http::openapi::ServerSentEvent;
 use crate::http::service::Service;
 use crate::http::streams::OpenStream;
 use crate::http::views::model_view::status_view;
+use crate::http::waiting_events::{Told, waiting, with_reasons};
 use crate::transcript::{decimal, segment_json};
 use crate::wire_time::{rfc3339, secs};
 
@@ -29,6 +32,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// A job's events from its beginning, or after `Last-Event-ID`, to its end.
+///
+/// While it is queued, `waiting` without an id says why, whenever that changes.
 #[utoipa::path(
     get, path = "/jobs/{id}/events", params(JobPath, LastEventId),
     responses((status = 200, description = "Server-sent events.", content_type = "text/event-stream", body = ServerSentEvent))
@@ -42,7 +47,11 @@ pub(in crate::http) async fn of_job(
     let job = find(&service, &caller, &id).await?;
     let after = last_event_id(&request)?.unwrap_or(0);
     let open = service.streams.open(&caller.owner)?;
-    let events = wire(service.notifier.follow(Stream::Job(job.id), after));
+    let events = readable(service.notifier.follow(Stream::Job(job.id), after));
+    let events = with_reasons(&service, &job, events).map(move |told| match told {
+        Told::Event(event) => on_the_wire(&event),
+        Told::Waiting(reason) => waiting(&job, reason.as_ref()),
+    });
     Ok(respond(&request, events, open))
 }
 
@@ -63,7 +72,7 @@ pub(in crate::http) async fn of_model(
     let mut status = json!(status_view(&service, &service.model.status()));
     status["type"] = json!("model_status");
     let status = message(newest, "model_status", &status);
-    let events = wire(service.notifier.follow(Stream::Model, after));
+    let events = readable(service.notifier.follow(Stream::Model, after)).map(|event| on_the_wire(&event));
     Ok(respond(&request, stream::iter([status]).chain(events), open))
 }
 
@@ -90,13 +99,13 @@ pub(in crate::http) fn unbuffered(mut response: HttpResponse) -> HttpResponse {
 }
 
 /// Ends early when the log cannot be read: the client comes back and goes on where it was.
-fn wire(
-    events: impl FutureStream<Item = Result<std::sync::Arc<Recorded>, actors::ports::StoreError>>,
-) -> impl FutureStream<Item = sse::Event> {
+fn readable(
+    events: impl FutureStream<Item = Result<Arc<Recorded>, StoreError>>,
+) -> impl FutureStream<Item = Arc<Recorded>> {
     events
         .map(|event| event.inspect_err(|error| warn!(%error, "cannot read the event log")).ok())
         .take_while(|event| std::future::ready(event.is_some()))
-        .filter_map(|event| std::future::ready(event.map(|event| on_the_wire(&event))))
+        .filter_map(std::future::ready)
 }
 
 fn on_the_wire(event: &Recorded) -> sse::Event {

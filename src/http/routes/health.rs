@@ -1,6 +1,7 @@
 //! Whether the service is well.
 
 use actix_web::{HttpResponse, Responder, web};
+use actors::domain::model::lifecycle::Failure;
 use actors::domain::model::models::ModelNo;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,12 +55,12 @@ pub(in crate::http) async fn live() -> impl Responder {
 
 /// Whether new work is taken.
 ///
-/// Not while the service is stopping, nor while the store does not answer, nor without a model.
+/// Not while the service is stopping, nor while the store does not answer, nor without a model file that can be read.
 #[utoipa::path(
     get, path = "/health/ready",
     responses(
         (status = 200, description = "It is.", body = Well),
-        (status = 503, description = "The service is stopping, or there is no model.", body = ErrorBody),
+        (status = 503, description = "The service is stopping, or there is no model file, or a bad one.", body = ErrorBody),
     )
 )]
 pub(in crate::http) async fn ready(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
@@ -69,12 +70,10 @@ pub(in crate::http) async fn ready(service: web::Data<Service>) -> Result<HttpRe
     service.jobs.store().counts().await?;
     let described = service.clone();
     let facts = web::block(move || described.model.describe(ModelNo::default()));
-    if let Some(facts) = facts.await.map_err(AppError::internal)?.filter(|facts| facts.bytes.is_none()) {
-        let message = format!(
-            "there is no model at {}: fetch one with `verbatim models pull NAME`, or set [model] path or name",
-            facts.path
-        );
-        let error = AppError::ModelFailed { code: "model_not_found", message };
+    if let Some(Failure { code, message }) =
+        facts.await.map_err(AppError::internal)?.and_then(|facts| facts.unusable)
+    {
+        let error = AppError::ModelFailed { code, message };
         return Ok(HttpResponse::ServiceUnavailable().json(error.body()));
     }
     Ok(HttpResponse::Ok().json(Well { status: "ok" }))

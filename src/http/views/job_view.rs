@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::model_view::FailureView;
+use super::waiting_view::waiting_for;
 use crate::error::AppError;
 use crate::http::intake::form::SEVERAL;
 use crate::http::openapi::{ExtentName, JobStatus, PriorityName, TaskName};
@@ -45,6 +46,10 @@ pub(in crate::http) struct JobView {
     /// The place of a job that is queued; not in lists.
     #[schema(required)]
     queue: Option<PlaceView>,
+    /// The error of the model that a queued job waits for: its file is not there or cannot be loaded, or there is not enough
+    /// memory for it.
+    #[schema(required)]
+    waiting_for: Option<FailureView>,
     attempts: u32,
     /// The job whose transcript this one took over: only where there is one.
     #[schema(nullable = false, format = "uuid")]
@@ -170,6 +175,7 @@ impl JobView {
             metadata: job.metadata.clone().and_then(|text| RawValue::from_string(text).ok()),
             progress: job.progress.as_ref().map(progress),
             queue: None,
+            waiting_for: waiting(service, job),
             attempts: job.attempts,
             reused_from: job.reused_from.map(|id| id.to_string()),
             warnings: warnings(job),
@@ -194,6 +200,15 @@ impl JobView {
         }
         Ok(view)
     }
+}
+
+fn waiting(service: &Service, job: &Job) -> Option<FailureView> {
+    if job.status != Status::Queued {
+        return None;
+    }
+    // Jobs of a model that the settings name no more fail.
+    let model = service.model.find(job.options.model.as_deref())?;
+    waiting_for(&service.model.status().of(model))
 }
 
 /// A language below this is worth a warning: English meetings that were taken for Welsh had less.

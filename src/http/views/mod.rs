@@ -3,3 +3,4 @@
 pub(super) mod answers;
 pub(super) mod job_view;
 pub(super) mod model_view;
+pub(super) mod waiting_view;

@@ -94,11 +94,11 @@ struct IdleView {
 }
 
 /// Why something failed.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Failure)]
-pub(super) struct FailureView {
-    pub code: String,
-    pub message: String,
+pub(in crate::http) struct FailureView {
+    pub(super) code: String,
+    pub(super) message: String,
 }
 
 /// `GET /model/status`: reads, asks nobody.

@@ -1,0 +1,99 @@
+//! What a job waits for, told between its events.
+
+use std::sync::Arc;
+
+use actix_web_lab::sse;
+use actors::domain::event::{Event, JobEvent, Recorded};
+use actors::domain::jobs::job::{Job, Status};
+use actors::domain::model::models::ModelNo;
+use actors::model::ModelStatus;
+use futures_util::{Stream, StreamExt, stream};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::service::Service;
+use super::views::model_view::FailureView;
+use super::views::waiting_view::waiting_for;
+
+/// What a follower of a job is sent.
+pub(super) enum Told {
+    /// An event of the stored log.
+    Event(Arc<Recorded>),
+    /// The reason for which it waits has changed; `None`: there is none any more.
+    Waiting(Option<FailureView>),
+}
+
+struct Follower<S> {
+    events: S,
+    model: watch::Receiver<ModelStatus>,
+    number: ModelNo,
+    waits: bool,
+    /// The reason that was told last.
+    told: Option<FailureView>,
+}
+
+/// A job's events, and between them, while it is queued, each change of the reason for which it waits. Ends with the
+/// events.
+pub(super) fn with_reasons<S: Stream<Item = Arc<Recorded>>>(
+    service: &Service,
+    job: &Job,
+    events: S,
+) -> impl Stream<Item = Told> + use<S> {
+    let mut model = service.model.watch();
+    // Its present status counts as well.
+    model.mark_changed();
+    let follower = Follower {
+        events: Box::pin(events),
+        model,
+        number: service.model.find(job.options.model.as_deref()).unwrap_or_default(),
+        waits: job.status == Status::Queued,
+        told: None,
+    };
+    stream::unfold(follower, |mut follower| async move {
+        let told = follower.next().await?;
+        Some((told, follower))
+    })
+}
+
+impl<S: Stream<Item = Arc<Recorded>> + Unpin> Follower<S> {
+    async fn next(&mut self) -> Option<Told> {
+        loop {
+            tokio::select! {
+                biased;
+                event = self.events.next() => {
+                    let event = event?;
+                    self.waits = waits_after(&event).unwrap_or(self.waits);
+                    if !self.waits {
+                        self.told = None;
+                    }
+                    return Some(Told::Event(event));
+                }
+                Ok(()) = self.model.changed(), if self.waits => {
+                    let reason = waiting_for(&self.model.borrow_and_update().of(self.number));
+                    if reason != self.told {
+                        self.told.clone_from(&reason);
+                        return Some(Told::Waiting(reason));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether a job is in the queue after an event, where that says so.
+fn waits_after(event: &Recorded) -> Option<bool> {
+    let Event::Job(_, event) = &event.event else { return None };
+    match event {
+        JobEvent::Queued | JobEvent::Requeued { .. } => Some(true),
+        JobEvent::Started { .. } | JobEvent::Completed | JobEvent::Failed { .. } | JobEvent::Cancelled => {
+            Some(false)
+        }
+        JobEvent::Progress { .. } | JobEvent::Segment { .. } | JobEvent::LanguageDetected { .. } => None,
+    }
+}
+
+/// Not stored, so without an id: a client that comes back goes on after the last event that has one.
+pub(super) fn waiting(job: &Job, reason: Option<&FailureView>) -> sse::Event {
+    let data = json!({ "waiting_for": reason, "type": "waiting", "job_id": job.id });
+    sse::Event::Data(sse::Data::new(data.to_string()).event("waiting"))
+}
