@@ -273,7 +273,12 @@ mod tests {
 
     fn with(env: &[(&str, &str)]) -> Settings {
         let env: BTreeMap<_, _> = env.iter().map(|(key, value)| (key.into(), value.into())).collect();
-        let sources = settings::Sources { config_file: None, env, profile_dir: PathBuf::from("nowhere") };
+        let sources = settings::Sources {
+            config_file: None,
+            env,
+            place: settings::Place::working_folder("nowhere"),
+            overrides: Default::default(),
+        };
         settings::load(&sources).unwrap().settings
     }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use crate::audio::{AudioSettings, chunks_of_file, plan_file, probe_file};
 use crate::outgoing::{AddressRules, TargetUrl};
-use crate::settings::{self, Sources};
+use crate::settings::{self, Overrides, Place, Sources};
 
 /// Longer recordings are refused: a few bytes may stand for days of silence.
 const LONGEST_SECS: u64 = 60;
@@ -95,7 +95,12 @@ pub fn settings(bytes: &[u8]) {
         .filter(|(name, value)| !name.contains('\0') && !value.contains('\0'))
         .map(|(name, value)| (name.trim().into(), value.trim().into()))
         .collect();
-    let sources = Sources { config_file: Some(path), env, profile_dir: PathBuf::from("/nonexistent") };
+    let sources = Sources {
+        config_file: Some(path),
+        env,
+        place: Place::working_folder("/nonexistent"),
+        overrides: Overrides::default(),
+    };
     match settings::load(&sources) {
         Ok(effective) => assert!(!effective.describe().is_empty()),
         Err(error) => assert!(!error.to_string().trim().is_empty(), "an error says what is wrong"),

@@ -33,7 +33,7 @@ use jobs::JobsArgs;
 use keys::KeysArgs;
 use model::ModelArgs;
 use models::ModelsCommand;
-use settings_args::SettingsArgs;
+use settings_args::{EngineArgs, ServiceArgs, SettingsArgs};
 use transcribe::TranscribeArgs;
 use webhooks::WebhooksArgs;
 
@@ -47,13 +47,13 @@ pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    settings: SettingsArgs,
+    service: ServiceArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service (the default command)
-    Serve(SettingsArgs),
+    Serve(ServiceArgs),
     /// Transcribe recordings, here or on a server
     Transcribe(TranscribeArgs),
     /// List, download and inspect models
@@ -71,7 +71,7 @@ enum Command {
     #[command(subcommand)]
     Admin(AdminCommand),
     /// Print the settings in force and where each came from; secrets are redacted
-    Config(SettingsArgs),
+    Config(ServiceArgs),
     /// Print the completions of a shell, for packages
     #[command(hide = true)]
     Completions { shell: Shell },
@@ -109,10 +109,10 @@ impl Cli {
     /// # Blocking
     /// Until it is done: for the service, until it is stopped.
     pub fn run(self) -> ExitCode {
-        let done = match self.command.unwrap_or(Command::Serve(self.settings)) {
+        let done = match self.command.unwrap_or(Command::Serve(self.service)) {
             Command::EngineWorker => return crate::engine::run_worker(),
             Command::VadWorker { model } => return crate::engine::run_vad_worker(&model),
-            Command::Serve(settings) => serve::run(&settings),
+            Command::Serve(args) => serve::run(&args),
             Command::Transcribe(args) => transcribe::run(&args),
             Command::Models(command) => models::run(&command),
             Command::Jobs(args) => jobs::run(&args),
@@ -120,7 +120,7 @@ impl Cli {
             Command::Webhooks(args) => webhooks::run(&args),
             Command::Keys(args) => keys::run(&args),
             Command::Admin(command) => admin::run(&command),
-            Command::Config(settings) => serve::describe(&settings),
+            Command::Config(args) => serve::describe(&args),
             Command::Completions { shell } => package_files::completions(Self::command(), shell),
             Command::Man { dir } => package_files::man_pages(Self::command(), &dir),
         };

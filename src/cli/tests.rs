@@ -23,12 +23,12 @@ fn the_arguments_are_well_formed() {
 #[test]
 fn the_service_is_what_happens_without_a_command() {
     let cli = parsed("").unwrap();
-    assert!(cli.command.is_none() && cli.settings.config.is_none());
+    assert!(cli.command.is_none() && cli.service.settings.config.is_none());
     let cli = parsed("--config a.toml").unwrap();
     assert!(cli.command.is_none());
-    assert_eq!(cli.settings.config, Some("a.toml".into()));
+    assert_eq!(cli.service.settings.config, Some("a.toml".into()));
     let cli = parsed("serve --config a.toml").unwrap();
-    assert!(matches!(cli.command, Some(Command::Serve(SettingsArgs { config: Some(_) }))));
+    assert!(matches!(cli.command, Some(Command::Serve(args)) if args.settings.config.is_some()));
 }
 
 #[test]
@@ -49,6 +49,8 @@ fn what_cannot_be_meant_is_bad_usage_and_names_what_can() {
     assert!(refused("transcribe a.wav --language klingon").contains("\"klingon\""));
     assert!(refused("transcribe a.wav --server ftp://localhost").contains("http://"));
     assert!(refused("transcribe a.wav --server http://h --config c.toml").contains("cannot be used with"));
+    assert!(refused("transcribe a.wav --server http://h --threads 2").contains("cannot be used with"));
+    assert!(refused("serve --port 70000").contains("70000"));
     assert!(refused("transcribe a.wav --task sing").contains("translate"));
     assert!(refused("models").contains("inspect"));
     assert!(refused("dance").contains("dance"));

@@ -42,6 +42,9 @@ pub enum Problem {
     #[error("{}: cannot read the {role}: {message}", path.display())]
     Unreadable { path: PathBuf, role: &'static str, message: String },
 
+    #[error("{name}: there is no such variable; write {meant}, with two underscores")]
+    Misspelt { name: String, meant: String },
+
     #[error(
         "VERBATIM_PROFILE: {name:?} cannot name a profile: use letters, digits, dots, dashes and underscores"
     )]

@@ -1,6 +1,6 @@
 //! One layer of settings.
 
-use config::{ConfigError, Map, Source, Value};
+use config::{ConfigError, Map, Source, Value, ValueKind};
 
 pub type Table = Map<String, Value>;
 
@@ -15,5 +15,12 @@ impl Source for Layer {
 
     fn collect(&self) -> Result<Table, ConfigError> {
         Ok(self.0.clone())
+    }
+}
+
+pub fn insert(layer: &mut Table, section: &str, key: &str, value: Value) {
+    let section = layer.entry(section.to_owned()).or_insert_with(|| Value::new(None, Table::new()));
+    if let ValueKind::Table(keys) = &mut section.kind {
+        keys.insert(key.to_owned(), value);
     }
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use config::{Config, File, FileFormat, Value, ValueKind};
 
 use super::error::Problem;
-use super::layer::{Layer, Table};
+use super::layer::{Layer, Table, insert};
+use super::overrides::Overrides;
+use super::place::Place;
 use super::{manual, models, values};
 
 /// The section and key that each of the two names from the first system stands for.
@@ -25,14 +27,20 @@ pub struct Sources {
     /// The file of `--config`.
     pub config_file: Option<PathBuf>,
     pub env: BTreeMap<OsString, OsString>,
-    /// The folder of the profiles' files.
-    pub profile_dir: PathBuf,
+    pub place: Place,
+    /// Options of the command line.
+    pub overrides: Overrides,
 }
 
 impl Sources {
-    /// What a started program goes by: its environment, and `config/` in the working folder.
-    pub fn of_process(config_file: Option<PathBuf>) -> Self {
-        Self { config_file, env: std::env::vars_os().collect(), profile_dir: PathBuf::from("config") }
+    /// What a started program goes by: its environment, its working folder and its options.
+    ///
+    /// # Blocking
+    /// Looks at two small files of the working folder.
+    pub fn of_process(config_file: Option<PathBuf>, overrides: Overrides) -> Self {
+        let env = std::env::vars_os().collect();
+        let place = Place::of(&env, Path::new("."));
+        Self { config_file, env, place, overrides }
     }
 }
 
@@ -49,10 +57,11 @@ pub fn defaults() -> Result<Layer, Problem> {
 /// The layers above the defaults, the strongest last. What cannot be read goes to `problems`.
 ///
 /// # Blocking
-/// Reads up to two small files.
+/// Reads up to four small files.
 pub fn above(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>) -> Vec<Layer> {
-    let files = [profile(sources), config_file(sources)];
-    let mut layers = Vec::new();
+    let place = &sources.place;
+    let files = [system_file(place), settings_file(place), profile(sources), config_file(sources)];
+    let mut layers = vec![place.layer()];
     for file in files {
         match file {
             Ok(Some(layer)) => layers.push(layer),
@@ -62,7 +71,19 @@ pub fn above(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>) -
     }
     layers.push(environment(sources, defaults, problems));
     layers.push(plain_names(sources, defaults, problems));
+    layers.push(sources.overrides.layer());
     layers
+}
+
+fn system_file(place: &Place) -> Result<Option<Layer>, Problem> {
+    // The service that it is meant for can read it.
+    let file = place.system_file.as_deref().filter(|path| fs::File::open(path).is_ok());
+    file.map(|path| read(path, FileFormat::Toml, "machine's settings file", "file")).transpose()
+}
+
+fn settings_file(place: &Place) -> Result<Option<Layer>, Problem> {
+    let file = place.settings_file.as_deref().filter(|path| path.exists());
+    file.map(|path| read(path, FileFormat::Toml, "settings file", "file")).transpose()
 }
 
 fn profile(sources: &Sources) -> Result<Option<Layer>, Problem> {
@@ -75,7 +96,7 @@ fn profile(sources: &Sources) -> Result<Option<Layer>, Problem> {
     if !name.chars().all(plain) || name.starts_with('.') {
         return Err(Problem::BadProfile { name: name.into_owned() });
     }
-    let path = sources.profile_dir.join(format!("{name}.toml"));
+    let path = sources.place.profile_dir.join(format!("{name}.toml"));
     read(&path, FileFormat::Toml, "profile that VERBATIM_PROFILE names", "profile").map(Some)
 }
 
@@ -144,8 +165,17 @@ fn environment(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>)
     Layer(layer)
 }
 
-/// Variables that are ignored though they look like settings, each with the name that is probably meant.
-pub fn near_misses(sources: &Sources, defaults: &Table) -> Vec<(String, String)> {
+/// A variable that looks like a setting and is none.
+pub struct NearMiss {
+    pub name: String,
+    /// The name that is probably meant.
+    pub meant: String,
+    /// It bears this program's name, so it cannot be meant for another one.
+    pub is_ours: bool,
+}
+
+/// Variables that are not settings though they look like some.
+pub fn near_misses(sources: &Sources, defaults: &Table) -> Vec<NearMiss> {
     let keys: Vec<(String, String)> = defaults
         .iter()
         .filter_map(|(section, value)| match &value.kind {
@@ -168,11 +198,15 @@ pub fn near_misses(sources: &Sources, defaults: &Table) -> Vec<(String, String)>
         let (section, key) = keys.iter().find(is_it)?;
         Some(format!("{PREFIX}{section}{SEPARATOR}{key}").to_ascii_uppercase())
     };
-    let names = sources.env.keys().map(|name| name.to_string_lossy().to_ascii_uppercase());
-    names
-        .filter(|name| !name.starts_with(PREFIX))
-        .filter_map(|name| meant(&name).map(|right| (name, right)))
-        .collect()
+    let near_miss = |(name, value): (&OsString, &OsString)| {
+        let name = name.to_string_lossy().to_ascii_uppercase();
+        let meant = meant(&name).filter(|_| !name.starts_with(PREFIX))?;
+        // Kubernetes tells every container of a service `verbatim-server` in VERBATIM_SERVER_PORT.
+        let value = value.to_string_lossy();
+        let is_link = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+        Some(NearMiss { is_ours: name.starts_with("VERBATIM_") && !is_link, name, meant })
+    };
+    sources.env.iter().filter_map(near_miss).collect()
 }
 
 fn plain_names(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>) -> Layer {
@@ -185,13 +219,6 @@ fn plain_names(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>)
         }
     }
     Layer(layer)
-}
-
-fn insert(layer: &mut Table, section: &str, key: &str, value: Value) {
-    let section = layer.entry(section.to_owned()).or_insert_with(|| Value::new(None, Table::new()));
-    if let ValueKind::Table(keys) = &mut section.kind {
-        keys.insert(key.to_owned(), value);
-    }
 }
 
 /// A variable's text is read as the type that the key's default has: a name of digits stays a name.

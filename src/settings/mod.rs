@@ -13,6 +13,8 @@ pub mod manual;
 mod meaning;
 mod model_entry;
 mod models;
+mod overrides;
+mod place;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -24,9 +26,12 @@ use serde_path_to_error::Segment;
 pub use effective::Effective;
 pub use error::{Problem, SettingsError};
 pub use layers::Sources;
+pub use overrides::Overrides;
+pub use place::Place;
 pub use schema::*;
 
 use layer::Layer;
+use layers::NearMiss;
 
 /// Reads all layers, checks each and merges them.
 ///
@@ -34,10 +39,13 @@ use layer::Layer;
 /// Everything that is wrong, at once.
 ///
 /// # Blocking
-/// Reads up to two small files.
+/// Reads up to four small files.
 pub fn load(sources: &Sources) -> Result<Effective, SettingsError> {
     let defaults = layers::defaults().map_err(|problem| SettingsError(vec![problem]))?;
-    let mut problems = Vec::new();
+    let (refused, near_misses): (Vec<_>, Vec<_>) =
+        layers::near_misses(sources, &defaults.0).into_iter().partition(|near_miss| near_miss.is_ours);
+    let misspelt = |NearMiss { name, meant, .. }| Problem::Misspelt { name, meant };
+    let mut problems: Vec<Problem> = refused.into_iter().map(misspelt).collect();
     let mut stack = vec![defaults.clone()];
     for mut layer in layers::above(sources, &defaults.0, &mut problems) {
         check::admit(&defaults.0, &mut layer.0, &mut problems);
@@ -51,7 +59,7 @@ pub fn load(sources: &Sources) -> Result<Effective, SettingsError> {
     let merged = merge(&stack).map_err(|problem| SettingsError(vec![problem]))?;
     let settings = typed(merged.clone()).map_err(|fault| SettingsError(vec![fault.into_problem(&merged)]))?;
     meaning::validate(&settings, &merged)?;
-    let near_misses = layers::near_misses(sources, &defaults.0);
+    let near_misses = near_misses.into_iter().map(|near_miss| (near_miss.name, near_miss.meant)).collect();
     Ok(Effective::new(settings, &merged, near_misses))
 }
 

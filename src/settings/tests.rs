@@ -19,7 +19,8 @@ struct Given {
 fn given(env: &[(&str, &str)]) -> Given {
     let dir = TempDir::new().unwrap();
     let env: BTreeMap<OsString, OsString> = env.iter().map(|(k, v)| (k.into(), v.into())).collect();
-    let sources = Sources { config_file: None, env, profile_dir: dir.path().to_owned() };
+    let place = Place::working_folder(dir.path());
+    let sources = Sources { config_file: None, env, place, overrides: Overrides::default() };
     Given { dir, sources }
 }
 
@@ -465,9 +466,10 @@ fn misspelled_variables_are_reported_with_the_right_name() {
         ("IDLE_TIMEOUT", "1"),
         ("IDLE_TIMEOUT_SECONDS", "1"),
         ("GPU_POLL_INTERVAL_SECS", "5"),
-        ("VERBATIM_MODEL_NAME", "base"),
-        ("verbatim_server_port", "80"),
+        ("VERBATIM_SERVER_PORT", "tcp://10.0.0.1:80"),
         ("VERBATIM_PROFILE", ""),
+        ("VERBATIM_SERVER", "http://nas:8080"),
+        ("VERBATIM_API_KEY", "key"),
         ("VERBATIM_SERVICE_HOST", "10.0.0.1"),
         ("HOME", "/root"),
     ])
@@ -480,8 +482,56 @@ fn misspelled_variables_are_reported_with_the_right_name() {
         [
             pair("IDLE_TIMEOUT", "IDLE_TIMEOUT_SECS"),
             pair("IDLE_TIMEOUT_SECONDS", "IDLE_TIMEOUT_SECS"),
-            pair("VERBATIM_MODEL_NAME", "VERBATIM__MODEL__NAME"),
             pair("VERBATIM_SERVER_PORT", "VERBATIM__SERVER__PORT"),
         ]
+    );
+}
+
+#[test]
+fn a_variable_with_one_underscore_is_told_the_right_name() {
+    for (name, value, meant) in [
+        ("VERBATIM_SERVER_PORT", "80", "VERBATIM__SERVER__PORT"),
+        ("verbatim_model_name", "base", "VERBATIM__MODEL__NAME"),
+        ("VERBATIM_MODEL__IDLE_TIMEOUT_SECS", "1", "VERBATIM__MODEL__IDLE_TIMEOUT_SECS"),
+        ("VERBATIM_MODEL_SOURCE_URL", "https://x", "VERBATIM__MODEL__SOURCE_URL"),
+    ] {
+        has(&given(&[(name, value)]).error(), &[&name.to_ascii_uppercase(), meant, "two underscores"]);
+    }
+}
+
+#[test]
+fn options_of_the_command_line_win_and_are_named_as_origins() {
+    let mut given = given(&[("VERBATIM__SERVER__PORT", "3"), ("VERBATIM__MODEL__PATH", "/m/x.bin")]);
+    given.sources.overrides =
+        Overrides::default().number("--port", "server.port", 4).model("--model", "large-v3");
+    let settings = given.settings();
+    assert_eq!(settings.server.port, 4);
+    assert_eq!(settings.model_file(), ("large-v3".into(), PathBuf::from("models/ggml-large-v3.bin")));
+    has(&given.load().describe(), &["server.port = 4  # from --port\n"]);
+    given.sources.overrides =
+        Overrides::default().model("--model", "./own.bin").number("--port", "server.port", 70_000);
+    has(&given.error(), &["server.port: must be 0 to 65535, not 70000 (from --port)"]);
+}
+
+#[test]
+fn a_settings_file_of_the_place_is_a_layer_below_the_profile() {
+    let given = given(&[("VERBATIM_PROFILE", "prod")]);
+    fs::create_dir(given.dir.path().join("verbatim")).unwrap();
+    let mut given = given
+        .file("verbatim/config.toml", "[server]\nport = 1\nshutdown_secs = 7\n")
+        .file("verbatim/prod.toml", "[server]\nport = 2\n");
+    let env = [("XDG_CONFIG_HOME", given.dir.path()), ("XDG_DATA_HOME", Path::new("/data"))];
+    let env = env.map(|(name, value)| (OsString::from(name), value.as_os_str().to_owned()));
+    given.sources.place = Place::of(&env.into(), Path::new("/nowhere/at/all"));
+    let settings = given.settings();
+    assert_eq!((settings.server.port, settings.server.shutdown_secs), (2, 7));
+    assert_eq!(settings.storage.dir, Path::new("/data/verbatim/data"));
+    has(
+        &given.load().describe(),
+        &[
+            "model.dir = \"/data/verbatim/models\"  # from default by XDG_DATA_HOME\n",
+            "server.shutdown_secs = 7  # from file ",
+            "verbatim/config.toml\n",
+        ],
     );
 }

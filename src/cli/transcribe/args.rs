@@ -10,11 +10,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use glob::Pattern;
 
 use super::inputs::{Choice, Depth};
-use crate::cli::SettingsArgs;
 use crate::cli::connection::server_of_environment;
 use crate::cli::failure::Failure;
 use crate::cli::progress::ProgressMode;
+use crate::cli::settings_args::ModelArg;
+use crate::cli::{EngineArgs, SettingsArgs};
 use crate::client::ServerUrl;
+use crate::settings::Sources;
 use crate::transcript::{Format, Shape};
 
 #[derive(Debug, Args)]
@@ -31,7 +33,7 @@ pub(in crate::cli) struct TranscribeArgs {
     #[arg(required_unless_present = "watch", value_name = "RECORDING")]
     pub(super) files: Vec<PathBuf>,
     /// Transcribe on a running service, such as 192.168.1.5:8080 or https://speech.example.com
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "config")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["config", "threads", "backend"])]
     server: Option<ServerUrl>,
     /// Transcribe here, also where VERBATIM_SERVER names a server
     #[arg(long, conflicts_with = "server")]
@@ -57,6 +59,8 @@ pub(in crate::cli) struct TranscribeArgs {
     #[command(flatten)]
     pub(super) wanted: Wanted,
     #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    #[command(flatten)]
     pub(super) settings: SettingsArgs,
 }
 
@@ -68,9 +72,14 @@ impl TranscribeArgs {
     pub(super) fn server(&self) -> Result<Option<ServerUrl>, Failure> {
         match &self.server {
             Some(server) => Ok(Some(server.clone())),
-            None if self.local || self.settings.config.is_some() => Ok(None),
+            None if self.local || self.settings.config.is_some() || self.engine.is_given() => Ok(None),
             None => server_of_environment(),
         }
+    }
+
+    /// The settings of a transcription here.
+    pub(super) fn sources(&self) -> Sources {
+        self.settings.sources(self.wanted.model.set(self.engine.overrides()))
     }
 
     /// Which files of folders are taken.
@@ -96,6 +105,8 @@ pub(super) struct Wanted {
     /// Transcribe, or translate into English
     #[arg(long, value_parser = task_parser(), default_value = "transcribe")]
     pub(super) task: Task,
+    #[command(flatten)]
+    pub(super) model: ModelArg,
     /// Text whose names and style the transcript should follow
     #[arg(long, value_name = "TEXT")]
     pub(super) prompt: Option<String>,

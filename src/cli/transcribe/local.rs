@@ -26,10 +26,11 @@ use super::transcriber::{Stop, Transcriber};
 use crate::audio::{AudioSettings, chunks_of_file, plan_selection, spans_of_file};
 use crate::cli::failure::Failure;
 use crate::cli::progress::{Meter, Step};
-use crate::cli::{SettingsArgs, serve};
+use crate::cli::serve;
 use crate::compose;
 use crate::engine::model_file::ModelHeader;
 use crate::outgoing::HttpSources;
+use crate::settings::Sources;
 use crate::transcript::{Transcript, render_shaped};
 
 /// Loads the model when it is first needed and keeps it for all recordings. An engine's process ends
@@ -44,8 +45,8 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn new(args: &SettingsArgs, wanted: &Wanted) -> Result<Self, Failure> {
-        let settings = serve::load_quietly(args)?.settings;
+    pub(super) fn new(sources: &Sources, wanted: &Wanted) -> Result<Self, Failure> {
+        let settings = serve::load_quietly_from(sources)?.settings;
         let engine = compose::engine(&settings, compose::memory(&settings)).map_err(Failure::NoProgram)?;
         let (id, file) = settings.model_file();
         // Before a long recording is read for nothing.

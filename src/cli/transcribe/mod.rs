@@ -1,8 +1,8 @@
 //! `verbatim transcribe`: here with the service's own engine, or on a server.
 
 mod args;
-mod inputs;
 mod english_only;
+mod inputs;
 mod local;
 mod output;
 mod recording;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
     let output = Output::new(args, &recordings)?;
     let transcriber: Box<dyn Transcriber> = match server {
         Some(server) => Box::new(remote::Remote::new(Connection::to(server)?, &args.wanted)),
-        None => Box::new(local::Local::new(&args.settings, &args.wanted)?),
+        None => Box::new(local::Local::new(&args.sources(), &args.wanted)?),
     };
     let meter = Meter::new(args.progress);
     output.prepare(&meter);

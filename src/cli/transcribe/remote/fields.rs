@@ -15,6 +15,7 @@ pub(super) fn fields(wanted: &Wanted) -> Vec<(&'static str, String)> {
     let Part { track, start_secs, end_secs } = &wanted.part;
     let languages: Vec<&str> = wanted.languages.iter().map(|language| language.code()).collect();
     let fields = [
+        ("model", wanted.model.name.clone()),
         ("language", wanted.language.map(|language| language.to_string())),
         ("languages", (!languages.is_empty()).then(|| languages.join(","))),
         ("task", task),
@@ -30,6 +31,7 @@ pub(super) fn fields(wanted: &Wanted) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::settings_args::ModelArg;
     use crate::transcript::Format;
 
     fn wanted() -> Wanted {
@@ -38,6 +40,7 @@ mod tests {
             language: None,
             languages: vec![],
             task: Task::Transcribe,
+            model: Default::default(),
             prompt: None,
             word_timestamps: false,
             part: Part::default(),
@@ -48,6 +51,7 @@ mod tests {
     #[test]
     fn options_are_fields_only_when_they_are_given() {
         let given = Wanted {
+            model: ModelArg { name: Some("large".into()) },
             language: "de".parse().ok(),
             languages: vec!["de".parse().unwrap(), "fr".parse().unwrap()],
             task: Task::Translate,
@@ -57,6 +61,7 @@ mod tests {
             ..wanted()
         };
         let expected = [
+            ("model", "large"),
             ("language", "de"),
             ("languages", "de,fr"),
             ("task", "translate"),

@@ -102,6 +102,7 @@ fn wanted() -> Wanted {
         language: None,
         languages: vec![],
         task: Task::Transcribe,
+        model: Default::default(),
         prompt: None,
         word_timestamps: false,
         part: Default::default(),
