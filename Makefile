@@ -2,9 +2,10 @@
 # Debian install the rest themselves.
 .PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture
 
+# The bundled test model; with MODEL=base a published one, which is downloaded, and with FILE=talk.mp3 a recording of yours.
 demo: setup
 	cargo build --release --locked
-	./scripts/demo.sh target/release/verbatim
+	./scripts/demo.sh target/release/verbatim $(MODEL) $(FILE)
 
 test: setup setup-tests
 	cargo test --workspace --locked
