@@ -6,6 +6,7 @@
 
 mod admin;
 mod connection;
+mod doctor;
 mod failure;
 mod jobs;
 mod keys;
@@ -29,6 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use admin::AdminCommand;
+use doctor::DoctorArgs;
 use jobs::JobsArgs;
 use keys::KeysArgs;
 use model::ModelArgs;
@@ -70,6 +72,8 @@ enum Command {
     /// Back up and restore the data of a service
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Check model, GPU, memory, disk, ffmpeg, port and settings, and say what to do about each
+    Doctor(DoctorArgs),
     /// Print the settings in force and where each came from; secrets are redacted
     Config(ServiceArgs),
     /// Print the completions of a shell, for packages
@@ -120,6 +124,7 @@ impl Cli {
             Command::Webhooks(args) => webhooks::run(&args),
             Command::Keys(args) => keys::run(&args),
             Command::Admin(command) => admin::run(&command),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Config(args) => serve::describe(&args),
             Command::Completions { shell } => package_files::completions(Self::command(), shell),
             Command::Man { dir } => package_files::man_pages(Self::command(), &dir),

@@ -61,7 +61,7 @@ fn help_lists_the_commands_but_not_the_engines_own() {
     let error = parsed("--help").unwrap_err();
     assert_eq!((error.kind(), error.exit_code()), (ErrorKind::DisplayHelp, 0));
     let help = error.to_string();
-    for word in ["serve", "transcribe", "models", "config", "Exit codes"] {
+    for word in ["serve", "transcribe", "models", "doctor", "config", "Exit codes"] {
         assert!(help.contains(word), "{word} in {help}");
     }
     assert!(!help.contains("engine-worker"));

@@ -44,6 +44,15 @@ pub fn share_one_heap() {
     backends::whisper_cpp::share_one_heap();
 }
 
+/// Bytes that a load of the model and the work after it are estimated to take of its device's memory.
+///
+/// # Errors
+/// The model's file cannot be read.
+pub fn needed_bytes(config: &EngineConfig) -> Result<u64, ModelFileError> {
+    let header = ModelHeader::read(&config.model_path)?;
+    Ok(memory::estimate::needed_bytes(&header, config))
+}
+
 /// What is known of a model before it is loaded.
 fn describe(config: &EngineConfig) -> ModelFacts {
     let (header, unusable) = match ModelHeader::read(&config.model_path) {

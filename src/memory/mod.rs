@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actors::ports::MemoryProbe;
 
-pub use nvidia::NvidiaMemory;
+pub use nvidia::{NvidiaGpu, NvidiaMemory};
 pub use system::SystemMemory;
 
 /// Where the model runs.

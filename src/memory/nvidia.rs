@@ -17,6 +17,14 @@ pub struct NvidiaMemory {
     uuid: String,
 }
 
+/// A GPU as its driver names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NvidiaGpu {
+    pub name: String,
+    /// The driver's version.
+    pub driver: String,
+}
+
 impl NvidiaMemory {
     /// The GPU that CUDA knows by this number. `None` when there is no driver, or no such GPU, and for a part
     /// of a GPU (`MIG-`), which is not told apart.
@@ -29,6 +37,12 @@ impl NvidiaMemory {
             return None;
         };
         Some(Self { driver, uuid: uuid.to_owned() })
+    }
+
+    /// `None` where the driver does not tell.
+    pub fn gpu(&self) -> Option<NvidiaGpu> {
+        let name = self.device().and_then(|device| device.name()).ok()?;
+        Some(NvidiaGpu { name, driver: self.driver.sys_driver_version().ok()? })
     }
 
     fn device(&self) -> Result<Device<'static>, NvmlError> {

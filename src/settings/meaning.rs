@@ -1,7 +1,5 @@
 //! What types and bounds cannot say of the settings.
 
-use std::net::IpAddr;
-
 use actors::domain::language::Language;
 use secrecy::ExposeSecret;
 use url::Url;
@@ -87,11 +85,9 @@ fn auth(settings: &Settings) -> Fault {
 
 /// Who opens the service to a network says who may call it.
 fn unauthenticated_address(settings: &Settings, merged: &Table) -> Fault {
-    let host = settings.server.host.as_str();
-    let is_loopback = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
     let said = values::lookup(merged, "auth", "mode").is_some_and(|mode| values::origin(mode) != "default");
     fault_if(
-        !is_loopback && !said,
+        !settings.server.is_loopback() && !said,
         "server.host",
         "opens the service to others than this machine: set auth.mode to \"keys\" and list auth.keys, or write auth.mode = \"none\" to let everyone in",
     )

@@ -1,6 +1,7 @@
 //! The settings as types. What each key means stands in `config/default.toml`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use actors::domain::model::stay::Stay;
@@ -242,6 +243,14 @@ pub struct Wyoming {
 pub struct Log {
     pub level: String,
     pub format: LogFormat,
+}
+
+impl Server {
+    /// Whether only this machine reaches it.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.as_str();
+        host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback())
+    }
 }
 
 impl Settings {

@@ -12,6 +12,7 @@ mod command_line;
 mod compatible_apis;
 mod debug;
 mod decoding;
+mod doctor;
 mod engine;
 mod events;
 #[cfg(feature = "failpoints")]

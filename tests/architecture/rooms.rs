@@ -59,6 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "client",
             "compose",
             "engine",
+            "memory",
             "models",
             "outgoing",
             "settings",

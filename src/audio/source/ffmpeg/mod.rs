@@ -136,6 +136,11 @@ impl Installed {
         &self.version
     }
 
+    /// Whether bubblewrap keeps it from other files.
+    pub fn is_sandboxed(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
     /// Starts to decode what is selected of a recording, from the recording's beginning. `cancel` is polled whenever it
     /// takes its time.
     ///
