@@ -60,23 +60,18 @@ export class Draft extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** @param {number} at @param {string} text */
-  setText(at, text) {
+  /**
+   * Gives a segment another text and speaker, in one step. A segment without text goes.
+   * @param {number} at @param {string} text @param {string} speaker @param {boolean} everywhere whether all of the same speaker get it
+   */
+  edit(at, text, speaker, everywhere) {
     const old = this.segments[at];
+    if (!old) return;
     const clean = text.replace(/\s+/g, " ").trim();
-    if (!old || clean === old.text.trim()) return;
-    const lead = /^\s/.test(old.text) ? " " : "";
-    const words = old.words && realign(old.words, clean, old.start, old.end);
-    this.#change(this.segments.with(at, { ...old, text: lead + clean, words, flags: [] }));
-  }
-
-  /** @param {number} at @param {string} speaker @param {boolean} everywhere whether all of the same name get it */
-  setSpeaker(at, speaker, everywhere) {
-    const old = this.segments[at]?.speaker ?? null;
-    const name = speaker.trim() || null;
-    if (name === old) return;
-    const isMeant = (/** @type {Segment} */ segment, /** @type {number} */ i) => i === at || (everywhere && old !== null && (segment.speaker ?? null) === old);
-    this.#change(this.segments.map((segment, i) => (isMeant(segment, i) ? { ...segment, speaker: name } : segment)));
+    const spoken = clean === old.text.trim() ? old : reworded(old, clean);
+    const named = renamed(this.segments.with(at, spoken), at, speaker.trim() || null, everywhere);
+    const segments = clean ? named : named.toSpliced(at, 1);
+    if (segments.length !== this.segments.length || segments.some((segment, i) => segment !== this.segments[i])) this.#change(segments);
   }
 
   /** Puts another version in place, which can be undone as well. @param {Segment[]} segments */
@@ -120,6 +115,21 @@ export class Draft extends EventTarget {
     this.segments = segments;
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** @param {Segment} old @param {string} text @returns {Segment} */
+function reworded(old, text) {
+  const lead = /^\s/.test(old.text) ? " " : "";
+  const words = old.words && realign(old.words, text, old.start, old.end);
+  return { ...old, text: lead + text, words, flags: [] };
+}
+
+/** @param {Segment[]} segments @param {number} at @param {string | null} speaker @param {boolean} everywhere */
+function renamed(segments, at, speaker, everywhere) {
+  const old = segments[at].speaker ?? null;
+  if (speaker === old) return segments;
+  const isMeant = (/** @type {Segment} */ segment, /** @type {number} */ i) => i === at || (everywhere && old !== null && (segment.speaker ?? null) === old);
+  return segments.map((segment, i) => (isMeant(segment, i) ? { ...segment, speaker } : segment));
 }
 
 /**

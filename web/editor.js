@@ -72,8 +72,7 @@ export class Editor extends EventTarget {
       fields.remove();
       row.classList.remove("open");
       if (!keep) return;
-      this.draft.setText(at, text.value);
-      this.draft.setSpeaker(at, speaker.value, everywhere.checked);
+      this.draft.edit(at, text.value, speaker.value, everywhere.checked);
     };
     const leave = (/** @type {boolean} */ keep, /** @type {number} */ next) => {
       close(keep);

@@ -186,16 +186,16 @@ function noticesOf(job) {
 /** Why a job is still queued, where that is the model's doing. @param {Job} job */
 function reasonToWait(job) {
   const given = job.waiting_for;
-  if (given && typeof given === "object" && given.message) return given.message;
   const status = modelStatus.latest;
+  if (status?.waiting) {
+    const { needed_bytes, free_bytes, next_retry_at } = status.waiting;
+    return t("model.short", { needed: size(needed_bytes), free: size(free_bytes), at: timeOfDay(next_retry_at) });
+  }
+  if (given && typeof given === "object") return given.message;
   if (!status) return "";
   const own = status.models.find((model) => model.id === job.options.model);
   const failure = own?.error ?? status.error;
   if (failure) return failure.message;
-  if (status.waiting) {
-    const { needed_bytes, free_bytes, next_retry_at } = status.waiting;
-    return t("model.short", { needed: size(needed_bytes), free: size(free_bytes), at: timeOfDay(next_retry_at) });
-  }
   if (status.held_until && Date.parse(status.held_until) > Date.now()) return t("model.held", { at: timeOfDay(status.held_until) });
   const state = `model.why.${status.state}`;
   return has(state) ? t(state) : "";

@@ -1,6 +1,7 @@
 // The model's status, asked for again and again while the page is in sight.
 
 import { connection, json } from "./api.js";
+import { sample } from "./memory_graph.js";
 
 const PAUSE_MS = 5000;
 
@@ -27,6 +28,7 @@ class Status extends EventTarget {
   /** @param {ModelStatus} status */
   set(status) {
     this.latest = status;
+    sample(status);
     this.dispatchEvent(new Event("change"));
   }
 

@@ -44,11 +44,13 @@ export function modelView(closed) {
     why.hidden = !text;
     why.textContent = text;
     const busy = status.state === "ready" || status.state === "loading" || status.state === "waiting_for_gpu";
-    load.disabled = busy;
-    unload.disabled = !busy;
+    const hadFocus = [load, unload].includes(document.activeElement);
+    load.hidden = busy;
+    unload.hidden = !busy;
+    if (hadFocus) (busy ? unload : load).focus();
     fill(facts, ...factsOf(status).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
     fill(known, ...(status.models.length > 1 ? status.models.map((model) => row(model, steer)) : []));
-    graph.add(status.memory, status.waiting?.needed_bytes ?? null);
+    graph.show();
   }
 
   modelStatus.addEventListener("change", show, { signal: closed });

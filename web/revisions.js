@@ -25,7 +25,7 @@ export class Revisions extends EventTarget {
     this.note = h("p", { class: "note save-note", role: "status" });
     draft.addEventListener("change", () => (this.saveButton.disabled = !draft.isDirty), { signal: closed });
     this.saveButton.disabled = !draft.isDirty;
-    if (job.status === "completed") this.#ask().catch(() => {});
+    this.#ask().catch(() => {});
   }
 
   async #ask() {
@@ -62,7 +62,7 @@ export class Revisions extends EventTarget {
 
   /** @param {number} revision @returns {Promise<Segment[]>} */
   async #segments(revision) {
-    return (await json(`jobs/${this.job.id}/transcript?format=json&revision=${revision}`)).segments;
+    return (await json(`jobs/${this.job.id}/transcript?format=json&partial=true&revision=${revision}`)).segments;
   }
 
   /** An older version takes the place of the text; saving makes it the newest one. @param {string} value */
@@ -97,7 +97,7 @@ export class Revisions extends EventTarget {
   }
 
   async #put() {
-    const segments = this.draft.segments.map(({ start, end, text, speaker, words }) => ({ start, end, text, speaker: speaker ?? null, words: words ?? null }));
+    const segments = this.draft.segments.map(({ start, end, text, speaker, words, flags, channel }) => ({ start, end, text, speaker: speaker ?? null, words: words ?? null, flags: flags ?? [], channel }));
     const saved = await json(`jobs/${this.job.id}/transcript`, { method: "PUT", json: { base_revision: this.draft.base, segments } });
     this.latest = this.draft.base = saved.revision;
   }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use flate2::read::GzDecoder;
 
-use super::clients::{browser_test, output};
+use super::clients::{browser_test, node, output};
 use super::service::{SLOW, Service};
 
 const KEY: &str = "a-key-of-many-letters-for-the-page";
@@ -93,6 +93,11 @@ fn a_transcript_is_read_beside_its_player() {
 }
 
 #[test]
+fn words_keep_their_times_and_changes_can_be_undone() {
+    output(&mut node("../web/draft.mjs"));
+}
+
+#[test]
 fn the_page_shows_and_steers_the_model() {
     in_browser("model.mjs", &Service::start());
 }
@@ -113,9 +118,7 @@ fn the_page_goes_on_after_the_service_was_killed() {
     let Some(mut command) = browser_test("outage.mjs") else { return };
     // A port that is free now: the page finds the service where it was.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let mut env = SLOW.to_vec();
-    env.push(("VERBATIM__SERVER__PORT", &port));
-    let mut service = Service::start_with(&env);
+    let mut service = Service::start_with(&[("VERBATIM__SERVER__PORT", &port)]);
     let mut test = command.arg(&service.base).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut answers = test.stdin.take().unwrap();
     for line in BufReader::new(test.stdout.take().unwrap()).lines() {

@@ -110,9 +110,12 @@ export async function over(id) {
 /** Asks the test that started this one to do something with the service, and waits until that is done. */
 export function ask(what) {
   return new Promise((done) => {
+    process.stdin.ref();
     const lines = createInterface({ input: process.stdin });
     lines.once("line", () => {
       lines.close();
+      // Nothing else is waited for: the test may end.
+      process.stdin.unref();
       done();
     });
     console.log(what);
