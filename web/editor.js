@@ -6,6 +6,9 @@ import { t } from "./i18n.js";
 /** @typedef {import("./draft.js").Draft} Draft */
 /** @typedef {import("./transcript.js").Transcript} Transcript */
 
+/** So many characters are in a line, about. */
+const LINE = 64;
+
 export class Editor extends EventTarget {
   isOn = false;
   /** The segment whose fields are shown, and how to leave them. @type {{ at: number, close: (keep: boolean) => void } | null} */
@@ -56,7 +59,7 @@ export class Editor extends EventTarget {
     const segment = this.draft.segments[at];
     const row = this.transcript.rows[at];
     if (!segment || !row) return;
-    const text = h("textarea", { class: "edit-text", "aria-label": t("edit.text"), rows: 1 });
+    const text = h("textarea", { class: "edit-text", "aria-label": t("edit.text"), rows: Math.ceil(segment.text.length / LINE) });
     text.value = segment.text.trim();
     const speaker = h("input", { class: "edit-speaker", "aria-label": t("edit.speaker"), placeholder: t("edit.speaker"), list: "speakers", maxlength: 100, autocomplete: "off", value: segment.speaker ?? "" });
     const everywhere = h("input", { type: "checkbox", checked: true });

@@ -52,6 +52,8 @@ export function jobView(id, closed, onChange) {
 
   function showState() {
     if (!job || isOver(job)) return fill(state);
+    const share = job.progress ? `${Math.floor(job.progress.percent)} % · ` : "";
+    document.title = `${share}${title.textContent} · Verbatim`;
     const percent = job.status === "running" ? (job.progress?.percent ?? 0) : null;
     const why = job.status === "queued" ? reasonToWait(job) : "";
     fill(
@@ -85,7 +87,7 @@ export function jobView(id, closed, onChange) {
     const stream = follow(`jobs/${id}/events`, {
       isLast: (name) => ["completed", "failed", "cancelled"].includes(name),
       onEvent(name, data) {
-        if (name === "segment") live.add(data.segment);
+        if (name === "segment") addLive(data.segment);
         if (name === "started") job = { ...job, status: "running", queue: null, progress: null };
         if (name === "requeued") job = { ...job, status: "queued" };
         if (name === "progress") job = { ...job, status: "running", progress: { ...data, processed_secs: 0 } };
@@ -97,6 +99,20 @@ export function jobView(id, closed, onChange) {
     });
     closed.addEventListener("abort", stream.close, { once: true });
     askPlace();
+  }
+
+  let frame = 0;
+
+  /** The end of the text stays in sight where it was. @param {import("./types.d.ts").Segment} segment */
+  function addLive(segment) {
+    const last = live.rows.at(-1);
+    const follows = !frame && last && last.getBoundingClientRect().bottom <= innerHeight;
+    live.add(segment);
+    if (!follows) return;
+    frame = requestAnimationFrame(() => {
+      frame = 0;
+      live.rows.at(-1)?.scrollIntoView({ block: "nearest" });
+    });
   }
 
   /** No event tells that the queue has moved on. */

@@ -29,15 +29,36 @@ export class Transcript {
       if (at && !target.closest("textarea, input") && !this.view.classList.contains("editing")) onSeek(Number(at.getAttribute("data-start")));
       else if (target.closest(".time")) onSeek(Number(target.closest(".time")?.getAttribute("data-start")));
     });
+    // Tab stops at one time; arrow keys go on from there.
+    this.view.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      const target = /** @type {Element} */ (event.target);
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const row = step && target.matches(".time") ? this.rows[Number(target.closest(".segment")?.getAttribute("data-at")) + step] : null;
+      if (!row) return;
+      event.preventDefault();
+      this.#stopAt(row);
+      /** @type {HTMLElement} */ (row.querySelector(".time")).focus();
+    });
+  }
+
+  /** @type {Element | null} */
+  #stop = null;
+
+  /** @param {Element | undefined} row where Tab stops */
+  #stopAt(row) {
+    this.#stop?.setAttribute("tabindex", "-1");
+    this.#stop = row?.querySelector(".time") ?? null;
+    this.#stop?.setAttribute("tabindex", "0");
   }
 
   /** Shows these; rows of segments that did not change stay. @param {Segment[]} segments */
   show(segments) {
-    const kept = new Map(this.segments.map((segment, i) => [segment, this.rows[i]]));
     const known = this.segments;
+    const places = new Map(known.map((segment, i) => [segment, i]));
     const rows = segments.map((segment, i) => {
-      const sameSpeaker = showsSpeaker(segments, i) === showsSpeaker(known, known.indexOf(segment));
-      return (sameSpeaker && kept.get(segment)) || this.#row(segment, showsSpeaker(segments, i));
+      const speaker = showsSpeaker(segments, i);
+      const old = places.get(segment);
+      return old !== undefined && showsSpeaker(known, old) === speaker ? this.rows[old] : this.#row(segment, speaker);
     });
     if (segments.length && rows.length === this.rows.length) rows.forEach((row, i) => row !== this.rows[i] && this.rows[i].replaceWith(row));
     else this.view.replaceChildren(...rows);
@@ -61,6 +82,7 @@ export class Transcript {
     this.#starts = segments.map(({ start }) => start);
     this.#current = -1;
     this.#word = null;
+    if (!this.#stop?.isConnected) this.#stopAt(rows[0]);
   }
 
   /** @param {Segment} segment @param {string | null} speaker */
@@ -70,7 +92,7 @@ export class Transcript {
       "div",
       { class: "segment" },
       speaker ? h("p", { class: "speaker" }, speaker) : null,
-      h("button", { type: "button", class: "time", "data-start": segment.start, "aria-label": t("transcript.play", { at: clock(segment.start) }) }, clock(segment.start)),
+      h("button", { type: "button", class: "time", tabindex: -1, "data-start": segment.start, "aria-label": t("transcript.play", { at: clock(segment.start) }) }, clock(segment.start)),
       h("p", { class: "text", "data-start": segment.words ? null : segment.start }, ...spans(segment), ...flags),
     );
   }
@@ -82,6 +104,7 @@ export class Transcript {
     if (at !== before) {
       this.rows[before]?.classList.remove("current");
       this.rows[at]?.classList.add("current");
+      if (at >= 0 && !this.view.contains(document.activeElement)) this.#stopAt(this.rows[at]);
       this.#current = at;
     }
     const words = this.segments[at]?.words ?? [];

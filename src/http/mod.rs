@@ -1,4 +1,4 @@
-//! The routes, all on one screen, and what every handler may use.
+//! The routes, all on one screen but those of the web page, and what every handler may use.
 
 mod callers;
 mod calls;
@@ -8,6 +8,7 @@ pub mod fuzzing;
 mod identity;
 mod intake;
 mod job_wait;
+mod methods;
 mod middleware;
 mod openai;
 mod openapi;
@@ -22,7 +23,6 @@ mod waiting_events;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, delete, get, post, resource};
-use actix_web::{Route, guard};
 
 pub use callers::Callers;
 pub use calls::begin;
@@ -46,6 +46,7 @@ pub use views::answers::Answers;
 pub use wait_policy::WaitPolicy;
 
 use crate::error::AppError;
+use methods::{only, read};
 use routes::{asr, debug, deliveries, events, health, inference, jobs, metrics, model, webhooks};
 
 /// Every route of the service.
@@ -132,10 +133,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(resource("/metrics").route(read().to(metrics::metrics)).default_service(only("GET, HEAD")))
         .service(resource("/debug/state").route(read().to(debug::state)).default_service(only("GET, HEAD")))
-        .service(resource("/").route(read().to(page::index)).default_service(only("GET, HEAD")))
-        .service(
-            resource("/web/{version}/{name}").route(read().to(page::file)).default_service(only("GET, HEAD")),
-        )
+        .configure(page::routes)
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }
 
@@ -145,16 +143,6 @@ pub fn security_headers() -> DefaultHeaders {
         .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .add((CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
         .add((REFERRER_POLICY, "no-referrer"))
-}
-
-/// GET, and HEAD for those who want to know whether it would answer.
-fn read() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
-}
-
-/// What a path says to methods other than those it takes.
-fn only(allow: &'static str) -> Route {
-    web::to(move || async move { Err::<(), _>(AppError::MethodNotAllowed { allow }) })
 }
 
 /// The same errors for what actix-web refuses by itself, before a handler sees it.

@@ -32,6 +32,16 @@ fn openapi_describes_every_route_and_no_other() {
 }
 
 #[test]
+fn every_file_of_the_page_is_embedded() {
+    let embedded = read("src/http/page/files.rs");
+    for entry in fs::read_dir(root().join("web")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        // Types are for the type checker alone.
+        assert!(name.ends_with(".d.ts") || embedded.contains(&name), "src/http/page/files.rs lacks {name}");
+    }
+}
+
+#[test]
 fn every_setting_has_a_comment() {
     let settings = settings();
     assert!(settings.len() > 40);

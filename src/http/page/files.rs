@@ -103,22 +103,7 @@ fn kind(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::fs;
-    use std::path::Path;
-
     use super::*;
-
-    #[test]
-    fn every_file_of_the_folder_is_embedded() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
-        let names =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        // Types are for the type checker, and the index is embedded apart from the rest.
-        let served: BTreeSet<_> =
-            names.filter(|name| !name.ends_with(".d.ts") && name != "index.html").collect();
-        assert_eq!(served, FILES.iter().map(|(name, _)| (*name).to_owned()).collect());
-    }
 
     #[test]
     fn every_file_has_a_kind() {

@@ -6,9 +6,11 @@ use actix_web::http::header::{
     ACCEPT, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, Encoding,
     EntityTag, Header, IfNoneMatch, VARY,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{self, resource};
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::error::AppError;
+use crate::http::methods::{only, read};
 use files::{File, PAGE};
 
 /// The page loads nothing from elsewhere, sends nothing elsewhere, and is in no other page's frame.
@@ -20,15 +22,22 @@ const CHECKED: &str = "no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// Below this are all files of the page but the index.
-pub(super) const FILES: &str = "/web";
+const FILES: &str = "/web";
 
 /// Whether a path is one of the page's.
 pub(super) fn is_page(path: &str) -> bool {
     path == "/" || path.strip_prefix(FILES).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// The page's routes. The OpenAPI description does not have them.
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(resource("/").route(read().to(index)).default_service(only("GET, HEAD")))
+        .service(resource("/web/{version}/{name}").route(read().to(file)).default_service(only("GET, HEAD")));
+}
+
 /// The index. A client that takes JSON and no HTML is not a browser: there is no such route for it.
-pub(super) async fn index(request: HttpRequest) -> Result<HttpResponse, AppError> {
+async fn index(request: HttpRequest) -> Result<HttpResponse, AppError> {
     let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
     if ["text/html", "text/*", "*/*"].iter().any(|kind| accepted.contains(kind)) {
         return Ok(send(&request, &PAGE.index, CHECKED));
@@ -37,10 +46,7 @@ pub(super) async fn index(request: HttpRequest) -> Result<HttpResponse, AppError
 }
 
 /// A file by its version and name. A page that is older than the service gets the present one.
-pub(super) async fn file(
-    request: HttpRequest,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, AppError> {
+async fn file(request: HttpRequest, path: web::Path<(String, String)>) -> Result<HttpResponse, AppError> {
     let (version, name) = path.into_inner();
     let file = PAGE.find(&name).ok_or(AppError::RouteNotFound)?;
     Ok(send(&request, file, if version == PAGE.version { FOR_EVER } else { CHECKED }))
