@@ -149,6 +149,7 @@ fn job(n: usize) -> NewJob {
         id: JobId::new(),
         owner: format!("owner {}", n % OWNERS),
         once: None,
+        origin: Default::default(),
         audio: Audio {
             filename: Some("a.wav".into()),
             bytes: 1,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use actix_web::rt::Runtime;
 use actors::domain::jobs::job::BlobKey;
-use actors::ports::{BlobStore, BlobWriter, CancelToken, StoreError, StoredBlob};
+use actors::ports::{BlobStore, BlobWriter, CancelToken, StorageUsage, StoreError, StoredBlob};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -144,6 +144,10 @@ impl BlobStore for Nowhere {
 
     fn has_room(&self, _: u64) -> bool {
         true
+    }
+
+    fn usage(&self) -> StorageUsage {
+        StorageUsage::default()
     }
 
     async fn delete(&self, _: &BlobKey) -> Result<(), StoreError> {

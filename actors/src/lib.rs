@@ -5,6 +5,7 @@ pub mod clock;
 pub mod domain;
 mod isolation;
 pub mod job;
+mod measures;
 pub mod model;
 pub mod notifier;
 pub mod observe;

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use serde::Serialize;
@@ -10,11 +10,13 @@ use tokio::sync::mpsc;
 use tracing::error;
 
 use crate::domain::jobs::job::JobId;
+use crate::domain::jobs::origin::TraceParent;
 use crate::domain::transcript::ChunkTranscript;
 use crate::isolation::InEngine;
+use crate::measures::measures;
 use crate::model::Lease;
 use crate::observe::secs_since;
-use crate::ports::{Batch, CancelToken, EngineFault};
+use crate::ports::{Batch, CancelToken, EngineFault, record_span};
 
 /// Transcribe one batch. The lease is held for as long as the engine works on it.
 #[derive(Message)]
@@ -29,6 +31,8 @@ pub struct Transcribe {
     /// Told the fraction of the batch that is done, 0 to 1.
     pub progress: mpsc::UnboundedSender<f32>,
     pub in_engine: InEngine,
+    /// Of the job's request.
+    pub traceparent: Option<TraceParent>,
 }
 
 /// What each worker is busy with, readable while the workers block.
@@ -117,16 +121,35 @@ impl Handler<Transcribe> for WorkerActor {
     type Result = Result<Vec<ChunkTranscript>, EngineFault>;
 
     fn handle(&mut self, msg: Transcribe, _: &mut Self::Context) -> Self::Result {
-        let Transcribe { job, chunk, lease, batch, cancel, progress, in_engine: _in_engine } = msg;
+        let Transcribe { job, chunk, lease, batch, cancel, progress, in_engine: _in_engine, traceparent } =
+            msg;
         let _entry = self.board.begin(job, chunk);
         let mut tell = |fraction| {
             // The caller may be gone: the result contains everything.
             let _ = progress.send(fraction);
         };
-        catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&batch, &cancel, &mut tell)))
-            .unwrap_or_else(|_| {
-                error!(actor = Self::NAME, job.id = %job, chunk, "the engine panicked");
-                Err(EngineFault::Died { detail: "the engine panicked".into() })
-            })
+        let begun = Instant::now();
+        let decoded = catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&batch, &cancel, &mut tell)));
+        if let Ok(Ok(transcripts)) = &decoded {
+            let took = begun.elapsed();
+            measure(&lease, transcripts, took);
+            record_span("chunks", traceparent.as_ref(), took, || {
+                let count = transcripts.len();
+                vec![("job.id", job.to_string()), ("first", chunk.to_string()), ("count", count.to_string())]
+            });
+        }
+        decoded.unwrap_or_else(|_| {
+            error!(actor = Self::NAME, job.id = %job, chunk, "the engine panicked");
+            Err(EngineFault::Died { detail: "the engine panicked".into() })
+        })
     }
+}
+
+fn measure(lease: &Lease, transcripts: &[ChunkTranscript], took: Duration) {
+    let model = lease.model().facts().id;
+    let of_one = took.as_secs_f64() / transcripts.len().max(1) as f64;
+    let chunks = measures().chunk.with_label_values(&[model.as_str()]);
+    transcripts.iter().for_each(|_| chunks.observe(of_one));
+    let redecodes = transcripts.iter().map(|chunk| u64::from(chunk.redecodes)).sum();
+    measures().redecodes.with_label_values(&[model.as_str()]).inc_by(redecodes);
 }

@@ -2,6 +2,8 @@
 
 mod client_sockets;
 mod late_models;
+#[cfg(target_os = "linux")]
+mod process_metrics;
 mod reload;
 mod retention;
 mod signals;
@@ -53,6 +55,8 @@ pub fn serve(effective: Effective, reload: Reload) -> Result<(), StartError> {
     crate::engine::share_one_heap();
     crate::failpoint::arm();
     client_sockets::raise_file_limit();
+    #[cfg(target_os = "linux")]
+    process_metrics::register();
     for (name, meant) in effective.near_misses() {
         warn!("the environment variable {name} is ignored: {meant} may be meant");
     }
@@ -219,7 +223,7 @@ fn start_server(
             .wrap(Condition::new(!sites.origins.is_empty(), http::cors(&sites)))
             // What follows judges paths: double slashes are ignored.
             .wrap(NormalizePath::trim())
-            .wrap(from_fn(http::count_answers))
+            .wrap(from_fn(http::measure_requests))
             .wrap(from_fn(http::announce_close))
             .wrap(http::security_headers())
             .wrap(from_fn(http::give_request_id))

@@ -44,7 +44,7 @@ mod tests {
 
     use actors::domain::jobs::job::BlobKey;
     use actors::domain::jobs::options::Priority;
-    use actors::ports::BlobWriter;
+    use actors::ports::{BlobWriter, StorageUsage};
     use actors::testing::MemoryStore;
     use tokio::time::timeout;
 
@@ -57,6 +57,10 @@ mod tests {
 
     #[async_trait::async_trait]
     impl BlobStore for Deleted {
+        fn usage(&self) -> StorageUsage {
+            StorageUsage::default()
+        }
+
         async fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError> {
             Err(StoreError::DiskFull)
         }

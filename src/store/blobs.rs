@@ -5,9 +5,11 @@ use std::error::Error as StdError;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actors::domain::jobs::job::BlobKey;
-use actors::ports::{BlobStore, BlobWriter, StoreError, StoredBlob};
+use actors::ports::{BlobStore, BlobWriter, StorageUsage, StoreError, StoredBlob};
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
@@ -30,6 +32,7 @@ const PART: usize = 1 << 20;
 pub struct FileBlobs {
     dir: PathBuf,
     files: LocalFileSystem,
+    used: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Error)]
@@ -50,7 +53,8 @@ impl FileBlobs {
         create_durably(dir).map_err(|e| refused(e.to_string()))?;
         remove_files(dir, |name| name.contains('#')).map_err(|e| refused(e.to_string()))?;
         let files = LocalFileSystem::new_with_prefix(dir).map_err(|e| refused(e.to_string()))?;
-        Ok(Self { dir: dir.to_owned(), files: files.with_fsync(true) })
+        let used = size_of_files(dir).map_err(|e| refused(e.to_string()))?;
+        Ok(Self { dir: dir.to_owned(), files: files.with_fsync(true), used: Arc::new(used.into()) })
     }
 
     /// Where the blob's file is.
@@ -64,7 +68,10 @@ impl FileBlobs {
     /// # Blocking
     /// Reads the folder.
     pub fn keep_only(&self, needed: &HashSet<String>) -> io::Result<usize> {
-        remove_files(&self.dir, |name| Uuid::try_parse(name).is_ok() && !needed.contains(name))
+        let removed =
+            remove_files(&self.dir, |name| Uuid::try_parse(name).is_ok() && !needed.contains(name))?;
+        self.used.store(size_of_files(&self.dir)?, Ordering::Relaxed);
+        Ok(removed)
     }
 }
 
@@ -74,8 +81,8 @@ impl BlobStore for FileBlobs {
         let key = BlobKey(Uuid::now_v7().to_string());
         let upload = self.files.put_multipart(&location(&key)?).await.map_err(failed)?;
         let path = self.path(&key);
-        let (part, hash, bytes) = (Vec::new(), Sha256::new(), 0);
-        Ok(Box::new(FileWriter { key, path, upload, part, hash, bytes, so_far: SoFar::Whole }))
+        let (part, hash, bytes, used) = (Vec::new(), Sha256::new(), 0, self.used.clone());
+        Ok(Box::new(FileWriter { key, path, upload, part, hash, bytes, so_far: SoFar::Whole, used }))
     }
 
     fn has_room(&self, bytes: u64) -> bool {
@@ -84,9 +91,24 @@ impl BlobStore for FileBlobs {
             .map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes)
     }
 
+    fn usage(&self) -> StorageUsage {
+        let of_disk = rustix::fs::statvfs(&self.dir).map_or((0, 0), |disk| {
+            let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+            (bytes(disk.f_bavail), bytes(disk.f_blocks))
+        });
+        let (free_bytes, size_bytes) = of_disk;
+        StorageUsage { used_bytes: self.used.load(Ordering::Relaxed), free_bytes, size_bytes }
+    }
+
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {
+        let bytes = fs::metadata(self.path(key)).map_or(0, |file| file.len());
         match self.files.delete(&location(key)?).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(()) => {
+                let left = |used: u64| Some(used.saturating_sub(bytes));
+                let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+                Ok(())
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(error)),
         }
     }
@@ -101,6 +123,8 @@ struct FileWriter {
     hash: Sha256,
     bytes: u64,
     so_far: SoFar,
+    /// Of all blobs.
+    used: Arc<AtomicU64>,
 }
 
 /// Whether every byte that was taken is in the file. The upload itself forgets a part that failed,
@@ -164,7 +188,8 @@ impl BlobWriter for FileWriter {
             return Err(error);
         }
         failpoint::hit("recording", "after").map_err(|error| StoreError::Failed(error.to_string()))?;
-        let Self { key, bytes, hash, .. } = *self;
+        let Self { key, bytes, hash, used, .. } = *self;
+        used.fetch_add(bytes, Ordering::Relaxed);
         Ok(StoredBlob { key, bytes, sha256: hex(&hash.finalize()) })
     }
 
@@ -179,6 +204,10 @@ fn location(key: &BlobKey) -> Result<Location, StoreError> {
     let key = Uuid::try_parse(&key.0)
         .map_err(|_| StoreError::Failed(format!("{:?} is not a key of a recording", key.0)))?;
     Ok(Location::from(key.to_string()))
+}
+
+fn size_of_files(dir: &Path) -> io::Result<u64> {
+    fs::read_dir(dir)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
 }
 
 fn remove_files(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<usize> {

@@ -1,10 +1,11 @@
 //! The port of the jobs: reads here, changes in [`super::queue`] and [`super::work`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actors::domain::audio::Plan;
 use actors::domain::event::{JobEvent, Recorded, RequeueReason};
-use actors::domain::jobs::job::{BlobKey, Job, JobId, NewJob};
+use actors::domain::jobs::job::{BlobKey, Job, JobId, NewJob, Status};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::progress::Progress;
 use actors::domain::jobs::queue::Queued;
@@ -50,6 +51,14 @@ impl JobStore for SqliteStore {
 
     async fn counts(&self) -> Result<JobCounts, StoreError> {
         Ok(self.count().await?)
+    }
+
+    async fn counts_by_model(&self) -> Result<Vec<(Option<String>, JobCounts)>, StoreError> {
+        Ok(self.count_by_model().await?)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.files().iter().filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
     }
 
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {
@@ -161,5 +170,20 @@ impl SqliteStore {
         let queued: i64 = sqlx::query_scalar(sql::COUNT_QUEUED).fetch_one(&mut *reader).await?;
         let running: i64 = sqlx::query_scalar(sql::COUNT_RUNNING).fetch_one(&mut *reader).await?;
         Ok(JobCounts { queued: natural(queued), running: natural(running) })
+    }
+
+    async fn count_by_model(&self) -> Result<Vec<(Option<String>, JobCounts)>, Fault> {
+        let rows: Vec<(String, String, i64)> =
+            sqlx::query_as(sql::COUNT_BY_MODEL).fetch_all(&self.readers).await?;
+        let mut counts = BTreeMap::<String, JobCounts>::new();
+        for (model, state, jobs) in rows {
+            let of_it = counts.entry(model).or_default();
+            match rows::status(&state)? {
+                Status::Queued => of_it.queued += natural(jobs),
+                Status::Running => of_it.running += natural(jobs),
+                Status::Completed | Status::Failed | Status::Cancelled => {}
+            }
+        }
+        Ok(counts.into_iter().map(|(model, of_it)| ((!model.is_empty()).then_some(model), of_it)).collect())
     }
 }

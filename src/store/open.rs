@@ -77,7 +77,7 @@ impl SqliteStore {
         check_journal(&writer, &path).await?;
         migrate(&writer, &path).await?;
         let readers = open_readers(&path).await.map_err(|error| explain(&path, &error))?;
-        Ok(Self { writer, readers, clock, lock })
+        Ok(Self { writer, readers, clock, lock, database: path })
     }
 }
 

@@ -89,6 +89,8 @@ impl SqliteStore {
             .bind(key)
             .bind(fingerprint)
             .bind(model)
+            .bind(new.origin.api.name())
+            .bind(new.origin.traceparent.map(|parent| parent.to_string()))
             .fetch_one(&mut *change)
             .await?;
         let mut job = Job::try_from(row)?;

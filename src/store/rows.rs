@@ -3,6 +3,7 @@
 use actors::domain::audio::SAMPLE_RATE;
 use actors::domain::jobs::job::{Audio, BlobKey, Job, JobId, Status};
 use actors::domain::jobs::options::{Options, Priority};
+use actors::domain::jobs::origin::{Api, Origin, TraceParent};
 use actors::domain::language::Language;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::Segment;
@@ -35,6 +36,8 @@ pub(super) struct JobRow {
     language_probability: Option<f32>,
     reused_from: Option<String>,
     warnings: Option<String>,
+    api: String,
+    traceparent: Option<String>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -45,6 +48,7 @@ impl TryFrom<JobRow> for Job {
         Ok(Job {
             id: job_id(&row.id)?,
             owner: row.owner,
+            origin: Origin { api: api(&row.api)?, traceparent: row.traceparent.and_then(trace_parent) },
             status: status(&row.state)?,
             created_at: Timestamp(row.created_at),
             started_at: row.started_at.map(Timestamp),
@@ -92,6 +96,15 @@ pub(super) fn job_id(text: &str) -> Result<JobId, Fault> {
 
 pub(super) fn status(name: &str) -> Result<Status, Fault> {
     Status::from_name(name).ok_or_else(|| unreadable("a job's state", name))
+}
+
+fn api(name: &str) -> Result<Api, Fault> {
+    Api::from_name(name).ok_or_else(|| unreadable("a job's API", name))
+}
+
+/// Only what was read from a request is stored; what cannot be read belongs to no trace.
+pub(super) fn trace_parent(text: String) -> Option<TraceParent> {
+    text.parse().ok()
 }
 
 fn language(code: &str) -> Result<Language, Fault> {

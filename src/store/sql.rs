@@ -6,7 +6,7 @@ macro_rules! job_columns {
     () => {
         "id, owner, state, created_at, started_at, finished_at, filename, bytes, blob_sha256, blob_key, \
          duration_samples, params, metadata, webhook_url, progress, attempts, error, language, \
-         language_probability, reused_from, warnings"
+         language_probability, reused_from, warnings, api, traceparent"
     };
 }
 
@@ -18,8 +18,9 @@ pub(super) const COUNT_QUEUED: &str = "SELECT COUNT(*) FROM jobs WHERE state = '
 
 pub(super) const INSERT_JOB: &str = concat!(
     "INSERT INTO jobs (id, state, priority, params, metadata, webhook_url, blob_key, blob_sha256, bytes, \
-     filename, duration_samples, language, created_at, updated_at, owner, idem_key, idem_fp, model) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17) RETURNING ",
+     filename, duration_samples, language, created_at, updated_at, owner, idem_key, idem_fp, model, api, \
+     traceparent) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17, $18, $19) RETURNING ",
     job_columns!()
 );
 
@@ -269,6 +270,14 @@ pub(super) const SEGMENTS: &str = "SELECT body FROM segments WHERE job_id = $1 O
 
 pub(super) const COUNT_RUNNING: &str = "SELECT COUNT(*) FROM jobs WHERE state = 'running' AND id >= ''";
 
+/// Jobs that have not ended, by the model that they ask for.
+pub(super) const COUNT_BY_MODEL: &str = "\
+    SELECT model, state, COUNT(*) AS jobs FROM jobs WHERE state = 'queued' AND attempts = 0 GROUP BY model, state \
+    UNION ALL \
+    SELECT model, state, COUNT(*) AS jobs FROM jobs WHERE state = 'queued' AND attempts > 0 GROUP BY model, state \
+    UNION ALL \
+    SELECT model, state, COUNT(*) AS jobs FROM jobs WHERE state = 'running' AND id >= '' GROUP BY model, state";
+
 pub(super) const BLOB_KEYS: &str = "SELECT blob_key FROM jobs";
 pub(super) const RECORDINGS: &str = "SELECT blob_key, blob_sha256, bytes FROM jobs";
 
@@ -350,14 +359,14 @@ macro_rules! sent_columns {
 
 /// A job's own URL, and the subscriber that it is, if any.
 pub(super) const OWN_WEBHOOK: &str = "\
-    SELECT jobs.webhook_url, subscribers.id, subscribers.state \
+    SELECT jobs.webhook_url, jobs.traceparent, subscribers.id, subscribers.state \
     FROM jobs LEFT JOIN subscribers ON subscribers.url = jobs.webhook_url \
     WHERE jobs.id = $1 AND jobs.webhook_url IS NOT NULL";
 
-/// 1: id, 2: subscriber, 3: URL, 4: host, 5: kind, 6: body, 7: now.
+/// 1: id, 2: subscriber, 3: URL, 4: host, 5: kind, 6: body, 7: now, 8: traceparent.
 pub(super) const SEND: &str = concat!(
-    "INSERT INTO outbox (id, subscriber_id, url, host, kind, body, state, since, next_at, created_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $7, $7) RETURNING ",
+    "INSERT INTO outbox (id, subscriber_id, url, host, kind, body, state, since, next_at, created_at, traceparent) \
+     VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $7, $7, $8) RETURNING ",
     sent_columns!()
 );
 
@@ -373,11 +382,15 @@ pub(super) const HOSTS: &str = "\
 
 /// 1: host, 2: now, 3: at most.
 pub(super) const DUE: &str = "\
-    SELECT outbox.id, outbox.url, outbox.body, outbox.scheduled, outbox.asked, outbox.since, \
+    SELECT outbox.id, outbox.url, outbox.body, outbox.scheduled, outbox.asked, outbox.since, outbox.traceparent, \
      subscribers.secret, subscribers.prev_secret, subscribers.prev_until, subscribers.first_fail_at \
     FROM outbox LEFT JOIN subscribers ON subscribers.id = outbox.subscriber_id \
     WHERE outbox.state = 'pending' AND outbox.host = $1 AND outbox.next_at <= $2 \
     ORDER BY outbox.next_at, outbox.id LIMIT $3";
+
+/// How many messages are to be delivered, and when the oldest of them was made.
+pub(super) const BACKLOG: &str =
+    "SELECT COUNT(*), MIN(created_at) FROM outbox WHERE state = 'pending' AND created_at >= 0";
 
 pub(super) const ADDRESSEE: &str = "SELECT subscriber_id FROM outbox WHERE id = $1";
 

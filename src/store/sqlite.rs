@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,6 +36,7 @@ pub struct SqliteStore {
     pub(super) clock: Clock,
     /// Held locked as long as the store is open.
     pub(super) lock: File,
+    pub(super) database: PathBuf,
 }
 
 impl SqliteStore {
@@ -66,6 +68,12 @@ impl SqliteStore {
         change.commit().await?;
         failpoint::hit(what, "after")?;
         Ok(())
+    }
+
+    /// The database with what is to be put into it.
+    pub(super) fn files(&self) -> [PathBuf; 2] {
+        let log = self.database.with_extension("db-wal");
+        [self.database.clone(), log]
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -98,7 +98,7 @@ fn open() -> WebhookConfig {
 
 fn delivery(url: impl Into<String>) -> Delivery {
     let body = r#"{"type":"model_ready","data":{"ü":1}}"#.into();
-    Delivery { id: "msg_1".into(), url: url.into(), body, keys: vec![SigningKey::Service] }
+    Delivery { id: "msg_1".into(), url: url.into(), body, keys: vec![SigningKey::Service], traceparent: None }
 }
 
 async fn deliver_to(receiver: &Receiver) -> Result<u16, DeliveryFailure> {

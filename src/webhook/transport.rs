@@ -20,6 +20,8 @@ use crate::outgoing::{AddressRules, TargetUrl, UrlError, client, forbidden, tls}
 /// How much of an answer is read before the connection is closed.
 const ANSWER_LIMIT: usize = 16 * 1024;
 
+const TRACEPARENT: &str = "traceparent";
+
 /// What the `[webhooks]` settings say.
 #[derive(Clone)]
 pub struct WebhookConfig {
@@ -92,6 +94,9 @@ impl HttpWebhooks {
             .insert_header((HEADER_WEBHOOK_ID, delivery.id.as_str()))
             .insert_header((HEADER_WEBHOOK_TIMESTAMP, timestamp.to_string()));
         let signature = self.signatures(delivery, timestamp)?;
+        if let Some(parent) = &delivery.traceparent {
+            request = request.insert_header((TRACEPARENT, parent.as_str()));
+        }
         if !signature.is_empty() {
             request = request.insert_header((HEADER_WEBHOOK_SIGNATURE, signature));
         }

@@ -9,6 +9,7 @@ use actix_web::rt::time::timeout;
 use actix_web::web;
 use actors::domain::jobs::job::Job;
 use actors::domain::jobs::options::{Options, Priority};
+use actors::domain::jobs::origin::{Api, Origin};
 use actors::domain::transcript::{Segment, text as spoken};
 use actors::ports::BlobWriter;
 use serde_json::{Value, json};
@@ -176,7 +177,8 @@ impl Session {
             return Err(AppError::NoAudio("there was no audio before audio-stop".into()).into());
         };
         let options = std::mem::replace(&mut self.options, Self::usual());
-        let upload = Upload::new(receiving.recording, None, options);
+        let origin = Origin { api: Api::Wyoming, traceparent: None };
+        let upload = Upload::new(receiving.recording, None, options).with_origin(origin);
         let awaited = begin(&self.service, self.caller.clone(), Identity::Unique, upload).await?;
         let job = tokio::select! {
             job = awaited.until_over(|_| {}) => job?,

@@ -23,6 +23,7 @@ mod formats;
 mod jobs;
 mod lifecycle;
 mod limits;
+mod logs;
 mod manual;
 mod memory;
 mod metrics;

@@ -19,6 +19,9 @@ pub const HANG_GUARD: Duration = Duration::from_secs(120);
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_verbatim");
 
+/// Of the environment of a service under test: where its log goes, instead of the test's own.
+pub const LOG_FILE: &str = "TEST_LOG_FILE";
+
 /// Settings under which a chunk full of speech takes a while: a broad beam, and no text is likely enough.
 pub const SLOW: [(&str, &str); 3] = [
     ("VERBATIM__ENGINE__BACKEND", "whisper_cpp"),
@@ -417,6 +420,10 @@ fn spawn(dir: &Path, env: &[(String, String)]) -> (Child, String) {
     // `TEST_LOG=1` shows the logs of the service, `TEST_LOG=FILTER` those that the filter names.
     if let Ok(filter) = std::env::var("TEST_LOG") {
         service.env("VERBATIM__LOG__LEVEL", if filter == "1" { "debug" } else { &filter });
+    }
+    if let Some((_, path)) = env.iter().find(|(name, _)| name == LOG_FILE) {
+        // The settings' own level applies.
+        service.env_remove("VERBATIM__LOG__LEVEL").stderr(fs::File::create(path).unwrap());
     }
     let mut child = service.envs(env.iter().cloned()).arg("serve").stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

@@ -9,6 +9,24 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OWN_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OPEN: (&str, &str) = ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true");
 
+/// A job's trace goes on in its webhook; that of the model belongs to no request.
+#[test]
+fn a_webhook_carries_the_traceparent_of_its_request() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let sink = Sink::start(|_, _| status(204));
+    let service = Service::start_with(&[OPEN]);
+    let bytes = std::fs::read(super::fixtures::audio("en_short.wav")).unwrap();
+    let (file, url) = (Some(("a.wav", &bytes[..])), sink.url("/hook"));
+    let fields = [("webhook_url", url.as_str())];
+    let taken = service.post_form_with("/jobs?queue=true", &[("traceparent", PARENT)], file, &fields);
+    assert_eq!(taken.status, 202, "{taken:?}");
+    for message in sink.until("/hook", 2) {
+        let parent = message.headers.get("traceparent").map(|parent| parent.to_str().unwrap());
+        let is_of_job = message.json()["type"] == "job_completed";
+        assert_eq!(parent, is_of_job.then_some(PARENT), "{message:?}");
+    }
+}
+
 fn subscribe(service: &Service, url: &str) -> String {
     let added = service.post_json("/webhooks", &json!({ "url": url }));
     assert_eq!(added.status, 201, "{added:?}");

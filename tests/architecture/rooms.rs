@@ -75,13 +75,14 @@ const ADAPTERS: [&str; 8] =
     ["audio", "engine", "memory", "models", "outgoing", "store", "transcript", "webhook"];
 
 /// All that the actors are built with. None of it opens a file or a socket by itself.
-const ACTORS_DEPENDENCIES: [&str; 12] = [
+const ACTORS_DEPENDENCIES: [&str; 13] = [
     "actix",
     "async-trait",
     "bytes",
     "fastrand",
     "futures-util",
     "jiff",
+    "prometheus",
     "serde",
     "serde_json",
     "thiserror",

@@ -43,6 +43,21 @@ pub enum RequeueReason {
     Restart,
 }
 
+impl RequeueReason {
+    /// As in its event.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ModelUnloading => "model_unloading",
+            Self::EngineDied => "engine_died",
+            Self::EngineKilled => "engine_killed",
+            Self::Preempted => "preempted",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Shutdown => "shutdown",
+            Self::Restart => "restart",
+        }
+    }
+}
+
 /// What happened to the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

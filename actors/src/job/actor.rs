@@ -14,6 +14,7 @@ use super::messages::{Cancel, LookForWork, ObserveState, RunEnded, Stop, Submit}
 use super::on_model_failed::OnModelFailed;
 use super::persist::persist;
 use super::position::Position;
+use super::report;
 use super::run::{Deps, Run, RunOutcome};
 use super::search::{Found, Order, fail_those_of_unknown_models, search};
 use super::snapshot::{self, JobsSnapshot, RunningJob};
@@ -263,7 +264,7 @@ impl JobActor {
 
     fn start(&mut self, claim: Claim, lease: Arc<Lease>, overtakes: Option<Line>, ctx: &mut Context<Self>) {
         let (id, fence) = (claim.job.id, claim.fence);
-        info!(job.id = %id, attempt = claim.job.attempts, first_chunk = claim.chunks_done + 1, "job started");
+        report::started(&claim, &self.deps.model.id_of(claim.job.options.model.as_deref()));
         self.turns.taken(claim.job.options.priority);
         match overtakes {
             Some(line) => self.overtakes.send_modify(|overtakes| overtakes.record_job(line)),
@@ -324,14 +325,18 @@ impl Interrupted {
 
 async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitError> {
     let (job, events) = deps.store.submit(job, terms).await?;
-    if events.is_empty() {
+    let (model, is_new) = (deps.model.id_of(job.options.model.as_deref()), !events.is_empty());
+    if !is_new {
         info!(job.id = %job.id, "job already accepted under this key");
     } else {
-        info!(job.id = %job.id, audio.bytes = job.audio.bytes, "job accepted");
+        report::accepted(&job, &model);
         deps.notifier.publish(events);
     }
     if let Some(earlier) = job.reused_from {
         info!(job.id = %job.id, %earlier, "job completed with an earlier result");
+        if is_new {
+            report::ended(&job, &model, Status::Completed, None);
+        }
     }
     if job.status == Status::Queued {
         match deps.model.find(job.options.model.as_deref()) {
@@ -346,8 +351,8 @@ async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitErro
 
 async fn cancel(deps: Deps, id: JobId) -> Result<Cancelled, StoreError> {
     let cancelled = deps.store.cancel(id).await?;
-    if let Cancelled::Now { events, .. } = &cancelled {
-        info!(job.id = %id, "job cancelled");
+    if let Cancelled::Now { events, job } = &cancelled {
+        report::ended(job, &deps.model.id_of(job.options.model.as_deref()), Status::Cancelled, None);
         deps.notifier.publish(events.clone());
     }
     Ok(cancelled)

@@ -18,6 +18,7 @@ use crate::domain::jobs::overtakes::Overtakes;
 use crate::domain::jobs::progress::Pace;
 use crate::domain::jobs::queue::{self, Place};
 use crate::isolation::Isolation;
+use crate::measures::measures;
 use crate::model::{ModelHandle, State};
 use crate::notifier::NotifierHandle;
 use crate::observe::{Observed, ask};
@@ -64,6 +65,7 @@ impl JobHandle {
         let workers = WorkerActor::start(board.clone());
         let told = model.clone();
         let JobSettings { condition_on_previous, max_queued, .. } = settings;
+        measures().queue_limit.set(i64::try_from(max_queued).unwrap_or(i64::MAX));
         let deps = Deps {
             store: store.clone(),
             recordings,

@@ -8,6 +8,7 @@ mod messages;
 mod on_model_failed;
 mod persist;
 mod position;
+mod report;
 mod run;
 mod search;
 mod snapshot;

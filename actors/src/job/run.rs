@@ -17,6 +17,7 @@ use super::control::{Control, LOOK, Order};
 use super::jobs_to_fail::JobsToFail;
 use super::persist::persist;
 use super::position::Step;
+use super::report::{self, LastRun};
 use crate::domain::audio::{Decoder, Plan};
 use crate::domain::event::{JobEvent, RequeueReason};
 use crate::domain::jobs::batches::batches;
@@ -29,6 +30,7 @@ use crate::domain::transcript::context::Context;
 use crate::domain::transcript::placement::Placement;
 use crate::domain::transcript::{ChunkTranscript, Segment};
 use crate::isolation::Isolation;
+use crate::measures::measures;
 use crate::model::{Lease, ModelHandle};
 use crate::notifier::NotifierHandle;
 use crate::ports::{
@@ -181,7 +183,7 @@ impl Run {
     async fn write_last(self, last: Last) -> RunOutcome {
         let pace = self.pace();
         self.control.position.move_to(Step::Ending, None);
-        let Self { deps, claim, control, lease, engine, started, .. } = self;
+        let Self { deps, claim, control, lease, engine, started, audio_secs, .. } = self;
         let mut lease = (engine == EngineHealth::Well).then_some(lease);
         let write = async || match &last {
             Last::End(ending) => deps.store.end(claim.fence, ending.clone()).await,
@@ -200,8 +202,9 @@ impl Run {
             (Ok(events), last) => {
                 deps.notifier.publish(events);
                 if let Last::End(ending) = last {
-                    let (status, run_ms) = (ending.status().name(), started.elapsed().as_millis() as u64);
-                    info!(job.id = %claim.job.id, status, run_ms, "job ended");
+                    let model = deps.model.id_of(claim.job.options.model.as_deref());
+                    let run = LastRun { took: started.elapsed(), audio_secs };
+                    report::ended(&claim.job, &model, ending.status(), Some(run));
                 }
             }
             (Err(error), _) => {
@@ -419,7 +422,9 @@ impl Run {
         let (progress, told) = mpsc::unbounded_channel();
         let (lease, cancel) = (self.lease.clone(), self.control.cancel.clone());
         let job = self.claim.job.id;
-        let transcribe = Transcribe { job, chunk: first, lease, batch, cancel, progress, in_engine };
+        let traceparent = self.claim.job.origin.traceparent.clone();
+        let transcribe =
+            Transcribe { job, chunk: first, lease, batch, cancel, progress, in_engine, traceparent };
         Ok(Started { answer: self.deps.workers.send(transcribe), told, is_early: early == Early::Yes })
     }
 
@@ -527,12 +532,21 @@ impl Run {
 
     fn place(&mut self, plan: &Plan, chunk: u32, transcript: ChunkTranscript) -> Vec<Segment> {
         let (start, end) = chunk_span(plan, chunk).unwrap_or_default();
-        self.audio_secs += (end - start) / f64::from(plan.passes());
+        let audio_secs = (end - start) / f64::from(plan.passes());
+        self.audio_secs += audio_secs;
         let segments = self.placement.place(plan, chunk_index(chunk), transcript);
+        self.measure(audio_secs, &segments);
         if self.tells_of_text_before(plan) {
             self.context.append(&segments);
         }
         segments
+    }
+
+    fn measure(&self, audio_secs: f64, segments: &[Segment]) {
+        let model = self.deps.model.id_of(self.claim.job.options.model.as_deref());
+        let tokens = segments.iter().map(|segment| segment.decoding.tokens.len() as u64).sum();
+        measures().audio_secs.with_label_values(&[model.as_str()]).inc_by(audio_secs.max(0.0));
+        measures().tokens.with_label_values(&[model.as_str()]).inc_by(tokens);
     }
 
     /// Writes a batch's chunks down, one by one, with the progress between them.

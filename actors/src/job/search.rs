@@ -35,9 +35,10 @@ use std::time::Instant;
 use tracing::error;
 
 use super::on_model_failed::OnModelFailed;
+use super::report;
 use super::run::Deps;
 use super::snapshot::NAME;
-use crate::domain::jobs::job::JobError;
+use crate::domain::jobs::job::{JobError, Status};
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::overtakes::{Line, Overtakes};
 use crate::domain::model::lifecycle::Demand;
@@ -187,7 +188,11 @@ async fn fail_all(
             deps.notifier.publish(events);
             let error = JobError { code: code.into(), message: message.into() };
             match deps.store.end(claim.fence, Ending::Failed(error)).await {
-                Ok(events) => deps.notifier.publish(events),
+                Ok(events) => {
+                    let model = deps.model.id_of(model.as_deref());
+                    report::ended(&claim.job, &model, Status::Failed, None);
+                    deps.notifier.publish(events);
+                }
                 // Its owner cancelled it at this moment.
                 Err(StoreError::LeaseLost) => {}
                 Err(error) => return Err(error),

@@ -18,8 +18,9 @@ use crate::domain::event::{ModelEvent, OfModel};
 use crate::domain::model::lifecycle::{Effect, Failure, Input, Lifecycle, News, Phase, Policy};
 use crate::domain::model::load_time::LoadTime;
 use crate::domain::model::models::ModelNo;
+use crate::measures::measures;
 use crate::notifier::NotifierHandle;
-use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe};
+use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe, record_span};
 
 /// How long an unload waits for the device to show that the memory is back.
 const UNTIL_IT_IS_BACK: Duration = Duration::from_secs(5);
@@ -216,6 +217,7 @@ impl ModelActor {
             Ok(model) if keep_going() => self.loaded(model, started.elapsed()),
             Ok(model) => {
                 model.unload();
+                self.count_failure("cancelled");
                 Input::LoadGivenUp(self.epoch.reason())
             }
             Err(why) => self.not_loaded(why),
@@ -225,6 +227,8 @@ impl ModelActor {
     fn loaded(&mut self, model: Arc<dyn LoadedModel>, took: Duration) -> Input {
         let facts = model.facts();
         info!(load_ms = took.as_millis() as u64, model.id = %facts.id, "model loaded");
+        measures().model_load.with_label_values(&[facts.id.as_str()]).observe(took.as_secs_f64());
+        record_span("model load", None, took, || vec![("model", facts.id.clone())]);
         if let Some(known) = self.models.get_mut(self.life.model().0) {
             (known.facts, known.load_time) = (facts, LoadTime::measured(took));
         }
@@ -238,17 +242,25 @@ impl ModelActor {
         match why {
             LoadFailure::Cancelled => {
                 info!("load given up");
+                self.count_failure("cancelled");
                 Input::LoadGivenUp(self.epoch.reason())
             }
             LoadFailure::OutOfMemory { needed_bytes, free_bytes } => {
                 warn!(needed_bytes, free_bytes, "not enough memory for the model");
+                self.count_failure("out_of_memory");
                 Input::RanOutOfMemory { needed_bytes, free_bytes }
             }
             LoadFailure::Broken { code, message } => {
                 error!(code, message, "model cannot be loaded");
+                self.count_failure("failed");
                 Input::LoadFailed(Failure { code, message })
             }
         }
+    }
+
+    fn count_failure(&self, reason: &str) {
+        let model = self.models.get(self.life.model().0).map_or("", |known| known.facts.id.as_str());
+        measures().model_load_failures.with_label_values(&[model, reason]).inc();
     }
 
     fn free(&mut self) {
@@ -402,6 +414,7 @@ impl Handler<EngineDied> for ModelActor {
     fn handle(&mut self, msg: EngineDied, ctx: &mut Self::Context) {
         if msg.generation == self.generation && self.model.is_some() {
             warn!("engine process exited unexpectedly");
+            measures().engine_exits.with_label_values(&["crashed"]).inc();
             self.drive(Input::EngineDied, None, ctx);
         }
     }
@@ -413,6 +426,7 @@ impl Handler<RanOutOfMemory> for ModelActor {
     fn handle(&mut self, msg: RanOutOfMemory, ctx: &mut Self::Context) {
         if msg.generation == self.generation && self.model.is_some() {
             let RanOutOfMemory { needed_bytes, free_bytes, .. } = msg;
+            measures().engine_exits.with_label_values(&["out_of_memory"]).inc();
             self.drive(Input::RanOutOfMemory { needed_bytes, free_bytes }, None, ctx);
         }
     }

@@ -18,6 +18,7 @@ use crate::domain::event::UnloadReason;
 use crate::domain::model::lifecycle::Demand;
 use crate::domain::model::models::{ALIASES, ModelNo};
 use crate::domain::model::stay::Stay;
+use crate::measures::measures;
 use crate::panics::{OnActorGone, as_json};
 use crate::ports::{Engine, ModelFacts};
 
@@ -48,6 +49,9 @@ impl ModelHandle {
     /// `on_actor_gone` is called when the thread is gone for good.
     pub fn start(parts: ModelParts, on_actor_gone: OnActorGone) -> Self {
         let (sender, status) = watch::channel(ModelActor::first_status(&parts));
+        for known in &status.borrow().models {
+            measures().expect_model(&known.facts.id);
+        }
         let epoch = LoadEpoch::default();
         let (actors_epoch, engines, clock) = (epoch.clone(), parts.engines.clone(), parts.clock.clone());
         let (answered, beat) = watch::channel(Instant::now());
@@ -77,6 +81,12 @@ impl ModelHandle {
 
     pub fn watch(&self) -> watch::Receiver<ModelStatus> {
         self.status.clone()
+    }
+
+    /// What the model is called that jobs of that name run on; empty where there is none.
+    pub(crate) fn id_of(&self, name: Option<&str>) -> String {
+        let Some(number) = self.find(name) else { return String::new() };
+        self.status.borrow().models.get(number.0).map(|known| known.facts.id.clone()).unwrap_or_default()
     }
 
     /// The model of that name, where there is one. No name, and those that clients of the OpenAI API know, stand

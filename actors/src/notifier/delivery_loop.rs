@@ -13,9 +13,10 @@ use tracing::{error, info, warn};
 use super::snapshot::{NAME, WebhooksSnapshot};
 use crate::domain::jobs::retry::{self, Next};
 use crate::domain::webhook::MessageId;
+use crate::measures::measures;
 use crate::panics::caught;
 use crate::ports::{
-    Attempt, Delivery, DeliveryFailure, Outbox, Outgoing, StoreError, Verdict, WebhookTransport,
+    Attempt, Delivery, DeliveryFailure, Outbox, Outgoing, StoreError, Verdict, WebhookTransport, record_span,
 };
 
 /// Tries under way at the same time, for all receivers together.
@@ -161,12 +162,19 @@ impl DeliveryLoop {
             url: message.url.clone(),
             body: message.body.clone(),
             keys: message.keys.clone(),
+            traceparent: message.traceparent.clone(),
         };
         let outcome = caught(NAME, self.transport.deliver(&delivery)).await;
         let outcome = outcome.unwrap_or_else(|bug| Err(DeliveryFailure::Unreachable(bug.to_string())));
         let verdict = verdict(&message, &outcome, fastrand::f64() * 2.0 - 1.0);
         log(message.id, &outcome, verdict);
-        self.write_down(message.id, attempt(outcome, begun.elapsed()), verdict).await;
+        let took = begun.elapsed();
+        measures().webhook_attempt.observe(took.as_secs_f64());
+        measures().webhook_attempts.with_label_values(&[name(verdict)]).inc();
+        record_span("webhook dispatch", message.traceparent.as_ref(), took, || {
+            vec![("webhook.id", message.id.to_string()), ("outcome", name(verdict).to_owned())]
+        });
+        self.write_down(message.id, attempt(outcome, took), verdict).await;
         self.under_way.borrow_mut().remove(&message.id);
     }
 
@@ -194,6 +202,17 @@ fn verdict(message: &Outgoing, outcome: &Result<u16, DeliveryFailure>, jitter: f
     match retry::next(message.failures, message.trying, retry_after, jitter) {
         Next::Again { failures, pause } => Verdict::Again { failures, pause },
         Next::GiveUp => Verdict::GivenUp,
+    }
+}
+
+/// One of [`DELIVERIES`](crate::measures::DELIVERIES).
+fn name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Delivered => "delivered",
+        Verdict::Again { .. } => "retried",
+        Verdict::GivenUp => "given_up",
+        Verdict::SwitchOff => "switched_off",
+        Verdict::Gone => "gone",
     }
 }
 
@@ -229,6 +248,7 @@ mod tests {
             url: "http://receiver.example/".into(),
             body: "{}".into(),
             keys: vec![],
+            traceparent: None,
             failures: Failures::default(),
             trying: Duration::ZERO,
             failing,

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::event::{Event, JobEvent, Recorded};
+use crate::measures::measures;
 
 /// Counts since the start of the process. Only grows.
 #[derive(Debug, Default)]
@@ -20,12 +21,15 @@ impl Tally {
                 JobEvent::Completed => &self.completed,
                 JobEvent::Failed { .. } => &self.failed,
                 JobEvent::Cancelled => &self.cancelled,
+                JobEvent::Requeued { reason } => {
+                    measures().job_requeues.with_label_values(&[reason.name()]).inc();
+                    continue;
+                }
                 JobEvent::Queued
                 | JobEvent::Started { .. }
                 | JobEvent::Progress { .. }
                 | JobEvent::Segment { .. }
-                | JobEvent::LanguageDetected { .. }
-                | JobEvent::Requeued { .. } => continue,
+                | JobEvent::LanguageDetected { .. } => continue,
             };
             counter.fetch_add(1, Ordering::Relaxed);
         }

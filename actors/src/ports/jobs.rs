@@ -176,6 +176,10 @@ pub trait JobStore: Send + Sync + 'static {
     async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, StoreError>;
     async fn segments(&self, id: JobId) -> Result<Vec<Segment>, StoreError>;
     async fn counts(&self) -> Result<JobCounts, StoreError>;
+    /// By the model that jobs ask for, as in their options. Models without jobs may be left out.
+    async fn counts_by_model(&self) -> Result<Vec<(Option<String>, JobCounts)>, StoreError>;
+    /// What all of this takes on the disk.
+    fn size_bytes(&self) -> u64;
     /// As if all jobs wanted the same model. `None` unless the job is queued.
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError>;
 

@@ -4,11 +4,13 @@
 mod engine;
 mod jobs;
 mod recordings;
+mod spans;
 mod webhooks;
 
 pub use engine::*;
 pub use jobs::*;
 pub use recordings::*;
+pub use spans::*;
 pub use webhooks::*;
 
 /// All that lasts, behind one handle.

@@ -24,6 +24,9 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Whether so many bytes more fit, as far as can be told now.
     fn has_room(&self, bytes: u64) -> bool;
 
+    /// What is stored, and what the disk has room for.
+    fn usage(&self) -> StorageUsage;
+
     /// Removes a blob; one that is not there is no error.
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;
 }
@@ -45,6 +48,15 @@ pub struct StoredBlob {
     pub bytes: u64,
     /// Lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// What blobs take of their disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StorageUsage {
+    pub used_bytes: u64,
+    /// Of the file system, for this service's user.
+    pub free_bytes: u64,
+    pub size_bytes: u64,
 }
 
 /// Recordings on other servers.

@@ -8,6 +8,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::jobs::StoreError;
+use crate::domain::jobs::origin::TraceParent;
 use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Data, Message, MessageId, Secret, SigningKey};
@@ -91,8 +92,19 @@ pub trait Outbox: Send + Sync + 'static {
     /// Writes a message that tells nothing. `None` when there is no subscriber of that id.
     async fn send_test(&self, subscriber: Uuid) -> Result<Option<Sent>, StoreError>;
 
+    /// What is still to be delivered.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
+
     /// Forgets messages older than [`KEPT`] that are not pending.
     async fn forget_old(&self) -> Result<u64, StoreError>;
+}
+
+/// Messages that are to be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    pub messages: u64,
+    /// Since the oldest of them was made; zero without any.
+    pub oldest: Duration,
 }
 
 /// How long messages are kept that were delivered or given up.
@@ -117,6 +129,8 @@ pub struct Outgoing {
     /// The present one, and for a while after a change the one before.
     pub keys: Vec<SigningKey>,
     pub failures: Failures,
+    /// That of the job's request.
+    pub traceparent: Option<TraceParent>,
     /// Since its first try was due.
     pub trying: Duration,
     /// How long its subscriber has had failures and nothing else. `None` without failures, and for a
@@ -212,6 +226,8 @@ pub struct Delivery {
     pub body: String,
     /// It is signed with each.
     pub keys: Vec<SigningKey>,
+    /// Sent as the header of that name.
+    pub traceparent: Option<TraceParent>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

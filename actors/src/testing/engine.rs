@@ -330,6 +330,7 @@ impl LoadedModel for FakeModel {
                 language: "en".parse().ok().or(batch.language),
                 language_probability: batch.language.is_none().then_some(0.75),
                 segments: vec![segment(self.model, chunk)],
+                redecodes: 0,
             })
             .collect())
     }

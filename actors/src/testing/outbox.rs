@@ -9,12 +9,13 @@ use super::outbox_tables::{Letter, Receiver};
 use super::store::{MemoryStore, Tables};
 use crate::domain::event::OfModel;
 use crate::domain::jobs::job::{Job, Status};
+use crate::domain::jobs::origin::TraceParent;
 use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Message, MessageId, Secret, SigningKey, host_of};
 use crate::ports::{
-    Attempt, Between, DeliveryQuery, KEPT, OLD_SECRET_VALID, Outbox, Outgoing, Sent, SentState, StoreError,
-    Subscriber, SubscriberState, SubscriberStore, TRIES_KEPT, Verdict,
+    Attempt, Backlog, Between, DeliveryQuery, KEPT, OLD_SECRET_VALID, Outbox, Outgoing, Sent, SentState,
+    StoreError, Subscriber, SubscriberState, SubscriberStore, TRIES_KEPT, Verdict,
 };
 
 fn ms(duration: Duration) -> i64 {
@@ -38,7 +39,13 @@ impl Tables {
         self.letters.iter_mut().find(|letter| letter.seen.id == id)
     }
 
-    fn write(&mut self, message: &Message, subscriber: Option<Uuid>, url: &str) -> Sent {
+    fn write(
+        &mut self,
+        message: &Message,
+        subscriber: Option<Uuid>,
+        url: &str,
+        traceparent: Option<TraceParent>,
+    ) -> Sent {
         let seen = Sent {
             id: MessageId::new(),
             kind: message.kind.to_owned(),
@@ -48,6 +55,7 @@ impl Tables {
             next_try_at: Some(message.at),
         };
         self.letters.push(Letter {
+            traceparent,
             seen: seen.clone(),
             subscriber,
             url: url.to_owned(),
@@ -63,7 +71,7 @@ impl Tables {
         let active = self.receivers.iter().filter(|receiver| receiver.seen.state == SubscriberState::Active);
         let all: Vec<_> = active.map(|receiver| (receiver.seen.id, receiver.seen.url.clone())).collect();
         for (id, url) in all {
-            self.write(&message, Some(id), &url);
+            self.write(&message, Some(id), &url, None);
         }
     }
 
@@ -71,11 +79,12 @@ impl Tables {
     pub(super) fn tell_of_job(&mut self, job: &Job, status: Status, at: Timestamp) {
         let Some(message) = Message::of_job(job.id, status, at) else { return };
         let Some(url) = &job.webhook_url else { return };
+        let traceparent = job.origin.traceparent.clone();
         let known = self.receivers.iter().find(|receiver| receiver.seen.url == *url);
         match known.map(|receiver| (receiver.seen.id, receiver.seen.state)) {
             Some((_, SubscriberState::Off)) => {}
-            Some((id, SubscriberState::Active)) => drop(self.write(&message, Some(id), url)),
-            None => drop(self.write(&message, None, url)),
+            Some((id, SubscriberState::Active)) => drop(self.write(&message, Some(id), url, traceparent)),
+            None => drop(self.write(&message, None, url, traceparent)),
         }
     }
 
@@ -236,6 +245,7 @@ impl Outbox for MemoryStore {
                 body: letter.body.clone(),
                 keys: known.map_or_else(|| vec![SigningKey::Service], |receiver| receiver.keys(now)),
                 failures: letter.failures,
+                traceparent: letter.traceparent.clone(),
                 trying: between(letter.since, now),
                 failing: known.and_then(|r| r.seen.failing_since).map(|since| between(since, now)),
             }
@@ -308,7 +318,17 @@ impl Outbox for MemoryStore {
     async fn send_test(&self, subscriber: Uuid) -> Result<Option<Sent>, StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
         let Some(url) = tables.receiver(subscriber).map(|r| r.seen.url.clone()) else { return Ok(None) };
-        Ok(Some(tables.write(&Message::test(subscriber, now), Some(subscriber), &url)))
+        Ok(Some(tables.write(&Message::test(subscriber, now), Some(subscriber), &url, None)))
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let (tables, now) = (self.tables(), self.now());
+        let pending = tables.letters.iter().filter(|letter| letter.is_pending());
+        let oldest = pending.clone().map(|letter| letter.seen.created_at).min();
+        Ok(Backlog {
+            messages: pending.count() as u64,
+            oldest: oldest.map_or(Duration::ZERO, |since| between(since, now)),
+        })
     }
 
     async fn forget_old(&self) -> Result<u64, StoreError> {

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::domain::jobs::origin::TraceParent;
 use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::SigningKey;
@@ -22,5 +23,6 @@ pub(super) struct Letter {
     pub(super) url: String,
     pub(super) body: String,
     pub(super) failures: Failures,
+    pub(super) traceparent: Option<TraceParent>,
     pub(super) since: Timestamp,
 }

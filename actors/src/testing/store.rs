@@ -231,6 +231,7 @@ impl JobStore for MemoryStore {
         let job = Job {
             id: new.id,
             owner: new.owner,
+            origin: new.origin,
             status: Status::Queued,
             created_at: self.clock.wall_now(),
             started_at: None,
@@ -304,6 +305,26 @@ impl JobStore for MemoryStore {
         let tables = self.tables();
         let count = |status| tables.jobs.values().filter(|row| row.job.status == status).count() as u64;
         Ok(JobCounts { queued: count(Status::Queued), running: count(Status::Running) })
+    }
+
+    async fn counts_by_model(&self) -> Result<Vec<(Option<String>, JobCounts)>, StoreError> {
+        let mut counts: Vec<(Option<String>, JobCounts)> = vec![];
+        for job in self.tables().jobs.values().map(|row| &row.job) {
+            let (queued, running) =
+                (u64::from(job.status == Status::Queued), u64::from(job.status == Status::Running));
+            match counts.iter_mut().find(|(model, _)| *model == job.options.model) {
+                Some((_, of_it)) => {
+                    of_it.queued += queued;
+                    of_it.running += running;
+                }
+                None => counts.push((job.options.model.clone(), JobCounts { queued, running })),
+            }
+        }
+        Ok(counts)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        0
     }
 
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::domain::event::{Event, JobEvent, ModelEvent, Recorded, Stream};
 use crate::domain::jobs::job::{Audio, BlobKey, Job, JobId, NewJob};
 use crate::domain::jobs::options::Options;
+use crate::domain::jobs::origin::Origin;
 use crate::domain::language::Language;
 use crate::domain::model::lifecycle::Policy;
 use crate::domain::model::stay::Stay;
@@ -173,6 +174,7 @@ pub(crate) fn new_job() -> NewJob {
         id: JobId::new(),
         owner: String::new(),
         once: None,
+        origin: Origin::default(),
         audio,
         options: Options::default(),
         metadata: None,

@@ -117,6 +117,7 @@ impl<B: Backend> Decoder<B> {
             texts[*at] = Some(self.settle(first, window, &request)?);
             progress(0.8 + 0.15 * (index + 1) as f32 / sounding.len() as f32);
         }
+        let redecodes: Vec<u32> = texts.iter().map(|text| text.as_ref().map_or(0, Text::redecodes)).collect();
         for (text, window) in texts.iter_mut().zip(&windows) {
             text.take_if(|text| self.is_no_speech(text, window) || text.stays_unlikely());
         }
@@ -126,13 +127,15 @@ impl<B: Backend> Decoder<B> {
             .iter()
             .zip(&texts)
             .zip(&alignments)
-            .map(|((window, text), alignment)| ChunkTranscript {
+            .zip(redecodes)
+            .map(|(((window, text), alignment), redecodes)| ChunkTranscript {
                 language: Some(language),
                 language_probability,
                 segments: match text {
                     Some(text) => self.segments(text, alignment.as_ref(), window, language),
                     None => Vec::new(),
                 },
+                redecodes,
             })
             .collect())
     }

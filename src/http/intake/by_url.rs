@@ -7,6 +7,7 @@ use actix_web::error::PayloadError;
 use actix_web::rt::time::timeout;
 use actix_web::web;
 use actors::domain::jobs::job::Job;
+use actors::domain::jobs::origin::Origin;
 use actors::ports::{Download, Earlier};
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
@@ -33,6 +34,7 @@ pub(in crate::http) struct Remote {
     url: String,
     form: Form,
     fingerprint: String,
+    origin: Origin,
 }
 
 /// Reads `{"url": …}` with the options of a form beside it. `admit` is asked, with the model that it names, whether such
@@ -69,7 +71,7 @@ pub(in crate::http) fn parse(
     form.check()?;
     form.choose_model(&mut admit)?;
     let fingerprint = form.fingerprint(&[Some(&url), None]);
-    Ok(Remote { url, form, fingerprint })
+    Ok(Remote { url, form, fingerprint, origin: Origin::default() })
 }
 
 fn invalid(what: impl ToString) -> AppError {
@@ -77,6 +79,10 @@ fn invalid(what: impl ToString) -> AppError {
 }
 
 impl Remote {
+    pub(in crate::http) fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
     /// Makes a job of it, once the recording is here. What was sent under its key before is not fetched again.
     ///
     /// # Cancel safety
@@ -104,7 +110,7 @@ impl Remote {
 
     async fn fetch(self, service: &Service) -> Result<Upload, AppError> {
         let _permit = DOWNLOADS.acquire().await.map_err(AppError::internal)?;
-        let Self { url, form, fingerprint } = self;
+        let Self { url, form, fingerprint, origin } = self;
         let Download { name, bytes, body } = service.sources.open(&url).await?;
         let limit = service.limits.max_upload_bytes;
         if bytes.is_some_and(|bytes| bytes > limit) {
@@ -114,7 +120,7 @@ impl Remote {
         let body = paced(body.map_err(PayloadError::Io), service.limits.min_upload_bytes_per_sec);
         let body = Box::pin(body.map_err(|error| not_all_came(&error)));
         let recording = write(service.blobs.as_ref(), Bytes::new(), body, limit).await?;
-        Ok(Upload::fetched(recording, name, form, fingerprint))
+        Ok(Upload::fetched(recording, name, form, fingerprint).with_origin(origin))
     }
 }
 

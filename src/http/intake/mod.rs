@@ -5,6 +5,7 @@ pub(super) mod by_url;
 pub(super) mod client_socket;
 pub(super) mod disk_room;
 pub(super) mod form;
+pub(super) mod origin;
 pub(super) mod query;
 pub(super) mod submission;
 mod upload_pace;

@@ -6,6 +6,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web;
 use actors::domain::jobs::job::{Audio, BlobKey, Idempotency, Job, JobId, KeyLife, NewJob};
 use actors::domain::jobs::options::{LONGEST_HOTWORD_BYTES, MOST_HOTWORDS, Options, Priority, Task};
+use actors::domain::jobs::origin::Origin;
 use actors::domain::jobs::selection::{NotATrack, Selection, sample_at};
 use actors::domain::language::Language;
 use actors::domain::model::stay::{NotAStay, Stay};
@@ -55,6 +56,7 @@ pub struct Upload {
     form: Form,
     /// What tells the request from others, where that is not what was sent.
     fingerprint: Option<String>,
+    origin: Origin,
 }
 
 /// A request whose recording is on disk.
@@ -63,6 +65,7 @@ pub(in crate::http) struct Received {
     filename: Option<String>,
     form: Form,
     fingerprint: String,
+    origin: Origin,
 }
 
 /// What a client asks for.
@@ -102,13 +105,18 @@ where
     }
     form.check()?;
     let (recording, filename) = form.file.take().ok_or(AppError::MissingFile { part: FILE })?;
-    Ok(Upload { recording, filename, form, fingerprint: None })
+    Ok(Upload { recording, filename, form, fingerprint: None, origin: Origin::default() })
 }
 
 impl Upload {
     /// Without metadata, and without a webhook.
     pub fn new(recording: Box<dyn BlobWriter>, filename: Option<String>, options: Options) -> Self {
-        Self { recording, filename, form: Form { options, ..Form::default() }, fingerprint: None }
+        let form = Form { options, ..Form::default() };
+        Self { recording, filename, form, fingerprint: None, origin: Origin::default() }
+    }
+
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// Of a recording that was fetched; the request is told from others by the `fingerprint`.
@@ -118,7 +126,7 @@ impl Upload {
         form: Form,
         fingerprint: String,
     ) -> Self {
-        Self { recording, filename, form, fingerprint: Some(fingerprint) }
+        Self { recording, filename, form, fingerprint: Some(fingerprint), origin: Origin::default() }
     }
 
     /// Makes a job of it, the same for a day under the same key. See [`Received::take_in`].
@@ -141,11 +149,11 @@ impl Upload {
     /// # Cancel safety
     /// None: run it where nobody can drop it, and take the job in afterwards.
     pub(in crate::http) async fn finish(self) -> Result<Received, AppError> {
-        let Self { recording, filename, form, fingerprint } = self;
+        let Self { recording, filename, form, fingerprint, origin } = self;
         let blob = recording.finish().await?;
         let fingerprint =
             fingerprint.unwrap_or_else(|| form.fingerprint(&[Some(&blob.sha256), filename.as_ref()]));
-        Ok(Received { blob, filename, form, fingerprint })
+        Ok(Received { blob, filename, form, fingerprint, origin })
     }
 }
 
@@ -172,9 +180,8 @@ impl Received {
         owner: String,
         once: Option<Idempotency>,
     ) -> Result<Job, AppError> {
-        let Self { blob, filename, form, .. } = self;
-        let (id, uploaded) = (JobId::new(), blob.key.clone());
-        let taken = submit(service, id, owner, once, blob, filename, form).await;
+        let (id, uploaded) = (JobId::new(), self.blob.key.clone());
+        let taken = self.submit(service, id, owner, once).await;
         let is_needed = match &taken {
             Ok(job) => job.audio.blob == uploaded,
             // A store that fails may have kept the job all the same.
@@ -185,28 +192,27 @@ impl Received {
         }
         taken
     }
+
+    async fn submit(
+        self,
+        service: &Service,
+        id: JobId,
+        owner: String,
+        once: Option<Idempotency>,
+    ) -> Result<Job, AppError> {
+        let Self { blob, filename, form, origin, .. } = self;
+        service.check_options(&form.options).await?;
+        probe(service, &blob.key, &form.options.selection).await?;
+        let StoredBlob { key, bytes, sha256 } = blob;
+        let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
+        let Form { options, metadata, webhook_url, .. } = form;
+        let job = NewJob { id, owner, once, origin, audio, options, metadata, webhook_url };
+        Ok(service.jobs.submit(job).await?)
+    }
 }
 
 fn hex_digest(text: &str) -> String {
     hex(&Sha256::digest(text))
-}
-
-async fn submit(
-    service: &Service,
-    id: JobId,
-    owner: String,
-    once: Option<Idempotency>,
-    blob: StoredBlob,
-    filename: Option<String>,
-    form: Form,
-) -> Result<Job, AppError> {
-    service.check_options(&form.options).await?;
-    probe(service, &blob.key, &form.options.selection).await?;
-    let StoredBlob { key, bytes, sha256 } = blob;
-    let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
-    let Form { options, metadata, webhook_url, .. } = form;
-    let job = NewJob { id, owner, once, audio, options, metadata, webhook_url };
-    Ok(service.jobs.submit(job).await?)
 }
 
 impl Form {

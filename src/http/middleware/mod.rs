@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 pub(super) mod last_answer;
+pub(super) mod measured;
 pub(super) mod rate;
 pub(super) mod request_id;
 pub(super) mod root_span;

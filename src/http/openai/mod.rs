@@ -15,6 +15,7 @@ use actors::domain::jobs::options::{Options, Task};
 pub(super) use models::{__path_list, __path_show, list, show};
 
 use super::calls::{self, Beginning};
+use super::intake::origin::origin;
 use super::intake::query::IdempotencyKey;
 use super::openapi::{ServerSentEvent, TranscriptionForm, TranslationForm};
 use super::service::Service;
@@ -81,6 +82,7 @@ async fn answer(
     }
     let Call { upload, reply, stream } = call::receive(&service, &request, body, task).await?;
     let identity = identity.answered_as(&(&reply, stream));
+    let upload = upload.with_origin(origin(&request));
     let awaited = calls::begin(&service, caller, identity, upload).await?;
     if stream {
         let id = awaited.id();

@@ -19,6 +19,7 @@ use crate::error::AppError;
 use crate::http::calls::{self, Beginning};
 use crate::http::intake::body::Recording;
 use crate::http::intake::form;
+use crate::http::intake::origin::origin;
 use crate::http::intake::query::{IdempotencyKey, Query};
 use crate::http::intake::submission::{Upload, task};
 use crate::http::openapi::{AsrForm, AsrOutput, LanguageName, TaskName};
@@ -83,7 +84,7 @@ pub(in crate::http) async fn transcribe(
     let identity = calls::admit(&service, &request)?;
     let (recording, name) =
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
-    let upload = Upload::new(recording, name.clone(), options);
+    let upload = Upload::new(recording, name.clone(), options).with_origin(origin(&request));
     let awaited = calls::begin(&service, caller, identity, upload).await?;
     let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, output, name.as_deref());
     // Its head names the file; clients that ask for JSON here read no more than the body.
@@ -116,7 +117,8 @@ pub(in crate::http) async fn detect_language(
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
     let options =
         Options { priority: Priority::Interactive, extent: Extent::Beginning, model, ..Options::default() };
-    let awaited = calls::begin(&service, caller, identity, Upload::new(recording, name, options)).await?;
+    let upload = Upload::new(recording, name, options).with_origin(origin(&request));
+    let awaited = calls::begin(&service, caller, identity, upload).await?;
     let confidence = Rc::new(Cell::new(None));
     let found = confidence.clone();
     let on_event = move |event: &JobEvent| {

@@ -10,6 +10,7 @@ use crate::error::AppError;
 use crate::http::calls::{self, Beginning};
 use crate::http::intake::body::Recording;
 use crate::http::intake::form;
+use crate::http::intake::origin::origin;
 use crate::http::intake::query::IdempotencyKey;
 use crate::http::intake::submission::{Upload, temperature};
 use crate::http::openapi::InferenceForm;
@@ -50,7 +51,7 @@ pub(in crate::http) async fn transcribe(
     let set = |name: &str, text: &str| asked.set(name, text);
     let (recording, name) = form::read(&service, &request, body, recording, &FIELDS, set).await?;
     let (options, format) = asked.into_options();
-    let upload = Upload::new(recording, name, options);
+    let upload = Upload::new(recording, name, options).with_origin(origin(&request));
     let awaited = calls::begin(&service, caller, identity.answered_as(&format), upload).await?;
     let beginning = Beginning::of(format);
     let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, format);

@@ -17,6 +17,7 @@ use crate::http::detached::detached;
 use crate::http::intake::by_url;
 use crate::http::intake::disk_room::check_room;
 use crate::http::intake::form;
+use crate::http::intake::origin::origin;
 use crate::http::intake::query::{IdempotencyKey, JobPath, Query, flag, idempotency_key, job_id};
 use crate::http::intake::submission::receive;
 use crate::http::openapi::{
@@ -87,13 +88,13 @@ pub(in crate::http) async fn submit(
         (Some(model), _) => Ok(service.model.status().choice(model)),
         (None, name) => Ok(service.model.status().choice(admit(&service, name, waits)?)),
     };
-    let taking = service.clone();
+    let (taking, origin) = (service.clone(), origin(&request));
     let job = if form::is_json(&request) {
-        let remote = by_url::receive(&service.limits, body, in_the_body).await?;
+        let remote = by_url::receive(&service.limits, body, in_the_body).await?.with_origin(origin);
         detached(async move { remote.take_in(&taking, caller.owner, key, earlier).await }).await?
     } else {
         let (blobs, limits, headers) = (service.blobs.as_ref(), &service.limits, request.headers());
-        let upload = receive(blobs, limits, headers, body, in_the_body).await?;
+        let upload = receive(blobs, limits, headers, body, in_the_body).await?.with_origin(origin);
         detached(async move { upload.take_in(&taking, caller.owner, key).await }).await?
     };
     failpoint::hit("answer", "before").map_err(AppError::internal)?;

@@ -1,105 +1,106 @@
 //! What a monitoring system reads, in the text format of Prometheus.
 //!
-//! Almost all of it is read where it is known, at the moment when it is asked for; only what nobody remembers is
-//! counted.
+//! What is known at the moment when it is asked for is read then; what happens is counted and timed where it happens.
 
-use std::fmt::{Display, Write};
+use std::collections::BTreeMap;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use actors::model::State;
+use actors::ports::JobCounts;
 
 use crate::error::AppError;
 use crate::http::service::Service;
+use crate::http::views::exposition::Page;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Counts what is answered.
-pub async fn count_answers<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let response = next.call(request).await?;
-    if let Some(service) = response.request().app_data::<web::Data<Service>>() {
-        service.answers.count(response.status());
-    }
-    Ok(response)
-}
 
 #[utoipa::path(
     get, path = "/metrics",
     responses((status = 200, description = "In its text format.", content_type = "text/plain", body = String))
 )]
 pub(in crate::http) async fn metrics(service: web::Data<Service>) -> Result<HttpResponse, AppError> {
-    let counts = service.jobs.store().counts().await?;
-    let status = service.model.status();
-    let memory = service.memory.read(status.facts().and_then(|facts| facts.holder));
-    let state = status.state();
-    let is = |other: &State| u64::from(*other == state);
     let mut page = Page::default();
     page.family("build_info", "gauge", "The version that runs.");
     page.sample("build_info", "version", env!("CARGO_PKG_VERSION"), 1);
     page.single("uptime_seconds", "gauge", "Since the start.", service.started.elapsed().as_secs());
+    jobs(&mut page, &service).await?;
+    model(&mut page, &service);
+    webhooks(&mut page, &service).await?;
+    storage(&mut page, &service);
+    page.single("event_streams", "gauge", "Event streams that are open.", service.streams.count());
+    page.family("http_responses_total", "counter", "Responses since the start, by status class.");
+    for (class, answers) in service.answers.by_class() {
+        page.sample("http_responses_total", "status", &class, answers);
+    }
+    let text = page.with_measures().map_err(AppError::internal)?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, TEXT_FORMAT)).body(text))
+}
+
+async fn jobs(page: &mut Page, service: &Service) -> Result<(), AppError> {
+    let counts = service.jobs.store().counts().await?;
     page.family("jobs", "gauge", "Jobs that are not over, by status.");
     page.sample("jobs", "status", "queued", counts.queued);
     page.sample("jobs", "status", "running", counts.running);
+    page.family("jobs_by_model", "gauge", "Jobs that are not over, by model and status.");
+    for (model, counts) in by_model(service).await? {
+        page.jobs_of_model(&model, "queued", counts.queued);
+        page.jobs_of_model(&model, "running", counts.running);
+    }
     page.family("jobs_ended_total", "counter", "Jobs that came to their end since the start, by status.");
     for (end, jobs) in service.notifier.tally().ended() {
         page.sample("jobs_ended_total", "status", end, jobs);
     }
-    page.family("model_state", "gauge", "1 for the state that the model is in.");
-    State::ALL.iter().for_each(|other| page.sample("model_state", "state", other.name(), is(other)));
-    page.single(
-        "model_unloads_total",
-        "counter",
-        "How often all memory of the model was given back.",
-        status.unloads,
-    );
-    page.single("model_memory_bytes", "gauge", "Memory of the loaded model.", memory.used_by_model_bytes);
-    page.single(
-        "model_residual_bytes",
-        "gauge",
-        "What the last unload did not give back.",
-        status.residual_bytes,
-    );
-    page.single("device_memory_free_bytes", "gauge", "Free memory of the model's device.", memory.free_bytes);
-    page.single("device_memory_total_bytes", "gauge", "Memory of the model's device.", memory.total_bytes);
-    page.single("event_streams", "gauge", "Event streams that are open.", service.streams.count());
-    page.family(
-        "http_responses_total",
-        "counter",
-        "Answers since the start, by the first digit of their status.",
-    );
-    for (class, answers) in service.answers.by_class() {
-        page.sample("http_responses_total", "status", &class, answers);
-    }
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, TEXT_FORMAT)).body(page.0))
+    Ok(())
 }
 
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        self.line(format_args!("# HELP verbatim_{name} {help}"));
-        self.line(format_args!("# TYPE verbatim_{name} {kind}"));
+/// Of the models of the settings alone: jobs may name others, of earlier settings.
+async fn by_model(service: &Service) -> Result<BTreeMap<String, JobCounts>, AppError> {
+    let mut counts: BTreeMap<_, _> =
+        service.model.names().into_iter().map(|name| (name, JobCounts::default())).collect();
+    for (name, of_name) in service.jobs.store().counts_by_model().await? {
+        // The default one has two names.
+        let status = service.model.status();
+        let found = service.model.find(name.as_deref()).and_then(|number| status.models.get(number.0));
+        if let Some(of_model) = found.and_then(|known| counts.get_mut(&known.facts.id)) {
+            of_model.queued += of_name.queued;
+            of_model.running += of_name.running;
+        }
     }
+    Ok(counts)
+}
 
-    /// `value` has no character that would have to be escaped.
-    fn sample(&mut self, name: &str, label: &str, value: &str, number: u64) {
-        self.line(format_args!("verbatim_{name}{{{label}=\"{value}\"}} {number}"));
-    }
+fn model(page: &mut Page, service: &Service) {
+    let status = service.model.status();
+    let memory = service.memory.read(status.facts().and_then(|facts| facts.holder));
+    let state = status.state();
+    let is = |other: &State| u64::from(*other == state);
+    page.family("model_state", "gauge", "1 for the state that the model is in.");
+    State::ALL.iter().for_each(|other| page.sample("model_state", "state", other.name(), is(other)));
+    let unloads = "How often all memory of the model was given back.";
+    page.single("model_unloads_total", "counter", unloads, status.unloads);
+    page.single("model_memory_bytes", "gauge", "Memory of the loaded model.", memory.used_by_model_bytes);
+    let residual = "What the last unload did not give back.";
+    page.single("model_residual_bytes", "gauge", residual, status.residual_bytes);
+    page.single("device_memory_free_bytes", "gauge", "Free memory of the model's device.", memory.free_bytes);
+    page.single("device_memory_total_bytes", "gauge", "Memory of the model's device.", memory.total_bytes);
+}
 
-    fn single(&mut self, name: &str, kind: &str, help: &str, number: u64) {
-        self.family(name, kind, help);
-        self.line(format_args!("verbatim_{name} {number}"));
-    }
+async fn webhooks(page: &mut Page, service: &Service) -> Result<(), AppError> {
+    let backlog = service.jobs.store().backlog().await?;
+    let (messages, age) = (backlog.messages, backlog.oldest.as_secs());
+    page.single("webhook_backlog_messages", "gauge", "Webhooks that are still to be delivered.", messages);
+    let oldest = "Since the oldest of them was made; 0 without any.";
+    page.single("webhook_backlog_oldest_seconds", "gauge", oldest, age);
+    Ok(())
+}
 
-    fn line(&mut self, line: impl Display) {
-        // A String takes everything.
-        let _ = writeln!(self.0, "{line}");
-    }
+fn storage(page: &mut Page, service: &Service) {
+    let usage = service.blobs.usage();
+    page.family("storage_used_bytes", "gauge", "What the service keeps in [storage] dir, by kind.");
+    page.sample("storage_used_bytes", "kind", "database", service.jobs.store().size_bytes());
+    page.sample("storage_used_bytes", "kind", "recordings", usage.used_bytes);
+    let free = "Free space of its file system, for the service's user.";
+    page.single("storage_free_bytes", "gauge", free, usage.free_bytes);
+    page.single("storage_size_bytes", "gauge", "Size of its file system.", usage.size_bytes);
 }

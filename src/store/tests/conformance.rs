@@ -12,6 +12,7 @@ use actors::domain::event::{
 use actors::domain::jobs::deaths::Deaths;
 use actors::domain::jobs::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, KeyLife, NewJob, Status};
 use actors::domain::jobs::options::{Options, Priority, Task};
+use actors::domain::jobs::origin::{Api, Origin};
 use actors::domain::jobs::progress::Progress;
 use actors::domain::language::Language;
 use actors::domain::time::Timestamp;
@@ -84,6 +85,7 @@ pub(crate) fn new_job(priority: Priority) -> NewJob {
     NewJob {
         owner: String::new(),
         once: None,
+        origin: Origin::default(),
         id: JobId::new(),
         audio: Audio {
             filename: Some("größe.wav".into()),
@@ -200,6 +202,8 @@ pub(crate) async fn a_submitted_job_comes_back_as_it_was_given(store: &dyn Store
     new.audio.duration_secs = Some(61.25);
     new.metadata = Some(r#"{"b": 1, "a": [null]}"#.into());
     new.webhook_url = Some("https://example.org/hook?x=1".into());
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    new.origin = Origin { api: Api::Asr, traceparent: parent.parse().ok() };
     new.options.language = "yue".parse().ok();
     new.options.task = Task::Translate;
     new.options.prompt = Some("O'Brien; DROP TABLE jobs".into());
@@ -213,6 +217,7 @@ pub(crate) async fn a_submitted_job_comes_back_as_it_was_given(store: &dyn Store
         (job.id, &job.audio, &job.options, &job.metadata),
         (new.id, &new.audio, &new.options, &new.metadata)
     );
+    assert_eq!((&job.origin, job.origin.traceparent.is_some()), (&new.origin, true));
     assert_eq!((job.status, job.attempts, &job.webhook_url), (Status::Queued, 0, &new.webhook_url));
     assert_eq!(job.language.map(Language::code), Some("yue"));
     assert_eq!((job.started_at, job.finished_at, job.progress, job.error.clone()), (None, None, None, None));

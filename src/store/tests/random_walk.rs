@@ -10,7 +10,8 @@ use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::overtakes::Overtakes;
 use actors::domain::jobs::queue::{Queued, place};
 use actors::ports::{
-    Cancelled, Ending, EventLog, Fence, Head, JobQuery, JobStore, QueuePlace, StoreError, SubmitError, Terms,
+    Cancelled, Ending, EventLog, Fence, Head, JobCounts, JobQuery, JobStore, QueuePlace, StoreError,
+    SubmitError, Terms,
 };
 use actors::testing::MemoryStore;
 use proptest::prelude::*;
@@ -268,6 +269,10 @@ async fn take(walk: &mut Walk, step: Step) {
 async fn compare(walk: &Walk) {
     let Walk { store, model, .. } = walk;
     assert_eq!(store.counts().await.unwrap(), model.counts().await.unwrap());
+    let of_all = store.counts_by_model().await.unwrap();
+    let sum = |count: fn(&JobCounts) -> u64| of_all.iter().map(|(_, of_it)| count(of_it)).sum();
+    let sums = JobCounts { queued: sum(|of_it| of_it.queued), running: sum(|of_it| of_it.running) };
+    assert_eq!(sums, store.counts().await.unwrap());
     assert_eq!(store.waiting().await.unwrap(), model.waiting().await.unwrap());
     let sorted = |mut models: Vec<Option<String>>| {
         models.sort();

@@ -8,12 +8,13 @@ use std::time::Duration;
 use actors::domain::event::{ModelEvent, OfModel, RequeueReason, UnloadReason};
 use actors::domain::jobs::job::{Job, JobError, NewJob, Status};
 use actors::domain::jobs::options::Priority;
+use actors::domain::jobs::origin::{Api, Origin};
 use actors::domain::jobs::retry::Failures;
 use actors::domain::time::Timestamp;
 use actors::domain::webhook::{MessageId, Secret, SigningKey};
 use actors::ports::{
-    Attempt, Between, DeliveryQuery, Ending, KEPT, OLD_SECRET_VALID, Outgoing, Sent, SentState, Store,
-    SubmitError, Subscriber, SubscriberState, TRIES_KEPT, Verdict,
+    Attempt, Backlog, Between, DeliveryQuery, Ending, KEPT, OLD_SECRET_VALID, Outgoing, Sent, SentState,
+    Store, SubmitError, Subscriber, SubscriberState, TRIES_KEPT, Verdict,
 };
 use actors::testing::MemoryStore;
 use tempfile::TempDir;
@@ -80,6 +81,8 @@ promises!(
     what_was_made_in_a_span_of_time_can_be_delivered_again
     old_messages_are_forgotten_unless_they_are_pending
     nobody_s_messages_are_not_there
+    the_backlog_is_what_is_pending_and_how_old_it_is
+    a_job_s_message_has_the_trace_of_its_request
 );
 
 const URL: &str = "https://a.example/hook";
@@ -182,6 +185,33 @@ async fn the_end_of_a_job_and_its_message_are_one_change(bench: &Bench) {
     assert_eq!(bench.due_kinds().await, [r#""job_cancelled""#]);
     store.cancel(waiting.id).await.unwrap();
     assert_eq!(bench.due().await.len(), 1, "its removal tells nothing");
+}
+
+async fn the_backlog_is_what_is_pending_and_how_old_it_is(bench: &Bench) {
+    let store = bench.store.as_ref();
+    assert_eq!(store.backlog().await.unwrap(), Backlog::default());
+    let subscriber = bench.subscribe(URL).await.id;
+    let first = bench.test(subscriber).await;
+    let second = bench.test(subscriber).await;
+    (bench.pass)(SECOND);
+    let backlog = |messages, oldest| Backlog { messages, oldest };
+    assert_eq!(store.backlog().await.unwrap(), backlog(2, 2 * SECOND));
+    store.record(first.id, OK, Verdict::Delivered).await.unwrap();
+    assert_eq!(store.backlog().await.unwrap(), backlog(1, SECOND));
+    store.record(second.id, refused(), again(60 * SECOND)).await.unwrap();
+    assert_eq!(store.backlog().await.unwrap(), backlog(1, SECOND), "it is tried again");
+}
+
+async fn a_job_s_message_has_the_trace_of_its_request(bench: &Bench) {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let origin = Origin { api: Api::Jobs, traceparent: parent.parse().ok() };
+    let new = NewJob { origin, webhook_url: Some(URL.into()), ..new_job(Priority::Batch) };
+    let (job, _) = bench.store.submit(new, NO_LIMIT).await.unwrap();
+    bench.ready().await;
+    bench.store.cancel(job.id).await.unwrap();
+    let traces: Vec<_> = bench.due().await.into_iter().map(|message| message.traceparent).collect();
+    assert_eq!(traces.iter().flatten().map(|trace| trace.as_str()).collect::<Vec<_>>(), [parent]);
+    assert_eq!(traces.len(), 2, "the model's message has none");
 }
 
 async fn a_job_s_url_becomes_a_subscriber_with_the_job_or_not_at_all(bench: &Bench) {

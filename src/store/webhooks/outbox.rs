@@ -9,8 +9,8 @@ use actors::domain::jobs::retry::Failures;
 use actors::domain::time::Timestamp;
 use actors::domain::webhook::{Message, MessageId, SigningKey, host_of};
 use actors::ports::{
-    Attempt, Between, DeliveryQuery, KEPT, Outbox, Outgoing, Sent, SentState, StoreError, SubscriberState,
-    TRIES_KEPT, Verdict,
+    Attempt, Backlog, Between, DeliveryQuery, KEPT, Outbox, Outgoing, Sent, SentState, StoreError,
+    SubscriberState, TRIES_KEPT, Verdict,
 };
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
@@ -20,7 +20,7 @@ use super::sent_rows::{SentRow, message_id, state_name};
 use super::subscribers::{key, state};
 use crate::store::fault::Fault;
 use crate::store::moments::{between, later, ms};
-use crate::store::rows::small;
+use crate::store::rows::{natural, small, trace_parent};
 use crate::store::sql;
 use crate::store::sqlite::SqliteStore;
 
@@ -33,7 +33,7 @@ pub(in crate::store) async fn tell_of_model(
     let Some(message) = Message::of_model(event, now) else { return Ok(()) };
     let all: Vec<(String, String)> = sqlx::query_as(sql::ACTIVE_SUBSCRIBERS).fetch_all(&mut *change).await?;
     for (id, url) in all {
-        send(&mut *change, &message, Some(&id), &url).await?;
+        send(&mut *change, &message, Some(&id), &url, None).await?;
     }
     Ok(())
 }
@@ -46,13 +46,13 @@ pub(in crate::store) async fn tell_of_job(
     status: Status,
 ) -> Result<(), Fault> {
     let Some(message) = Message::of_job(id, status, now) else { return Ok(()) };
-    let own: Option<(String, Option<String>, Option<String>)> =
+    let own: Option<(String, Option<String>, Option<String>, Option<String>)> =
         sqlx::query_as(sql::OWN_WEBHOOK).bind(id.to_string()).fetch_optional(&mut *change).await?;
-    let Some((url, subscriber, its_state)) = own else { return Ok(()) };
+    let Some((url, traceparent, subscriber, its_state)) = own else { return Ok(()) };
     match its_state.as_deref().map(state).transpose()? {
         Some(SubscriberState::Off) => Ok(()),
         Some(SubscriberState::Active) | None => {
-            send(change, &message, subscriber.as_deref(), &url).await.map(drop)
+            send(change, &message, subscriber.as_deref(), &url, traceparent).await.map(drop)
         }
     }
 }
@@ -62,6 +62,7 @@ async fn send(
     message: &Message,
     subscriber: Option<&str>,
     url: &str,
+    traceparent: Option<String>,
 ) -> Result<SentRow, Fault> {
     Ok(sqlx::query_as(sql::SEND)
         .bind(MessageId::new().to_string())
@@ -71,6 +72,7 @@ async fn send(
         .bind(message.kind)
         .bind(message.body())
         .bind(message.at.0)
+        .bind(traceparent)
         .fetch_one(change)
         .await?)
 }
@@ -83,6 +85,7 @@ struct DueRow {
     scheduled: i64,
     asked: i64,
     since: i64,
+    traceparent: Option<String>,
     secret: Option<String>,
     prev_secret: Option<String>,
     prev_until: Option<i64>,
@@ -98,6 +101,7 @@ impl DueRow {
             url: self.url,
             body: self.body,
             keys,
+            traceparent: self.traceparent.and_then(trace_parent),
             failures: Failures { scheduled: small(self.scheduled), asked: small(self.asked) },
             trying: between(self.since, now.0),
             failing: self.first_fail_at.map(|since| between(since, now.0)),
@@ -136,6 +140,13 @@ impl Outbox for SqliteStore {
 
     async fn send_test(&self, subscriber: Uuid) -> Result<Option<Sent>, StoreError> {
         Ok(self.write_test(subscriber).await?)
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let (messages, oldest): (i64, Option<i64>) =
+            sqlx::query_as(sql::BACKLOG).fetch_one(&self.readers).await.map_err(Fault::from)?;
+        let age = oldest.map_or(Duration::ZERO, |since| between(since, self.now().0));
+        Ok(Backlog { messages: natural(messages), oldest: age })
     }
 
     async fn forget_old(&self) -> Result<u64, StoreError> {
@@ -218,7 +229,8 @@ impl SqliteStore {
             sqlx::query_scalar(sql::SUBSCRIBER_URL).bind(&key).fetch_optional(&mut *change).await?;
         let Some(url) = url else { return Ok(None) };
         let message = Message::test(subscriber, self.now());
-        let sent = send(&mut change, &message, Some(&key), &url).await?.with_attempts(&mut change).await?;
+        let sent =
+            send(&mut change, &message, Some(&key), &url, None).await?.with_attempts(&mut change).await?;
         self.commit(change, "write_test").await?;
         Ok(Some(sent))
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::options::Options;
+use super::origin::Origin;
 use super::progress::Progress;
 use crate::domain::language::Language;
 use crate::domain::time::Timestamp;
@@ -155,6 +156,7 @@ pub struct NewJob {
     /// The key's owner who sent it; empty without authentication.
     pub owner: String,
     pub once: Option<Idempotency>,
+    pub origin: Origin,
     pub audio: Audio,
     pub options: Options,
     /// A JSON object, kept as it came.
@@ -192,6 +194,7 @@ pub const LEASE_SECS: i64 = 60;
 pub struct Job {
     pub id: JobId,
     pub owner: String,
+    pub origin: Origin,
     pub status: Status,
     pub created_at: Timestamp,
     /// When a worker first took it.

@@ -4,6 +4,7 @@ pub mod batches;
 pub mod deaths;
 pub mod job;
 pub mod options;
+pub mod origin;
 pub mod overtakes;
 pub mod progress;
 pub mod queue;

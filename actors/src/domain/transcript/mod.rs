@@ -79,12 +79,14 @@ pub struct ChunkTranscript {
     /// Of the language among those that it could have been, where it was detected.
     pub language_probability: Option<f32>,
     pub segments: Vec<Segment>,
+    /// How often its window was decoded after the first time.
+    pub redecodes: u32,
 }
 
 impl ChunkTranscript {
     /// Of a chunk without speech.
     pub fn silent(language: Option<Language>) -> Self {
-        Self { language, language_probability: None, segments: Vec::new() }
+        Self { language, language_probability: None, segments: Vec::new(), redecodes: 0 }
     }
 
     /// Moves segments to their place in the recording: times by `offset_secs`, ids from `first_id`,
@@ -163,6 +165,7 @@ mod tests {
             language: None,
             language_probability: None,
             segments: vec![segment(0.0, 1.0, " a"), segment(1.0, 9.0, " b")],
+            redecodes: 0,
         };
         let placed = chunk.into_segments(30.0, 33.0, 7);
         assert_eq!(

@@ -97,6 +97,11 @@ pub(super) fn unless(abort: &AtomicBool) -> Result<(), EngineFault> {
 }
 
 impl<E> Text<E> {
+    /// Decodes after the first one.
+    pub(super) fn redecodes(&self) -> u32 {
+        u32::try_from(self.decodes.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
     /// Whether nothing that was tried gave a likely text, and the model holds speech for unlikely, too: laughter and breathing
     /// come out as thanks to an audience.
     pub(super) fn stays_unlikely(&self) -> bool {
