@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture
+.PHONY: alerts demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture
 
 # The bundled test model; with MODEL=base a published one, which is downloaded, and with FILE=talk.mp3 a recording of yours.
 demo: setup
@@ -107,7 +107,7 @@ docs/architecture.svg: docs/architecture.dot
 
 ci: setup lint deny test
 
-lint: prose web-types
+lint: prose web-types alerts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features failpoints --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
@@ -124,6 +124,10 @@ bench-page: setup setup-tests
 # Spelling, words and test names; `scripts/prose.sh` installs the spell checker.
 prose:
 	./scripts/prose.sh
+
+# Alerts and their tests, where Prometheus's promtool is installed.
+alerts:
+	./scripts/alerts-check.sh
 
 # Licences, sources and forbidden crates: `cargo install cargo-deny` first.
 deny:
