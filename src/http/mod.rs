@@ -131,6 +131,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             resource("/openapi.json").route(read().to(openapi::document)).default_service(only("GET, HEAD")),
         )
+        .service(resource("/docs").route(read().to(openapi::docs)).default_service(only("GET, HEAD")))
+        .service(
+            resource("/docs/style.css").route(read().to(openapi::style)).default_service(only("GET, HEAD")),
+        )
         .service(resource("/metrics").route(read().to(metrics::metrics)).default_service(only("GET, HEAD")))
         .service(resource("/debug/state").route(read().to(debug::state)).default_service(only("GET, HEAD")))
         .configure(page::routes)

@@ -1,13 +1,17 @@
 //! What the routes take and answer, described for programs: derived from the handlers, their parameters and their views.
 
 mod answers;
+mod examples;
 mod forms;
+mod json_bodies;
 mod names;
+mod page;
+mod values;
 
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::ContentType;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -19,6 +23,8 @@ pub(super) use forms::{
 pub(super) use names::{
     AsrOutput, ExtentName, JobStatus, LanguageName, PriorityName, RetryAfter, TaskName, TranscriptFormat,
 };
+
+use values::{objects, text};
 
 use super::openai;
 use super::routes::{asr, debug, deliveries, events, health, inference, jobs, metrics, model, webhooks};
@@ -60,6 +66,7 @@ use crate::error::ErrorBody;
         health::ready,
         metrics::metrics,
         document,
+        docs,
     ),
     components(schemas(ErrorBody)),
     modifiers(&Keys),
@@ -90,6 +97,8 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     link(&mut document["paths"], "/jobs", "202");
     link(&mut document["paths"], "/webhooks", "201");
     constrain(&mut document["components"]["schemas"]);
+    json_bodies::describe(&mut document);
+    examples::add(&mut document["paths"]);
     document
 });
 
@@ -103,19 +112,21 @@ pub fn description() -> &'static Value {
 
 /// Adds what holds for every operation, and for every one that takes a recording.
 fn complete(operation: &mut Value) {
-    let error = |description: &str| {
-        let schema = json!({ "$ref": "#/components/schemas/Error" });
-        json!({ "description": description, "content": { "application/json": { "schema": schema } } })
+    let error = |description: &str, example: Value| {
+        let content = json!({ "schema": { "$ref": "#/components/schemas/Error" }, "example": example });
+        json!({ "description": description, "content": { "application/json": content } })
     };
     // Handlers of different rooms share their names.
     operation["operationId"] =
         json!(format!("{}_{}", text(&operation["tags"][0]), text(&operation["operationId"])));
-    operation["responses"]["default"] = error("An error of docs/errors.md, with x-request-id.");
+    operation["responses"]["default"] =
+        error("An error of docs/errors.md, with x-request-id.", examples::refused());
     if let Some(form) = operation.pointer_mut("/requestBody/content/multipart~1form-data") {
         let is_asr = form["schema"]["$ref"] == "#/components/schemas/AsrForm";
         let part = if is_asr { "audio_file" } else { "file" };
         form["encoding"] = json!({ part: { "contentType": RECORDING } });
-        operation["responses"]["415"] = error("The file is not a recording that can be decoded.");
+        operation["responses"]["415"] =
+            error("The file is not a recording that can be decoded.", examples::unsupported());
     }
 }
 
@@ -160,18 +171,36 @@ fn link(paths: &mut Value, path: &str, status: &str) {
 /// What is sent as a recording. It is judged by its content.
 const RECORDING: &str = "audio/*, video/*, application/octet-stream";
 
-fn objects(of: &mut Value) -> impl Iterator<Item = &mut Value> {
-    of.as_object_mut().into_iter().flat_map(Map::values_mut)
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "The document.", body = Object)))]
 pub(super) async fn document() -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).body(DOCUMENT.to_string())
+}
+
+/// The page may load its style, and nothing else.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+static PAGE: LazyLock<String> = LazyLock::new(|| page::page(description()));
+
+/// This description as a page for people.
+#[utoipa::path(
+    get, path = "/docs",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+pub(super) async fn docs() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .content_type(ContentType::html())
+        .body(PAGE.as_str())
+}
+
+/// The style of that page.
+pub(super) async fn style() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "max-age=3600"))
+        .content_type("text/css; charset=utf-8")
+        .body(include_str!("openapi/page/style.css"))
 }
 
 #[cfg(test)]

@@ -68,6 +68,24 @@ fn answers_are_what_the_description_says() {
     holds("Subscriber", service.post(&format!("{path}/secret")).json());
 }
 
+#[test]
+fn the_api_is_a_page_that_loads_nothing_from_elsewhere() {
+    let keys = "a-key-of-some-24-letters someone";
+    let keys = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", keys)];
+    let service = Service::start_with(&keys);
+    let page = service.get("/docs");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{policy}");
+    assert!(!page.text.contains("<script") && !page.text.contains("style="), "nothing inline");
+    for part in ["<b>POST</b> /jobs", "Three down seven nine.", "id=\"schema-Job\""] {
+        assert!(page.text.contains(part), "{part}");
+    }
+    let style = service.get("/docs/style.css");
+    assert_eq!((style.status, style.header("content-type")), (200, Some("text/css; charset=utf-8")));
+    assert_eq!(service.get("/openapi.json").status, 200, "without a key as well");
+}
+
 const ALLOWED: (&str, &str) = ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true");
 
 /// Sends requests that the description allows and forbids: each is answered as it says. The cases are the same each time;

@@ -1,6 +1,7 @@
 """What schemathesis sends as recordings and as URLs: a second of silence, and a server of our own, so that it calls
 nobody else's."""
 
+import base64
 import http.server
 import io
 import re
@@ -56,6 +57,16 @@ schemathesis.openapi.format("binary", st.just(RECORDING.decode("ascii")))
 schemathesis.openapi.format("uri", st.just(f"http://127.0.0.1:{server.server_port}/recording.wav"))
 
 
+def replace_examples(body, is_json):
+    """Examples name a recording and hosts that are not there."""
+    for name in ("file", "audio_file"):
+        if name in body:
+            body[name] = base64.b64encode(RECORDING).decode() if is_json else RECORDING.decode("ascii")
+    for name in ("url", "webhook_url"):
+        if ".example/" in str(body.get(name)):
+            body[name] = f"http://127.0.0.1:{server.server_port}/recording.wav"
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """A key that was sent before, a model that is not served, and a track or a time that the recording does not have would
@@ -66,6 +77,8 @@ def before_call(context, case, kwargs):
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch("[ -~]{1,255}", key):
         case.headers["Idempotency-Key"] = uuid.uuid4().hex + key[32:]
+    if isinstance(case.body, dict):
+        replace_examples(case.body, is_json=case.media_type == "application/json")
     for values in (case.body, case.query):
         if isinstance(values, dict):
             values.update((name, value) for name, value in SERVED.items() if name in values)

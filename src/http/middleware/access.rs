@@ -72,6 +72,9 @@ fn is_below(root: &str, path: &str) -> bool {
     path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// The description of the API.
+const DESCRIPTION: [&str; 3] = ["/openapi.json", "/docs", "/docs/style.css"];
+
 /// Where recordings are sent to.
 const SUBMITS: [&str; 5] = ["/jobs", "/v1", "/asr", "/detect-language", "/inference"];
 
@@ -79,7 +82,8 @@ const SUBMITS: [&str; 5] = ["/jobs", "/v1", "/asr", "/detect-language", "/infere
 fn needed(method: &Method, path: &str) -> Option<&'static [Scope]> {
     let reads = method == Method::GET || method == Method::HEAD;
     match () {
-        () if is_below("/health", path) || (reads && is_page(path)) => None,
+        () if is_below("/health", path) => None,
+        () if reads && (is_page(path) || DESCRIPTION.contains(&path)) => None,
         () if handles_own_webhooks(method, path) => Some(&[Scope::Submit, Scope::Admin]),
         () if is_below("/webhooks", path) => Some(&[Scope::Admin]),
         () if is_below("/debug", path) => Some(&[Scope::Admin]),
@@ -116,11 +120,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_but_health_needs_a_key() {
+    fn every_path_but_health_and_the_description_needs_a_key() {
         let needed = |method, path| needed(&method, path);
         let (submit, read, admin) =
             (Some(&[Scope::Submit][..]), Some(&[Scope::Read][..]), Some(&[Scope::Admin][..]));
         assert_eq!(needed(Method::GET, "/health/ready"), None);
+        assert_eq!(needed(Method::GET, "/docs"), None);
+        assert_eq!(needed(Method::GET, "/openapi.json"), None);
         assert_eq!(needed(Method::GET, "/healthy"), read);
         assert_eq!(needed(Method::GET, "/"), None);
         assert_eq!(needed(Method::HEAD, "/web/1/app.js"), None);

@@ -78,6 +78,7 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
         super::sql::LAST_SEQ,
         super::sql::SEGMENTS,
         super::sql::HOSTS,
+        super::sql::BACKLOG,
         super::sql::DUE,
         super::sql::DELIVERIES,
         super::sql::ATTEMPTS,
