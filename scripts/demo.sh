@@ -42,11 +42,12 @@ fetch() {
     target/demo/bin/python scripts/eval/weights.py target/demo/weights "$1"
     mkdir -p models
     mv "target/demo/weights/ggml-$1.bin" models/
+    (cd models && sha256sum "ggml-$1.bin" >"ggml-$1.bin.sha256")
     rm -r target/demo/weights
 }
 
 speak() { # VOICE NAME TEXT
-    espeak-ng -v "$1" -s 150 -w "$work/$2" "$3"
+    espeak-ng -v "$1" -s 165 -w "$work/$2" "$3"
 }
 
 if [ -n "$model" ]; then
@@ -57,12 +58,12 @@ if [ -n "$model" ]; then
     fi
     if [ $# = 0 ]; then
         command -v espeak-ng >/dev/null || ./scripts/setup-tests.sh
-        speak en-us english.wav "The quick brown fox jumps over the lazy dog. Transcription runs on your own machine, and nothing leaves it."
+        speak en-us english.wav "The ferry leaves the small harbor early in the morning. Nothing that is said leaves this machine."
         set -- "$work/english.wav"
         case $model in
             *.en) ;;
             *)
-                speak de+m3 german.wav "Guten Morgen. Heute scheint die Sonne, und wir gehen im Park spazieren."
+                speak de+m3 german.wav "Der Zug nach Hamburg fährt heute vom anderen Bahnsteig ab."
                 set -- "$@" "$work/german.wav"
                 ;;
         esac
