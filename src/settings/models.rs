@@ -61,10 +61,12 @@ pub fn clashes(settings: &Settings, merged: &Table) -> Vec<Problem> {
     let mut files = BTreeMap::from([(file, default.clone())]);
     let mut problems = Vec::new();
     for (name, entry) in &settings.models {
-        let message = if *name == default {
-            Some("is the name of the model that [model] names: choose another".to_owned())
-        } else if ALIASES.contains(&name.as_str()) {
+        let message = if ALIASES.contains(&name.as_str()) {
             Some("is a name that stands for the default model: choose another".to_owned())
+        } else if settings.default_entry().is_some_and(|(own, _)| own == name) {
+            None
+        } else if *name == default {
+            Some("is the name of the model that [model] names: choose another".to_owned())
         } else {
             let first = files.insert(entry.path().to_owned(), name.clone());
             first.map(|first| format!("names the same file as {first:?}: one name for each"))

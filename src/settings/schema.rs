@@ -257,13 +257,23 @@ impl Settings {
     /// The model's id and its file, whether or not that exists. The id is `model.name`, or the stem
     /// of `model.path` without a leading "ggml-".
     pub fn model_file(&self) -> (String, PathBuf) {
-        self.model.file()
+        match self.default_entry() {
+            Some((name, entry)) => (name.clone(), entry.path().to_owned()),
+            None => self.model.file(),
+        }
+    }
+
+    /// The entry of `models` that `model.name` names.
+    pub fn default_entry(&self) -> Option<(&String, &ModelEntry)> {
+        self.models.get_key_value(&self.model.name).filter(|_| self.model.path.as_os_str().is_empty())
     }
 
     /// Every model's id and file, the default one first.
     pub fn model_files(&self) -> Vec<(String, PathBuf)> {
-        let more = self.models.iter().map(|(name, entry)| (name.clone(), entry.path().to_owned()));
-        std::iter::once(self.model_file()).chain(more).collect()
+        let default = self.model_file();
+        let others = self.models.iter().filter(|(name, _)| **name != default.0);
+        let others = others.map(|(name, entry)| (name.clone(), entry.path().to_owned())).collect::<Vec<_>>();
+        std::iter::once(default).chain(others).collect()
     }
 }
 

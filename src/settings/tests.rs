@@ -440,6 +440,18 @@ fn more_models_are_named_with_their_files_whatever_their_layer() {
 }
 
 #[test]
+fn the_default_model_may_be_one_of_the_models() {
+    let file = "[models]\nlarge = \"m/large.bin\"\nsmall = \"m/small.bin\"\n";
+    let mut given = given(&[]).config("a.toml", file);
+    given.sources.overrides = Overrides::default().model("--model", "small");
+    let model = |name: &str, path: &str| (name.to_owned(), PathBuf::from(path));
+    assert_eq!(
+        given.settings().model_files(),
+        [model("small", "m/small.bin"), model("large", "m/large.bin")]
+    );
+}
+
+#[test]
 fn a_model_without_a_name_or_a_file_of_its_own_stops_the_start() {
     for (entries, told) in [
         ("a = \"\"", "models.a: must name a model file"),
@@ -448,7 +460,10 @@ fn a_model_without_a_name_or_a_file_of_its_own_stops_the_start() {
         ("a = { path = \"a.bin\", pth = 1 }", "models.a.pth: there is no such key"),
         ("\"\" = \"a.bin\"", "models.: the name must be of letters"),
         ("\"../a\" = \"a.bin\"", "models.../a: the name must be of letters"),
-        ("base = \"a.bin\"", "models.base: is the name of the model that [model] names"),
+        (
+            "own = \"a.bin\"\n[model]\npath = \"m/ggml-own.bin\"",
+            "models.own: is the name of the model that [model] names",
+        ),
         ("whisper-1 = \"a.bin\"", "models.whisper-1: is a name that stands for the default model"),
         ("a = \"a.bin\"\nb = \"a.bin\"", "models.b: names the same file as \"a\""),
         ("a = \"models/ggml-base.bin\"", "models.a: names the same file as \"base\""),
