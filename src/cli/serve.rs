@@ -1,7 +1,12 @@
 //! `verbatim serve` and `verbatim config`, and how every command comes to its settings.
 
+use std::path::Path;
+
+use tracing::warn;
+
 use crate::app::Reload;
-use crate::settings::{self, Effective, Overrides, Sources};
+use crate::settings::{self, Effective, Overrides, Settings, Sources};
+use crate::store;
 use crate::telemetry;
 
 use super::failure::Failure;
@@ -20,6 +25,7 @@ pub(super) fn run(args: &ServiceArgs) -> Result<(), Failure> {
     let effective = settings::load(&sources)?;
     let log = &effective.settings.log;
     let level = telemetry::init(&log.level, log.format)?;
+    warn_of_left_data(&effective.settings);
     let reload = Reload::new(move || {
         let settings = settings::load(&sources)?.settings;
         // A level that was loaded can be read.
@@ -27,6 +33,18 @@ pub(super) fn run(args: &ServiceArgs) -> Result<(), Failure> {
         Ok(settings)
     });
     Ok(crate::app::serve(effective, reload)?)
+}
+
+/// Earlier versions kept everything in the working folder, wherever that was.
+fn warn_of_left_data(settings: &Settings) {
+    let dir = &settings.storage.dir;
+    let left = Path::new("data");
+    if dir != left && store::is_store(left) && !store::is_store(dir) {
+        warn!(
+            "the working folder has the data of a service, which is not used: start with --data-dir data to use it, or move it to {}",
+            dir.display()
+        );
+    }
 }
 
 pub(super) fn describe(args: &ServiceArgs) -> Result<(), Failure> {

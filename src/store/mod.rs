@@ -27,5 +27,5 @@ pub(crate) mod tests;
 
 pub use blobs::{FileBlobs, OpenBlobsError};
 pub use copies::{BackupError, Copied, Replace, RestoreError, backup, restore};
-pub use open::StoreOpenError;
+pub use open::{StoreOpenError, is_store};
 pub use sqlite::{Clock, SqliteStore, system_clock};

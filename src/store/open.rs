@@ -53,6 +53,11 @@ pub enum StoreOpenError {
     Failed { path: PathBuf, detail: String },
 }
 
+/// Whether a folder has been a store's.
+pub fn is_store(dir: &Path) -> bool {
+    dir.join(DATABASE).is_file()
+}
+
 impl SqliteStore {
     /// Opens the store in a folder, making both if they are not there, and brings its schema up to
     /// date. No other process can open it until [`SqliteStore::close`] or the drop of the store.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -17,21 +17,37 @@ fn without_a_model() -> (Service, std::path::PathBuf) {
     (Service::start_in(dir, &env), file)
 }
 
-#[test]
-fn a_start_without_a_model_file_names_it_and_the_command() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut serve = command(dir.path());
-    serve.env("VERBATIM__MODEL__PATH", "").env("VERBATIM__MODEL__NAME", "tiny").arg("serve");
-    let mut service = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+/// What a service logs until it listens.
+fn log_of_start(serve: &mut Command) -> String {
+    let mut service = serve.arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(service.stdout.take().unwrap()).read_line(&mut line).unwrap();
     service.kill().unwrap();
     let mut log = String::new();
     service.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     service.wait().unwrap();
+    log
+}
+
+#[test]
+fn a_start_without_a_model_file_names_it_and_the_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut serve = command(dir.path());
+    let log = log_of_start(serve.env("VERBATIM__MODEL__PATH", "").env("VERBATIM__MODEL__NAME", "tiny"));
     let warnings: Vec<_> = log.lines().filter(|line| line.contains("models/ggml-tiny.bin")).collect();
     let [warning] = warnings[..] else { panic!("{log}") };
     assert!(warning.contains("WARN") && warning.contains("`verbatim models pull tiny`"), "{warning}");
+}
+
+#[test]
+fn data_left_in_the_working_folder_is_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut usual = command(dir.path());
+    assert!(!log_of_start(&mut usual).contains("--data-dir"));
+    assert!(dir.path().join("data/verbatim.db").exists());
+    let mut elsewhere = command(dir.path());
+    let log = log_of_start(elsewhere.env("VERBATIM__STORAGE__DIR", dir.path().join("other")));
+    assert!(log.contains("start with --data-dir data"), "{log}");
 }
 
 #[test]
