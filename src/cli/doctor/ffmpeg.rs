@@ -18,12 +18,14 @@ pub(super) fn check(settings: &Settings) -> Finding {
 
 /// `found` is the version, and whether bubblewrap keeps it from other files.
 fn judge(is_required: bool, found: Result<(&str, bool), &NoFfmpeg>) -> Finding {
+    // "ffmpeg version 5.1 Copyright (c) …"
+    let short = |version: &str| version.split(" Copyright").next().unwrap_or_default().to_owned();
     let without = "recordings that the built-in decoders do not know are refused";
     match found {
-        Ok((version, true)) => Finding::ok(CHECK, format!("{version}, in a sandbox")),
+        Ok((version, true)) => Finding::ok(CHECK, format!("{}, in a sandbox", short(version))),
         Ok((version, false)) => Finding::warning(
             CHECK,
-            format!("{version}, without a sandbox"),
+            format!("{}, without a sandbox", short(version)),
             "install bubblewrap and see that `bwrap --ro-bind / / --unshare-all true` works",
         ),
         Err(error) if is_required => Finding::error_sentence(CHECK, &error.to_string()),
@@ -54,7 +56,8 @@ mod tests {
 
     #[test]
     fn ffmpeg_without_a_sandbox_is_a_warning() {
-        assert_eq!(judge(true, Ok(("ffmpeg 5.1", true))).level, Level::Ok);
+        let closed = judge(true, Ok(("ffmpeg version 5.1 Copyright (c) 2000", true)));
+        assert_eq!((closed.level, closed.detail.as_str()), (Level::Ok, "ffmpeg version 5.1, in a sandbox"));
         let open = judge(false, Ok(("ffmpeg 5.1", false)));
         assert_eq!(open.level, Level::Warning);
         assert!(open.advice.unwrap().contains("bubblewrap"));
