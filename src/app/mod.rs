@@ -8,6 +8,7 @@ mod reload;
 mod retention;
 mod signals;
 mod start_error;
+mod supervisor;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -100,7 +101,12 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     // A program that reads this line may stop the service at once.
     let signals = Signals::catch().map_err(StartError::Server)?;
     announce(address);
+    supervisor::ready();
+    let watchdog =
+        actix_web::rt::spawn(supervisor::feed_watchdog(service.jobs.clone(), service.notifier.clone()));
     signals.asked_to_stop(|| reload.read_again(&service)).await;
+    supervisor::stopping();
+    watchdog.abort();
     stop(&service, &handle, Duration::from_secs(settings.server.shutdown_secs)).await;
     if serving.await.is_err() {
         warn!("the HTTP server stopped unexpectedly");

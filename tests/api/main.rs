@@ -41,6 +41,7 @@ mod sink;
 mod sites;
 mod start;
 mod subtitles;
+mod supervisor;
 mod torture;
 mod webhooks;
 mod wyoming;
