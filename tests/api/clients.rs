@@ -10,6 +10,11 @@ fn installed(path: &str) -> PathBuf {
     path
 }
 
+/// The folder of Python with the libraries of `tests/clients/requirements.txt`.
+pub fn python_folder() -> PathBuf {
+    installed("venv/bin")
+}
+
 /// Python with the libraries of `tests/clients/requirements.txt`, about to run a script of that folder.
 pub fn python(script: &str) -> Command {
     let mut command = Command::new(installed("venv/bin/python"));

@@ -20,6 +20,7 @@ mod failpoints;
 mod first_run;
 mod fixtures;
 mod formats;
+mod guides;
 mod jobs;
 mod lifecycle;
 mod limits;
