@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: alerts demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture
+.PHONY: alerts demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy
 
 # The bundled test model; with MODEL=base a published one, which is downloaded, and with FILE=talk.mp3 a recording of yours.
 demo: setup
@@ -99,6 +99,23 @@ eval-short: setup setup-tests
 	cargo build --locked
 	EVAL_SHORT=1 EVAL_BIN=target/debug/verbatim ./scripts/eval/run.sh $(EVAL)
 
+# The archive, the Debian package, a bill of materials and checksums, in target/package: `cargo install cargo-deb cargo-sbom` first.
+release: setup
+	./scripts/release.sh
+
+# Installs, uses, upgrades and removes the package of `make release` in a Debian that is booted for it. As root, with mmdebstrap and
+# systemd-container: three minutes, and one from the second time on.
+check-deb:
+	./scripts/check-deb.sh
+
+# A service behind nginx and Caddy as docs/guides/reverse-proxy.md configures them, where these are installed.
+check-proxy:
+	./scripts/check-proxy.sh
+
+# Files in deploy/ and .github/, and the shell scripts.
+check-deploy:
+	./scripts/check-deploy.sh
+
 # The picture of docs/ARCHITECTURE.md; needs graphviz.
 picture: docs/architecture.svg
 
@@ -107,7 +124,7 @@ docs/architecture.svg: docs/architecture.dot
 
 ci: setup lint deny test
 
-lint: prose web-types alerts
+lint: prose web-types alerts check-deploy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features failpoints --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
