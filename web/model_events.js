@@ -9,7 +9,7 @@ const SHOWN = 30;
 
 /** @param {AbortSignal} closed */
 export function eventLog(closed) {
-  const list = h("ol", { class: "events", id: "events" });
+  const list = h("ol", { class: "events", id: "events", tabindex: 0, "aria-labelledby": "events-title" });
   const empty = h("p", { class: "note" }, t("events.none"));
   // The first message has the newest event's number: those before it are asked for from there.
   const first = follow("model/events", {

@@ -3,6 +3,7 @@
 import { json, reason } from "./api.js";
 import { fill, h } from "./dom.js";
 import { number, size, t } from "./i18n.js";
+import { modelStatus } from "./model_status.js";
 import { sleep } from "./sse.js";
 
 /** @typedef {import("./types.d.ts").Pull} Pull */
@@ -13,7 +14,7 @@ const RUNNING = ["pulling", "verifying"];
 
 /** @param {AbortSignal} closed */
 export function pullPanel(closed) {
-  const list = h("ul", { class: "models", id: "offers" });
+  const list = h("ul", { class: "models", id: "offers", tabindex: 0, "aria-labelledby": "offers-title" });
   const note = h("p", { class: "note error", role: "alert" });
   const panel = h("section", { class: "card", "aria-labelledby": "offers-title", hidden: true }, h("h2", { id: "offers-title" }, t("pull.title")), note, list);
   /** @type {Offer[]} */
@@ -68,7 +69,8 @@ export function pullPanel(closed) {
 
   function show() {
     const focused = document.activeElement?.id;
-    fill(list, ...offers.map((offer) => row(offer, pulls.get(offer.name))));
+    const rank = (/** @type {Offer} */ { name, installed }) => (name === missing() ? 0 : pulls.has(name) ? 1 : installed ? 2 : 3);
+    fill(list, ...offers.toSorted((a, b) => rank(a) - rank(b)).map((offer) => row(offer, pulls.get(offer.name))));
     if (focused) document.getElementById(focused)?.focus();
   }
 
@@ -93,10 +95,16 @@ export function pullPanel(closed) {
     const id = `pull-${name}`;
     if (isRunning) return h("button", { type: "button", class: "tool", id, "aria-label": `${t("job.cancel")}: ${name}`, onclick: () => act("DELETE", `models/pulls/${encodeURIComponent(name)}`) }, t("job.cancel"));
     if (installed) return h("span", { class: "badge" }, t("pull.installed"));
-    return h("button", { type: "button", class: "tool", id, "aria-label": `${t("pull.start")}: ${name}`, onclick: () => act("POST", "models/pulls", { name }) }, t("pull.start"));
+    return h("button", { type: "button", class: name === missing() ? "primary" : "tool", id, "aria-label": `${t("pull.start")}: ${name}`, onclick: () => act("POST", "models/pulls", { name }) }, t("pull.start"));
   }
 
   // A service without downloads shows nothing of them.
   ask().catch(() => {});
   return panel;
+}
+
+/** The model that jobs would run on and whose file is not there. */
+function missing() {
+  const status = modelStatus.latest;
+  return status?.error?.code === "model_not_found" ? status.model?.id : undefined;
 }

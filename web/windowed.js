@@ -30,6 +30,8 @@ export class WindowedList {
     // Whichever element scrolls: at phone width it is another one.
     document.addEventListener("scroll", () => this.#soon(), { capture: true, passive: true, signal: closed });
     addEventListener("resize", () => this.#soon(), { signal: closed });
+    // It is shown again after another view at phone width.
+    new ResizeObserver(() => this.#soon()).observe(this.view);
   }
 
   /** @param {T[]} items */

@@ -48,7 +48,7 @@ export async function inBrowser(test, { args = [], path = "", ...options } = {})
     assert.deepEqual(faults, []);
   } catch (error) {
     if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT });
-    console.error(faults.join("\n"), await page.locator("body").innerText());
+    console.error(faults.join("\n"), await page.locator("body").innerText().catch(() => "the page is gone"));
     throw error;
   } finally {
     await browser.close();

@@ -31,3 +31,12 @@ await inBrowser(async (page) => {
   await until("what was found", async () => (await page.locator("#jobs .name").allTextContents()).every((name) => name.startsWith("recording 77")) && (await rows()) > 0);
   assert.equal(asked.at(-1).q, "recording 77");
 });
+
+// At phone width the list is hidden behind other views, and is all there when it comes back.
+await inBrowser(async (page) => {
+  await pretend(page, { count: 100 });
+  await page.reload();
+  await page.getByRole("heading", { name: "Model", exact: true }).waitFor();
+  await page.getByRole("link", { name: "Verbatim" }).tap();
+  await until("rows fill the screen", async () => (await page.locator("#jobs li").count()) > 5);
+}, { path: "#/model", viewport: { width: 360, height: 740 }, hasTouch: true });
