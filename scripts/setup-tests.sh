@@ -35,6 +35,7 @@ if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null;
     [ "$(id -u)" = 0 ] || sudo="sudo"
     echo "installing chromium" >&2
     if ! command -v apt-get >/dev/null ||
+        ! $sudo apt-get update -qq ||
         ! $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2; then
         echo "chromium cannot be installed: the tests of the web page are skipped" >&2
     fi

@@ -25,6 +25,8 @@ export class Transcript {
     this.view = h("div", { class: "transcript", id: "transcript" });
     this.view.addEventListener("click", (/** @type {MouseEvent} */ event) => {
       const target = /** @type {Element} */ (event.target);
+      // A text that was selected, to copy it, is not played.
+      if (!target.closest(".time") && getSelection()?.isCollapsed === false) return;
       const at = target.closest("[data-start]");
       if (at && !target.closest("textarea, input") && !this.view.classList.contains("editing")) onSeek(Number(at.getAttribute("data-start")));
       else if (target.closest(".time")) onSeek(Number(target.closest(".time")?.getAttribute("data-start")));
