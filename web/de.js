@@ -148,6 +148,7 @@ export const de = {
 
   "export.copy": "Kopieren",
   "export.copied": "Kopiert",
+  "export.all": "Alle gewählten",
   "export.download": "Herunterladen",
   "format.txt": "nur Text",
   "format.srt": "Untertitel",

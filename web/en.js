@@ -148,6 +148,7 @@ export const en = {
 
   "export.copy": "Copy",
   "export.copied": "Copied",
+  "export.all": "All chosen",
   "export.download": "Download",
   "format.txt": "text alone",
   "format.srt": "subtitles",

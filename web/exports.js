@@ -22,13 +22,19 @@ export function exportButtons(job, draft, revisions) {
     h(
       "div",
       { class: "items" },
-      ...ordered.map((format) =>
-        h("button", { type: "button", class: "item", "data-format": format, onclick: () => save(format) }, h("strong", {}, format.toUpperCase()), h("span", { class: "note" }, t(`format.${format}`))),
-      ),
+      first.length > 1 && item("all", t("export.all"), first.map((format) => format.toUpperCase()).join(", "), first),
+      ...ordered.map((format) => item(format, format.toUpperCase(), t(`format.${format}`), [format])),
     ),
   );
   menu.addEventListener("focusout", (/** @type {FocusEvent} */ event) => {
     if (event.relatedTarget && !menu.contains(/** @type {Node} */ (event.relatedTarget))) menu.open = false;
+  });
+  const closeOutside = (/** @type {Event} */ event) => {
+    if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
+  };
+  menu.addEventListener("toggle", () => {
+    if (menu.open) document.addEventListener("pointerdown", closeOutside);
+    else document.removeEventListener("pointerdown", closeOutside);
   });
   menu.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape" || !menu.open) return;
@@ -36,11 +42,16 @@ export function exportButtons(job, draft, revisions) {
     menu.querySelector("summary")?.focus();
   });
 
-  async function save(/** @type {string} */ format) {
+  /** @param {string} id @param {string} name @param {string} about @param {string[]} formats */
+  function item(id, name, about, formats) {
+    return h("button", { type: "button", class: "item", "data-format": id, onclick: () => save(formats) }, h("strong", {}, name), h("span", { class: "note" }, about));
+  }
+
+  async function save(/** @type {string[]} */ formats) {
     menu.open = false;
     try {
       if (draft.isDirty && revisions.canSave) await revisions.save();
-      await download(job, format);
+      for (const format of formats) await download(job, format);
     } catch (error) {
       announce(reason(error));
     }

@@ -82,6 +82,14 @@ await inBrowser(
       const text = readFileSync(await download.path(), "utf8");
       assert.ok(text.startsWith(begins), `${format}: ${text}`);
     }
+
+    // All that were chosen with the upload.
+    const files = [];
+    page.on("download", (download) => files.push(download.suggestedFilename()));
+    await page.locator("#download summary").click();
+    await page.locator("[data-format=all]").click();
+    await until("both files", () => files.length === 2);
+    assert.deepEqual(files.sort(), ["en_phrases.srt", "en_phrases.txt"]);
   },
   { permissions: ["clipboard-read", "clipboard-write"] },
 );
