@@ -75,7 +75,7 @@ function header() {
   });
   const out = iconButton("key", t("sign.out"), { id: "sign-out", hidden: !key.get(), onclick: () => (key.set(""), location.reload()) });
   connection.addEventListener("key", () => (out.hidden = !key.get()));
-  return h("header", { class: "top" }, h("a", { class: "brand", href: "#/" }, "Verbatim"), chip, h("div", { class: "settings" }, choice, look, out));
+  return h("header", { class: "top" }, h("a", { class: "brand", href: "#/" }, "Verbatim"), chip, h("div", { class: "settings" }, h("a", { class: "quiet api", href: "docs" }, "API"), choice, look, out));
 }
 
 function themeLabel() {
