@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::failure::Failure;
-use super::words::size;
+use super::words::{count, size};
 use super::{SettingsArgs, serve, stdout};
 use crate::store::{Replace, backup, restore};
 
@@ -49,9 +49,10 @@ pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
             ("restored", system.block_on(restore(dir, &storage, replace))?, storage)
         }
     };
-    let (jobs, recordings, size) = (copied.jobs, copied.recordings, size(copied.bytes));
+    let (jobs, recordings) = (count(copied.jobs, "job"), count(copied.recordings, "recording"));
     stdout::print(&format!(
-        "{done} {jobs} jobs with {recordings} recordings ({size}) to {}\n",
+        "{done} {jobs} with {recordings} ({}) to {}\n",
+        size(copied.bytes),
         target.display()
     ))
 }

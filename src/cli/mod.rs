@@ -57,7 +57,7 @@ enum Command {
     /// Run the service (the default command)
     Serve(ServiceArgs),
     /// Transcribe recordings, here or on a server
-    Transcribe(TranscribeArgs),
+    Transcribe(Box<TranscribeArgs>),
     /// List, download and inspect models
     #[command(subcommand)]
     Models(ModelsCommand),

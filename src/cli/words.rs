@@ -9,6 +9,12 @@ pub(super) fn time(rfc3339: &str) -> String {
     if seconds.is_empty() { day.to_owned() } else { format!("{day} {seconds}Z") }
 }
 
+/// "1 job", "2 jobs".
+pub(super) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 pub(super) fn size(bytes: u64) -> String {
     BinaryBytes(bytes).to_string()
 }
@@ -16,6 +22,11 @@ pub(super) fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!((count(1, "job"), count(0, "job")), ("1 job".to_owned(), "0 jobs".to_owned()));
+    }
 
     #[test]
     fn times_are_told_to_the_second() {

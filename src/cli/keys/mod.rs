@@ -17,7 +17,7 @@ use crate::auth::Scope;
     Examples:\n  \
     verbatim keys create --owner alice\n  \
     verbatim keys create --owner backup --scopes read\n  \
-    verbatim keys revoke 3f5a9c0e11d2b7a4"
+    verbatim keys revoke ee09a16f1588d3b2"
 )]
 pub(super) struct KeysArgs {
     /// Print JSON

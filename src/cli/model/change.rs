@@ -30,12 +30,20 @@ pub(super) async fn load(
     json: bool,
 ) -> Result<(), Failure> {
     let mut text = server.post(&with_query("/model/load", query), None).await?;
+    if wait == Wait::Yes {
+        text = until_ready(server, text, name).await?;
+    }
+    status::print(server, &text, json)
+}
+
+/// Follows the status from `text` on, and gives it as it is then.
+async fn until_ready(server: &Server, mut text: String, name: Option<&str>) -> Result<String, Failure> {
     let (mut reason, mut unloaded) = (String::new(), 0);
-    while wait == Wait::Yes {
+    loop {
         let seen: StatusSeen = server.read(&text)?;
         let known = seen.known(name);
         match known.map_or(seen.state.as_str(), |known| known.state.as_str()) {
-            "ready" => break,
+            "ready" => return Ok(text),
             "failed" => {
                 let error = known.and_then(|known| known.error.as_ref()).or(seen.error.as_ref());
                 return Err(Failure::Server(error.map_or("the model failed".into(), ErrorSeen::sentence)));
@@ -47,23 +55,22 @@ pub(super) async fn load(
         if unloaded > UNLOADED_POLLS {
             return Err(Failure::Server("the load was given up: the model was unloaded meanwhile".into()));
         }
-        tell_once(
-            &mut reason,
-            seen.waiting.as_ref().map(|waiting| format!("waiting {}", status::waiting(waiting))),
-        );
+        let waiting = seen.waiting.as_ref().map(|waiting| format!("waiting {}", status::waiting(waiting)));
+        tell_once(&mut reason, waiting);
         sleep(POLL).await;
         text = server.text("/model/status").await?;
     }
-    status::print(server, &text, json)
 }
 
 pub(super) async fn unload(server: &Server, query: &str, wait: Wait, json: bool) -> Result<(), Failure> {
     let mut text = server.post(&with_query("/model/unload", query), None).await?;
     let mut reason = String::new();
-    while wait == Wait::Yes && server.read::<StatusSeen>(&text)?.state == "unloading" {
-        tell_once(&mut reason, Some("waiting for the running batch of chunks".to_owned()));
-        sleep(POLL).await;
-        text = server.text("/model/status").await?;
+    if wait == Wait::Yes {
+        while server.read::<StatusSeen>(&text)?.state == "unloading" {
+            tell_once(&mut reason, Some("waiting for the running batch of chunks".to_owned()));
+            sleep(POLL).await;
+            text = server.text("/model/status").await?;
+        }
     }
     status::print(server, &text, json)
 }

@@ -84,8 +84,8 @@ impl Bars {
     }
 
     /// Something else writes to the terminal meanwhile.
-    pub(super) fn suspend(&self, print: impl FnOnce()) {
-        self.screen.suspend(print);
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.screen.suspend(print)
     }
 
     fn remove(&self, bar: &ProgressBar) {

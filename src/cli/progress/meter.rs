@@ -155,6 +155,11 @@ impl Meter {
         self.now.borrow().bars.suspend(|| stderr::print_line(line));
     }
 
+    /// Writes to the terminal without the bars in between.
+    pub(in crate::cli) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.now.borrow().bars.suspend(print)
+    }
+
     /// A warning for the recording's owner; shown whatever the mode.
     pub(in crate::cli) fn warn(&self, warning: &str) {
         let line = format!("warning: {}: {warning}", self.now.borrow().name);

@@ -22,7 +22,7 @@ use super::args::Wanted;
 use super::english_only;
 use super::recording::{Recording, Source};
 use super::spool::{self, Downloads};
-use super::transcriber::{Stop, Transcriber};
+use super::transcriber::{Interrupts, Stop, Transcriber};
 use crate::audio::{AudioSettings, chunks_of_file, plan_selection, spans_of_file};
 use crate::cli::failure::Failure;
 use crate::cli::progress::{Meter, Step};
@@ -174,6 +174,10 @@ impl Local {
 }
 
 impl Transcriber for Local {
+    fn interrupts(&self) -> Interrupts {
+        Interrupts::End
+    }
+
     fn transcribe(&mut self, recording: &Recording, meter: &Meter) -> Result<Vec<String>, Stop> {
         match &recording.source {
             Source::File(path) => self.transcribe_file(path, meter),

@@ -100,7 +100,7 @@ impl Output {
             Self::Stdout { .. } if meter.shows_text() => Ok(()),
             Self::Stdout { titles, .. } => {
                 let shown = documents.iter().map(|document| on_stdout(*titles, recording, document));
-                stdout::print(&shown.collect::<String>())
+                meter.suspend(|| stdout::print(&shown.collect::<String>()))
             }
             Self::Files(files) => files.write(recording, documents, meter),
         }

@@ -11,6 +11,17 @@ pub(super) trait Transcriber {
     /// # Blocking
     /// Until the documents are there.
     fn transcribe(&mut self, recording: &Recording, meter: &Meter) -> Result<Vec<String>, Stop>;
+
+    fn interrupts(&self) -> Interrupts;
+}
+
+/// What Ctrl-C does once a recording was transcribed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interrupts {
+    /// Ends the process.
+    End,
+    /// Is caught: a server's job is cancelled first.
+    Caught,
 }
 
 /// Why a recording has no transcript.

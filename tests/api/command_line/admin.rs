@@ -14,7 +14,7 @@ fn a_backup_of_a_running_service_is_restored_elsewhere() {
         command.args(["admin", "backup"]).arg(&copy);
         command
     };
-    assert!(printed(&mut backup()).starts_with("copied 1 jobs with 1 recordings"));
+    assert!(printed(&mut backup()).starts_with("copied 1 job with 1 recording ("));
     let again = backup().output().unwrap();
     assert_eq!(again.status.code(), Some(1));
     assert!(errors(&again).contains("is not empty"), "{}", errors(&again));

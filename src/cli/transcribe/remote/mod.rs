@@ -21,7 +21,7 @@ use tempfile::NamedTempFile;
 use super::args::Wanted;
 use super::recording::{Recording, Source};
 use super::spool;
-use super::transcriber::{Stop, Transcriber};
+use super::transcriber::{Interrupts, Stop, Transcriber};
 use crate::cli::connection::Connection;
 use crate::cli::failure::Failure;
 use crate::cli::progress::{Meter, show};
@@ -44,6 +44,10 @@ impl Remote {
 }
 
 impl Transcriber for Remote {
+    fn interrupts(&self) -> Interrupts {
+        Interrupts::Caught
+    }
+
     fn transcribe(&mut self, recording: &Recording, meter: &Meter) -> Result<Vec<String>, Stop> {
         let source = match &recording.source {
             Source::File(path) => Sent::File(path.clone()),

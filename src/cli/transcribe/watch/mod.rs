@@ -1,30 +1,25 @@
 //! `--watch`: transcribes what appears in a folder, until it is interrupted.
 
+mod changes;
 mod facts;
 mod journal;
 mod settling;
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use notify::{RecursiveMode, Watcher};
-
-use super::inputs::{Choice, Depth, in_folder};
+use super::inputs::{Choice, in_folder};
 use super::output::Files;
 use super::recording::Recording;
 use super::session::Session;
 use crate::cli::failure::Failure;
 use crate::cli::stderr;
+use changes::{Changes, SOON, Wake};
 use facts::Facts;
 use journal::Journal;
-use settling::{SETTLE, Settling};
+use settling::Settling;
 
-/// How soon a folder is looked at again after something happened in it.
-const SOON: Duration = Duration::from_secs(1);
-/// And without a notification: network file systems send none.
+/// How soon a folder is looked at again without a notification: network file systems send none.
 const SELDOM: Duration = Duration::from_secs(10);
 /// After a failure that no recording caused, such as an unreachable server.
 const RETRY: Duration = Duration::from_secs(10);
@@ -43,19 +38,10 @@ pub(super) fn run(
     let unreadable = |source| Failure::Unreadable { path: folder.to_owned(), source };
     let journal_folder = files.folder().unwrap_or(folder);
     let unwritable = |source| Failure::Unwritable { path: journal_folder.join(journal::NAME), source };
+    // Before the journal is made in it.
+    in_folder(folder, choice).map_err(unreadable)?;
     let mut journal = Journal::open(journal_folder).map_err(unwritable)?;
-    let mode = match choice.depth {
-        Depth::Flat => RecursiveMode::NonRecursive,
-        Depth::Recursive => RecursiveMode::Recursive,
-    };
-    let (sender, changes) = channel();
-    let notify_change = move |_: notify::Result<notify::Event>| {
-        // A closed receiver ends the watch.
-        let _ = sender.send(());
-    };
-    let mut watcher =
-        notify::recommended_watcher(notify_change).map_err(|error| unreadable(io::Error::other(error)))?;
-    watcher.watch(folder, mode).map_err(|error| unreadable(io::Error::other(error)))?;
+    let changes = Changes::of(folder, choice.depth, session.transcriber.interrupts());
     stderr::print_line(&format!("watching {}", folder.display()));
     let mut settling = Settling::default();
     loop {
@@ -66,17 +52,21 @@ pub(super) fn run(
             .filter(|(path, facts)| !journal.has(below(path, folder), *facts))
             .collect();
         let settled = settling.settled(Instant::now(), &listing);
+        let mut next = if listing.is_empty() { SELDOM } else { SOON };
         for (path, facts) in listing.iter().filter(|(path, _)| settled.contains(path)) {
             let recording = Recording::found(path.clone(), folder);
             let known = journal.knows(below(path, folder));
-            if handle(&recording, known, files, session)? == Handled::Over {
-                journal.record(below(path, folder), *facts).map_err(unwritable)?;
-            } else {
-                sleep(RETRY);
+            match handle(&recording, known, files, session)? {
+                Handled::Over => journal.record(below(path, folder), *facts).map_err(unwritable)?,
+                Handled::Later => {
+                    next = RETRY;
+                    break;
+                }
             }
         }
-        let waiting = listing.len() > settled.len() || !settled.is_empty();
-        wait(&changes, if waiting { SOON.min(SETTLE) } else { SELDOM });
+        if changes.wait(next) == Wake::Stop {
+            return Ok(());
+        }
     }
 }
 
@@ -113,12 +103,4 @@ fn handle(
 
 fn below<'a>(path: &'a Path, folder: &Path) -> &'a Path {
     path.strip_prefix(folder).unwrap_or(path)
-}
-
-/// Until something happens, at least [`SOON`] so that many changes are one, and for `limit` at most.
-fn wait(changes: &Receiver<()>, limit: Duration) {
-    if changes.recv_timeout(limit).is_ok() {
-        sleep(SOON.min(limit));
-    }
-    while changes.try_recv().is_ok() {}
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::facts::Facts;
 
 /// How long a file must not change. Programs that copy or record write more often than that.
-pub(super) const SETTLE: Duration = Duration::from_secs(3);
+const SETTLE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Default)]
 pub(super) struct Settling(HashMap<PathBuf, (Facts, Instant)>);
