@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use serde_json::json;
 
 use super::failure::Failure;
+use super::form::Form;
 use super::words::{count, size};
 use super::{SettingsArgs, serve, stdout};
-use crate::store::{Replace, backup, restore};
+use crate::store::{Copied, Replace, backup, restore};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdminCommand {
@@ -17,6 +19,9 @@ pub(super) enum AdminCommand {
     Backup {
         /// A new or empty folder for the copy
         dir: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         settings: SettingsArgs,
     },
@@ -29,6 +34,9 @@ pub(super) enum AdminCommand {
         /// Replace the data that are there
         #[arg(long)]
         force: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         settings: SettingsArgs,
     },
@@ -38,17 +46,22 @@ pub(super) enum AdminCommand {
 /// For as long as copying takes.
 pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
     let system = actix_web::rt::System::new();
-    let (done, copied, target) = match command {
-        AdminCommand::Backup { dir, settings } => {
+    let (done, copied, target, json) = match command {
+        AdminCommand::Backup { dir, json, settings } => {
             let storage = serve::load_quietly(settings)?.settings.storage.dir;
-            ("copied", system.block_on(backup(&storage, dir))?, dir.clone())
+            ("copied", system.block_on(backup(&storage, dir))?, dir.clone(), json)
         }
-        AdminCommand::Restore { dir, force, settings } => {
+        AdminCommand::Restore { dir, force, json, settings } => {
             let storage = serve::load_quietly(settings)?.settings.storage.dir;
             let replace = if *force { Replace::Allow } else { Replace::Refuse };
-            ("restored", system.block_on(restore(dir, &storage, replace))?, storage)
+            ("restored", system.block_on(restore(dir, &storage, replace))?, storage, json)
         }
     };
+    if Form::from(*json).is_json() {
+        let Copied { jobs, recordings, bytes } = copied;
+        let line = json!({ "to": target, "jobs": jobs, "recordings": recordings, "bytes": bytes });
+        return stdout::print(&format!("{line}\n"));
+    }
     let (jobs, recordings) = (count(copied.jobs, "job"), count(copied.recordings, "recording"));
     stdout::print(&format!(
         "{done} {jobs} with {recordings} ({}) to {}\n",

@@ -8,6 +8,7 @@ mod admin;
 mod connection;
 mod doctor;
 mod failure;
+mod form;
 mod jobs;
 mod keys;
 mod model;
@@ -75,7 +76,13 @@ enum Command {
     /// Check model, GPU, memory, disk, ffmpeg, port and settings, and say what to do about each
     Doctor(DoctorArgs),
     /// Print the settings in force and where each came from; secrets are redacted
-    Config(ServiceArgs),
+    Config {
+        #[command(flatten)]
+        service: ServiceArgs,
+        /// Print JSON: of each key its value and where it came from
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the completions of a shell, for packages
     #[command(hide = true)]
     Completions { shell: Shell },
@@ -125,7 +132,7 @@ impl Cli {
             Command::Keys(args) => keys::run(&args),
             Command::Admin(command) => admin::run(&command),
             Command::Doctor(args) => doctor::run(&args),
-            Command::Config(args) => serve::describe(&args),
+            Command::Config { service, json } => serve::describe(&service, json.into()),
             Command::Completions { shell } => package_files::completions(Self::command(), shell),
             Command::Man { dir } => package_files::man_pages(Self::command(), &dir),
         };

@@ -10,6 +10,7 @@ use crate::store;
 use crate::telemetry;
 
 use super::failure::Failure;
+use super::form::Form;
 use super::settings_args::ServiceArgs;
 use super::{SettingsArgs, stdout};
 
@@ -47,8 +48,12 @@ fn warn_of_left_data(settings: &Settings) {
     }
 }
 
-pub(super) fn describe(args: &ServiceArgs) -> Result<(), Failure> {
-    stdout::print(&settings::load(&args.sources())?.describe())
+pub(super) fn describe(args: &ServiceArgs, form: Form) -> Result<(), Failure> {
+    let effective = settings::load(&args.sources())?;
+    stdout::print(&match form {
+        Form::Words => effective.describe(),
+        Form::Json => format!("{}\n", serde_json::json!(effective)),
+    })
 }
 
 /// The settings, with logs set up for a command that ends by itself.

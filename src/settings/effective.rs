@@ -1,6 +1,7 @@
 //! The settings in force, and where each came from.
 
 use config::{Value, ValueKind};
+use serde::{Serialize, Serializer};
 
 use super::layer::Table;
 use super::schema::Settings;
@@ -44,6 +45,22 @@ impl Effective {
     /// `server.port = 8080  # from default`. Secrets are redacted.
     pub fn describe(&self) -> String {
         self.keys.iter().map(|k| format!("{} = {}  # from {}\n", k.key, k.value, k.origin)).collect()
+    }
+}
+
+/// One entry for each key: its value and its origin. Secrets are redacted.
+impl Serialize for Effective {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            value: serde_json::Value,
+            from: &'a str,
+        }
+        serializer.collect_map(self.keys.iter().map(|shown| {
+            // Values are written as JSON is.
+            let value = serde_json::from_str(&shown.value).unwrap_or_default();
+            (&shown.key, Entry { value, from: &shown.origin })
+        }))
     }
 }
 

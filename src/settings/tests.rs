@@ -359,6 +359,9 @@ fn secrets_are_never_shown() {
     let text = effective.describe();
     has(&text, &["webhooks.secret = \"(redacted)\"  # from environment VERBATIM__WEBHOOKS__SECRET"]);
     has(&text, &["auth.keys = [\"(redacted)\", \"(redacted)\"]  # from --config"]);
+    let json = serde_json::json!(effective);
+    assert_eq!(json["auth.keys"]["value"], serde_json::json!(["(redacted)", "(redacted)"]));
+    assert!(json["auth.keys"]["from"].as_str().unwrap().starts_with("--config"));
     let debug = format!("{effective:?}");
     for shown in [text, debug] {
         assert!(!["AAAA", "BBBB", "CCCC"].iter().any(|part| shown.contains(part)), "{shown}");

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::{stderr, stdout};
 use crate::client::{JobSeen, Server};
 
@@ -15,10 +16,10 @@ pub(super) enum Unfinished {
 
 /// # Errors
 /// A job could not be cancelled; the others were all the same.
-pub(super) async fn cancel(server: &Server, ids: &[Uuid], json: bool) -> Result<(), Failure> {
+pub(super) async fn cancel(server: &Server, ids: &[Uuid], form: Form) -> Result<(), Failure> {
     let mut failed = false;
     for id in ids {
-        failed |= told(cancel_one(server, *id, json).await)?;
+        failed |= told(cancel_one(server, *id, form).await)?;
     }
     if failed { Err(Failure::Told) } else { Ok(()) }
 }
@@ -29,16 +30,16 @@ pub(super) async fn remove(
     server: &Server,
     ids: &[Uuid],
     unfinished: Unfinished,
-    json: bool,
+    form: Form,
 ) -> Result<(), Failure> {
     let mut failed = false;
     for id in ids {
-        failed |= told(remove_one(server, *id, unfinished, json).await)?;
+        failed |= told(remove_one(server, *id, unfinished, form).await)?;
     }
     if failed { Err(Failure::Told) } else { Ok(()) }
 }
 
-async fn cancel_one(server: &Server, id: Uuid, json: bool) -> Result<(), Failure> {
+async fn cancel_one(server: &Server, id: Uuid, form: Form) -> Result<(), Failure> {
     let path = format!("/jobs/{id}");
     let job: JobSeen = server.get(&path).await?;
     // The same request would remove it.
@@ -46,10 +47,10 @@ async fn cancel_one(server: &Server, id: Uuid, json: bool) -> Result<(), Failure
         return Err(Failure::HasEnded { id, status: job.status });
     }
     let answer = server.delete(&path).await?;
-    stdout::print(&if json { format!("{answer}\n") } else { format!("cancelled {id}\n") })
+    stdout::print(&if form.is_json() { format!("{answer}\n") } else { format!("cancelled {id}\n") })
 }
 
-async fn remove_one(server: &Server, id: Uuid, unfinished: Unfinished, json: bool) -> Result<(), Failure> {
+async fn remove_one(server: &Server, id: Uuid, unfinished: Unfinished, form: Form) -> Result<(), Failure> {
     let path = format!("/jobs/{id}");
     let job: JobSeen = server.get(&path).await?;
     if !job.status.has_ended() {
@@ -59,7 +60,11 @@ async fn remove_one(server: &Server, id: Uuid, unfinished: Unfinished, json: boo
         }
     }
     server.delete(&path).await?;
-    stdout::print(&if json { format!("{{\"removed\":\"{id}\"}}\n") } else { format!("removed {id}\n") })
+    stdout::print(&if form.is_json() {
+        format!("{{\"removed\":\"{id}\"}}\n")
+    } else {
+        format!("removed {id}\n")
+    })
 }
 
 /// Whether it failed; a failure is told.

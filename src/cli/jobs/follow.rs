@@ -6,12 +6,13 @@ use actors::domain::jobs::job::Status;
 use uuid::Uuid;
 
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::progress::{Meter, ProgressMode, show};
 use crate::cli::stdout;
 use crate::client::{JobSeen, News, Server, follow_job};
 
-pub(super) async fn run(server: &Server, id: Uuid, mode: ProgressMode, json: bool) -> Result<(), Failure> {
-    if json {
+pub(super) async fn run(server: &Server, id: Uuid, mode: ProgressMode, form: Form) -> Result<(), Failure> {
+    if form.is_json() {
         return print_events(server, id).await;
     }
     let job: JobSeen = server.get(&format!("/jobs/{id}")).await?;

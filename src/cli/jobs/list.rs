@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::progress::span;
 use crate::cli::stdout;
 use crate::cli::table::table;
@@ -25,10 +26,10 @@ pub(super) async fn run(
     server: &Server,
     status: Option<Status>,
     limit: usize,
-    json: bool,
+    form: Form,
 ) -> Result<(), Failure> {
     let found = fetch(server, status, limit).await?;
-    if json {
+    if form.is_json() {
         let text = serde_json::to_string(&found).unwrap_or_default();
         return stdout::print(&format!("{text}\n"));
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::connection::{Connection, ServerArgs};
 use super::failure::Failure;
+use super::form::Form;
 use super::progress::ProgressMode;
 
 #[derive(Debug, Args)]
@@ -63,16 +64,16 @@ enum JobsCommand {
 
 pub(super) fn run(args: &JobsArgs) -> Result<(), Failure> {
     let connection = Connection::new(&args.server)?;
-    let (server, json) = (&connection.server, args.server.json);
+    let (server, form) = (&connection.server, Form::from(args.server.json));
     connection.run(async {
         match &args.command {
-            JobsCommand::List { status, limit } => list::run(server, *status, *limit, json).await,
-            JobsCommand::Show { id } => show::run(server, *id, json).await,
-            JobsCommand::Cancel { ids } => end::cancel(server, ids, json).await,
-            JobsCommand::Follow { id, progress } => follow::run(server, *id, *progress, json).await,
+            JobsCommand::List { status, limit } => list::run(server, *status, *limit, form).await,
+            JobsCommand::Show { id } => show::run(server, *id, form).await,
+            JobsCommand::Cancel { ids } => end::cancel(server, ids, form).await,
+            JobsCommand::Follow { id, progress } => follow::run(server, *id, *progress, form).await,
             JobsCommand::Rm { ids, force } => {
                 let unfinished = if *force { end::Unfinished::Cancel } else { end::Unfinished::Refuse };
-                end::remove(server, ids, unfinished, json).await
+                end::remove(server, ids, unfinished, form).await
             }
         }
     })

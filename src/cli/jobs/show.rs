@@ -3,15 +3,16 @@
 use uuid::Uuid;
 
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::progress::span;
 use crate::cli::stdout;
 use crate::cli::table::list;
 use crate::cli::words::{size, time};
 use crate::client::{ErrorSeen, JobSeen, Server};
 
-pub(super) async fn run(server: &Server, id: Uuid, json: bool) -> Result<(), Failure> {
+pub(super) async fn run(server: &Server, id: Uuid, form: Form) -> Result<(), Failure> {
     let text = server.text(&format!("/jobs/{id}")).await?;
-    if json {
+    if form.is_json() {
         return stdout::print(&format!("{text}\n"));
     }
     stdout::print(&describe(&server.read(&text)?))

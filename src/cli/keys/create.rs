@@ -7,13 +7,14 @@ use serde_json::json;
 use super::place::{RELOAD, file};
 use crate::auth::{self, Keys, Scope, hashed_entry};
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::{stderr, stdout};
 use crate::settings::{AuthMode, Settings};
 
 /// Tells what a string that turns up somewhere is.
 const PREFIX: &str = "vb_";
 
-pub(super) fn run(settings: &Settings, owner: &str, scopes: &[Scope], json: bool) -> Result<(), Failure> {
+pub(super) fn run(settings: &Settings, owner: &str, scopes: &[Scope], form: Form) -> Result<(), Failure> {
     let path = file(settings)?;
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| Failure::NoRandomness(error.to_string()))?;
@@ -23,7 +24,7 @@ pub(super) fn run(settings: &Settings, owner: &str, scopes: &[Scope], json: bool
     auth::append(&path, &entry, &format!("created {now}"))?;
     let id = Keys::parse([entry.as_str()]).ok().and_then(|keys| keys.described().next().map(|key| key.id));
     let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
-    if json {
+    if form.is_json() {
         let made = json!({ "id": id, "key": key, "owner": owner, "scopes": names });
         stdout::print(&format!("{made}\n"))?;
     } else {

@@ -5,13 +5,14 @@ use serde_json::json;
 
 use crate::auth::{self, Keys, Listed};
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::stdout;
 use crate::cli::table::table;
 use crate::settings::Settings;
 
-pub(super) fn run(settings: &Settings, json: bool) -> Result<(), Failure> {
+pub(super) fn run(settings: &Settings, form: Form) -> Result<(), Failure> {
     let all = all(settings)?;
-    if json {
+    if form.is_json() {
         let keys: Vec<_> = all
             .iter()
             .map(|(from, Listed { key, comment })| {

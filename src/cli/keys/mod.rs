@@ -8,6 +8,7 @@ mod revoke;
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
+use super::form::Form;
 use super::{SettingsArgs, serve};
 use crate::auth::Scope;
 
@@ -53,12 +54,11 @@ enum KeysCommand {
 
 pub(super) fn run(args: &KeysArgs) -> Result<(), Failure> {
     let load = |args: &SettingsArgs| serve::load_quietly(args).map(|effective| effective.settings);
+    let form = Form::from(args.json);
     match &args.command {
-        KeysCommand::Create { owner, scopes, settings } => {
-            create::run(&load(settings)?, owner, scopes, args.json)
-        }
-        KeysCommand::List(settings) => list::run(&load(settings)?, args.json),
-        KeysCommand::Revoke { id, settings } => revoke::run(&load(settings)?, id, args.json),
+        KeysCommand::Create { owner, scopes, settings } => create::run(&load(settings)?, owner, scopes, form),
+        KeysCommand::List(settings) => list::run(&load(settings)?, form),
+        KeysCommand::Revoke { id, settings } => revoke::run(&load(settings)?, id, form),
     }
 }
 

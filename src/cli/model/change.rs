@@ -7,6 +7,7 @@ use actix_rt::time::sleep;
 use super::status;
 use super::view::StatusSeen;
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::stderr;
 use crate::client::{ErrorSeen, Server};
 
@@ -27,13 +28,13 @@ pub(super) async fn load(
     query: &str,
     name: Option<&str>,
     wait: Wait,
-    json: bool,
+    form: Form,
 ) -> Result<(), Failure> {
     let mut text = server.post(&with_query("/model/load", query), None).await?;
     if wait == Wait::Yes {
         text = until_ready(server, text, name).await?;
     }
-    status::print(server, &text, json)
+    status::print(server, &text, form)
 }
 
 /// Follows the status from `text` on, and gives it as it is then.
@@ -62,7 +63,7 @@ async fn until_ready(server: &Server, mut text: String, name: Option<&str>) -> R
     }
 }
 
-pub(super) async fn unload(server: &Server, query: &str, wait: Wait, json: bool) -> Result<(), Failure> {
+pub(super) async fn unload(server: &Server, query: &str, wait: Wait, form: Form) -> Result<(), Failure> {
     let mut text = server.post(&with_query("/model/unload", query), None).await?;
     let mut reason = String::new();
     if wait == Wait::Yes {
@@ -72,7 +73,7 @@ pub(super) async fn unload(server: &Server, query: &str, wait: Wait, json: bool)
             text = server.text("/model/status").await?;
         }
     }
-    status::print(server, &text, json)
+    status::print(server, &text, form)
 }
 
 fn with_query(path: &str, query: &str) -> String {

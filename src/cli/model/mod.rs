@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::connection::{Connection, ServerArgs};
 use super::failure::Failure;
+use super::form::Form;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -52,21 +53,21 @@ enum ModelCommand {
 
 pub(super) fn run(args: &ModelArgs) -> Result<(), Failure> {
     let connection = Connection::new(&args.server)?;
-    let (server, json) = (&connection.server, args.server.json);
+    let (server, form) = (&connection.server, Form::from(args.server.json));
     connection.run(async {
         match &args.command {
-            ModelCommand::Status => status::run(server, json).await,
+            ModelCommand::Status => status::run(server, form).await,
             ModelCommand::Load { name, keep_alive, no_wait } => {
                 let mut query: String = name.iter().map(|name| query_part("model", name)).collect();
                 query.extend(keep_alive.iter().map(|secs| query_part("keep_alive", &secs.to_string())));
-                change::load(server, &query, name.as_deref(), waiting(*no_wait), json).await
+                change::load(server, &query, name.as_deref(), waiting(*no_wait), form).await
             }
             ModelCommand::Unload { hold_secs, no_wait } => {
                 let query: String =
                     hold_secs.iter().map(|secs| query_part("hold_secs", &secs.to_string())).collect();
-                change::unload(server, &query, waiting(*no_wait), json).await
+                change::unload(server, &query, waiting(*no_wait), form).await
             }
-            ModelCommand::Watch => watch::run(server, json).await,
+            ModelCommand::Watch => watch::run(server, form).await,
         }
     })
 }

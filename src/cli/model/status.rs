@@ -2,18 +2,19 @@
 
 use super::view::{StatusSeen, Waiting};
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::progress::span;
 use crate::cli::stdout;
 use crate::cli::table::{list, table};
 use crate::cli::words::{size, time};
 use crate::client::{ErrorSeen, Server};
 
-pub(super) async fn run(server: &Server, json: bool) -> Result<(), Failure> {
-    print(server, &server.text("/model/status").await?, json)
+pub(super) async fn run(server: &Server, form: Form) -> Result<(), Failure> {
+    print(server, &server.text("/model/status").await?, form)
 }
 
-pub(super) fn print(server: &Server, status: &str, json: bool) -> Result<(), Failure> {
-    if json {
+pub(super) fn print(server: &Server, status: &str, form: Form) -> Result<(), Failure> {
+    if form.is_json() {
         return stdout::print(&format!("{status}\n"));
     }
     stdout::print(&describe(&server.read(status)?))

@@ -5,15 +5,16 @@ use std::ops::ControlFlow;
 use serde_json::Value;
 
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::words::{size, time};
 use crate::cli::{stderr, stdout};
 use crate::client::{News, Server, follow_model};
 
-pub(super) async fn run(server: &Server, json: bool) -> Result<(), Failure> {
+pub(super) async fn run(server: &Server, form: Form) -> Result<(), Failure> {
     let mut printed = Ok(());
     let mut tell = |news: News<'_>| {
         match news {
-            News::Event { data, .. } if json => printed = stdout::print(&format!("{data}\n")),
+            News::Event { data, .. } if form.is_json() => printed = stdout::print(&format!("{data}\n")),
             News::Event { name, data } => printed = stdout::print(&format!("{}\n", words(name, data))),
             News::Lost => stderr::print_line("connection lost, trying again"),
             News::Length { .. } => {}

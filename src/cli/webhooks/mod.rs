@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::connection::{Connection, ServerArgs};
 use super::failure::Failure;
+use super::form::Form;
 use super::stdout;
 use super::table::table;
 use super::words::time;
@@ -60,24 +61,24 @@ struct Subscriber {
 
 pub(super) fn run(args: &WebhooksArgs) -> Result<(), Failure> {
     let connection = Connection::new(&args.server)?;
-    let (server, json) = (&connection.server, args.server.json);
+    let (server, form) = (&connection.server, Form::from(args.server.json));
     connection.run(async {
         match &args.command {
-            WebhooksCommand::List => list(server, json).await,
-            WebhooksCommand::Add { url, new_secret } => add(server, url, *new_secret, json).await,
+            WebhooksCommand::List => list(server, form).await,
+            WebhooksCommand::Add { url, new_secret } => add(server, url, *new_secret, form).await,
             WebhooksCommand::Rm { id } => {
                 server.delete(&format!("/webhooks/{id}")).await?;
                 let json_line = format!("{{\"removed\":\"{id}\"}}\n");
-                stdout::print(&if json { json_line } else { format!("removed {id}\n") })
+                stdout::print(&if form.is_json() { json_line } else { format!("removed {id}\n") })
             }
-            WebhooksCommand::Test { id } => trial::run(server, *id, json).await,
+            WebhooksCommand::Test { id } => trial::run(server, *id, form).await,
         }
     })
 }
 
-async fn list(server: &Server, json: bool) -> Result<(), Failure> {
+async fn list(server: &Server, form: Form) -> Result<(), Failure> {
     let text = server.text("/webhooks").await?;
-    if json {
+    if form.is_json() {
         return stdout::print(&format!("{text}\n"));
     }
     let rows = server.read::<Subscribers>(&text)?.webhooks.into_iter().map(|one| {
@@ -87,14 +88,14 @@ async fn list(server: &Server, json: bool) -> Result<(), Failure> {
     stdout::print(&table(&["ID", "STATE", "CREATED", "FAILING SINCE", "URL"], &rows.collect::<Vec<_>>()))
 }
 
-async fn add(server: &Server, url: &str, new_secret: bool, json: bool) -> Result<(), Failure> {
+async fn add(server: &Server, url: &str, new_secret: bool, form: Form) -> Result<(), Failure> {
     let mut text = server.post("/webhooks", Some(json!({ "url": url }).to_string())).await?;
     let mut added: Subscriber = server.read(&text)?;
     if new_secret {
         text = server.post(&format!("/webhooks/{}/secret", added.id), None).await?;
         added = server.read(&text)?;
     }
-    if json {
+    if form.is_json() {
         return stdout::print(&format!("{text}\n"));
     }
     let secret = added.secret.map(|secret| format!("secret {secret}\n")).unwrap_or_default();

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::cli::failure::Failure;
+use crate::cli::form::Form;
 use crate::cli::stdout;
 use crate::client::Server;
 
@@ -35,12 +36,12 @@ struct Attempt {
 
 /// # Errors
 /// The subscriber did not take the first try.
-pub(super) async fn run(server: &Server, id: Uuid, json: bool) -> Result<(), Failure> {
+pub(super) async fn run(server: &Server, id: Uuid, form: Form) -> Result<(), Failure> {
     let sent: Delivery = server.read(&server.post(&format!("/webhooks/{id}/test"), None).await?)?;
     let tried = timeout(LIMIT, first_try(server, id, &sent.id)).await;
     let (text, delivery) =
         tried.map_err(|_| Failure::Server(format!("the message {} was not sent", sent.id)))??;
-    if json {
+    if form.is_json() {
         stdout::print(&format!("{text}\n"))?;
     }
     // There is one: it was waited for.
@@ -50,7 +51,11 @@ pub(super) async fn run(server: &Server, id: Uuid, json: bool) -> Result<(), Fai
         return Err(Failure::Server(format!("the test message was not delivered: {reason}")));
     }
     let status = attempt.status.unwrap_or_default();
-    if json { Ok(()) } else { stdout::print(&format!("delivered: status {status} in {} ms\n", attempt.ms)) }
+    if form.is_json() {
+        Ok(())
+    } else {
+        stdout::print(&format!("delivered: status {status} in {} ms\n", attempt.ms))
+    }
 }
 
 /// The message once it has been tried, as the service shows it.

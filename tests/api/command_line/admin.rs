@@ -1,6 +1,6 @@
 //! `verbatim admin`.
 
-use super::{command, errors, printed};
+use super::{command, errors, json, printed};
 use crate::service::Service;
 
 #[test]
@@ -19,7 +19,8 @@ fn a_backup_of_a_running_service_is_restored_elsewhere() {
     assert_eq!(again.status.code(), Some(1));
     assert!(errors(&again).contains("is not empty"), "{}", errors(&again));
     let other = tempfile::tempdir().unwrap();
-    printed(command(other.path()).args(["admin", "restore"]).arg(&copy));
+    let restored = json(command(other.path()).args(["admin", "restore", "--json"]).arg(&copy));
+    assert_eq!(restored["jobs"], 1);
     let mut restored = Service::start_in(other, &[]);
     assert_eq!(restored.job(&id)["result"]["text"], "One two three.");
 

@@ -1,33 +1,19 @@
-//! Where transcripts go.
+//! Transcripts as files.
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::args::TranscribeArgs;
-use super::recording::Recording;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Meter;
-use crate::cli::stdout;
+use crate::cli::transcribe::args::TranscribeArgs;
+use crate::cli::transcribe::recording::Recording;
 use crate::transcript::Format;
 
-/// One place for each recording's transcripts; no transcript is written over another or over a recording.
+/// One file for each recording and format; none is written over another or over a recording.
 #[derive(Debug)]
-pub(super) enum Output {
-    Stdout { titles: Titles, format: Format },
-    Files(Files),
-}
-
-/// Whether a transcript on stdout says which recording it belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Titles {
-    Shown,
-    Left,
-}
-
-#[derive(Debug)]
-pub(super) struct Files {
+pub(in crate::cli::transcribe) struct Files {
     /// `None`: beside each recording.
     folder: Option<PathBuf>,
     formats: Vec<Format>,
@@ -41,80 +27,19 @@ enum Existing {
     Overwritten,
 }
 
-impl Output {
-    /// # Errors
-    /// What would mix up transcripts or replace a file, found before any work is done, and a folder that cannot be made.
-    pub(super) fn new(args: &TranscribeArgs, recordings: &[Recording]) -> Result<Self, Failure> {
-        let formats = args.wanted.formats();
-        if args.output.is_none() && args.watch.is_none() {
-            return Self::to_stdout(&formats, recordings.len());
-        }
-        let existing = if args.overwrite { Existing::Overwritten } else { Existing::Kept };
-        let files = Files { folder: args.output.clone(), formats, existing };
-        files.check(recordings)?;
-        if let Some(dir) = &files.folder {
-            fs::create_dir_all(dir).map_err(|source| Failure::Unwritable { path: dir.clone(), source })?;
-        }
-        Ok(Self::Files(files))
-    }
-
-    /// Several texts get titles, several JSON documents are one line each; the other formats are
-    /// whole files, and a file of several is none.
-    fn to_stdout(formats: &[Format], recordings: usize) -> Result<Self, Failure> {
-        let [format] = *formats else { return Err(Failure::SeveralFormats) };
-        let titles = match format {
-            Format::Text if recordings > 1 => Titles::Shown,
-            Format::Text | Format::Json | Format::VerboseJson => Titles::Left,
-            Format::Srt | Format::Vtt | Format::Tsv if recordings > 1 => {
-                return Err(Failure::NeedsFolder { format: format.name() });
-            }
-            Format::Srt | Format::Vtt | Format::Tsv => Titles::Left,
-        };
-        Ok(Self::Stdout { titles, format })
-    }
-
-    /// Has text shown while it is decoded, where that is what goes to a terminal.
-    pub(super) fn prepare(&self, meter: &Meter) {
-        match self {
-            Self::Stdout { format: Format::Text, .. } if io::stdout().is_terminal() => meter.show_text(),
-            Self::Stdout { .. } | Self::Files(_) => {}
-        }
-    }
-
-    /// The line above a recording's text on a terminal.
-    pub(super) fn title(&self, recording: &Recording) -> Option<String> {
-        match self {
-            Self::Stdout { titles: Titles::Shown, .. } => Some(title(recording)),
-            Self::Stdout { titles: Titles::Left, .. } | Self::Files(_) => None,
-        }
-    }
-
-    /// Puts the documents, one for each format, where they belong.
-    pub(super) fn deliver(
-        &self,
-        recording: &Recording,
-        documents: &[String],
-        meter: &Meter,
-    ) -> Result<(), Failure> {
-        match self {
-            Self::Stdout { .. } if meter.shows_text() => Ok(()),
-            Self::Stdout { titles, .. } => {
-                let shown = documents.iter().map(|document| on_stdout(*titles, recording, document));
-                meter.suspend(|| stdout::print(&shown.collect::<String>()))
-            }
-            Self::Files(files) => files.write(recording, documents, meter),
-        }
-    }
-}
-
 impl Files {
+    pub(super) fn new(args: &TranscribeArgs) -> Self {
+        let existing = if args.overwrite { Existing::Overwritten } else { Existing::Kept };
+        Self { folder: args.output.clone(), formats: args.wanted.formats(), existing }
+    }
+
     /// Where all of them go, unless that is beside their recordings.
-    pub(super) fn folder(&self) -> Option<&Path> {
+    pub(in crate::cli::transcribe) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
 
     /// Whether every transcript of a recording is there already.
-    pub(super) fn has_all_of(&self, recording: &Recording) -> bool {
+    pub(in crate::cli::transcribe) fn has_all_of(&self, recording: &Recording) -> bool {
         self.existing == Existing::Kept
             && self.formats.iter().all(|format| self.target(recording, *format).exists())
     }
@@ -132,7 +57,7 @@ impl Files {
 
     /// # Errors
     /// Two transcripts would have one file, or a file would be replaced that must not be.
-    pub(super) fn check(&self, recordings: &[Recording]) -> Result<(), Failure> {
+    pub(in crate::cli::transcribe) fn check(&self, recordings: &[Recording]) -> Result<(), Failure> {
         let mut taken: HashMap<PathBuf, (&Recording, Format)> = HashMap::new();
         for recording in recordings {
             for format in &self.formats {
@@ -162,7 +87,12 @@ impl Files {
         Ok(())
     }
 
-    fn write(&self, recording: &Recording, documents: &[String], meter: &Meter) -> Result<(), Failure> {
+    pub(super) fn write(
+        &self,
+        recording: &Recording,
+        documents: &[String],
+        meter: &Meter,
+    ) -> Result<(), Failure> {
         for (format, document) in self.formats.iter().zip(documents) {
             let path = self.target(recording, *format);
             self.write_one(&path, &ended(document))?;
@@ -198,19 +128,8 @@ fn is_same(target: &Path, recording: &Path) -> bool {
     matches!((target.canonicalize(), recording.canonicalize()), (Ok(target), Ok(recording)) if target == recording)
 }
 
-fn title(recording: &Recording) -> String {
-    format!("==> {} <==", recording.shown())
-}
-
-fn on_stdout(titles: Titles, recording: &Recording, document: &str) -> String {
-    match titles {
-        Titles::Shown => format!("{}\n{}\n", title(recording), ended(document)),
-        Titles::Left => ended(document),
-    }
-}
-
 /// With a line break at the end, as text files have; nothing stays nothing.
-fn ended(document: &str) -> String {
+pub(super) fn ended(document: &str) -> String {
     match document {
         "" => String::new(),
         whole if whole.ends_with('\n') => whole.to_owned(),
@@ -279,17 +198,6 @@ mod tests {
         overwritten.write(&talk, &documents, &meter).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
         assert!(!overwritten.has_all_of(&talk));
-    }
-
-    #[test]
-    fn several_texts_have_headings_and_subtitles_need_a_folder() {
-        let shown = on_stdout(Titles::Shown, &recording("a.wav"), "One two.");
-        assert_eq!(shown, "==> a.wav <==\nOne two.\n\n");
-        assert!(matches!(Output::to_stdout(&[Format::Srt], 2), Err(Failure::NeedsFolder { format: "srt" })));
-        assert!(Output::to_stdout(&[Format::Srt], 1).is_ok());
-        assert!(Output::to_stdout(&[Format::Json], 2).is_ok());
-        let both = Output::to_stdout(&[Format::Json, Format::Srt], 1);
-        assert!(matches!(both, Err(Failure::SeveralFormats)));
     }
 
     #[test]

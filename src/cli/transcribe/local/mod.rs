@@ -1,15 +1,15 @@
 //! Transcribes here, with the engine of the service and without one running.
 
+mod ahead;
+mod track;
+
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, Instant};
-use std::{io, thread};
+use std::time::Duration;
 
 use actors::domain::audio::{Plan, Span};
 use actors::domain::jobs::batches::batches;
-use actors::domain::jobs::progress::{Pace, Progress};
 use actors::domain::language::Language;
 use actors::domain::transcript::context::Context;
 use actors::domain::transcript::placement::Placement;
@@ -23,15 +23,17 @@ use super::english_only;
 use super::recording::{Recording, Source};
 use super::spool::{self, Downloads};
 use super::transcriber::{Interrupts, Stop, Transcriber};
-use crate::audio::{AudioSettings, chunks_of_file, plan_selection, spans_of_file};
+use crate::audio::{AudioSettings, plan_selection, spans_of_file};
 use crate::cli::failure::Failure;
-use crate::cli::progress::{Meter, Step};
+use crate::cli::progress::Meter;
 use crate::cli::serve;
 use crate::compose;
 use crate::engine::model_file::ModelHeader;
 use crate::outgoing::HttpSources;
 use crate::settings::Sources;
 use crate::transcript::{Transcript, render_shaped};
+use ahead::decode_ahead;
+use track::Track;
 
 /// Loads the model when it is first needed and keeps it for all recordings. An engine's process ends
 /// with this one, however that ends.
@@ -222,87 +224,10 @@ struct Decoded {
     segments: Vec<Segment>,
 }
 
-/// How far the work on a plan is, and how fast it goes.
-struct Track<'a> {
-    plan: &'a Plan,
-    started: Instant,
-    done: u32,
-    audio_secs: f64,
-    processed_secs: Option<f64>,
-    /// As it was when a chunk last ended: inside a chunk it would only seem to fall.
-    pace: Option<Pace>,
-}
-
-impl<'a> Track<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        Self { plan, started: Instant::now(), done: 0, audio_secs: 0.0, processed_secs: None, pace: None }
-    }
-
-    fn finish(&mut self, span: Span) {
-        self.done += 1;
-        self.audio_secs += (span.end_secs() - span.start_secs()) / f64::from(self.plan.passes());
-        self.processed_secs = Some(span.end_secs());
-        let wall_secs = self.started.elapsed().as_secs_f64();
-        self.pace = Some(Pace { audio_secs: self.audio_secs, wall_secs });
-    }
-
-    /// With `fraction` of the present chunk done as well.
-    fn step(&self, fraction: f64, chunk: Span) -> Step {
-        let secs = chunk.end_secs() - chunk.start_secs();
-        let progress = self.plan.progress(self.done, self.processed_secs, self.pace);
-        let Progress { percent, chunk, chunks_total, eta_secs, .. } =
-            progress.within_chunk(fraction, secs, self.plan.selected_secs());
-        Step { percent, chunk, chunks_total, eta_secs }
-    }
-}
-
-type Samples = Receiver<Result<Arc<[f32]>, AudioError>>;
-
-/// Decodes on a thread of its own: the next chunk is ready when the engine is.
-fn decode_ahead(file: &Path, audio: &AudioSettings, plan: &Plan) -> io::Result<Samples> {
-    // Without room in the channel, one chunk waits in the decoder's hands.
-    let (sender, receiver) = sync_channel(0);
-    let (file, audio, plan): (PathBuf, AudioSettings, Plan) = (file.to_owned(), audio.clone(), plan.clone());
-    thread::Builder::new().name("decode".into()).spawn(move || {
-        // A receiver that is gone wants no more.
-        for chunk in chunks_of_file(&file, &audio, &plan, 0, &CancelToken::default()) {
-            if sender.send(chunk).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(receiver)
-}
-
 fn of_audio(error: AudioError) -> Stop {
     Stop::File(error.to_string())
 }
 
 fn decoder_gone() -> AudioError {
     AudioError::Corrupt("the recording is shorter than when it was planned".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_count_the_chunk_being_worked_on_and_what_is_done_of_it() {
-        let chunks = vec![Span { start: 0, end: 160_000 }, Span { start: 160_000, end: 320_000 }];
-        let plan = Plan { samples: 320_000, chunks: chunks.clone(), ..Plan::default() };
-        let mut track = Track::new(&plan);
-        let begun = track.step(0.5, chunks[0]);
-        assert_eq!((begun.chunk, begun.chunks_total, begun.percent), (1, 2, 25.0));
-        track.finish(chunks[0]);
-        let second = track.step(0.0, chunks[1]);
-        assert_eq!((second.chunk, second.percent), (2, 50.0));
-    }
-
-    #[test]
-    fn a_decoder_that_fails_says_so_instead_of_samples() {
-        let plan = Plan { samples: 160, chunks: vec![Span { start: 0, end: 160 }], ..Plan::default() };
-        let samples = decode_ahead(Path::new("/no/such/file.wav"), &AudioSettings::default(), &plan).unwrap();
-        assert!(samples.recv().unwrap().is_err());
-        assert!(samples.recv().is_err());
-    }
 }
