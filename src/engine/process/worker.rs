@@ -14,7 +14,9 @@ use actors::ports::{Batch, EngineFault, LoadFailure};
 
 use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
 use crate::engine::EngineConfig;
-use crate::engine::backends::whisper_cpp::{echo_trouble_to_stderr, exit_now};
+use crate::engine::backends::whisper_cpp::{
+    echo_trouble_to_stderr, exit_now, give_back_freed_memory, keep_freed_memory,
+};
 use crate::engine::core::EngineCore;
 use crate::engine::memory::estimate;
 use crate::engine::model_file::ModelHeader;
@@ -115,6 +117,7 @@ impl Worker {
             EngineCore::load(config, header, needed_bytes, &AtomicBool::new(false))
         });
         use_large_pages(true);
+        keep_freed_memory();
         match loaded {
             Ok(core) => {
                 let facts = core.facts();
@@ -174,6 +177,7 @@ impl Worker {
             eprintln!("{fault}");
         }
         self.reply(&FromWorker::Done { id, result: result.map_err(Into::into) });
+        give_back_freed_memory();
         if core.has_failed() {
             exit_now(EXIT_SOFTWARE);
         }

@@ -19,7 +19,8 @@ use crate::engine::model_file::{ModelHeader, Vocabulary};
 use device::device;
 
 pub(in crate::engine) use raw::{
-    echo_trouble_to_stderr, exit_now, give_back_freed_memory, install_log_hooks, share_one_heap,
+    echo_trouble_to_stderr, exit_now, give_back_freed_memory, install_log_hooks, keep_freed_memory,
+    share_one_heap,
 };
 
 /// A loaded model. Every call has a state of its own.
