@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: alerts demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy
+.PHONY: alerts demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy tables
 
 # The bundled test model; with MODEL=base a published one, which is downloaded, and with FILE=talk.mp3 a recording of yours.
 demo: setup
@@ -9,7 +9,6 @@ demo: setup
 
 test: setup setup-tests
 	cargo test --workspace --locked
-	$(MAKE) failpoints
 	$(MAKE) test-shell
 	$(MAKE) test-postgres
 	$(MAKE) eval-short
@@ -36,12 +35,12 @@ test-gpu:
 bench-gpu:
 	./scripts/bench-gpu.sh
 
-# Lets every step between an upload and its webhook fail, in three ways each.
+# Makes every step between an upload and its webhook fail, in three ways each.
 failpoints: setup
-	cargo test --locked --features failpoints --test api -- failpoints
+	cargo test --locked --test api -- failpoints
 
-# A million strange inputs at each door, about half an hour: `cargo install cargo-fuzz --locked` first. It wants a
-# nightly compiler only for flags that RUSTC_BOOTSTRAP lets the stable one take.
+# A million mutated inputs for each parser, about half an hour: `cargo install cargo-fuzz --locked` first. It needs
+# nightly only for flags that RUSTC_BOOTSTRAP enables on stable.
 RUNS ?= 1000000
 TARGETS ?= audio form request by_url wyoming webhook_url settings
 fuzz: setup
@@ -116,6 +115,10 @@ check-proxy:
 check-deploy:
 	./scripts/check-deploy.sh
 
+# The tables of the documents that are written from the program.
+tables:
+	UPDATE_DOCS=1 cargo test --locked --test architecture -- generated
+
 # The picture of docs/ARCHITECTURE.md; needs graphviz.
 picture: docs/architecture.svg
 
@@ -126,7 +129,7 @@ ci: setup lint deny test
 
 lint: prose web-types alerts check-deploy
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --features failpoints --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 # The types that comments in `web` declare; `make setup-tests` installs the checker.

@@ -15,7 +15,6 @@ mod decoding;
 mod doctor;
 mod engine;
 mod events;
-#[cfg(feature = "failpoints")]
 mod failpoints;
 mod first_run;
 mod fixtures;
