@@ -5,6 +5,7 @@
 
 mod circles;
 mod documents;
+mod generated;
 mod modules;
 mod names;
 mod rooms;

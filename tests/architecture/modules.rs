@@ -27,7 +27,7 @@ struct Module {
     names: Names,
 }
 
-/// What a path leads to.
+/// The target of a path.
 enum Target {
     Module(usize),
     Item { file: String, name: String },

@@ -37,16 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "audio",
-            "auth",
-            "compose",
-            "engine",
-            "failpoint",
-            "http",
-            "outgoing",
-            "settings",
-            "store",
-            "webhook",
+            "audio", "auth", "compose", "engine", "http", "outgoing", "settings", "store", "webhook",
             "wyoming",
         ],
     ),
@@ -70,7 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Rooms that are adapters of ports: of `actors` they know the ports and the domain.
+/// Rooms that are adapters of ports: of `actors` they use the ports and the domain.
 const ADAPTERS: [&str; 8] =
     ["audio", "engine", "memory", "models", "outgoing", "store", "transcript", "webhook"];
 
