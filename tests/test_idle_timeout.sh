@@ -43,13 +43,13 @@ holds "a job ends" seen completed "$work/job-events"
 still_working() { [ -n "$(model idle.unloads_at)" ]; }
 within 5 still_working
 later=$(field idle.unloads_at)
-holds "and begins the idle time anew" test "$later" \> "$unloads_at"
+holds "and restarts the idle time" test "$later" \> "$unloads_at"
 
 holds "the model goes by itself" within "$((timeout + 10))" state_is unloaded
 call GET /model/status
-gone_since=$(field since)
-if between -1 "$(idle_time "$later" "$gone_since")" 1; then ok "to the second"
-else bad "to the second" "due at $later, gone at $gone_since"; fi
+unloaded_at=$(field since)
+if between -1 "$(idle_time "$later" "$unloaded_at")" 1; then ok "to the second"
+else bad "to the second" "due at $later, unloaded at $unloaded_at"; fi
 reason=$(sed -n '/^event: model_unloading$/{n;s/^data: //p}' "$work/events" | tail -1)
 holds "and says that it was idle" grep -q '"reason":"idle"' <<<"$reason"
 equal "nothing of it is left" 0 "$(model memory.used_by_model_bytes)"
@@ -73,14 +73,14 @@ if between "$timeout" "$worked" 3600; then ok "it took longer: $worked s"
 else skip "it took longer" "this server did it in $worked s"; fi
 holds "after it the model goes again" within "$((timeout + 10))" state_is unloaded
 call GET /model/status
-gone_since=$(field since)
-if between "$((timeout - 1))" "$(idle_time "$ended" "$gone_since")" "$((timeout + 1))"; then ok "$timeout s after its end"
-else bad "$timeout s after its end" "ended at $ended, gone at $gone_since"; fi
+unloaded_at=$(field since)
+if between "$((timeout - 1))" "$(idle_time "$ended" "$unloaded_at")" "$((timeout + 1))"; then ok "$timeout s after its end"
+else bad "$timeout s after its end" "ended at $ended, unloaded at $unloaded_at"; fi
 
 submit en_short.wav "/jobs?queue=true"
 follow_to_the_end "$job"
 equal "the next job loads it again" completed "$(names "$work/job-events" | tail -1)"
 submit en_short.wav /jobs -F keep_alive=0
 follow_to_the_end "$job"
-holds "a job that wants nothing kept leaves nothing" within 3 state_is unloaded
+holds "a job with keep_alive 0 leaves nothing" within 3 state_is unloaded
 conclude

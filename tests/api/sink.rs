@@ -1,4 +1,6 @@
-//! A receiver of webhooks that answers as it is told.
+//! A receiver of webhooks with scripted answers. It is not `wiremock`, whose answers are always valid HTTP and whose
+//! expectations are checked at the end: these tests need garbage, connections that close or stay open without an answer,
+//! and a wait for a request from tests that are not async.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -36,7 +38,7 @@ impl Received {
     }
 }
 
-/// What a request is answered with, raw; `None` closes the connection when the sender does.
+/// The answer to a request, raw; `None` closes the connection when the sender does.
 type Answer = Option<String>;
 
 pub struct Sink {
@@ -66,30 +68,26 @@ impl Sink {
 
     /// Waits until so many requests came to a path, and gives them.
     pub fn until(&self, path: &str, count: usize) -> Vec<Received> {
-        let of_path = |all: &[Received]| all.iter().filter(|r| r.path == path).cloned().collect::<Vec<_>>();
-        let (all, changed) = (&self.shared.0, &self.shared.1);
-        let waited = changed.wait_timeout_while(lock(all), HANG_GUARD, |all| of_path(all).len() < count);
-        let (all, timeout) = waited.unwrap();
-        assert!(!timeout.timed_out(), "{path} had {} of {count}", of_path(&all).len());
-        of_path(&all)
-    }
-}
-
-impl Sink {
-    /// Whether a request of the kind has come to a path.
-    #[cfg(feature = "failpoints")]
-    pub fn has(&self, path: &str, kind: impl Fn(&Received) -> bool) -> bool {
-        lock(&self.shared.0).iter().any(|request| request.path == path && kind(request))
+        self.wait(path, count, |_| true)
     }
 
     /// Waits until a request of the kind came to a path, and gives all of them.
     pub fn until_any(&self, path: &str, kind: impl Fn(&Received) -> bool) -> Vec<Received> {
+        self.wait(path, 1, kind)
+    }
+
+    /// Whether a request of the kind has come to a path.
+    pub fn has(&self, path: &str, kind: impl Fn(&Received) -> bool) -> bool {
+        lock(&self.shared.0).iter().any(|request| request.path == path && kind(request))
+    }
+
+    fn wait(&self, path: &str, count: usize, kind: impl Fn(&Received) -> bool) -> Vec<Received> {
         let of_kind =
             |all: &[Received]| all.iter().filter(|r| r.path == path && kind(r)).cloned().collect::<Vec<_>>();
         let (all, changed) = (&self.shared.0, &self.shared.1);
-        let waited = changed.wait_timeout_while(lock(all), HANG_GUARD, |all| of_kind(all).is_empty());
+        let waited = changed.wait_timeout_while(lock(all), HANG_GUARD, |all| of_kind(all).len() < count);
         let (all, timeout) = waited.unwrap();
-        assert!(!timeout.timed_out(), "nothing of the kind came to {path}");
+        assert!(!timeout.timed_out(), "{path} had {} of {count}", of_kind(&all).len());
         of_kind(&all)
     }
 }
@@ -114,7 +112,7 @@ fn serve(
     };
     shared.1.notify_all();
     match answer {
-        // The sender may have gone.
+        // The sender may have disconnected.
         Some(text) => drop(stream.write_all(text.as_bytes())),
         None => drop(stream.read_to_end(&mut vec![])),
     }

@@ -24,7 +24,7 @@ if [ -z "${VERBATIM:-}" ]; then
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# Another program that wants the card: it takes all but as many bytes as it is told by plain allocations, says so, and
+# Another program on the card: it takes all but the given number of bytes by plain allocations, says so, and
 # takes what becomes free, too.
 cat >"$work/hog.cu" <<'CU'
 #include <cstdio>

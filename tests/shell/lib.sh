@@ -34,7 +34,7 @@ start_server() {
         exit 2
     fi
     mkfifo "$work/said"
-    env VERBATIM__SERVER__PORT=0 VERBATIM__STORAGE__DIR="$work/data" VERBATIM__WEBHOOKS__ALLOW_PRIVATE=true \
+    env VERBATIM__SERVER__PORT=0 VERBATIM__STORAGE__DIR="$work/data" \
         VERBATIM__MODEL__PATH="$root/tests/fixtures/ggml-words-q8_0.bin" "$@" \
         "$verbatim" serve >"$work/said" 2>"$work/log" &
     server=$!
