@@ -98,7 +98,7 @@ async fn follow(address: &str) -> Follower {
 async fn until_loading(mut follower: Follower) -> Instant {
     until(&mut follower, "event: model_loading").await;
     let received = Instant::now();
-    // What follows is read as well: nobody here is slow.
+    // The rest is read as well: no client here is slow.
     tokio::spawn(async move {
         let mut rest = [0; 1024];
         while follower.read(&mut rest).await.is_ok_and(|read| read > 0) {}
@@ -114,7 +114,7 @@ async fn until(reader: &mut Follower, wanted: &str) {
     }
 }
 
-/// What a claim takes, out of a long queue.
+/// The time of a claim out of a long queue.
 async fn queue() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path()).await.unwrap();

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use actors::domain::jobs::selection::Selection;
 use actors::ports::CancelToken;
 use serde_json::Value;
 use verbatim::audio::{AudioSettings, chunks_of_file, plan_file};
@@ -65,9 +66,9 @@ fn start(model: &Path) -> Service {
     Service::start_with(&env)
 }
 
-/// From `POST /model/load` to `ready` against the bare engine's load and warm-up of the same file: in a process that
-/// is new, as the one is that gives all its memory back, and in one that has had the model before, and with it
-/// the memory. Neither has its process's start counted.
+/// From `POST /model/load` to `ready` against the bare engine's load and warm-up of the same file: in a new process, as
+/// after an unload, and in a process that has had the model before, and with it the memory. The start of the
+/// process does not count.
 fn loads(model: &Path) {
     let service = start(model);
     let mut beside_new = vec![];
@@ -286,7 +287,8 @@ fn noise(samples: usize) -> Vec<f32> {
 
 fn plan() -> actors::domain::audio::Plan {
     let file = fixtures::audio("long.ogg");
-    plan_file(&file, &AudioSettings::default(), &CancelToken::default(), &mut |_| {}).unwrap()
+    plan_file(&file, &Selection::default(), &AudioSettings::default(), &CancelToken::default(), &mut |_| {})
+        .unwrap()
 }
 
 fn chunks_of(name: &str) -> Vec<Arc<[f32]>> {

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What a GPU makes of models of the published sizes, made of the bundled one by widen.py: the estimated memory
+# Measures models of the published sizes, made of the bundled one by widen.py, on a GPU: the estimated memory
 # and taken, loads, and how many times faster than speech they are, without flash attention and with it; then what several
 # workers do with several jobs, and how many different texts come of the same recording.
 #
 #   VERBATIM=… scripts/bench-gpu.sh [tiny|base|small|medium|large]…   a program that is built with `--features cuda`
 #
-# FLASH=true leaves out the other. Needs a GPU that nobody else uses, the CUDA toolkit and Python's numpy.
+# FLASH=true leaves out the other. Needs a GPU without other users, the CUDA toolkit and Python's numpy.
 # shellcheck source-path=SCRIPTDIR source=../tests/shell/gpu.sh
 cd "$(dirname "$0")/.." || exit
 source tests/shell/gpu.sh

@@ -100,5 +100,5 @@ fi
 echo "== de_phrases.wav, translated"
 "$verbatim" transcribe --server "$url" --progress plain --task translate "$fixtures/audio/de_phrases.wav"
 echo
-echo "That was the bundled test model, which knows 80 words in four languages, on synthetic speech. For free speech"
+echo "That was the bundled test model, which has 80 words in four languages, on synthetic speech. For free speech"
 echo "run \`make demo MODEL=base\` (downloads 142 MiB), with FILE=talk.mp3 for a recording of yours. Next: README.md."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Has PostgreSQL read the store's schema and every statement of it: they are written for both engines. It runs on a
-# cluster of its own, which is gone afterwards. Without PostgreSQL it says so and ends with 0.
+# cluster of its own, which is removed afterwards. Without PostgreSQL it says so and ends with 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -5,14 +5,14 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages=""
-want() { command -v "$1" >/dev/null || packages="$packages $2"; }
-want ffmpeg ffmpeg
-want sox "sox libsox-fmt-all"
-want espeak-ng espeak-ng
-want bwrap bubblewrap
-want node nodejs
-want npm npm
-want python3 python3
+require() { command -v "$1" >/dev/null || packages="$packages $2"; }
+require ffmpeg ffmpeg
+require sox "sox libsox-fmt-all"
+require espeak-ng espeak-ng
+require bwrap bubblewrap
+require node nodejs
+require npm npm
+require python3 python3
 # Debian has the module apart from its interpreter.
 python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
 

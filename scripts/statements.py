@@ -10,7 +10,7 @@ LITERAL = r'"(?:[^"\\]|\\.|\\\n)*"'
 
 
 def text(literal):
-    """What a literal of Rust stands for."""
+    """The value of a literal of Rust."""
     return re.sub(r"\\\n\s*", "", literal[1:-1]).replace('\\"', '"')
 
 

@@ -1,5 +1,5 @@
-//! From settings to what the rooms are built with: the one place that knows both. The rooms know
-//! nothing of settings, and the service and `verbatim transcribe` run the same engine.
+//! From settings to what the rooms are built with: the one place that uses both. The rooms do not
+//! depend on settings, and the service and `verbatim transcribe` run the same engine.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -111,7 +111,7 @@ fn decode(settings: &settings::Decode) -> DecodeConfig {
 /// How recordings are decoded and cut.
 ///
 /// # Errors
-/// ffmpeg is required and not there, or the detector's model is none.
+/// ffmpeg is required and not there, or the detector's model is not valid.
 ///
 /// # Blocking
 /// Where ffmpeg is required or a model named, until they were tried.
@@ -137,7 +137,7 @@ pub fn audio(settings: &Settings) -> Result<AudioSettings, BadAudioSettings> {
     Ok(AudioSettings { max_secs, plan: PlanSettings::default(), channels, ffmpeg, voices })
 }
 
-/// Why recordings cannot be taken in as the settings want it.
+/// Why recordings cannot be decoded as the settings demand.
 #[derive(Debug, Error)]
 pub enum BadAudioSettings {
     #[error(transparent)]
@@ -188,7 +188,7 @@ pub fn keys(settings: &Settings) -> Result<Option<Keys>, KeysFileError> {
         AuthMode::None => Ok(None),
         AuthMode::Keys => {
             let entries = auth.keys.iter().map(ExposeSecret::expose_secret);
-            // The checks have let through nothing that is not a key. A list without keys lets nobody in.
+            // The checks have let through nothing that is not a key. A list without keys accepts no request.
             let keys = Keys::parse(entries).unwrap_or_default();
             let path = &auth.keys_file;
             let in_file = if path.as_os_str().is_empty() { Keys::default() } else { auth::read(path)? };
@@ -237,7 +237,7 @@ pub fn retention(settings: &Settings) -> Option<Duration> {
     (days > 0).then(|| Duration::from_secs(days * 86_400))
 }
 
-/// The languages that a recording may be in, where nobody says; empty: any.
+/// The languages that a recording may be in, where the job names none; empty: any.
 pub fn languages(settings: &Settings) -> Vec<Language> {
     // The checks have let through nothing else.
     settings.decode.languages.iter().filter_map(|code| code.parse().ok()).collect()

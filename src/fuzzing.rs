@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use actix_web::rt::Runtime;
 use actors::domain::jobs::job::BlobKey;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{BlobStore, BlobWriter, CancelToken, StorageUsage, StoreError, StoredBlob};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -28,8 +29,11 @@ pub fn audio(bytes: &[u8]) {
         return;
     }
     let settings = AudioSettings { max_secs: LONGEST_SECS, ..AudioSettings::default() };
-    let probed = probe_file(&path, &settings);
-    let Ok(plan) = plan_file(&path, &settings, &CancelToken::default(), &mut |_| {}) else { return };
+    let probed = probe_file(&path, &Selection::default(), &settings);
+    let Ok(plan) = plan_file(&path, &Selection::default(), &settings, &CancelToken::default(), &mut |_| {})
+    else {
+        return;
+    };
     assert!(probed.is_ok(), "what can be planned can be probed");
     let chunks = chunks_of_file(&path, &settings, &plan, 0, &CancelToken::default());
     for (samples, span) in chunks.map_while(Result::ok).zip(&plan.chunks) {
@@ -57,12 +61,12 @@ pub fn by_url(bytes: &[u8]) {
     crate::http::fuzzing::by_url(bytes);
 }
 
-/// What a Wyoming client sends.
+/// Events of a Wyoming client.
 pub fn wyoming(bytes: &[u8]) {
     run(crate::wyoming::fuzzing::events(bytes));
 }
 
-/// A webhook's URL. One that is taken and whose host is an address is a public one, by the standard library's lights.
+/// A webhook's URL. If it is accepted and its host is an address, that is a public one, by the standard library's lights.
 pub fn webhook_url(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(url) = TargetUrl::parse(text, &AddressRules::default()) else { return };

@@ -102,11 +102,11 @@ where
 }
 
 fn level<S: 'static>(handle: Handle<EnvFilter, S>) -> LogLevel {
-    // It fails only where the subscriber is gone, and with it the logs.
+    // It fails only once the subscriber is dropped, and with it the logs.
     LogLevel(Box::new(move |filter| drop(handle.reload(filter))))
 }
 
-/// Libraries that say more than an operator wants to know: about junk bytes in every other MP4, about
+/// Libraries that log more than an operator needs: about junk bytes in every other MP4, about
 /// each thread of the server. A filter that names them says otherwise.
 const QUIET: &str = "symphonia=error,actix_server=warn,mp4parse=error";
 
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_for_terminals_that_want_them() {
+    fn colours_are_for_terminals_only() {
         assert_eq!(colours(true, false), Colours::On);
         assert_eq!(colours(true, true), Colours::Off);
         assert_eq!(colours(false, false), Colours::Off);

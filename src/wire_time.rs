@@ -7,12 +7,12 @@ pub fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_string()
 }
 
-/// What [`rfc3339`] writes, and any other time that RFC 3339 knows.
+/// What [`rfc3339`] writes, and any other time of RFC 3339.
 pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     text.parse().ok().map(|at: jiff::Timestamp| Timestamp(at.as_millisecond()))
 }
 
-/// Seconds with three decimals: nobody measures finer here.
+/// Seconds with three decimals: no measurement here is finer.
 pub fn secs(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

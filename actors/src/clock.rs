@@ -24,7 +24,7 @@ impl Clock {
         Self { started: Instant::now(), wall_ms, ahead: Arc::default(), stands: false }
     }
 
-    /// One that moves only when it is set ahead.
+    /// A clock that moves only when it is set ahead.
     pub fn standing() -> Self {
         Self { stands: true, ..Self::start() }
     }

@@ -1,4 +1,4 @@
-//! Who has a chunk in the engine: all who want to, or one that may have brought it down.
+//! Which jobs have a chunk in the engine: any number, or a single one that may have crashed it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub enum InEngine {
 }
 
 impl Isolation {
-    /// Waits while someone is alone there, or about to be.
+    /// Waits while a job is alone there, or waits to be.
     pub(crate) async fn enter(&self) -> InEngine {
         InEngine::Together { _held: self.0.clone().read_owned().await }
     }
@@ -40,7 +40,7 @@ mod tests {
         let (first, second) = (enter().unwrap(), enter().unwrap());
         let mut alone = Box::pin(isolation.enter_alone());
         assert!((&mut alone).now_or_never().is_none());
-        assert!(enter().is_none(), "who comes later waits for the one that waits");
+        assert!(enter().is_none(), "a later job waits behind the waiting one");
         drop((first, second));
         let alone = alone.now_or_never().unwrap();
         assert!(enter().is_none());

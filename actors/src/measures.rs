@@ -138,10 +138,7 @@ impl Measures {
                 &["model", "reason"],
             ),
             engine_exits: counters(
-                opts!(
-                    "verbatim_engine_exits_total",
-                    "Engine processes that ended without being told to, by cause."
-                ),
+                opts!("verbatim_engine_exits_total", "Engine processes that exited unexpectedly, by cause."),
                 &["cause"],
             ),
             webhook_attempts: counters(
@@ -239,7 +236,7 @@ mod tests {
     #[test]
     fn every_reason_to_requeue_has_a_series() {
         use RequeueReason::*;
-        let all = [ModelUnloading, EngineDied, EngineKilled, Preempted, OutOfMemory, Shutdown, Restart];
+        let all = [ModelUnloading, EngineExited, EngineKilled, Preempted, OutOfMemory, Shutdown, Restart];
         assert_eq!(all.map(RequeueReason::name), REQUEUES);
     }
 }

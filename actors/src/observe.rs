@@ -23,7 +23,7 @@ impl<S: Serialize> Serialize for Observed<S> {
     }
 }
 
-/// Waits for an answer, at most a second. An error counts as no answer: the actor is gone, or the store fails.
+/// Waits for an answer, at most a second. An error counts as no answer: the actor has stopped, or the store fails.
 ///
 /// # Cancel safety
 /// Only reads.
@@ -51,7 +51,7 @@ mod tests {
         let asked = tokio::time::Instant::now();
         let observed = ask(pending::<Result<u8, ()>>()).await;
         assert_eq!((observed, asked.elapsed().as_secs()), (Observed::Unresponsive, ANSWER_WITHIN.as_secs()));
-        assert_eq!(ask(ready(Err::<u8, _>("gone"))).await, Observed::Unresponsive);
+        assert_eq!(ask(ready(Err::<u8, _>("stopped"))).await, Observed::Unresponsive);
     }
 
     #[actix::test]

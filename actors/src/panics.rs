@@ -1,4 +1,4 @@
-//! What a panic takes with it. A panic is a bug; here is what keeps it from costing more than it must.
+//! The limits of a panic. A panic is a bug; this keeps its effect small.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -15,7 +15,7 @@ pub(crate) struct Panicked;
 
 /// Runs a step of an actor; a panic costs that step alone, and the log names the actor.
 pub(crate) async fn caught<T>(actor: &'static str, step: impl Future<Output = T>) -> Result<T, Panicked> {
-    // What a step leaves half done is in the store, where a change that is not committed leaves no trace.
+    // An unfinished step has its state in the store, where a change that is not committed has no effect.
     AssertUnwindSafe(step).catch_unwind().await.map_err(|_| {
         error!(actor, "a step of an actor ended by a panic");
         Panicked
@@ -24,17 +24,17 @@ pub(crate) async fn caught<T>(actor: &'static str, step: impl Future<Output = T>
 
 /// Called with the name of an actor that ended, and its last state as JSON. All state that matters is on disk, and a fresh
 /// process takes it up.
-pub type OnActorGone = fn(name: &'static str, state: &str);
+pub type OnActorStop = fn(name: &'static str, state: &str);
 
 /// Reports that a panic ends an actor, with its last state. Called when the actor is dropped; without a panic it does
 /// nothing. `state` must only read: a second panic would abort the process.
 pub(crate) fn report_panic<S: Serialize>(
     actor: &'static str,
-    on_actor_gone: OnActorGone,
+    on_actor_stop: OnActorStop,
     state: impl FnOnce() -> S,
 ) {
     if std::thread::panicking() {
-        on_actor_gone(actor, &as_json(&state()));
+        on_actor_stop(actor, &as_json(&state()));
     }
 }
 

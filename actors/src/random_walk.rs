@@ -1,5 +1,5 @@
 //! Many random lives of a service over fakes: whatever happens, in whatever order, no job that was taken in is
-//! lost, and in the end the model is gone without a trace.
+//! lost, and in the end nothing of the model is left.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -47,7 +47,7 @@ enum Step {
     Kill,
     NextLoad(Scripted),
     NextChunk(Scripted),
-    /// Lets one blocked step go on.
+    /// Unblocks one step.
     Open,
     Free(u64),
     /// Time passes, and the model's actor notices.
@@ -79,7 +79,7 @@ fn step() -> BoxedStrategy<Step> {
         3 => Just(Scripted::Succeed),
         2 => Just(Scripted::Block),
         1 => Just(Scripted::OutOfMemory),
-        2 => Just(Scripted::Die),
+        2 => Just(Scripted::Exit),
         1 => Just(Scripted::Panic),
     ];
     prop_oneof![
@@ -124,7 +124,7 @@ struct Walk {
     seen: Seen,
 }
 
-/// What a walk has done so far.
+/// The steps of a walk so far.
 #[derive(Default)]
 struct Seen {
     accepted: Vec<JobId>,
@@ -174,7 +174,7 @@ impl Walk {
             Step::Kill => *crashes += if world.engine.kill() { 2 } else { 0 },
             Step::NextLoad(scripted) => world.engine.next_load(scripted),
             Step::NextChunk(scripted) => {
-                *crashes += if matches!(scripted, Scripted::Die | Scripted::Panic) { 2 } else { 0 };
+                *crashes += if matches!(scripted, Scripted::Exit | Scripted::Panic) { 2 } else { 0 };
                 world.engine.next_chunk(scripted);
             }
             Step::Open => world.engine.open(),
@@ -195,7 +195,7 @@ impl Walk {
         for id in accepted {
             Self::until_over(world, *id).await;
             let Some(job) = world.store.job(*id).await.unwrap() else {
-                assert!(cancelled.contains(id), "a job is gone that nobody removed");
+                assert!(cancelled.contains(id), "a job is missing that was not removed");
                 continue;
             };
             let segments = world.store.segments(*id).await.unwrap();
@@ -203,7 +203,7 @@ impl Walk {
             assert!(in_order, "a segment is missing or double: {segments:?}");
             match job.status {
                 Status::Completed => assert_eq!(segments.len(), CHUNKS),
-                Status::Cancelled => assert!(cancelled.contains(id), "nobody cancelled it"),
+                Status::Cancelled => assert!(cancelled.contains(id), "it was not cancelled"),
                 Status::Failed => {
                     assert_eq!(job.error.unwrap().code, "engine_crashed");
                     failed += 1;
@@ -234,12 +234,12 @@ impl Walk {
         }
     }
 
-    async fn told_in_order(world: &World) {
+    async fn check_model_events(world: &World) {
         world.notifier.catch_up().await;
-        let told = world.store.events_after(Stream::Model, 0, u32::MAX).await.unwrap();
-        let told: Vec<_> = told.into_iter().map(|recorded| recorded.event).collect();
+        let recorded = world.store.events_after(Stream::Model, 0, u32::MAX).await.unwrap();
+        let events: Vec<_> = recorded.into_iter().map(|recorded| recorded.event).collect();
         let mut before = "nothing";
-        for event in &told {
+        for event in &events {
             let Event::Model(OfModel { model: _, event }) = event else {
                 panic!("a job's event in the model's stream")
             };
@@ -259,7 +259,7 @@ impl Walk {
                     ["model_unloading", "model_ready", "model_failed"].contains(&before)
                 }
             };
-            assert!(follows, "{name} after {before}: {told:?}");
+            assert!(follows, "{name} after {before}: {events:?}");
             before = name;
         }
     }
@@ -280,7 +280,7 @@ impl StateMachineTest for Walk {
             tokio::time::timeout(HANG_GUARD, stepped).await.unwrap_or_else(|_| panic!("stuck at {step:?}"));
             for id in &seen.accepted {
                 let known = world.store.job(*id).await.unwrap().is_some();
-                assert!(known || seen.cancelled.contains(id), "a job that was taken in is gone");
+                assert!(known || seen.cancelled.contains(id), "a job that was taken in is missing");
             }
         });
         walk
@@ -292,7 +292,7 @@ impl StateMachineTest for Walk {
             let rest = Self::come_to_rest(&world, &seen);
             let rested = tokio::time::timeout(HANG_GUARD, rest).await;
             assert!(rested.is_ok(), "never at rest: {:?}", world.model.status());
-            Self::told_in_order(&world).await;
+            Self::check_model_events(&world).await;
         });
         drop(world);
         System::current().stop();

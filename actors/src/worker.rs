@@ -28,7 +28,7 @@ pub struct Transcribe {
     pub lease: Arc<Lease>,
     pub batch: Batch,
     pub cancel: CancelToken,
-    /// Told the fraction of the batch that is done, 0 to 1.
+    /// Gets the fraction of the batch that is done, 0 to 1.
     pub progress: mpsc::UnboundedSender<f32>,
     pub in_engine: InEngine,
     /// Of the job's request.
@@ -46,7 +46,7 @@ struct Work {
     since: Instant,
 }
 
-/// What a worker is busy with.
+/// The work of a busy worker.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BusyWith {
     pub job: JobId,
@@ -60,7 +60,7 @@ impl WorkerBoard {
         Self(Arc::new(Mutex::new(vec![None; workers])))
     }
 
-    /// One entry for each worker; `None` for one that waits for work.
+    /// One entry for each worker; `None` for an idle one.
     pub(crate) fn read(&self) -> Vec<Option<BusyWith>> {
         let now = Instant::now();
         let busy =
@@ -124,12 +124,13 @@ impl Handler<Transcribe> for WorkerActor {
         let Transcribe { job, chunk, lease, batch, cancel, progress, in_engine: _in_engine, traceparent } =
             msg;
         let _entry = self.board.begin(job, chunk);
-        let mut tell = |fraction| {
-            // The caller may be gone: the result contains everything.
+        let mut report = |fraction| {
+            // The receiver may be dropped: the result contains everything.
             let _ = progress.send(fraction);
         };
         let begun = Instant::now();
-        let decoded = catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&batch, &cancel, &mut tell)));
+        let decoded =
+            catch_unwind(AssertUnwindSafe(|| lease.model().transcribe(&batch, &cancel, &mut report)));
         if let Ok(Ok(transcripts)) = &decoded {
             let took = begun.elapsed();
             measure(&lease, transcripts, took);
@@ -140,7 +141,7 @@ impl Handler<Transcribe> for WorkerActor {
         }
         decoded.unwrap_or_else(|_| {
             error!(actor = Self::NAME, job.id = %job, chunk, "the engine panicked");
-            Err(EngineFault::Died { detail: "the engine panicked".into() })
+            Err(EngineFault::Exited { detail: "the engine panicked".into() })
         })
     }
 }

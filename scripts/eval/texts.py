@@ -23,7 +23,7 @@ EN_BICYCLE = [
     "After his death we found a notebook with the name of every customer and the color of every bicycle.",
     "My sister still rides the green one that he built for her.",
 ]
-# Words that a model of this size does not know: for hotwords and prompts.
+# Words that a model of this size rarely gets right: for hotwords and prompts.
 EN_NAMES = [
     "Doctor Ngaire Quillfeather of the Vantorix laboratory opened the meeting in Llandudno.",
     "She explained why the tokenizer of Kestrelix needs no quantization.",

@@ -6,8 +6,8 @@ use std::time::Duration;
 use actix_web::rt::net::TcpStream;
 use tracing::warn;
 
-/// Lets the kernel close connections whose client takes nothing of what it is sent for that long. Nobody else
-/// would notice: a client that does not read is never waited for.
+/// Makes the kernel close connections whose client reads nothing of what it is sent for that long. The service itself
+/// would not notice: it never waits for a client that does not read.
 #[cfg(target_os = "linux")]
 pub(super) fn drop_if_stalled(connection: &dyn Any, after: Duration) {
     let Some(socket) = connection.downcast_ref::<TcpStream>() else { return };
@@ -21,7 +21,7 @@ pub(super) fn drop_if_stalled(connection: &dyn Any, after: Duration) {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn drop_if_stalled(_: &dyn Any, _: Duration) {}
 
-/// Lets the process have as many open files, sockets among them, as it may have at all.
+/// Raises the limit of open files, sockets among them, to the most that the system allows.
 pub(super) fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

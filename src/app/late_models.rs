@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Has a model whose file was not there loaded once it is, if jobs are queued. Goes on for the life of the service.
+/// Has a model whose file was not there loaded once it is, if jobs are queued. Runs for as long as the service.
 pub(super) async fn load_when_there(model: ModelHandle, jobs: Arc<dyn JobStore>) {
     loop {
         sleep(LOOK).await;

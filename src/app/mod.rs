@@ -54,7 +54,6 @@ const LAST_ANSWERS_SECS: u64 = 5;
 /// For the life of the service.
 pub fn serve(effective: Effective, reload: Reload) -> Result<(), StartError> {
     crate::engine::share_one_heap();
-    crate::failpoint::arm();
     client_sockets::raise_file_limit();
     #[cfg(target_os = "linux")]
     process_metrics::register();
@@ -77,7 +76,7 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let keys = compose::keys(&settings)?;
     if keys.as_ref().is_some_and(Keys::is_empty) {
         let file = settings.auth.keys_file.display();
-        warn!(%file, "there are no keys, so nobody can call: make one with `verbatim keys create --owner NAME`");
+        warn!(%file, "there are no keys, so every request is refused: make one with `verbatim keys create --owner NAME`");
     }
     let store = Arc::new(SqliteStore::open(&settings.storage.dir).await?);
     let blob_dir = settings.storage.dir.join("blobs");
@@ -147,7 +146,7 @@ async fn start_actors(
     let memory = compose::memory(settings);
     let recordings = Arc::new(recordings);
     let webhook_rules = webhooks.rules.clone();
-    let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), actor_gone);
+    let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), actor_stopped);
     let parts = ModelParts {
         engines: compose::engines(settings, &memory).map_err(StartError::Program)?,
         memory: memory.clone(),
@@ -156,14 +155,14 @@ async fn start_actors(
         clock: clock.clone(),
     };
     info!(models = parts.engines.len(), "models named");
-    let model = ModelHandle::start(parts, actor_gone);
+    let model = ModelHandle::start(parts, actor_stopped);
     let jobs = JobHandle::start(JobParts {
         store,
         recordings: recordings.clone(),
         model: model.clone(),
         notifier: notifier.clone(),
         settings: compose::job_settings(settings),
-        on_actor_gone: actor_gone,
+        on_actor_stop: actor_stopped,
     });
     let sources = Arc::new(HttpSources::new(webhook_rules.clone()));
     let limits = Limits {
@@ -204,8 +203,8 @@ fn transport(webhooks: WebhookConfig) -> Box<dyn WebhookTransport> {
     }
 }
 
-/// An actor is gone for good. All state is on disk, and a fresh process takes it up.
-fn actor_gone(actor: &'static str, state: &str) {
+/// An actor has stopped for good. All state is on disk, and a new process takes it up.
+fn actor_stopped(actor: &'static str, state: &str) {
     error!(actor, state, "actor stopped unexpectedly; shutting down");
     std::process::exit(1);
 }
@@ -240,7 +239,7 @@ fn start_server(
         http::keep_socket(connection, data);
     })
     .keep_alive(idle)
-    // One that was opened ahead of its first request is idle as well.
+    // A connection that was opened ahead of its first request is idle as well.
     .client_request_timeout(idle)
     .workers(HTTP_THREADS)
     .disable_signals()

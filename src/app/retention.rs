@@ -8,10 +8,10 @@ use tracing::{info, warn};
 
 /// How often it is looked for jobs that are old enough.
 const LOOK: Duration = Duration::from_secs(3600);
-/// Jobs removed at a time: others want to write too.
+/// Jobs removed at a time: other writes wait meanwhile.
 const BATCH: u32 = 100;
 
-/// Goes on for the life of the service. Between the removal of a job and that of its recording the service may
+/// Runs for as long as the service. Between the removal of a job and that of its recording the service may
 /// end: the next start removes recordings that no job needs.
 pub(super) async fn keep_for(keep: Duration, jobs: Arc<dyn JobStore>, blobs: Arc<dyn BlobStore>) {
     loop {
@@ -85,10 +85,10 @@ mod tests {
         jobs.cancel(ended.id).await.unwrap();
         let (waiting, _) = jobs.submit(new_job(Priority::Batch), NO_LIMIT).await.unwrap();
 
-        assert!(timeout(LOOK * 2, &mut keeper).await.is_err(), "it goes on");
+        assert!(timeout(LOOK * 2, &mut keeper).await.is_err(), "it still runs");
         assert!(jobs.job(ended.id).await.unwrap().is_some(), "too young");
         jobs.let_pass(DAY + LOOK);
-        assert!(timeout(LOOK, &mut keeper).await.is_err(), "it goes on");
+        assert!(timeout(LOOK, &mut keeper).await.is_err(), "it still runs");
         assert!(jobs.job(ended.id).await.unwrap().is_none());
         assert_eq!(*blobs.0.lock().unwrap(), [ended.audio.blob]);
         assert!(jobs.job(waiting.id).await.unwrap().is_some());

@@ -1,11 +1,11 @@
-//! From the channels of a recording to the one that is transcribed.
+//! From the channels of a recording to the single one that is transcribed.
 
 use actors::ports::AudioError;
 
 const MAX_CHANNELS: usize = 8;
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 
-/// Refuses what is not a recording of speech, or not one that the resampler was measured with.
+/// Refuses what is not a recording of speech, or has a rate that the resampler was not measured with.
 pub fn check_limits(channels: usize, rate: u32) -> Result<(), AudioError> {
     if !(1..=MAX_CHANNELS).contains(&channels) {
         let message = format!("the recording has {channels} channels: send one with 1 to {MAX_CHANNELS}");

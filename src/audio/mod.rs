@@ -32,7 +32,7 @@ use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::{Open, PlannedChunks};
-pub use plan::{plan_file, plan_selection, probe_file, probe_selection};
+pub use plan::{plan_file, probe_file};
 pub use planner::PlanSettings;
 pub use settings::{AudioSettings, Channels};
 pub use source::ffmpeg::{Ffmpeg, NoFfmpeg};
@@ -73,7 +73,7 @@ impl Recordings for AudioFiles {
     }
 
     fn probe(&self, blob: &BlobKey, selection: &Selection) -> Result<(), AudioError> {
-        probe_selection(&self.path(blob), selection, &self.settings)
+        probe_file(&self.path(blob), selection, &self.settings)
     }
 
     fn plan(
@@ -83,7 +83,7 @@ impl Recordings for AudioFiles {
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError> {
-        plan_selection(&self.path(blob), selection, &self.settings, cancel, first)
+        plan_file(&self.path(blob), selection, &self.settings, cancel, first)
     }
 
     fn chunks(

@@ -35,20 +35,11 @@ const SAME_LENGTH: u64 = 1_600;
 /// By so many samples more a decoder has clearly made more of a recording: 1 s.
 const CLEARLY_LONGER: u64 = 16_000;
 
-/// Makes sure that at least one sample of the file can be decoded.
+/// Makes sure that at least one sample of the selected track can be decoded. The range is ignored.
 ///
 /// # Blocking
 /// Reads and decodes the beginning.
-pub fn probe_file(path: &Path, settings: &AudioSettings) -> Result<(), AudioError> {
-    probe_selection(path, &Selection::default(), settings)
-}
-
-/// The same of the selected track. Its range is not looked at.
-pub fn probe_selection(
-    path: &Path,
-    selection: &Selection,
-    settings: &AudioSettings,
-) -> Result<(), AudioError> {
+pub fn probe_file(path: &Path, selection: &Selection, settings: &AudioSettings) -> Result<(), AudioError> {
     let (selection, cancel) = (selection.without_range(), CancelToken::default());
     with_fallback(path, settings, |decoder| {
         let mut pcm = open(path, decoder, Downmix::Mean, &selection, settings.ffmpeg.as_ref(), &cancel)?;
@@ -61,26 +52,14 @@ pub fn probe_selection(
     })
 }
 
-/// Decodes all of the file once and decides where it is cut. `first` is called in advance with a plan of the first
-/// chunk alone, once that is final unless the whole recording turns out to be decoded otherwise.
+/// Decodes the selected track and range of the file once and decides where it is cut; times in the plan are those of the
+/// whole recording. `first` is called in advance with a plan of the first chunk alone, once that is final unless the
+/// whole recording turns out to be decoded otherwise.
 ///
 /// # Blocking
-/// For as long as decoding takes: about 1 s for every 15 min of audio. `cancel` is polled at every
-/// packet.
+/// For as long as decoding takes, from the beginning up to the end of the range: about 1 s for every 15 min of audio.
+/// `cancel` is polled at every packet.
 pub fn plan_file(
-    path: &Path,
-    settings: &AudioSettings,
-    cancel: &CancelToken,
-    first: &mut dyn FnMut(Plan),
-) -> Result<Plan, AudioError> {
-    plan_selection(path, &Selection::default(), settings, cancel, first)
-}
-
-/// The same of the selected track and range. Times in the plan are those of the whole recording.
-///
-/// # Blocking
-/// As [`plan_file`], from the recording's beginning up to the end of the range.
-pub fn plan_selection(
     path: &Path,
     selection: &Selection,
     settings: &AudioSettings,
@@ -88,9 +67,9 @@ pub fn plan_selection(
     first: &mut dyn FnMut(Plan),
 ) -> Result<Plan, AudioError> {
     let recording = Recording { path, selection, settings, cancel };
-    let mut is_told = false;
+    let mut is_reported = false;
     let mut once = |plan| {
-        if !std::mem::replace(&mut is_told, true) {
+        if !std::mem::replace(&mut is_reported, true) {
             first(plan);
         }
     };
@@ -222,7 +201,7 @@ fn analyse(
 }
 
 /// The plans of a recording's channels as one: their chunks in the order in which they end, of equals the lower channel
-/// first, so that what comes before a finished chunk is finished in all channels but for chunks that go on behind it.
+/// first, so that what comes before a finished chunk is finished in all channels but for chunks that end behind it.
 fn side_by_side(channels: Vec<Planned>) -> Planned {
     let mut chunks: Vec<_> = (0u8..)
         .zip(&channels)
@@ -241,8 +220,8 @@ fn side_by_side(channels: Vec<Planned>) -> Planned {
     Planned { plan: Plan { samples, chunks, channels, language_windows, warnings, ..Plan::default() }, doubt }
 }
 
-/// Does `work` with the built-in decoders and, where they do not know the recording, with ffmpeg. What neither
-/// knows is refused in the words of the first.
+/// Does `work` with the built-in decoders and, where they do not support the recording, with ffmpeg. If neither
+/// does, the error is that of the first.
 fn with_fallback<T>(
     path: &Path,
     settings: &AudioSettings,
@@ -328,7 +307,7 @@ mod tests {
         assert_eq!(
             taken(cut(), plan(10, &[], Ffmpeg), Doubt::Short),
             BuiltIn,
-            "nobody else knows that it is cut"
+            "ffmpeg does not report that it is cut"
         );
         let longer = better(cut(), plan(20, &["some places"], Ffmpeg), Doubt::Short);
         let disagreement = "the built-in decoder decoded 10.0 s of the recording and ffmpeg 20.0 s: the longer one was transcribed";

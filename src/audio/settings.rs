@@ -14,7 +14,7 @@ pub struct AudioSettings {
     pub max_secs: u64,
     pub plan: PlanSettings,
     pub channels: Channels,
-    /// For what the built-in decoders do not know; `None`: they are all there is.
+    /// For what the built-in decoders do not support; `None`: without it.
     pub ffmpeg: Option<Ffmpeg>,
     /// Voice detector; `None`: the built-in one.
     pub voices: Option<Arc<dyn VoiceDetector>>,

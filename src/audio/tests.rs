@@ -21,13 +21,13 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn plan(path: &Path) -> Result<Plan, AudioError> {
-    plan_file(path, &AudioSettings::default(), &CancelToken::default(), &mut |_| {})
+    plan_file(path, &Selection::default(), &AudioSettings::default(), &CancelToken::default(), &mut |_| {})
 }
 
 fn plan_bytes(bytes: &[u8]) -> Result<Plan, AudioError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), bytes).unwrap();
-    let probed = probe_file(file.path(), &AudioSettings::default());
+    let probed = probe_file(file.path(), &Selection::default(), &AudioSettings::default());
     let planned = plan(file.path());
     if planned.is_ok() {
         probed.expect("what can be planned can be probed");
@@ -267,7 +267,13 @@ fn rates_and_channels_outside_the_limits_are_named() {
 #[test]
 fn a_recording_over_the_limit_is_refused_by_what_was_decoded() {
     let settings = AudioSettings { max_secs: 10, ..AudioSettings::default() };
-    let refused = plan_file(&fixture("en_dense.wav"), &settings, &CancelToken::default(), &mut |_| {});
+    let refused = plan_file(
+        &fixture("en_dense.wav"),
+        &Selection::default(),
+        &settings,
+        &CancelToken::default(),
+        &mut |_| {},
+    );
     assert!(matches!(refused, Err(error @ AudioError::TooLong { .. }) if error.to_string().contains("10 s")));
 }
 
@@ -275,12 +281,18 @@ fn a_recording_over_the_limit_is_refused_by_what_was_decoded() {
 fn a_cancelled_plan_is_given_up() {
     let cancel = CancelToken::default();
     cancel.cancel();
-    let given_up = plan_file(&fixture("long.ogg"), &AudioSettings::default(), &cancel, &mut |_| {});
+    let given_up = plan_file(
+        &fixture("long.ogg"),
+        &Selection::default(),
+        &AudioSettings::default(),
+        &cancel,
+        &mut |_| {},
+    );
     assert_eq!(given_up, Err(AudioError::Cancelled));
 }
 
 #[test]
-fn a_file_that_shrank_since_it_was_planned_is_told() {
+fn a_file_that_shrank_since_its_plan_is_an_error() {
     let path = fixture("en_short.wav");
     let mut plan = plan(&path).unwrap();
     plan.chunks[0].end = plan.samples + 1;
@@ -318,13 +330,18 @@ fn built_in_decoding_does_not_depend_on_ffmpeg() {
 }
 
 #[test]
-fn the_first_chunk_is_told_in_advance_and_is_the_plan_s() {
-    let mut told = vec![];
-    let plan =
-        plan_file(&fixture("long.ogg"), &AudioSettings::default(), &CancelToken::default(), &mut |begun| {
-            told.push(begun);
-        });
-    let [begun] = &told[..] else { panic!("{} plans of a beginning", told.len()) };
+fn the_first_chunk_in_advance_is_the_plan_s() {
+    let mut begun = vec![];
+    let plan = plan_file(
+        &fixture("long.ogg"),
+        &Selection::default(),
+        &AudioSettings::default(),
+        &CancelToken::default(),
+        &mut |first| {
+            begun.push(first);
+        },
+    );
+    let [begun] = &begun[..] else { panic!("{} plans of a beginning", begun.len()) };
     let plan = plan.unwrap();
     assert_eq!((&begun.chunks[..], begun.decoder), (&plan.chunks[..1], plan.decoder));
     assert!(plan.chunks.len() > 5);
@@ -372,7 +389,8 @@ fn channels_are_planned_and_read_each_by_itself() {
         (0..left.len()).flat_map(|n| [left[n], 0, right.get(n).copied().unwrap_or(0)]).collect::<Vec<_>>();
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), wave(16_000, 3, &woven)).unwrap();
-    let plan = plan_file(file.path(), &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    let plan = plan_file(file.path(), &Selection::default(), &settings, &CancelToken::default(), &mut |_| {})
+        .unwrap();
     assert_eq!((plan.samples, plan.passes()), (left.len() as u64, 2), "{plan:?}");
     assert_eq!(plan.channels.len(), plan.chunks.len());
     assert!(plan.channels.contains(&0) && !plan.channels.contains(&1) && plan.channels.contains(&2));
@@ -386,7 +404,14 @@ fn channels_are_planned_and_read_each_by_itself() {
             assert_eq!(&chunk.unwrap()[..], wanted.map(|s| f32::from(s) / 32_768.0).collect::<Vec<_>>());
         }
     }
-    let mono = plan_file(&fixture("en_short.wav"), &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    let mono = plan_file(
+        &fixture("en_short.wav"),
+        &Selection::default(),
+        &settings,
+        &CancelToken::default(),
+        &mut |_| {},
+    )
+    .unwrap();
     assert_eq!(mono.channels, [0], "the only channel is the first");
 }
 
@@ -412,7 +437,7 @@ fn range(start: u64, end: Option<u64>) -> Selection {
 }
 
 fn plan_range(path: &Path, selection: &Selection) -> Result<Plan, AudioError> {
-    plan_selection(path, selection, &AudioSettings::default(), &CancelToken::default(), &mut |_| {})
+    plan_file(path, selection, &AudioSettings::default(), &CancelToken::default(), &mut |_| {})
 }
 
 #[test]
@@ -443,13 +468,13 @@ fn a_range_has_the_recordings_times_and_samples() {
 }
 
 #[test]
-fn the_first_chunk_of_a_range_is_told_in_advance() {
-    let mut told = vec![];
+fn the_first_chunk_of_a_range_is_planned_in_advance() {
+    let mut begun = vec![];
     let (settings, cancel) = (AudioSettings::default(), CancelToken::default());
-    let plan = plan_selection(&fixture("long.ogg"), &range(60, None), &settings, &cancel, &mut |begun| {
-        told.push(begun);
+    let plan = plan_file(&fixture("long.ogg"), &range(60, None), &settings, &cancel, &mut |first| {
+        begun.push(first);
     });
-    let [begun] = &told[..] else { panic!("{} plans of a beginning", told.len()) };
+    let [begun] = &begun[..] else { panic!("{} plans of a beginning", begun.len()) };
     let plan = plan.unwrap();
     assert_eq!((&begun.chunks[..], &begun.selection), (&plan.chunks[..1], &plan.selection));
     assert!(begun.chunks[0].start >= 60 * 16_000);
@@ -470,7 +495,7 @@ fn single_channels_have_the_same_range() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), wave(16_000, 2, &woven)).unwrap();
     let cancel = CancelToken::default();
-    let plan = plan_selection(file.path(), &range(2, Some(5)), &settings, &cancel, &mut |_| {}).unwrap();
+    let plan = plan_file(file.path(), &range(2, Some(5)), &settings, &cancel, &mut |_| {}).unwrap();
     let span = Span { start: 32_000, end: 80_000 };
     assert_eq!((&plan.chunks[..], &plan.channels[..]), (&[span, span][..], &[0, 1][..]));
     let chunks: Vec<_> =
@@ -480,12 +505,12 @@ fn single_channels_have_the_same_range() {
 }
 
 #[test]
-fn a_track_that_is_not_there_is_told_before_a_plan() {
+fn a_missing_track_is_an_error_before_a_plan() {
     let chosen = |track: &str| Selection { track: track.parse().ok(), ..Selection::default() };
     for name in ["en_short.wav", "long.ogg"] {
         let path = fixture(name);
         for missing in ["2", "eng"] {
-            let refused = probe_selection(&path, &chosen(missing), &AudioSettings::default());
+            let refused = probe_file(&path, &chosen(missing), &AudioSettings::default());
             assert!(
                 matches!(&refused, Err(AudioError::NoSuchTrack(why)) if why.contains("use one of 1")),
                 "{refused:?}"

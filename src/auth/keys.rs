@@ -208,7 +208,7 @@ fn digest_of(hash: &str) -> Option<[u8; 32]> {
     bytes.filter(|_| hash.len() == 64)?.try_into().ok()
 }
 
-/// The beginning of the hash: tells keys apart and gives none away.
+/// The beginning of the hash: distinguishes keys and reveals none.
 fn short(digest: &[u8; 32]) -> String {
     hex(digest.iter().take(8))
 }

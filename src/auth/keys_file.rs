@@ -69,7 +69,7 @@ pub fn append(path: &Path, entry: &str, comment: &str) -> Result<(), KeysFileErr
 /// # Blocking
 /// Writes a small file, after others that change it.
 pub fn remove(path: &Path, id: &str) -> Result<usize, KeysFileError> {
-    // Refuses what could not be read, before it is written anew.
+    // Refuses a file that could not be read, before it is written again.
     read(path)?;
     change(path, |text| {
         let is_it = |line: &&str| {
@@ -125,7 +125,7 @@ fn change<T>(path: &Path, edit: impl FnOnce(&str) -> (String, T)) -> Result<T, K
     Ok(done)
 }
 
-/// The service may run as another user than who changes its keys: the new file is readable by whom the old one was, and a
+/// The service may run as another user than the one who changes its keys: the new file keeps the old one's readers, and a
 /// first one belongs to the owner of its folder.
 fn keep_owner(path: &Path, folder: &Path, new: &Path) -> io::Result<()> {
     #[cfg(unix)]

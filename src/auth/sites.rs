@@ -1,6 +1,6 @@
 //! Which names the service answers to, and which web pages may call it, where it asks for no key.
 //!
-//! A browser sends what any page tells it to. A page whose name is made to lead to this machine (DNS rebinding) sends
+//! A browser sends the requests of any page. A page whose name is made to lead to this machine (DNS rebinding) sends
 //! that name as `Host`. A page of another site shows in `Origin` and `Sec-Fetch-Site`. A key protects from both: pages
 //! do not have it.
 
@@ -20,7 +20,7 @@ pub struct Sites {
     pub origins: Vec<String>,
 }
 
-/// What a request says of where it comes from.
+/// The headers of a request about its origin.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sent<'a> {
     pub host: &'a str,

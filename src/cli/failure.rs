@@ -116,7 +116,7 @@ pub(super) enum Failure {
     #[error("{} of {total} recordings could not be transcribed: {}", failed.len(), failed.join(", "))]
     SomeFiles { failed: Vec<String>, total: usize },
     #[error("already reported")]
-    Told,
+    Reported,
     /// The reader of stdout has closed it, as in `verbatim … | head`.
     #[error("stdout is closed")]
     StdoutClosed,
@@ -128,8 +128,8 @@ enum Kind {
     /// Nothing was tried.
     Usage,
     Failed,
-    /// A failure without a word more.
-    Told,
+    /// A failure that was reported already.
+    Reported,
     /// No failure after all.
     Enough,
 }
@@ -187,7 +187,7 @@ impl Failure {
             | Self::HasNotEnded { .. }
             | Self::Interrupted
             | Self::SomeFiles { .. } => Kind::Failed,
-            Self::Told => Kind::Told,
+            Self::Reported => Kind::Reported,
             Self::StdoutClosed => Kind::Enough,
         }
     }
@@ -197,7 +197,7 @@ impl Kind {
     fn code(self) -> u8 {
         match self {
             Self::Enough => 0,
-            Self::Failed | Self::Told => 1,
+            Self::Failed | Self::Reported => 1,
             Self::Usage => 2,
         }
     }

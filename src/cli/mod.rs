@@ -89,7 +89,7 @@ enum Command {
     /// Write the manual pages into a folder, for packages
     #[command(hide = true)]
     Man { dir: PathBuf },
-    /// The engine's process: talks to the one that started it over stdin and stdout.
+    /// The engine's process: talks to its parent over stdin and stdout.
     #[command(hide = true)]
     EngineWorker,
     /// The process of the voice detector: reads samples from stdin.
@@ -103,7 +103,7 @@ pub struct Shown(clap::Error);
 
 impl Shown {
     pub fn print(&self) -> ExitCode {
-        // The reader of this output is gone: the error cannot be shown.
+        // The output is closed: the error cannot be shown.
         let _: std::io::Result<()> = self.0.print();
         u8::try_from(self.0.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
     }

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_has_one_aligned_row_for_each_known_model() {
+    fn the_list_has_one_aligned_row_for_each_model() {
         let listed = models::list(Path::new("/nowhere/at/all"));
         let text = table(&listed);
         assert_eq!(text.lines().count(), listed.len() + 1);

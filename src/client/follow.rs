@@ -25,27 +25,31 @@ const TRIES: u32 = 24;
 const STATUS: &str = "model_status";
 const PROGRESS: &str = "progress";
 
-/// What a follower is told.
+/// News for a follower.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum News<'a> {
     /// `data` is one JSON object.
     Event { name: &'a str, data: &'a str },
-    /// Of the job's recording; told at the first progress.
+    /// Of the job's recording; sent at the first progress.
     Length { secs: f64 },
     /// The connection was lost; another one is tried.
     Lost,
 }
 
-/// Told everything in order; breaks off when nobody wants more.
-pub(crate) type Tell<'a> = &'a mut dyn FnMut(News<'_>) -> ControlFlow<()>;
+/// Gets everything in order; breaks off when no more is needed.
+pub(crate) type OnNews<'a> = &'a mut dyn FnMut(News<'_>) -> ControlFlow<()>;
 
-/// Follows a job's events and returns the job once it has ended, or `None` when `tell` broke off. Events that were missed while
+/// Follows a job's events and returns the job once it has ended, or `None` when `on_news` broke off. Events that were missed while
 /// a connection was down come with the next.
-pub(crate) async fn follow_job(server: &Server, id: &str, tell: Tell<'_>) -> Result<Option<JobSeen>, Fault> {
+pub(crate) async fn follow_job(
+    server: &Server,
+    id: &str,
+    on_news: OnNews<'_>,
+) -> Result<Option<JobSeen>, Fault> {
     let mut place = Place::default();
     loop {
-        let read = read(server, &format!("/jobs/{id}"), tell, &mut place).await;
-        // A stream that ended has told everything, or the server is stopping: the job says which.
+        let read = read(server, &format!("/jobs/{id}"), on_news, &mut place).await;
+        // A stream that ended is complete, or the server is stopping: the job shows which.
         let seen = match read {
             Ok(End::BrokenOff) => return Ok(None),
             Ok(End::Reached) => server.get::<JobSeen>(&format!("/jobs/{id}")).await,
@@ -56,24 +60,24 @@ pub(crate) async fn follow_job(server: &Server, id: &str, tell: Tell<'_>) -> Res
             Ok(_) => {}
             Err(fault) => place.judge(fault)?,
         }
-        if tell(News::Lost).is_break() {
+        if on_news(News::Lost).is_break() {
             return Ok(None);
         }
         sleep(place.next_wait()).await;
     }
 }
 
-/// Follows the model's events until `tell` breaks off.
-pub(crate) async fn follow_model(server: &Server, tell: Tell<'_>) -> Result<(), Fault> {
+/// Follows the model's events until `on_news` breaks off.
+pub(crate) async fn follow_model(server: &Server, on_news: OnNews<'_>) -> Result<(), Fault> {
     let mut place = Place::default();
     loop {
-        match read(server, "/model", tell, &mut place).await {
+        match read(server, "/model", on_news, &mut place).await {
             Ok(End::BrokenOff) => return Ok(()),
             // The server is stopping.
             Ok(End::Reached) => {}
             Err(fault) => place.judge(fault)?,
         }
-        if tell(News::Lost).is_break() {
+        if on_news(News::Lost).is_break() {
             return Ok(());
         }
         sleep(place.next_wait()).await;
@@ -106,7 +110,7 @@ enum Cut {
 }
 
 /// One connection to the events of what is at `path`, from the place where the last one broke to its own end.
-async fn read(server: &Server, path: &str, tell: Tell<'_>, place: &mut Place) -> Result<End, Fault> {
+async fn read(server: &Server, path: &str, on_news: OnNews<'_>, place: &mut Place) -> Result<End, Fault> {
     let response = server.events(&format!("{path}/events"), &place.last_id).await?;
     let mut events = pin!(bounded(response).eventsource());
     while let Some(event) = events.next().await {
@@ -116,11 +120,11 @@ async fn read(server: &Server, path: &str, tell: Tell<'_>, place: &mut Place) ->
             // A length that does not come is not shown.
             let job = server.get::<JobSeen>(path).await.ok();
             let secs = job.and_then(|job| job.audio.duration_secs);
-            if secs.is_some_and(|secs| tell(News::Length { secs }).is_break()) {
+            if secs.is_some_and(|secs| on_news(News::Length { secs }).is_break()) {
                 return Ok(End::BrokenOff);
             }
         }
-        if tell(News::Event { name: &event.event, data: &event.data }).is_break() {
+        if on_news(News::Event { name: &event.event, data: &event.data }).is_break() {
             return Ok(End::BrokenOff);
         }
         if Status::from_name(&event.event).is_some_and(Status::has_ended) {
@@ -155,7 +159,7 @@ impl Default for Place {
 }
 
 impl Place {
-    /// A connection that brings something is a good one: failures are counted anew.
+    /// A connection that delivers events resets the count of failures.
     fn advance(&mut self, event: &Event) {
         self.failures = 0;
         self.wait = event.retry.unwrap_or(self.wait).min(LONGEST_WAIT);

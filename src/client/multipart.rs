@@ -56,7 +56,7 @@ impl Upload {
         self.head.len() as u64 + self.file_bytes + self.tail.len() as u64
     }
 
-    /// The body, block by block; exactly [`Self::bytes`] long or an error. `sent` is told how much of
+    /// The body, block by block; exactly [`Self::bytes`] long or an error. `sent` gets how much of
     /// the file has been taken.
     ///
     /// # Blocking

@@ -24,7 +24,7 @@ const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long the server may take to begin an answer. An upload has no limit: it takes what it takes.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-/// The transcript of a day of speech, every token told, is smaller by far.
+/// The transcript of a day of speech with every token is smaller by far.
 const LARGEST_ANSWER: usize = 1 << 30;
 /// A `Retry-After` beyond this is taken for this.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -77,7 +77,7 @@ impl Server {
         let connector = Connector::new()
             .timeout(CONNECT_LIMIT)
             .handshake_timeout(CONNECT_LIMIT)
-            // Last: other setters would build the TLS configuration anew.
+            // Last: other setters would build the TLS configuration again.
             .rustls_0_23(tls::client_config());
         let client = Client::builder()
             .connector(connector)
@@ -98,7 +98,7 @@ impl Server {
         request
     }
 
-    /// Sends a recording. `sent` is told how many of its bytes have been taken.
+    /// Sends a recording. `sent` gets how many of its bytes have been taken.
     pub(crate) async fn submit(
         &self,
         upload: Upload,

@@ -43,7 +43,7 @@ pub struct EngineConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendChoice {
-    /// The one that was measured to be faster on the device.
+    /// The backend that was measured to be faster on the device.
     Auto,
     Ctranslate2,
     WhisperCpp,
@@ -57,7 +57,7 @@ pub enum BackendKind {
 }
 
 impl BackendKind {
-    /// As it is logged, and told in the model's status.
+    /// As in the log and in the model's status.
     pub fn name(self) -> &'static str {
         match self {
             Self::CTranslate2 => "ctranslate2",
@@ -86,7 +86,7 @@ impl EngineConfig {
         }
     }
 
-    /// With decoding settings that the engine can use; a warning is logged for each one that it cannot.
+    /// With decoding settings that the engine can use; a warning is logged for each other one.
     pub(super) fn usable(self) -> Self {
         Self { decode: self.decode.usable(), ..self }
     }
@@ -172,7 +172,7 @@ pub struct DecodeConfig {
     pub best_of: u32,
     /// Decodes of one window, the first included. 1: doubtful text is never decoded again.
     pub max_decodes: u32,
-    /// Never write symbols and captions that nobody speaks.
+    /// Never write symbols and captions that are not speech.
     pub suppress_non_speech: bool,
 }
 
@@ -200,7 +200,7 @@ const HIGHEST_ENTROPY_THOLD: f32 = 3.465_736 - 0.1;
 const MOST_DECODERS: u32 = 8;
 
 impl DecodeConfig {
-    /// The values as the engine can use them; a warning is logged for each one that it cannot.
+    /// The values as the engine can use them; a warning is logged for each other one.
     fn usable(self) -> Self {
         let mut usable = self;
         if self.entropy_thold.is_nan() || self.entropy_thold > HIGHEST_ENTROPY_THOLD {
@@ -228,7 +228,7 @@ impl DecodeConfig {
     }
 }
 
-/// The GPU backend of this build, the one that ggml would prefer.
+/// The GPU backend of this build that ggml prefers.
 pub(super) fn compiled_gpu_backend() -> Option<&'static str> {
     [
         (cfg!(feature = "cuda"), "cuda"),

@@ -141,9 +141,9 @@ impl EngineCore {
             Err(EngineFault::Cancelled) => Err(LoadFailure::Cancelled),
             Err(EngineFault::OutOfMemory { .. }) => Err(NO_MEMORY),
             Err(
-                fault @ (EngineFault::Died { .. }
+                fault @ (EngineFault::Exited { .. }
                 | EngineFault::Killed
-                | EngineFault::Gone
+                | EngineFault::Unloaded
                 | EngineFault::Refused { .. }),
             ) => Err(broken("engine_crashed", format!("the model does not run: {fault}"))),
         }

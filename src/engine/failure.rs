@@ -4,7 +4,7 @@ use actors::ports::LoadFailure;
 
 use super::model_file::{ChecksumError, ModelFileError};
 
-/// Without numbers: those who started the engine know them.
+/// Without numbers: the process that started the engine adds them.
 pub(super) const NO_MEMORY: LoadFailure = LoadFailure::OutOfMemory { needed_bytes: 0, free_bytes: 0 };
 
 pub(super) fn broken(code: &'static str, message: String) -> LoadFailure {

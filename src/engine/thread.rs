@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{
-    Batch, CancelToken, Death, Engine, EngineFault, Holder, LoadFailure, LoadedModel, MemoryProbe,
-    ModelFacts, OnDeath,
+    Batch, CancelToken, Engine, EngineExit, EngineFault, Holder, LoadFailure, LoadedModel, MemoryProbe,
+    ModelFacts, OnExit,
 };
 
 use super::backends::whisper_cpp::give_back_freed_memory;
@@ -48,7 +48,7 @@ impl Engine for ThreadEngine {
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
-        on_death: OnDeath,
+        on_exit: OnExit,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
         if !keep_going() {
             return Err(LoadFailure::Cancelled);
@@ -83,7 +83,7 @@ impl Engine for ThreadEngine {
             header,
             core: Mutex::new(Some(Arc::new(core))),
             unloading: AtomicBool::new(false),
-            on_death: Mutex::new(Some(on_death)),
+            on_exit: Mutex::new(Some(on_exit)),
         }))
     }
 }
@@ -95,7 +95,7 @@ struct ThreadModel {
     /// `None` once unloaded. Chunks that run hold on to it.
     core: Mutex<Option<Arc<EngineCore>>>,
     unloading: AtomicBool,
-    on_death: Mutex<Option<OnDeath>>,
+    on_exit: Mutex<Option<OnExit>>,
 }
 
 impl ThreadModel {
@@ -103,8 +103,8 @@ impl ThreadModel {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_on_death(&self) -> Option<OnDeath> {
-        self.on_death.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take_on_exit(&self) -> Option<OnExit> {
+        self.on_exit.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -123,10 +123,10 @@ impl LoadedModel for ThreadModel {
             return Err(EngineFault::Cancelled);
         }
         let Some(core) = self.core().clone() else {
-            return Err(EngineFault::Gone);
+            return Err(EngineFault::Unloaded);
         };
-        let mut told = -1.0;
-        let (abort, fraction) = (AtomicBool::new(false), AtomicU32::new(f32::to_bits(told)));
+        let mut reported = -1.0;
+        let (abort, fraction) = (AtomicBool::new(false), AtomicU32::new(f32::to_bits(reported)));
         let run =
             || core.transcribe(batch, &abort, &|done| fraction.store(done.to_bits(), Ordering::Relaxed));
         let result = beside(run, &mut || {
@@ -134,34 +134,36 @@ impl LoadedModel for ThreadModel {
                 abort.store(true, Ordering::SeqCst);
             }
             let done = f32::from_bits(fraction.load(Ordering::Relaxed));
-            if done > told {
-                told = done;
+            if done > reported {
+                reported = done;
                 progress(done);
             }
         });
-        let result = result.unwrap_or_else(|detail| Err(EngineFault::Died { detail }));
+        let result = result.unwrap_or_else(|detail| Err(EngineFault::Exited { detail }));
         let (result, death) = match result {
-            Err(EngineFault::Cancelled) if !cancel.is_cancelled() => (Err(EngineFault::Gone), Death::Crashed),
+            Err(EngineFault::Cancelled) if !cancel.is_cancelled() => {
+                (Err(EngineFault::Unloaded), EngineExit::Crashed)
+            }
             Err(EngineFault::OutOfMemory { .. }) => {
                 let Shortage { needed_bytes, free_bytes } = self.ledger.ran_out(&self.header);
                 let fault = EngineFault::OutOfMemory { needed_bytes, free_bytes };
-                (Err(fault), Death::OutOfMemory { needed_bytes, free_bytes })
+                (Err(fault), EngineExit::OutOfMemory { needed_bytes, free_bytes })
             }
-            result => (result, Death::Crashed),
+            result => (result, EngineExit::Crashed),
         };
         // The chunk that failed says so itself.
         if core.has_failed()
-            && result != Err(EngineFault::Gone)
-            && let Some(on_death) = self.take_on_death()
+            && result != Err(EngineFault::Unloaded)
+            && let Some(on_exit) = self.take_on_exit()
         {
-            on_death(death);
+            on_exit(death);
         }
         result
     }
 
     fn unload(&self) {
         self.unloading.store(true, Ordering::SeqCst);
-        drop(self.take_on_death());
+        drop(self.take_on_exit());
         let Some(mut core) = self.core().take() else { return };
         // The memory is back when the last chunk has let go of the model.
         while let Err(shared) = Arc::try_unwrap(core) {

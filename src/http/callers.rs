@@ -34,7 +34,7 @@ impl Callers {
     /// has ended when this returns.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, nobody was counted.
+    /// Dropped before it returns, it counts no caller.
     pub(super) async fn join(self: &Arc<Self>, call: String) -> Waiting {
         let waiting = self.count(call, Instant::now());
         drop(self.cancelling.lock().await);
@@ -59,7 +59,7 @@ impl Callers {
 }
 
 impl Known {
-    /// One caller less. The number of the one who came last, if nobody waits now.
+    /// One caller less. The number of the latest, if no caller waits now.
     fn uncount(&mut self, call: &str) -> Option<u64> {
         let of_it = self.calls.get_mut(call)?;
         of_it.waiting = of_it.waiting.saturating_sub(1);
@@ -67,7 +67,7 @@ impl Known {
     }
 }
 
-/// A caller who is counted until this is dropped. The last one forgets the call: its job is over.
+/// A caller that is counted until this is dropped. The last one removes the call: its job is over.
 pub(super) struct Waiting {
     callers: Arc<Callers>,
     call: String,
@@ -81,7 +81,7 @@ impl Waiting {
         self.is_repeated
     }
 
-    /// The caller is gone before the job's end. `None` while others wait.
+    /// The caller disconnected before the job's end. `None` while others wait.
     pub(super) fn leave(mut self) -> Option<Abandoned> {
         self.is_counted = false;
         let latest = self.callers.known().uncount(&self.call)?;
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_is_cancelled_once_its_last_caller_is_gone() {
+    async fn a_job_is_cancelled_once_its_last_caller_disconnected() {
         let callers = Arc::<Callers>::default();
         let (first, second) = (callers.join("a".into()).await, callers.join("a".into()).await);
         let _other = callers.join("b".into()).await;
@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_who_comes_back_keeps_the_job() {
+    async fn a_caller_that_retries_keeps_the_job() {
         let callers = Arc::<Callers>::default();
         let left = callers.join("a".into()).await.leave().unwrap();
         let again = callers.join("a".into()).await;
         assert!(!is_cancelled(left).await);
 
-        // Only who was the last decides.
+        // Only the last caller decides.
         let left = again.leave().unwrap();
         let left_again = callers.join("a".into()).await.leave().unwrap();
         assert!(!is_cancelled(left).await);

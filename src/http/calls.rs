@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use super::detached::detached;
 use super::identity::Identity;
-use super::intake::client_socket::gone;
+use super::intake::client_socket::disconnected;
 use super::intake::disk_room::check_room;
 use super::intake::query::idempotency_key;
 use super::intake::submission::Upload;
@@ -34,7 +34,7 @@ use crate::transcript::{Format, Transcript};
 
 const JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
 
-/// Whether a call is taken at all, decided before its body is read; and what tells it from others, so that it is taken
+/// Whether a call is taken at all, decided before its body is read; and what identifies it, so that it is taken
 /// once.
 pub(super) fn admit(service: &Service, request: &HttpRequest) -> Result<Identity, AppError> {
     if service.is_draining() {
@@ -101,10 +101,10 @@ impl Beginning {
 
 /// A job that has been running for this long has its answer begun …
 const EARLY: Duration = Duration::from_secs(20);
-/// … and goes on with one byte each time so much has passed.
+/// … and continues with one byte each time so much has passed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The answer once the job is over, as `tell` writes it; `on_event` gets what happens meanwhile.
+/// The answer once the job is over, as `render` writes it; `on_event` gets what happens meanwhile.
 ///
 /// Clients and proxies give up on an answer of which nothing comes for minutes. So where the settings allow it and
 /// `beginning` is known, the answer of a long job begins with 200 and space while the job runs. A failure after that is the
@@ -116,14 +116,14 @@ pub(super) async fn answer(
     awaited: JobWait,
     beginning: Beginning,
     mut on_event: impl FnMut(&JobEvent) + 'static,
-    tell: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse + 'static,
+    render: impl FnOnce(&Job, &Transcript<'_>) -> HttpResponse + 'static,
 ) -> HttpResponse {
     let id = awaited.id();
     let may_begin = service.wait_policy.begins_early && beginning == Beginning::Json;
     let has_started = Rc::new(Notify::new());
     let starts = has_started.clone();
     let mut finished: Finished = Box::pin(async move {
-        let told = async {
+        let rendered = async {
             let job = awaited
                 .until_over(|event| {
                     if let JobEvent::Started { .. } = event {
@@ -133,9 +133,9 @@ pub(super) async fn answer(
                 })
                 .await?;
             let segments = service.jobs.store().segments(job.id).await?;
-            Ok::<_, AppError>(tell(&job, &transcript_of(&job, &segments)))
+            Ok::<_, AppError>(render(&job, &transcript_of(&job, &segments)))
         };
-        told.await.unwrap_or_else(|error| error.error_response())
+        rendered.await.unwrap_or_else(|error| error.error_response())
     });
     let is_long = async {
         has_started.notified().await;
@@ -143,8 +143,8 @@ pub(super) async fn answer(
     };
     let response = tokio::select! {
         response = &mut finished => response,
-        // Nobody reads this.
-        () = gone(request) => HttpResponse::RequestTimeout().finish(),
+        // The client has closed the connection and will not read this.
+        () = disconnected(request) => HttpResponse::RequestTimeout().finish(),
         () = is_long, if may_begin => begun(finished, HEARTBEAT),
     };
     with_id(response, id)
@@ -152,7 +152,7 @@ pub(super) async fn answer(
 
 type Finished = Pin<Box<dyn Future<Output = HttpResponse>>>;
 
-/// An answer that has begun, of which the rest comes when it is known. The job goes on for as long as somebody reads.
+/// An answer that has begun, of which the rest comes when it is known. The job runs on for as long as a client reads.
 fn begun(finished: Finished, every: Duration) -> HttpResponse {
     let body = stream::unfold(Some(finished), move |finished| async move {
         let mut finished = finished?;
@@ -185,14 +185,14 @@ mod tests {
 
     #[actix_web::test]
     async fn an_answer_that_has_begun_is_the_document_behind_space() {
-        let (tell, told) = tokio::sync::oneshot::channel::<HttpResponse>();
-        let response = begun(Box::pin(async { told.await.unwrap() }), Duration::from_millis(1));
+        let (answer, answered) = tokio::sync::oneshot::channel::<HttpResponse>();
+        let response = begun(Box::pin(async { answered.await.unwrap() }), Duration::from_millis(1));
         assert_eq!(response.status(), 200);
         let mut body = Box::pin(response.into_body());
         let mut next = async || std::future::poll_fn(|context| body.as_mut().poll_next(context)).await;
         assert_eq!(next().await.unwrap().unwrap(), " ");
         assert_eq!(next().await.unwrap().unwrap(), " ");
-        tell.send(HttpResponse::Ok().body("{}")).unwrap();
+        answer.send(HttpResponse::Ok().body("{}")).unwrap();
         let mut rest = Vec::new();
         while let Some(bytes) = next().await {
             rest.extend(bytes.unwrap());

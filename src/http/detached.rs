@@ -1,4 +1,4 @@
-//! Work that goes on when its client leaves.
+//! Work that continues when its client disconnects.
 
 use tracing::Instrument;
 

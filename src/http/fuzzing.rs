@@ -38,7 +38,7 @@ pub fn by_url(body: &[u8]) {
     let _ = by_url::parse(&limits(), body, as_named);
 }
 
-/// Whatever model is named is one that there is.
+/// Takes any model name as an existing one.
 fn as_named(model: Option<&str>) -> Result<Option<String>, AppError> {
     Ok(model.map(str::to_owned))
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Debug;
 
-/// What tells a call from others.
+/// What identifies a call.
 #[derive(Debug)]
 pub enum Identity {
-    /// Its `Idempotency-Key`: it may come back, so its job goes on without it.
+    /// Its `Idempotency-Key`: it may come back, so its job runs on without it.
     Key(String),
     /// The place that it was sent to and how it is answered, beside its recording and its options.
     Content(String),
@@ -14,7 +14,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// Tells it from calls that are answered otherwise, where its place does not say so already.
+    /// Distinguishes it from calls that are answered otherwise, where its route does not already.
     pub(super) fn answered_as(self, answer: &impl Debug) -> Self {
         match self {
             Self::Content(place) => Self::Content(format!("{place} {answer:?}")),

@@ -18,7 +18,7 @@ use crate::error::AppError;
 use crate::http::callers::Waiting;
 use crate::http::service::Service;
 
-/// Who wants a job.
+/// What keeps a job.
 pub(super) enum Wanted {
     /// Its client may ask for it again: the job continues when callers leave.
     Anyway,
@@ -28,13 +28,13 @@ pub(super) enum Wanted {
     ByOne,
 }
 
-/// How long a job goes on after its last caller is gone: long enough for a client to notice that its call broke, to wait
+/// How long a job runs on after its last caller disconnected: long enough for a client to notice that its call broke, to wait
 /// a moment, and to send the recording again.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// A job that somebody waits for. Dropped before its end, it is cancelled unless others wait for it: at once where its
-/// client waited long enough and was told so, after a minute where the client went away. Not so where the settings say that
-/// such jobs go on, or where its client said under which key it may come back.
+/// A job that a caller waits for. Dropped before its end, it is cancelled unless others wait for it: at once where its
+/// client got the time-out, after a minute where the client disconnected. Not so where the settings say that
+/// such jobs run on, or where its client sent an `Idempotency-Key`.
 pub struct JobWait {
     service: web::Data<Service>,
     id: JobId,
@@ -99,7 +99,7 @@ impl JobWait {
                     }
                     None => {
                         self.wanted = None;
-                        // Streams end before their last event when the service stops; the job goes on after it.
+                        // Streams end before their last event when the service stops; the job continues after the next start.
                         let stops = service.is_draining();
                         return Err(if stops { AppError::ShuttingDown } else { AppError::JobNotFound });
                     }
@@ -160,7 +160,7 @@ impl Drop for JobWait {
             },
         };
         let (service, id, grace) = (self.service.clone(), self.id, self.grace);
-        info!(job.id = %id, "nobody waits for the job any more");
+        info!(job.id = %id, "no caller waits for the job any more");
         actix_web::rt::spawn(async move {
             match abandoned {
                 Some(abandoned) => {
@@ -182,7 +182,7 @@ async fn cancel(service: &Service, id: JobId) -> bool {
         Err(error) => Err(error),
     };
     if let Err(error) = cancelled {
-        warn!(job.id = %id, %error, "cannot cancel a job that nobody waits for");
+        warn!(job.id = %id, %error, "cannot cancel a job without callers");
     }
     true
 }

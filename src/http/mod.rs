@@ -141,7 +141,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }
 
-/// What tells a browser to take answers for data and for nothing else.
+/// Headers that make a browser treat answers as data and as nothing else.
 pub fn security_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))

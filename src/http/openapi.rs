@@ -110,7 +110,7 @@ pub fn description() -> &'static Value {
     &DOCUMENT
 }
 
-/// Adds what holds for every operation, and for every one that takes a recording.
+/// Adds what holds for every operation, and for all that take a recording.
 fn complete(operation: &mut Value) {
     let error = |description: &str, example: Value| {
         let content = json!({ "schema": { "$ref": "#/components/schemas/Error" }, "example": example });
@@ -171,7 +171,7 @@ fn link(paths: &mut Value, path: &str, status: &str) {
 /// What is sent as a recording. It is judged by its content.
 const RECORDING: &str = "audio/*, video/*, application/octet-stream";
 
-/// This document.
+/// The OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "The document.", body = Object)))]
 pub(super) async fn document() -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).body(DOCUMENT.to_string())
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_told_apart_by_their_ids() {
+    fn operations_have_unique_ids() {
         let paths = description()["paths"].as_object().unwrap();
         let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
         let ids: Vec<_> = operations.map(|operation| text(&operation["operationId"])).collect();

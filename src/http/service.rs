@@ -69,7 +69,7 @@ impl Service {
         self.draining.store(true, Ordering::SeqCst);
     }
 
-    /// Counts a request. Callers without a key are told apart by their addresses.
+    /// Counts a request. Callers without a key are distinguished by their addresses.
     ///
     /// # Errors
     /// The caller has had their share.
@@ -137,13 +137,13 @@ impl Service {
         Ok(facts.filter(|facts| facts.multilingual == Some(false)).map(|facts| facts.id))
     }
 
-    /// Cancels a job, or removes one that has ended, with its recording.
+    /// Cancels a job, or removes an ended one, with its recording.
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
         let cancelled = self.jobs.cancel(id).await?;
         if let Cancelled::Removed { blob } = &cancelled
             && let Err(error) = self.blobs.delete(blob).await
         {
-            // The job is gone; the next start removes files that no job needs.
+            // The job is removed; the next start removes files that no job needs.
             warn!(%error, "cannot remove a recording");
         }
         Ok(cancelled)

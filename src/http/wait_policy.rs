@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct WaitPolicy {
     /// For the job to start: for the model, and for its turn.
     pub wait: Duration,
-    /// Whether a job goes on whose client went away.
+    /// Whether a job runs on after its client disconnected.
     pub keep: bool,
     /// Whether an answer may begin before its job is over.
     pub begins_early: bool,

@@ -1,4 +1,4 @@
-//! What a job waits for, told between its events.
+//! The reason why a job waits, sent between its events.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::views::model_view::FailureView;
 use super::views::waiting_view::waiting_for;
 
 /// What a follower of a job is sent.
-pub(super) enum Told {
+pub(super) enum Item {
     /// An event of the stored log.
     Event(Arc<Recorded>),
     /// The reason for which it waits has changed; `None`: there is none any more.
@@ -28,8 +28,8 @@ struct Follower<S> {
     model: watch::Receiver<ModelStatus>,
     number: ModelNo,
     waits: bool,
-    /// The reason that was told last.
-    told: Option<FailureView>,
+    /// The reason that was sent last.
+    last_reason: Option<FailureView>,
 }
 
 /// A job's events, and between them, while it is queued, each change of the reason for which it waits. Ends with the
@@ -38,7 +38,7 @@ pub(super) fn with_reasons<S: Stream<Item = Arc<Recorded>>>(
     service: &Service,
     job: &Job,
     events: S,
-) -> impl Stream<Item = Told> + use<S> {
+) -> impl Stream<Item = Item> + use<S> {
     let mut model = service.model.watch();
     // Its present status counts as well.
     model.mark_changed();
@@ -47,16 +47,16 @@ pub(super) fn with_reasons<S: Stream<Item = Arc<Recorded>>>(
         model,
         number: service.model.find(job.options.model.as_deref()).unwrap_or_default(),
         waits: job.status == Status::Queued,
-        told: None,
+        last_reason: None,
     };
     stream::unfold(follower, |mut follower| async move {
-        let told = follower.next().await?;
-        Some((told, follower))
+        let item = follower.next().await?;
+        Some((item, follower))
     })
 }
 
 impl<S: Stream<Item = Arc<Recorded>> + Unpin> Follower<S> {
-    async fn next(&mut self) -> Option<Told> {
+    async fn next(&mut self) -> Option<Item> {
         loop {
             tokio::select! {
                 biased;
@@ -64,15 +64,15 @@ impl<S: Stream<Item = Arc<Recorded>> + Unpin> Follower<S> {
                     let event = event?;
                     self.waits = waits_after(&event).unwrap_or(self.waits);
                     if !self.waits {
-                        self.told = None;
+                        self.last_reason = None;
                     }
-                    return Some(Told::Event(event));
+                    return Some(Item::Event(event));
                 }
                 Ok(()) = self.model.changed(), if self.waits => {
                     let reason = waiting_for(&self.model.borrow_and_update().of(self.number));
-                    if reason != self.told {
-                        self.told.clone_from(&reason);
-                        return Some(Told::Waiting(reason));
+                    if reason != self.last_reason {
+                        self.last_reason.clone_from(&reason);
+                        return Some(Item::Waiting(reason));
                     }
                 }
             }
@@ -92,7 +92,7 @@ fn waits_after(event: &Recorded) -> Option<bool> {
     }
 }
 
-/// Not stored, so without an id: a client that comes back goes on after the last event that has one.
+/// Not stored, so without an id: a client that reconnects continues after the last event with an id.
 pub(super) fn waiting(job: &Job, reason: Option<&FailureView>) -> sse::Event {
     let data = json!({ "waiting_for": reason, "type": "waiting", "job_id": job.id });
     sse::Event::Data(sse::Data::new(data.to_string()).event("waiting"))

@@ -1,4 +1,4 @@
-//! What this process's control group lets it have: containers and services have such limits.
+//! The memory limit of this process's control group: containers and services have such limits.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ struct Version {
     root: &'static str,
     limit: &'static str,
     used: &'static str,
-    /// In `memory.stat`: page cache that nobody uses. It counts as free, as it is given back.
+    /// In `memory.stat`: inactive page cache. It counts as free, as it can be reclaimed.
     cached: &'static str,
 }
 
@@ -36,8 +36,8 @@ const VERSION_1: Version = Version {
     cached: "total_inactive_file ",
 };
 
-/// The tightest of the limits of this process's group and those above it; `None` where there is none.
-/// Version 1 says "no limit" by one that no machine reaches.
+/// The tightest of the limits of this process's group and those above it; `None` without a limit.
+/// Version 1 writes "no limit" as a number above any machine's memory.
 pub(super) fn memory() -> Option<Memory> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
     let read = |version: &Version| version.tightest(Path::new(version.root), version.group_in(&own)?);

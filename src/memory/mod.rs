@@ -19,7 +19,7 @@ pub enum Place {
     NvidiaGpu(u32),
 }
 
-/// What reads the memory of that place. Without a driver that tells, the machine's memory is read for a GPU's,
+/// What reads the memory of that place. Without a driver that reports it, the machine's memory is read for a GPU's,
 /// and only the engine finds out whether its GPU is full.
 ///
 /// `limit_bytes` is what the engine's process may use of the machine's memory.

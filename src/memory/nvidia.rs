@@ -9,7 +9,7 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use tracing::debug;
 
-/// One GPU. In a container whose processes have numbers of their own the driver knows ours by others:
+/// One GPU. In a container whose processes have numbers of their own the driver has others for ours:
 /// `used_by_model_bytes` is 0 then, and what a load needs stays an estimate.
 #[derive(Debug)]
 pub struct NvidiaMemory {
@@ -26,8 +26,8 @@ pub struct NvidiaGpu {
 }
 
 impl NvidiaMemory {
-    /// The GPU that CUDA knows by this number. `None` when there is no driver, or no such GPU, and for a part
-    /// of a GPU (`MIG-`), which is not told apart.
+    /// The GPU with this number in CUDA. `None` without a driver, without such a GPU, and for a part
+    /// of a GPU (`MIG-`), which is not supported.
     pub fn find(number: u32) -> Option<Self> {
         let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
         let driver = driver()?;
@@ -39,7 +39,7 @@ impl NvidiaMemory {
         Some(Self { driver, uuid: uuid.to_owned() })
     }
 
-    /// `None` where the driver does not tell.
+    /// `None` where the driver does not report it.
     pub fn gpu(&self) -> Option<NvidiaGpu> {
         let name = self.device().and_then(|device| device.name()).ok()?;
         Some(NvidiaGpu { name, driver: self.driver.sys_driver_version().ok()? })
@@ -66,7 +66,7 @@ impl MemoryProbe for NvidiaMemory {
         });
         reading.unwrap_or_else(|error| {
             debug!(%error, "the GPU's memory cannot be read");
-            // A driver that does not tell refuses no load: the engine looks itself.
+            // Without a figure no load is refused: the engine finds out itself.
             MemoryReading { unused_bytes: u64::MAX, free_bytes: u64::MAX, ..MemoryReading::default() }
         })
     }
@@ -106,7 +106,7 @@ fn uuids(driver: &Nvml) -> Vec<String> {
 
 /// `visible` is CUDA's variable: a list of numbers or of UUIDs. What follows a bad entry is not seen.
 ///
-/// Numbers count in the order of the bus: the engine's process is told to count so. An engine that runs in
+/// Numbers count in the order of the bus: the engine's process is started with that order. An engine that runs in
 /// this process does so if `CUDA_DEVICE_ORDER` is `PCI_BUS_ID`.
 fn by_cuda<'a>(number: u32, visible: Option<&str>, uuids: &'a [String]) -> Option<&'a str> {
     let number = usize::try_from(number).ok()?;
@@ -116,7 +116,7 @@ fn by_cuda<'a>(number: u32, visible: Option<&str>, uuids: &'a [String]) -> Optio
     }
 }
 
-/// By its place among `uuids`, or by so much of its UUID as is enough to tell it.
+/// By its place among `uuids`, or by an unambiguous beginning of its UUID.
 fn named<'a>(name: &str, uuids: &'a [String]) -> Option<&'a str> {
     if !name.starts_with("GPU-") {
         return uuids.get(name.parse::<usize>().ok()?).map(String::as_str);

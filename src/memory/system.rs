@@ -7,7 +7,7 @@ use actors::ports::{Holder, MemoryProbe, MemoryReading};
 use super::control_group;
 
 /// What is free can be had without swapping. What the model uses is the private memory that its holder has
-/// touched: pages of files, the program's own among them, are nobody's.
+/// touched: pages of files, the program's own among them, do not count.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemMemory {
     /// What the engine's process may use, if that is limited: `free_bytes` is never more.
@@ -21,7 +21,7 @@ impl MemoryProbe for SystemMemory {
         let limit = |read: fn(&control_group::Memory) -> u64| group.as_ref().map_or(u64::MAX, read);
         let (used_by_model_bytes, peak_by_model_bytes) = holder.map_or((0, 0), used_by);
         let left = self.limit_bytes.map_or(u64::MAX, |limit| limit.saturating_sub(used_by_model_bytes));
-        // A machine that does not tell refuses no load.
+        // Without a figure no load is refused.
         let available = bytes(&machine, "MemAvailable:").unwrap_or(u64::MAX);
         let unused_bytes = available.min(limit(|group| group.free_bytes));
         MemoryReading {
@@ -34,7 +34,7 @@ impl MemoryProbe for SystemMemory {
     }
 }
 
-/// Now, and at most. 0 for a process that is gone.
+/// Now, and at most. 0 for a process that has exited.
 fn used_by(holder: Holder) -> (u64, u64) {
     let status = fs::read_to_string(format!("/proc/{}/status", holder.process)).unwrap_or_default();
     let private = |text: &str| {
@@ -73,10 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_gone_uses_nothing() {
-        let mut gone = std::process::Command::new("true").spawn().unwrap();
-        gone.wait().unwrap();
-        let holder = Holder { process: gone.id(), before_bytes: 0 };
+    fn an_exited_process_uses_nothing() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let holder = Holder { process: child.id(), before_bytes: 0 };
         assert_eq!(SystemMemory::default().read(Some(holder)).used_by_model_bytes, 0);
     }
 

@@ -1,4 +1,4 @@
-//! Checksums of model files, and the one that is kept beside each.
+//! Checksums of model files, and the file beside each that keeps it.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -37,7 +37,7 @@ pub(super) fn sidecar_path(file: &Path) -> PathBuf {
     with_suffix(file, ".sha256")
 }
 
-/// Writes `<file>.sha256` as `sha256sum -c` reads it, whole or not at all; one that says so already
+/// Writes `<file>.sha256` as `sha256sum -c` reads it, whole or not at all. A file that has it already
 /// stays as it is.
 pub(super) fn write_sidecar(file: &Path, sha256: &str) -> io::Result<()> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();

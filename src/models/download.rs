@@ -1,4 +1,4 @@
-//! Brings a file here over HTTP, going on where an earlier try stopped.
+//! Downloads a file over HTTP, continuing where an earlier try stopped.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -22,9 +22,9 @@ use super::error::PullError;
 const STALL_LIMIT: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
 
-/// What a server's answer means for the bytes that are here already.
+/// The meaning of a server's answer for the bytes that are here already.
 enum Answer {
-    /// The body goes on at the end of them; bytes of the whole, if told.
+    /// The body starts at their end; bytes of the whole, if the server sent that.
     Rest(Option<u64>),
     /// The body is the whole file.
     Whole(Option<u64>),
@@ -145,7 +145,7 @@ impl Download<'_> {
         Ok(0)
     }
 
-    /// Keeps the server's tag for this content, so that a later try goes on only with the same.
+    /// Keeps the server's tag for this content, so that a later try continues only with the same.
     fn remember(&self, headers: &HeaderMap) -> Result<(), PullError> {
         let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
         // Weak tags must not be used in If-Range (RFC 9110, 13.1.5).
@@ -165,7 +165,7 @@ impl Download<'_> {
 
 /// Removes what is kept beside an unfinished file.
 pub(super) fn forget_validator(part: &Path) {
-    // Worth nothing without the file: one that stays is replaced by the next download.
+    // Worth nothing without the file: the next download replaces it.
     let _: io::Result<()> = fs::remove_file(validator_path(part));
 }
 

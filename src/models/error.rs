@@ -16,9 +16,9 @@ pub enum PullError {
     NotFound { url: String },
     #[error("{url} was answered with status {status}, try again later or check the source URL")]
     Status { url: String, status: u16 },
-    #[error("{url} sent nothing for {secs} s: pull again to go on from where it stopped")]
+    #[error("{url} sent nothing for {secs} s: pull again to continue where it stopped")]
     Stalled { url: String, secs: u64 },
-    #[error("the download stopped after {done} bytes ({detail}): pull again to go on from there")]
+    #[error("the download stopped after {done} bytes ({detail}): pull again to continue from there")]
     Interrupted { done: u64, detail: String },
     /// What came was removed.
     #[error("{file} arrived with SHA-1 {found}, published is {expected}: it was removed, pull again")]
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_told_apart_from_other_failures() {
+    fn a_full_disk_differs_from_other_failures() {
         let full = PullError::at(Path::new("m.bin"))(io::Error::from(io::ErrorKind::StorageFull));
         assert_eq!(full.to_string(), "no space left on the device for m.bin: free some and pull again");
         let denied = PullError::at(Path::new("m.bin"))(io::Error::from(io::ErrorKind::PermissionDenied));

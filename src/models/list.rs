@@ -17,7 +17,7 @@ pub struct Listed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     Absent,
-    /// Begun; pulling it again goes on from there.
+    /// Begun; pulling it again continues from there.
     Partial,
     Present,
 }

@@ -57,11 +57,11 @@ pub fn pull_blocking(
 /// Downloads a known model to `ggml-<name>.bin` in the models folder, unless it is there already.
 ///
 /// The file appears under its name only once it is whole, verified and on disk; until then it is
-/// `<file>.part`, which a later call goes on with. `progress` is told the bytes that are here and the
+/// `<file>.part`, which a later call continues. `progress` gets the bytes that are here and the
 /// bytes of the whole, if known.
 ///
 /// # Blocking
-/// Writes to disk and computes checksums on the calling thread: not for one that serves others.
+/// Writes to disk and computes checksums on the calling thread: not for a thread of an async runtime.
 ///
 /// # Cancel safety
 /// What has come stays for the next call.
@@ -123,7 +123,7 @@ fn open_alone(path: &Path) -> Result<File, PullError> {
 /// A try that brought nothing leaves nothing.
 fn drop_if_empty(part: &File, path: &Path) {
     if part.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-        // An empty one that stays does no harm: the next try goes on from its end.
+        // An empty file does no harm: the next try continues at its end.
         let _: io::Result<()> = fs::remove_file(path);
     }
 }

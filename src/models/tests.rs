@@ -172,7 +172,7 @@ impl Place {
 }
 
 #[test]
-fn a_model_is_downloaded_verified_and_told_of_as_it_comes() {
+fn a_model_is_downloaded_and_verified_with_progress() {
     let mut place = Place::new();
     let hub = Hub::start([Answer::Serve]);
     place.config.source_url = format!("http://{}/main", hub.address);
@@ -188,7 +188,7 @@ fn a_model_is_downloaded_verified_and_told_of_as_it_comes() {
 }
 
 #[test]
-fn a_download_that_was_cut_goes_on_where_it_stopped() {
+fn a_download_that_was_cut_continues_where_it_stopped() {
     let mut place = Place::new();
     let hub = Hub::start([Answer::CutAt(100_000), Answer::CutAt(50_000), Answer::Serve]);
     for so_far in [100_000, 150_000] {
@@ -289,7 +289,7 @@ fn two_downloads_of_one_model_do_not_mix() {
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_known_ones() {
+fn an_unknown_name_is_answered_with_the_right_ones() {
     let place = Place::new();
     let error = pull_blocking("tset", &place.config, |_, _| {}).unwrap_err();
     assert_eq!(error.to_string(), "unknown model \"tset\": the known ones are test, other");

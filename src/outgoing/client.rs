@@ -13,7 +13,7 @@ use super::url::ForbiddenHost;
 
 /// How long finding the address and connecting may take, and the TLS handshake after it.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// The name that servers are told.
+/// The `User-Agent` of requests to other servers.
 pub(super) const OURSELVES: &str = concat!("verbatim/", env!("CARGO_PKG_VERSION"));
 
 /// Connects to addresses that the rules allow and no others. Follows no redirect by itself, keeps no cookies, and has no
@@ -23,7 +23,7 @@ pub fn client(rules: AddressRules, tls: Arc<ClientConfig>) -> Client {
         .connector(GuardedConnect::new(rules))
         .timeout(CONNECT_LIMIT)
         .handshake_timeout(CONNECT_LIMIT)
-        // Last: other setters would build the TLS configuration anew.
+        // Last: other setters would build the TLS configuration again.
         .rustls_0_23(tls);
     Client::builder()
         .connector(connector)

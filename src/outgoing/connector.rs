@@ -53,7 +53,7 @@ impl Service<ConnectInfo<Uri>> for GuardedConnect {
     }
 }
 
-/// The address itself stays out of the error: it would tell outsiders what inner names resolve to.
+/// The address itself stays out of the error: it would reveal what inner names resolve to.
 fn judge_all(target: &ConnectInfo<Uri>, rules: &AddressRules) -> Result<(), ForbiddenHost> {
     for address in target.addrs() {
         rules

@@ -11,7 +11,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 
-/// Answers every request for localhost with `answer` and closes; `farewell` says whether as TLS wants it.
+/// Answers every request for localhost with `answer` and closes; `farewell` says whether with TLS's `close_notify`.
 fn source(answer: Vec<u8>, farewell: bool) -> (HttpSources, String) {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let private = PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());

@@ -1,7 +1,7 @@
 //! One HTTP request for a recording, and its answer.
 //!
-//! By the codec of the HTTP library and not by its client, which does not tell a body that was cut short from one that
-//! is over: half a recording would be taken for a whole one.
+//! By the codec of the HTTP library and not by its client, which does not distinguish a body that was cut short from a complete
+//! one: half a recording would be taken for a whole one.
 
 use std::future::poll_fn;
 use std::io;
@@ -109,7 +109,7 @@ async fn next(
     }
 }
 
-/// Whether the end of the body is told by something other than that of the connection.
+/// Whether the headers say where the body ends; else it ends with the connection.
 fn says_its_end(headers: &HeaderMap) -> bool {
     headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }

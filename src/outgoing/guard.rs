@@ -93,7 +93,7 @@ impl AddressRules {
     }
 }
 
-/// A name in the one form that names are compared in; `None` for what is none.
+/// A name in the one form that names are compared in; `None` if it is not a name.
 fn host_name(text: &str) -> Option<String> {
     match Host::parse(text.strip_suffix('.').unwrap_or(text)) {
         Ok(Host::Domain(name)) if !name.is_empty() && !name.contains('*') => Some(name.to_ascii_lowercase()),

@@ -14,8 +14,8 @@ const MAX_BYTES: usize = 2048;
 /// In the place of what is not shown.
 const HIDDEN: &str = "redacted";
 
-/// A URL that may be called as far as its text tells: http or https, with a host, without credentials, and not an
-/// address that is forbidden. Where a name leads is judged at each connection.
+/// A URL that may be called as far as its text shows: http or https, with a host, without credentials, and not an
+/// address that is forbidden. What a name resolves to is checked at each connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetUrl(Url);
 
@@ -25,7 +25,7 @@ pub enum UrlError {
     /// Not a usable URL at all.
     #[error("invalid URL: {reason}")]
     Invalid { reason: String },
-    /// Well written, but leads where nobody may be sent.
+    /// Well formed, but its host is forbidden.
     #[error("the target is forbidden: {0}")]
     Forbidden(#[from] ForbiddenHost),
 }
@@ -61,7 +61,7 @@ impl TargetUrl {
         Ok(Self(url))
     }
 
-    /// What a file at the end of its path would be called.
+    /// The file name at the end of its path.
     pub fn file_name(&self) -> Option<String> {
         let last = self.0.path_segments()?.next_back()?;
         let name: String = percent_decoded(last).chars().filter(|c| !c.is_control()).take(255).collect();

@@ -1,4 +1,4 @@
-//! What a layer may hold: known keys, values of the default's type and within bounds.
+//! Checks of a layer: known keys, values of the default's type and within bounds.
 
 use config::{Value, ValueKind};
 

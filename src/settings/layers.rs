@@ -1,4 +1,4 @@
-//! The layers that settings come from, each a table whose values know their origin.
+//! The layers that settings come from, each a table whose values have an origin.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -165,7 +165,7 @@ fn environment(sources: &Sources, defaults: &Table, problems: &mut Vec<Problem>)
     Layer(layer)
 }
 
-/// A variable that looks like a setting and is none.
+/// A variable that looks like a setting and is not.
 pub struct NearMiss {
     pub name: String,
     /// The name that is probably meant.
@@ -201,7 +201,7 @@ pub fn near_misses(sources: &Sources, defaults: &Table) -> Vec<NearMiss> {
     let near_miss = |(name, value): (&OsString, &OsString)| {
         let name = name.to_string_lossy().to_ascii_uppercase();
         let meant = meant(&name).filter(|_| !name.starts_with(PREFIX))?;
-        // Kubernetes tells every container of a service `verbatim-server` in VERBATIM_SERVER_PORT.
+        // Kubernetes sets VERBATIM_SERVER_PORT in every container beside a service `verbatim-server`.
         let value = value.to_string_lossy();
         let is_link = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
         Some(NearMiss { is_ours: name.starts_with("VERBATIM_") && !is_link, name, meant })

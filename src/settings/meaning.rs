@@ -15,7 +15,7 @@ use crate::auth::Keys;
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=88;
 
 /// # Errors
-/// Everything that is wrong, each with the origin that `merged` tells.
+/// Everything that is wrong, each with its origin from `merged`.
 pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError> {
     let faults =
         [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
@@ -75,15 +75,16 @@ fn auth(settings: &Settings) -> Fault {
     if let Err((number, bad)) = keys {
         return Some(("auth.keys", format!("entry {number} {bad}")));
     }
-    let nobody = auth.mode == AuthMode::Keys && auth.keys.is_empty() && auth.keys_file.as_os_str().is_empty();
+    let no_keys =
+        auth.mode == AuthMode::Keys && auth.keys.is_empty() && auth.keys_file.as_os_str().is_empty();
     fault_if(
-        nobody,
+        no_keys,
         "auth.keys",
         "must hold a key when auth.mode is \"keys\", or auth.keys_file must name a file of keys",
     )
 }
 
-/// Who opens the service to a network says who may call it.
+/// A service that is open to a network needs an auth mode.
 fn unauthenticated_address(settings: &Settings, merged: &Table) -> Fault {
     let said = values::lookup(merged, "auth", "mode").is_some_and(|mode| values::origin(mode) != "default");
     fault_if(
@@ -133,7 +134,7 @@ fn keyless_wyoming(settings: &Settings) -> Fault {
             "must name an owner of keys when auth.mode is \"keys\": the Wyoming protocol has none, and everyone who reaches wyoming.port acts in that name; or set wyoming.port = 0".into()
         }
         owner if !may_be_in_file && keys.owners().all(|known| known != owner) => {
-            format!("is \"{owner}\", and no key of auth.keys has that owner: nobody else would see those jobs")
+            format!("is \"{owner}\", and no key of auth.keys has that owner: no client could see those jobs")
         }
         _ => return None,
     };
@@ -167,7 +168,7 @@ fn allow(settings: &Settings) -> Fault {
 }
 
 fn is_network_or_host(entry: &str) -> bool {
-    // What ends in a number is read as an address by everyone, and is none if it came this far.
+    // Resolvers read what ends in a number as an address, and it did not parse as one.
     let is_name = |name: &str| {
         let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
         let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();

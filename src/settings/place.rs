@@ -1,4 +1,4 @@
-//! Where the program runs, which says where settings, data and models are that nobody named.
+//! Where the program runs, which decides the default places of settings, data and models.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -233,7 +233,7 @@ pub enum OnDisconnect {
 pub struct Wyoming {
     /// 0: off.
     pub port: u16,
-    /// Empty: nobody was named.
+    /// Empty: not set.
     pub owner: String,
     pub max_connections: u32,
 }

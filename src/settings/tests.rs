@@ -282,7 +282,7 @@ fn a_bad_value_is_an_error_even_if_overridden() {
 }
 
 #[test]
-fn all_problems_are_told_together_one_in_a_line() {
+fn all_problems_are_reported_together_one_in_a_line() {
     let given = given(&[
         ("VERBATIM__SERVER__PROT", "1"),
         ("IDLE_TIMEOUT_SECS", "x"),
@@ -323,7 +323,7 @@ fn an_unreadable_file_never_shows_its_lines() {
 }
 
 #[test]
-fn what_is_described_is_toml_and_tells_each_values_origin() {
+fn what_is_described_is_toml_with_each_values_origin() {
     let given = given(&[
         ("VERBATIM_PROFILE", "prod"),
         ("VERBATIM__LOG__LEVEL", "a\"b=info"),
@@ -456,7 +456,7 @@ fn the_default_model_may_be_one_of_the_models() {
 
 #[test]
 fn a_model_without_a_name_or_a_file_of_its_own_stops_the_start() {
-    for (entries, told) in [
+    for (entries, message) in [
         ("a = \"\"", "models.a: must name a model file"),
         ("a = 5", "models.a: must be a path in quotes, or { path = \"…\" }, not a whole number"),
         ("a = {}", "models.a: must be a path in quotes, or { path = \"…\" }, not nothing"),
@@ -473,7 +473,7 @@ fn a_model_without_a_name_or_a_file_of_its_own_stops_the_start() {
         ("a = \"a.bin\"\na = \"b.bin\"", "a.toml: cannot read the file of --config"),
     ] {
         let error = given(&[]).config("a.toml", &format!("[models]\n{entries}\n")).error();
-        has(&error, &[told]);
+        has(&error, &[message]);
     }
     has(&given(&[("VERBATIM__MODELS__", "x")]).error(), &["models"]);
 }
@@ -492,11 +492,11 @@ fn misspelled_variables_are_reported_with_the_right_name() {
         ("HOME", "/root"),
     ])
     .load();
-    let mut told = effective.near_misses().to_vec();
-    told.sort();
+    let mut misses = effective.near_misses().to_vec();
+    misses.sort();
     let pair = |name: &str, right: &str| (name.to_owned(), right.to_owned());
     assert_eq!(
-        told,
+        misses,
         [
             pair("IDLE_TIMEOUT", "IDLE_TIMEOUT_SECS"),
             pair("IDLE_TIMEOUT_SECONDS", "IDLE_TIMEOUT_SECS"),

@@ -36,7 +36,7 @@ pub fn origin(value: &Value) -> String {
     value.origin().unwrap_or("default").to_owned()
 }
 
-/// What a key with this default takes, in words.
+/// The values of a key with this default, in words.
 pub fn expected(default: &ValueKind) -> &'static str {
     match default {
         ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => "a whole number",

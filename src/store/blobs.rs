@@ -44,7 +44,7 @@ pub struct OpenBlobsError {
 
 impl FileBlobs {
     /// Opens the folder, making it if it is not there, and removes what was being written when the
-    /// last process ended. The caller holds the lock of [`super::SqliteStore`], so nobody writes now.
+    /// last process ended. The caller holds the lock of [`super::SqliteStore`], so there are no writers now.
     ///
     /// # Blocking
     /// Reads the folder.
@@ -86,7 +86,7 @@ impl BlobStore for FileBlobs {
     }
 
     fn has_room(&self, bytes: u64) -> bool {
-        // A file system that does not tell is found full by writing to it.
+        // Where a file system reports no figure, a write finds it full.
         rustix::fs::statvfs(&self.dir)
             .map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes)
     }

@@ -24,7 +24,7 @@ pub(super) fn create_durably(dir: &Path) -> io::Result<()> {
 /// files beside a database the mode of the database.
 ///
 /// # Errors
-/// The file cannot be created, or its mode cannot be changed: it belongs to someone else.
+/// The file cannot be created, or its mode cannot be changed: it belongs to another user.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     private(OpenOptions::new().create(true).truncate(false).write(true)).open(path)?;
     make_private(path)

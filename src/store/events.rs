@@ -16,7 +16,7 @@ use super::webhooks::outbox;
 #[async_trait]
 impl EventLog for SqliteStore {
     async fn append_model_event(&self, event: OfModel) -> Result<Recorded, StoreError> {
-        Ok(self.append_and_tell(event).await?)
+        Ok(self.append_with_messages(event).await?)
     }
 
     async fn events_after(
@@ -39,10 +39,10 @@ impl EventLog for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn append_and_tell(&self, event: OfModel) -> Result<Recorded, Fault> {
+    async fn append_with_messages(&self, event: OfModel) -> Result<Recorded, Fault> {
         let mut change = self.change().await?;
         let now = self.now();
-        outbox::tell_of_model(&mut change, now, &event).await?;
+        outbox::write_model_messages(&mut change, now, &event).await?;
         let recorded = append(&mut change, now, Event::Model(event)).await?;
         self.commit(change, "model_event").await?;
         Ok(recorded)

@@ -1,4 +1,4 @@
-//! What goes wrong inside the store, before it is told in the port's words.
+//! What goes wrong inside the store, before it is converted to the port's errors.
 
 use actors::domain::jobs::job::Impossible;
 use actors::ports::StoreError;

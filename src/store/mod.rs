@@ -1,7 +1,7 @@
 //! All that lasts: jobs, segments, events, subscribers and their messages in one SQLite database, uploaded
 //! recordings as files beside it.
 //!
-//! What a method of [`SqliteStore`] answered is on disk: every change is one transaction, written
+//! Once a method of [`SqliteStore`] returns, its change is on disk: every change is one transaction, written
 //! with `synchronous=FULL`. [`FileBlobs`] answers after an fsync of the file and of its folder.
 
 mod blobs;

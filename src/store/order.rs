@@ -1,7 +1,7 @@
 //! Who in the queue is next.
 //!
 //! Within a priority jobs that were begun go first, oldest first: an interrupted job keeps its place.
-//! Then owners take turns, the one who was served longest ago first, each with their oldest job. With one owner
+//! Then owners take turns, the owner served longest ago first, each with their oldest job. With one owner
 //! that is the order in which jobs came. [`Rank`] is that rule; the table in `actors/src/job/search.rs` has the whole decision.
 
 use actors::domain::jobs::job::{Job, JobId};
@@ -58,7 +58,7 @@ pub(super) async fn head(
     Ok(None)
 }
 
-/// The next job of a priority that wants that model.
+/// The next job of a priority for that model.
 pub(super) async fn first(
     change: &mut SqliteConnection,
     priority: Priority,
@@ -161,7 +161,7 @@ impl SqliteStore {
         rows.into_iter().map(Queued::try_from).collect::<Result<_, _>>().map(Some)
     }
 
-    /// As if nobody came, went or failed until then, and no batch job had a turn before interactive ones.
+    /// As if no job came, left or failed until then, and no batch job had a turn before interactive ones.
     pub(super) async fn place_of(&self, id: JobId) -> Result<Option<QueuePlace>, Fault> {
         // One moment of the queue.
         let mut reader = self.readers.begin().await?;

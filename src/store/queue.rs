@@ -1,9 +1,9 @@
-//! Into the queue, out of it, and what becomes of a job that nobody wants.
+//! Into the queue, out of it, and what becomes of cancelled jobs.
 
 use std::time::Duration;
 
 use actors::domain::event::{JobEvent, Recorded, RequeueReason, Stream};
-use actors::domain::jobs::deaths::Deaths;
+use actors::domain::jobs::engine_exits::EngineExits;
 use actors::domain::jobs::job::{
     BlobKey, Job, JobId, JobInput, KEPT_ONCE_SECS, KeyLife, LEASE_SECS, NewJob, Status,
 };
@@ -179,7 +179,7 @@ impl SqliteStore {
             .fetch_one(&mut *change)
             .await?;
         let event = append_to_job(&mut change, now, id, JobEvent::Cancelled).await?;
-        outbox::tell_of_job(&mut change, now, id, cancelled).await?;
+        outbox::write_job_messages(&mut change, now, id, cancelled).await?;
         self.commit(change, "cancel").await?;
         Ok(Cancelled::Now { job: Box::new(row.try_into()?), events: vec![event] })
     }
@@ -225,7 +225,7 @@ fn new_lease(now: Timestamp) -> i64 {
     now.0.saturating_add(LEASE_SECS * 1000)
 }
 
-/// Puts running jobs back that nobody works on; each with its state.
+/// Puts running jobs back that no worker has; each with its state.
 async fn requeue(
     change: &mut SqliteConnection,
     now: Timestamp,
@@ -267,14 +267,14 @@ async fn useful_under(
 async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fault> {
     let job = Job::try_from(row.job)?;
     let fence = Fence { id: job.id, epoch: row.epoch };
-    let deaths = Deaths { crashes: small(row.crash_streak), kills: small(row.kill_streak) };
+    let exits = EngineExits { crashes: small(row.crash_streak), kills: small(row.kill_streak) };
     let Some(plan) = stored_plan(change, job.id).await? else {
-        return Ok(Claim { job, fence, plan: None, chunks_done: 0, segments_done: 0, deaths });
+        return Ok(Claim { job, fence, plan: None, chunks_done: 0, segments_done: 0, exits });
     };
     let segments: i64 =
         sqlx::query_scalar(sql::COUNT_SEGMENTS).bind(job.id.to_string()).fetch_one(change).await?;
     let (chunks_done, segments_done) = (small(row.next_chunk), small(segments));
-    Ok(Claim { job, fence, plan: Some(plan), chunks_done, segments_done, deaths })
+    Ok(Claim { job, fence, plan: Some(plan), chunks_done, segments_done, exits })
 }
 
 async fn remove(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {

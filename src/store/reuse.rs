@@ -69,6 +69,6 @@ pub(super) async fn answer(
         events.push(append_to_job(change, now, job.id, event).await?);
     }
     events.push(append_to_job(change, now, job.id, JobEvent::Completed).await?);
-    outbox::tell_of_job(change, now, job.id, Status::Completed).await?;
+    outbox::write_job_messages(change, now, job.id, Status::Completed).await?;
     Ok((row.try_into()?, events))
 }

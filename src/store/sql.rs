@@ -81,7 +81,7 @@ pub(super) const WAITING: &str = "\
     LEFT JOIN turns ON turns.owner = jobs.owner AND turns.priority = jobs.priority \
     WHERE jobs.state = 'queued' AND jobs.priority >= 0 LIMIT $1";
 
-/// A version that knows of one model only may have used the database in between: it leaves the column empty.
+/// A version with one model only may have used the database in between: it leaves the column empty.
 pub(super) const WANT_THE_DEFAULT_MODEL: &str = "UPDATE jobs SET model = '' WHERE model IS NULL";
 
 /// Goes from model to model by the index.
@@ -246,7 +246,7 @@ pub(super) const END: &str = "\
     UPDATE jobs SET state = $4, error = $5, progress = $6, worker = NULL, lease_until = NULL, \
     finished_at = $3, updated_at = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
 
-/// 1: id, 2: epoch, 3: now, 4: new state, 5: deaths of the engine to add.
+/// 1: id, 2: epoch, 3: now, 4: new state, 5: exits of the engine to add.
 pub(super) const REQUEUE: &str = "\
     UPDATE jobs SET state = $4, crash_streak = crash_streak + $5, kill_streak = kill_streak + $6, \
     worker = NULL, lease_until = NULL, updated_at = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
@@ -303,7 +303,7 @@ macro_rules! subscriber_columns {
     };
 }
 
-/// One that is off starts over. For a new one, 1: id, 2: URL, 3: now, 4: secret.
+/// A subscriber that is off starts over. For a new one, 1: id, 2: URL, 3: now, 4: secret.
 pub(super) const SUBSCRIBE: &str = concat!(
     "INSERT INTO subscribers (id, url, created_at, secret) VALUES ($1, $2, $3, $4) ON CONFLICT (url) DO UPDATE SET \
      first_fail_at = CASE WHEN subscribers.state = 'off' THEN NULL ELSE subscribers.first_fail_at END, \

@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::sql;
 use crate::failpoint;
 
-/// Tells the wall-clock time that is stored with every change.
+/// The wall-clock time that is stored with every change.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The machine's own clock.
@@ -40,7 +40,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Waits for what is under way, puts everything into the one database file and lets go of the
+    /// Waits for what is under way, puts everything into the one database file and releases the
     /// folder. What is asked of the store afterwards fails.
     pub async fn close(&self) {
         self.readers.close().await;

@@ -1,4 +1,4 @@
-//! What a worker writes to the job it holds. Every change here is fenced: it happens only while the
+//! The writes of a worker to its job. Every change here is fenced: it happens only while the
 //! job is running under the worker's own claim, and is [`Fault::LeaseLost`] otherwise.
 
 use actors::domain::audio::Plan;
@@ -120,7 +120,7 @@ impl SqliteStore {
             .await?;
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, event).await?;
-        outbox::tell_of_job(&mut change, now, fence.id, ended).await?;
+        outbox::write_job_messages(&mut change, now, fence.id, ended).await?;
         self.commit(change, "end").await?;
         Ok(recorded)
     }
@@ -134,7 +134,7 @@ impl SqliteStore {
             .bind(fence.epoch)
             .bind(now.0)
             .bind(held.status.after(JobInput::Requeued)?.name())
-            .bind(i64::from(reason == RequeueReason::EngineDied))
+            .bind(i64::from(reason == RequeueReason::EngineExited))
             .bind(i64::from(reason == RequeueReason::EngineKilled))
             .execute(&mut *change)
             .await?;

@@ -7,7 +7,7 @@ use actors::domain::transcript::Segment;
 /// What is rendered: a job's segments, all of them or those so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Transcript<'a> {
-    /// `None` where there was no speech to tell it from.
+    /// `None` where there was no speech.
     pub language: Option<Language>,
     /// How sure that is, 0 to 1; `None` where it was asked for.
     pub language_probability: Option<f32>,

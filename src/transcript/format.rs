@@ -37,7 +37,7 @@ impl Format {
         }
     }
 
-    /// For the `Content-Type` header. SRT has no registered type, and clients want a text one.
+    /// For the `Content-Type` header. SRT has no registered type, and clients expect a text one.
     pub fn content_type(self) -> &'static str {
         match self {
             Format::Json | Format::VerboseJson => "application/json",
@@ -55,7 +55,7 @@ impl Format {
         }
     }
 
-    /// What a file with it is called at its end, without the dot.
+    /// The extension of its files, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Format::Json | Format::VerboseJson => "json",
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_read_back_and_listed_for_who_asks_for_another() {
+    fn every_name_is_read_back_and_listed_for_an_unknown_one() {
         let error = "docx".parse::<Format>().unwrap_err().to_string();
         for format in Format::ALL {
             assert_eq!(format.name().parse(), Ok(format));

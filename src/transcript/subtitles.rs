@@ -68,7 +68,7 @@ fn clock(ms: u64, mark: char) -> String {
 }
 
 /// SubRip has no escapes. Players look for the arrow everywhere, and leave out what they take for a tag or for an
-/// instruction: the sign that it begins with is put into one that looks like it.
+/// instruction: the sign that it begins with is replaced by a similar one.
 fn plain(line: &str) -> String {
     let mut text = line.replace("{\\", "(\\");
     // Shortening "--->" makes another arrow.

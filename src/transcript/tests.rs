@@ -87,7 +87,7 @@ fn vtt_looks_as_browsers_expect_it() {
 #[test]
 fn another_reader_finds_every_hostile_text_in_its_own_srt_cue() {
     let read = SubRip::parse(&rendered(&hostile(), Format::Srt)).unwrap().subtitles;
-    // What a reader takes for an arrow or for a tag is written otherwise.
+    // Text that looks like an arrow or a tag is written otherwise.
     let plain = |text: String| {
         text.replace("---->", "->").replace("-->", "->").replace("<b>", "‹b>").replace("</b>", "‹/b>")
     };
@@ -237,7 +237,7 @@ fn a_verbose_segment_has_all_ten_fields() {
 }
 
 #[test]
-fn compression_tells_repetition_from_speech() {
+fn compression_distinguishes_repetition_from_speech() {
     let ratio = |text: &str| {
         parsed(&[segment(0, 0.0, 1.0, text)], Format::VerboseJson)["segments"][0]["compression_ratio"]
             .as_f64()

@@ -86,7 +86,7 @@ struct VerboseWord {
     end: f64,
 }
 
-/// What a call used.
+/// The usage of a call.
 #[derive(Serialize, ToSchema)]
 pub struct Usage {
     #[serde(rename = "type")]
@@ -124,7 +124,7 @@ pub fn verbose_json(transcript: &Transcript<'_>, wanted: &[Granularity]) -> Valu
     })
 }
 
-/// What a call used: whole seconds of audio, begun ones counted.
+/// The usage of a call: whole seconds of audio, begun ones counted.
 pub fn usage(duration_secs: f64) -> Usage {
     Usage { kind: UsageKind::Duration, seconds: duration_secs.ceil() as u64 }
 }

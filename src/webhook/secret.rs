@@ -15,7 +15,7 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 #[error("a webhook secret is \"whsec_\" and 24 to 64 bytes in base64")]
 pub struct BadSecret;
 
-/// A new secret that nobody can guess: 32 random bytes.
+/// A new secret: 32 random bytes.
 ///
 /// # Errors
 /// The system has no random numbers to give.
@@ -25,7 +25,7 @@ pub fn new_secret() -> Result<Secret, getrandom::Error> {
     Ok(Secret::new(format!("{PREFIX}{}", STANDARD.encode(key))))
 }
 
-/// A secret that someone else made.
+/// A secret from outside.
 pub fn check_secret(text: &str) -> Result<Secret, BadSecret> {
     let secret = Secret::new(text);
     signer(&secret).map(|_| secret)

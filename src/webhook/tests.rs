@@ -220,7 +220,7 @@ async fn metadata_addresses_are_refused_with_allow_private() {
     }
 }
 
-/// Answers one HTTPS request for localhost and tells the protocol agreed on. `None`: no handshake.
+/// Answers one HTTPS request for localhost and returns the protocol agreed on. `None`: no handshake.
 fn tls_receiver(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> (SocketAddr, JoinHandle<Option<Vec<u8>>>) {
     let private = PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -264,7 +264,7 @@ async fn https_uses_http_1_and_needs_a_trusted_certificate() {
 }
 
 #[actix_rt::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused() {
+async fn a_certificate_without_a_known_issuer_is_refused() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (address, thread) = tls_receiver(&key);
     let url = format!("https://localhost:{}/", address.port());

@@ -1,9 +1,9 @@
-//! What a Wyoming client sends, without a service behind it.
+//! Events of a Wyoming client, without a service behind them.
 
 use super::request;
 use super::wire::Event;
 
-/// Reads events up to the first thing that is none, and what they ask for.
+/// Reads events up to the first invalid one, and handles them.
 pub async fn events(mut bytes: &[u8]) {
     while let Ok(Some(event)) = Event::read(&mut bytes).await {
         let _ = (request::options(&event.data), request::format(&event.data));

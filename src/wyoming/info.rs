@@ -26,7 +26,7 @@ pub(super) fn info<'a>(models: impl Iterator<Item = &'a ModelFacts>) -> Event {
 }
 
 fn model(facts: &ModelFacts) -> Value {
-    // One that cannot be read is not known to be for English alone.
+    // A model that cannot be read counts as multilingual.
     let only_english = facts.multilingual == Some(false);
     let languages = Language::all().map(Language::code).take(if only_english { 1 } else { usize::MAX });
     json!({

@@ -1,7 +1,7 @@
 //! The Wyoming protocol, by which Home Assistant speaks to speech services: events over TCP, each a line of JSON with
 //! perhaps more JSON and bare bytes behind it. Its requests are jobs like all others.
 //!
-//! The protocol knows no keys: every client that reaches the port is served. The settings see to it that nobody opens it unawares.
+//! The protocol has no keys: every client that reaches the port is served. It listens only where the settings say so.
 
 #[doc(hidden)]
 pub mod fuzzing;

@@ -19,7 +19,7 @@ const AFTER_TROUBLE: Duration = Duration::from_millis(100);
 /// How clients are let in.
 #[derive(Debug, Clone)]
 pub struct WyomingConfig {
-    /// Whom everyone who reaches the port acts for.
+    /// The owner of the jobs of all clients of the port.
     pub caller: Caller,
     /// Further connections wait until one of these ends.
     pub max_connections: usize,
@@ -46,7 +46,7 @@ pub fn serve(service: Arc<Service>, listener: TcpListener, config: WyomingConfig
 
 async fn take_all(service: Arc<Service>, listener: tokio::net::TcpListener, config: WyomingConfig) {
     let places = Arc::new(Semaphore::new(config.max_connections));
-    // Nobody closes the semaphore.
+    // The semaphore is never closed.
     while let Ok(place) = places.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {

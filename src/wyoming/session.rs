@@ -52,10 +52,10 @@ struct Receiving {
 
 /// Why a connection ends before its client ends it.
 enum Over {
-    /// The client is told.
+    /// The client gets the error.
     Refused(AppError),
-    /// Nobody is there to be told.
-    Gone,
+    /// The connection is closed.
+    Closed,
 }
 
 impl From<AppError> for Over {
@@ -89,9 +89,9 @@ impl Session {
             error!(detail, "internal error");
         }
         debug!(%refusal, "Wyoming client refused");
-        let told = json!({ "text": refusal.to_string(), "code": refusal.code().name });
-        // It may have left.
-        let _ = self.say(Event::new("error", told)).await;
+        let error = json!({ "text": refusal.to_string(), "code": refusal.code().name });
+        // The client may have disconnected.
+        let _ = self.say(Event::new("error", error)).await;
         let _ = self.writer.shutdown().await;
         // What it sent meanwhile is read: else the end of the connection could overtake the error.
         let _ = timeout(LINGER, tokio::io::copy(&mut self.reader, &mut tokio::io::sink())).await;
@@ -100,11 +100,11 @@ impl Session {
     async fn converse(&mut self) -> Result<(), Over> {
         loop {
             let Ok(event) = timeout(self.idle_limit, Event::read(&mut self.reader)).await else {
-                return Err(Over::Gone);
+                return Err(Over::Closed);
             };
             match event {
                 Ok(Some(event)) => self.take(event).await?,
-                Ok(None) | Err(Unreadable::Broken(_)) => return Err(Over::Gone),
+                Ok(None) | Err(Unreadable::Broken(_)) => return Err(Over::Closed),
                 Err(bad @ (Unreadable::TooLong { .. } | Unreadable::NoEvent(_))) => {
                     return Err(AppError::InvalidBody(bad.to_string()).into());
                 }
@@ -132,12 +132,12 @@ impl Session {
             "audio-start" => Ok(self.listen(request::format(&event.data)?).await?),
             "audio-chunk" => Ok(self.append_audio(event).await?),
             "audio-stop" => self.transcribe().await,
-            // Clients may speak of more than this service knows.
+            // Clients may send types that this service does not use.
             _ => Ok(()),
         }
     }
 
-    /// Starts a recording. One that was not brought to its end is forgotten.
+    /// Starts a recording. An unfinished one is dropped.
     async fn listen(&mut self, format: Pcm) -> Result<(), AppError> {
         self.receiving = None;
         if self.service.is_draining() {
@@ -160,7 +160,7 @@ impl Session {
         let Some(receiving) = &mut self.receiving else { return Ok(()) };
         if receiving.format != format {
             let message =
-                "the audio's rate, width or channels change on the way: begin anew with audio-start";
+                "the audio's rate, width or channels change on the way: start again with audio-start";
             return Err(AppError::UnsupportedMedia(message.into()));
         }
         receiving.bytes += chunk.payload.len() as u64;
@@ -182,7 +182,7 @@ impl Session {
         let awaited = begin(&self.service, self.caller.clone(), Identity::Unique, upload).await?;
         let job = tokio::select! {
             job = awaited.until_over(|_| {}) => job?,
-            () = gone(&mut self.reader) => return Err(Over::Gone),
+            () = closed(&mut self.reader) => return Err(Over::Closed),
         };
         let segments = self.service.jobs.store().segments(job.id).await.map_err(AppError::from)?;
         self.say(transcript(&job, &segments)).await
@@ -191,7 +191,7 @@ impl Session {
     async fn say(&mut self, event: Event) -> Result<(), Over> {
         match timeout(self.idle_limit, event.write(&mut self.writer)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Over::Gone),
+            Ok(Err(_)) | Err(_) => Err(Over::Closed),
         }
     }
 }
@@ -205,7 +205,7 @@ fn transcript(job: &Job, segments: &[Segment]) -> Event {
 }
 
 /// Returns when the client has closed its side of the connection; never, where it sends its next event already.
-async fn gone(reader: &mut BufReader<OwnedReadHalf>) {
+async fn closed(reader: &mut BufReader<OwnedReadHalf>) {
     match reader.fill_buf().await {
         Ok([]) | Err(_) => {}
         Ok(_) => pending().await,

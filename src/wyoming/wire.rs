@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn what_is_written_is_read_again_and_nothing_after_it() {
+    async fn what_is_written_is_read_and_nothing_after_it() {
         let mut event = Event::new("audio-chunk", json!({ "rate": 16000, "text": "ä\n" }));
         event.payload = vec![1, 2, b'\n', 4];
         let mut wire = vec![];

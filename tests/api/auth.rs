@@ -113,11 +113,11 @@ fn owners_manage_their_own_webhooks_and_see_no_secrets() {
     assert_eq!(service.post(&format!("/webhooks/{id}/secret")).status, 403, "secrets are an admin's");
     assert_eq!(service.delete(&format!("/webhooks/{id}")).status, 204);
     service = service.with_key(ADMIN);
-    assert_eq!(listed(&service), [] as [serde_json::Value; 0], "nobody wants it any more");
+    assert_eq!(listed(&service), [] as [serde_json::Value; 0], "it was removed");
 }
 
 #[test]
-fn a_service_for_others_than_this_machine_says_who_may_call() {
+fn a_service_for_other_machines_needs_an_auth_mode() {
     let dir = tempfile::tempdir().unwrap();
     let refused = command(dir.path()).env("VERBATIM__SERVER__HOST", "0.0.0.0").output().unwrap();
     assert_eq!(refused.status.code(), Some(2));

@@ -13,7 +13,7 @@ use super::service::{Answer, Service};
 
 const ALLOWED: (&str, &str) = ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true");
 
-/// What a path is answered with.
+/// The answer to a path.
 pub type Reply = Box<dyn Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync>;
 
 /// A server with recordings, good and bad.

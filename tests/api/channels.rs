@@ -61,16 +61,16 @@ fn split_channels_are_transcribed_and_named_in_segments() {
     assert!((first_on_the_right["start"].as_f64().unwrap() - begins).abs() < 0.3, "{first_on_the_right}");
 
     let id = job["id"].as_str().unwrap();
-    let told: Vec<Event> = service.events(&format!("/jobs/{id}/events"), None).collect();
-    let told = told.iter().filter(|event| event.name == "segment").map(|event| &event.data["segment"]);
-    let mut told: Vec<_> = told.cloned().collect();
-    let order: Vec<_> = told.iter().map(|segment| segment["id"].as_u64().unwrap()).collect();
+    let events: Vec<Event> = service.events(&format!("/jobs/{id}/events"), None).collect();
+    let sent = events.iter().filter(|event| event.name == "segment").map(|event| &event.data["segment"]);
+    let mut sent: Vec<_> = sent.cloned().collect();
+    let order: Vec<_> = sent.iter().map(|segment| segment["id"].as_u64().unwrap()).collect();
     assert!(order.is_sorted(), "{order:?}");
     let by_id = |segment: &Value| segment["id"].as_u64().unwrap();
     let mut shown = segments.clone();
-    told.sort_by_key(by_id);
+    sent.sort_by_key(by_id);
     shown.sort_by_key(by_id);
-    assert_eq!(told, shown, "events and result tell the same of each");
+    assert_eq!(sent, shown, "events and result have the same segments");
     assert_eq!(job["progress"]["percent"], 100.0);
 }
 

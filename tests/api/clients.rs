@@ -65,7 +65,7 @@ pub fn schemathesis() -> Option<Command> {
     Some(command)
 }
 
-/// What a program printed. It must have ended well.
+/// The output of a program. It must have succeeded.
 pub fn output(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let (said, complained) =

@@ -49,7 +49,7 @@ fn every_output_of_asr_is_answered_from_an_unloaded_model_on() {
     let whole = asr(&service, all, "en_phrases.wav", &file).json();
     assert_eq!(
         (&whole["language"], whole["text"].as_str().unwrap().to_lowercase()),
-        // What follows a prompt may go on in lower case.
+        // Text after a prompt may start in lower case.
         (&json!("en"), fixtures::text("en_phrases.wav").to_lowercase())
     );
     let segments = whole["segments"].as_array().unwrap();
@@ -70,7 +70,7 @@ fn every_output_of_asr_is_answered_from_an_unloaded_model_on() {
 }
 
 #[test]
-fn bare_samples_are_heard_as_the_file_that_they_come_from() {
+fn bare_samples_are_transcribed_as_their_file() {
     let service = Service::start();
     let from_file = asr(&service, "output=json", "en_phrases.wav", &bytes("en_phrases.wav"));
     let bare = asr(&service, "output=json&encode=false", "audio_file", &samples("en_phrases.wav"));
@@ -85,7 +85,7 @@ fn bare_samples_are_heard_as_the_file_that_they_come_from() {
 }
 
 #[test]
-fn the_language_is_told_after_one_chunk() {
+fn the_language_is_sent_after_one_chunk() {
     let service = Service::start();
     let detected = |query: &str, recording: &str, bytes: &[u8]| {
         let path = format!("/detect-language?{query}");
@@ -111,7 +111,7 @@ fn the_language_is_told_after_one_chunk() {
 }
 
 #[test]
-fn a_bad_call_of_asr_is_told_what_to_change() {
+fn a_bad_call_of_asr_is_answered_with_the_fix() {
     let service = Service::start();
     let wav = bytes("en_short.wav");
     let refused = |query: &str, part: &str, bytes: &[u8]| {
@@ -169,7 +169,7 @@ fn every_format_of_inference_is_answered() {
 }
 
 #[test]
-fn a_bad_call_of_inference_is_told_what_to_change() {
+fn a_bad_call_of_inference_is_answered_with_the_fix() {
     let service = Service::start();
     let wav = bytes("en_short.wav");
     let refused = |file: Option<&[u8]>, fields: &[(&str, &str)]| {
@@ -259,7 +259,7 @@ fn a_result_is_given_once_to_the_call_that_was_cut_off() {
 }
 
 #[test]
-fn bazarr_and_speakr_understand_what_they_are_told() {
+fn bazarr_and_speakr_understand_the_answers() {
     let service = Service::start();
     let (recording, text) = (fixtures::audio("en_phrases.wav"), fixtures::text("en_phrases.wav"));
     output(python("asr_clients.py").arg(&service.base).arg(recording).arg(text));

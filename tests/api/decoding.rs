@@ -112,7 +112,7 @@ fn hisses(secs: usize) -> impl Iterator<Item = f32> {
 }
 
 #[test]
-fn text_where_nobody_speaks_is_dropped_or_flagged() {
+fn text_outside_speech_is_dropped_or_flagged() {
     let service = Service::start();
     let phrases = recording("en_short.wav");
     let mut samples = phrases.clone();
@@ -176,14 +176,14 @@ fn the_language_is_found_among_those_that_are_allowed() {
         assert_eq!(among_all["options"]["languages"], json!(["fr", "en", "de", "es"]));
         assert_eq!(among_all["result"]["language"], truth["language"], "{name}");
         assert_eq!(among_all["result"]["text"], truth["text"], "{name}");
-        // The one that is spoken is left out, so that it has to be another.
+        // The spoken language is left out, so that it has to be another.
         let others = ["de", "es", "fr"].into_iter().filter(|code| truth["language"] != *code);
         let others = others.collect::<Vec<_>>();
         let language = transcript(&[("languages", &others.join(","))])["result"]["language"].clone();
         assert!(others.iter().any(|code| language == *code), "{name}: {language} of {others:?}");
         let only = transcript(&[("languages", "en")]);
         assert_eq!(only["result"]["language"], "en", "{name}");
-        // Those of the settings, where the job names none; the one that it names, where it does.
+        // Those of the settings, where the job names none; else the job's.
         let language = transcript(&[])["result"]["language"].clone();
         assert!(["es", "fr"].iter().any(|code| language == *code), "{name}: {language}");
         let given = transcript(&[("language", "de")]);
@@ -200,7 +200,7 @@ fn the_language_is_found_among_those_that_are_allowed() {
         assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_option"), "{fields:?}");
         assert_eq!(answer.json()["error"]["param"], "languages");
     }
-    // No Whisper model of 99 languages knows the hundredth.
+    // No Whisper model of 99 languages has the hundredth.
     assert_eq!(job_of(&service, &bytes, &[("languages", "yue")])["error"]["code"], "engine_refused");
 }
 
@@ -219,7 +219,7 @@ fn conditioned_chunks_are_the_same_after_a_restart() {
     let job = service.job(&id);
     assert_eq!(job["attempts"], 2);
 
-    // Without it the same recording is another transcript, and a job that comes back to it begins anew.
+    // Without it the same recording is another transcript, and an interrupted job starts again.
     let plain = Service::start();
     assert_ne!(result(&plain, &plain.queue("long.ogg", &[("language", "en")])), uninterrupted);
 }

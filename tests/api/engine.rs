@@ -11,7 +11,7 @@ use std::time::Duration;
 use actors::domain::jobs::options::Task;
 use actors::domain::transcript::{ChunkTranscript, text};
 use actors::ports::{
-    Batch, CancelToken, ChunkAudio, Death, Engine, EngineFault, LoadFailure, LoadedModel, MemoryProbe,
+    Batch, CancelToken, ChunkAudio, Engine, EngineExit, EngineFault, LoadFailure, LoadedModel, MemoryProbe,
 };
 use serde_json::Value;
 use verbatim::engine::{BackendChoice, EngineConfig, ProcessEngine, ThreadEngine};
@@ -89,7 +89,7 @@ fn kill(pid: u32, signal: &str) {
 }
 
 #[test]
-fn recordings_are_heard_as_they_were_spoken() {
+fn recordings_are_transcribed_as_spoken() {
     let truth = truth();
     for engine in engines(&config()) {
         let model = load(&*engine);
@@ -182,7 +182,7 @@ fn several_chunks_run_at_the_same_time() {
 }
 
 #[test]
-fn odd_chunks_are_answered_and_the_model_goes_on() {
+fn odd_chunks_are_answered_and_the_model_stays_usable() {
     for engine in engines(&config()) {
         let model = load(&*engine);
         let of = |samples: Vec<f32>| Batch::of(ChunkAudio::new(samples));
@@ -209,7 +209,7 @@ fn odd_chunks_are_answered_and_the_model_goes_on() {
 }
 
 #[test]
-fn beams_hear_the_same() {
+fn beams_give_the_same_text() {
     let mut config = config();
     config.decode.beam_size = 5;
     for engine in engines(&config) {
@@ -221,11 +221,11 @@ fn beams_hear_the_same() {
 #[test]
 fn progress_grows_from_nothing_to_at_most_all() {
     for engine in engines(&config()) {
-        let mut told = Vec::new();
+        let mut fractions = Vec::new();
         let model = load(&*engine);
-        model.transcribe(&work("en_dense.wav"), &CancelToken::default(), &mut |f| told.push(f)).unwrap();
-        assert!(!told.is_empty());
-        assert!(told.is_sorted() && told.iter().all(|f| (0.0..=1.0).contains(f)), "{told:?}");
+        model.transcribe(&work("en_dense.wav"), &CancelToken::default(), &mut |f| fractions.push(f)).unwrap();
+        assert!(!fractions.is_empty());
+        assert!(fractions.is_sorted() && fractions.iter().all(|f| (0.0..=1.0).contains(f)), "{fractions:?}");
     }
 }
 
@@ -267,8 +267,8 @@ fn a_running_chunk_is_cancelled_and_the_next_one_is_not() {
 fn unloading_ends_running_chunks_and_later_ones() {
     let (config, long) = endless();
     for engine in engines(&config) {
-        let deaths = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&deaths);
+        let exits = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&exits);
         let model =
             engine.load(&|| true, Box::new(move |_| _ = counted.fetch_add(1, Ordering::SeqCst))).unwrap();
         let pid = owner(&*model);
@@ -281,21 +281,21 @@ fn unloading_ends_running_chunks_and_later_ones() {
             wait.recv().unwrap();
             model.unload();
             assert!(pid.is_none_or(|pid| !alive(pid)), "the process outlived its unload");
-            assert_eq!(chunk.join().unwrap(), Err(EngineFault::Gone));
+            assert_eq!(chunk.join().unwrap(), Err(EngineFault::Unloaded));
         });
-        assert_eq!(transcribe(&*model, &long), Err(EngineFault::Gone));
+        assert_eq!(transcribe(&*model, &long), Err(EngineFault::Unloaded));
         model.unload();
-        assert_eq!(deaths.load(Ordering::SeqCst), 0, "an unload is not a death");
+        assert_eq!(exits.load(Ordering::SeqCst), 0, "an unload is not reported as an exit");
         assert_eq!(owner(&*model), None);
     }
 }
 
 #[test]
-fn a_killed_process_is_one_death_and_an_error_for_every_chunk() {
+fn a_killed_process_is_one_exit_and_an_error_for_each_chunk() {
     let (config, long) = endless();
-    let (died, deaths) = mpsc::channel();
+    let (on_exit, exits) = mpsc::channel();
     let engine = process_engine(config);
-    let model = engine.load(&|| true, Box::new(move |death| died.send(death).unwrap())).unwrap();
+    let model = engine.load(&|| true, Box::new(move |exit| on_exit.send(exit).unwrap())).unwrap();
     let pid = owner(&*model).unwrap();
     std::thread::scope(|scope| {
         let (chunks, running): (Vec<_>, Vec<_>) = (0..2)
@@ -314,11 +314,15 @@ fn a_killed_process_is_one_death_and_an_error_for_every_chunk() {
             assert_eq!(chunk.join().unwrap(), Err(EngineFault::Killed));
         }
     });
-    assert_eq!(deaths.recv().unwrap(), Death::Crashed);
-    assert!(deaths.recv().is_err(), "a second death");
+    assert_eq!(exits.recv().unwrap(), EngineExit::Crashed);
+    assert!(exits.recv().is_err(), "a second exit");
     assert!(!alive(pid), "a zombie is left");
     assert_eq!(owner(&*model), None);
-    assert_eq!(transcribe(&*model, &long), Err(EngineFault::Gone), "what was not begun was not killed");
+    assert_eq!(
+        transcribe(&*model, &long),
+        Err(EngineFault::Unloaded),
+        "a chunk that was not begun was not killed"
+    );
     model.unload();
     // The same engine loads again.
     let model = load(&engine);
@@ -326,13 +330,13 @@ fn a_killed_process_is_one_death_and_an_error_for_every_chunk() {
 }
 
 #[test]
-fn an_idle_process_that_dies_is_noticed() {
-    let (died, deaths) = mpsc::channel();
+fn an_idle_process_that_exits_is_noticed() {
+    let (on_exit, exits) = mpsc::channel();
     let model =
-        process_engine(config()).load(&|| true, Box::new(move |death| died.send(death).unwrap())).unwrap();
+        process_engine(config()).load(&|| true, Box::new(move |exit| on_exit.send(exit).unwrap())).unwrap();
     kill(owner(&*model).unwrap(), "-ABRT");
-    deaths.recv().unwrap();
-    assert_eq!(transcribe(&*model, &work("en_short.wav")), Err(EngineFault::Gone));
+    exits.recv().unwrap();
+    assert_eq!(transcribe(&*model, &work("en_short.wav")), Err(EngineFault::Unloaded));
 }
 
 #[test]
@@ -368,7 +372,7 @@ fn a_process_that_says_nothing_of_a_load_is_killed() {
     let config = EngineConfig { longest_silence: Duration::from_secs(1), ..config() };
     let memory = memory(&config);
     let engine = ProcessEngine::with_program(config, memory, program);
-    let Err(LoadFailure::Broken { code, message }) = engine.load(&|| true, Box::new(|_| panic!("died")))
+    let Err(LoadFailure::Broken { code, message }) = engine.load(&|| true, Box::new(|_| panic!("exited")))
     else {
         panic!("it loaded a model");
     };
@@ -413,7 +417,7 @@ fn a_load_is_given_up_at_any_time() {
         for polls in [0, 1, 5, 12, 13, 14, 15] {
             let asked = AtomicUsize::new(0);
             let keep_going = || asked.fetch_add(1, Ordering::SeqCst) < polls;
-            match engine.load(&keep_going, Box::new(|_| panic!("died"))) {
+            match engine.load(&keep_going, Box::new(|_| panic!("exited"))) {
                 Err(failure) => assert_eq!(failure, LoadFailure::Cancelled),
                 Ok(model) => model.unload(),
             }
@@ -425,7 +429,7 @@ fn a_load_is_given_up_at_any_time() {
 fn a_program_that_is_no_engine_is_broken() {
     for program in ["/no/such/program", "/bin/true", "/bin/echo"] {
         let engine = ProcessEngine::with_program(config(), memory(&config()), program.into());
-        let Err(LoadFailure::Broken { code, .. }) = engine.load(&|| true, Box::new(|_| panic!("died")))
+        let Err(LoadFailure::Broken { code, .. }) = engine.load(&|| true, Box::new(|_| panic!("exited")))
         else {
             panic!("{program} loaded a model");
         };
@@ -434,12 +438,12 @@ fn a_program_that_is_no_engine_is_broken() {
 }
 
 #[test]
-fn too_little_memory_is_told_apart_from_a_broken_model() {
+fn too_little_memory_differs_from_a_broken_model() {
     // At the first the kernel says no in the middle of the load, at the second the weights say it before.
     for limit in [25_000_000, 1_000_000] {
         let engine = process_engine(EngineConfig { memory_limit_bytes: Some(limit), ..config() });
         let Err(LoadFailure::OutOfMemory { needed_bytes, free_bytes }) =
-            engine.load(&|| true, Box::new(|_| panic!("died")))
+            engine.load(&|| true, Box::new(|_| panic!("exited")))
         else {
             panic!("loaded with {limit} bytes");
         };

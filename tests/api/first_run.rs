@@ -1,4 +1,4 @@
-//! A service without a model file says what it lacks, and goes on once it is there.
+//! A service without a model file says what it lacks, and continues once it is there.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

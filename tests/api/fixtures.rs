@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// The bundled recordings in which somebody speaks.
+/// The bundled recordings with speech.
 pub const SPOKEN: [&str; 8] = [
     "en_short.wav",
     "en_phrases.wav",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
 use serde_json::Value;
 use verbatim::audio::{AudioSettings, plan_file, probe_file};
@@ -23,8 +24,8 @@ const SAID: &str = "three down seven nine eight two right";
 enum Known {
     BuiltIn,
     Ffmpeg,
-    /// Headerless data is not a recording to anyone, and AMR with its pauses left out not one that ffmpeg decodes.
-    Nobody,
+    /// No decoder: headerless data, and AMR with its pauses left out.
+    Unsupported,
 }
 
 /// How a file is made of the source.
@@ -38,10 +39,10 @@ enum Made {
     Sox,
 }
 
-use Known::{BuiltIn, Nobody};
+use Known::{BuiltIn, Unsupported};
 use Made::{Piped, Sox, Video};
 
-/// The file's name, how it is made, the arguments for that, who knows it.
+/// The file's name, how it is made, the arguments for that, what decodes it.
 #[rustfmt::skip]
 const KINDS: &[(&str, Made, &str, Known)] = &[
     ("8k.wav", Made::Ffmpeg, "-ar 8000", BuiltIn),
@@ -110,7 +111,7 @@ const KINDS: &[(&str, Made, &str, Known)] = &[
     ("wave64.w64", Made::Ffmpeg, "-ar 44100", Known::Ffmpeg),
     ("rf64.wav", Made::Ffmpeg, "-ar 44100 -rf64 always", Known::Ffmpeg),
     ("mulaw.au", Made::Ffmpeg, "-ar 8000 -c:a pcm_mulaw", Known::Ffmpeg),
-    ("narrow.amr", Sox, "-r 8000 -t amr-nb", Nobody),
+    ("narrow.amr", Sox, "-r 8000 -t amr-nb", Unsupported),
     ("lossless.tta", Made::Ffmpeg, "", Known::Ffmpeg),
     ("lossless.wv", Made::Ffmpeg, "", Known::Ffmpeg),
     ("cinema.thd", Made::Ffmpeg, "-ar 48000 -ac 2 -c:a truehd -strict -2 -f truehd", Known::Ffmpeg),
@@ -120,8 +121,8 @@ const KINDS: &[(&str, Made, &str, Known)] = &[
     ("speech.sph", Sox, "-t sph", Known::Ffmpeg),
     ("blaster.voc", Sox, "-r 22050 -t voc", Known::Ffmpeg),
     ("native.sox", Sox, "-t sox", Known::Ffmpeg),
-    ("raw.gsm", Sox, "-r 8000 -t gsm", Nobody),
-    ("raw.s16", Sox, "-t s16", Nobody),
+    ("raw.gsm", Sox, "-r 8000 -t gsm", Unsupported),
+    ("raw.s16", Sox, "-t s16", Unsupported),
 ];
 
 /// Of what telephones and eight bits leave, the small model understands some words only.
@@ -181,8 +182,9 @@ fn word_recall(text: &str) -> f64 {
 /// What is wrong with an accepted recording's job.
 fn fault(name: &str, known: Known, job: &Value) -> Option<String> {
     let refused = job["status"] == "failed" && job["error"]["code"] == "unsupported_media";
-    if known == Nobody || job["status"] != "completed" {
-        return (known != Nobody || !refused).then(|| format!("{name}: {} {}", job["status"], job["error"]));
+    if known == Unsupported || job["status"] != "completed" {
+        return (known != Unsupported || !refused)
+            .then(|| format!("{name}: {} {}", job["status"], job["error"]));
     }
     let duration = job["audio"]["duration_secs"].as_f64().unwrap();
     let least = if HARD_TO_HEAR.contains(&name) { 0.1 } else { 0.7 };
@@ -194,8 +196,9 @@ fn fault(name: &str, known: Known, job: &Value) -> Option<String> {
 /// What is wrong with how the built-in decoders alone take a recording.
 fn fault_without_ffmpeg(name: &str, file: &Path, known: Known) -> Option<String> {
     let settings = AudioSettings::default();
-    let plan = probe_file(file, &settings)
-        .and_then(|()| plan_file(file, &settings, &CancelToken::default(), &mut |_| {}));
+    let plan = probe_file(file, &Selection::default(), &settings).and_then(|()| {
+        plan_file(file, &Selection::default(), &settings, &CancelToken::default(), &mut |_| {})
+    });
     let is_right = match &plan {
         Ok(plan) => known == BuiltIn && (plan.duration_secs() - SECS).abs() < 0.1 && plan.warnings.is_empty(),
         Err(AudioError::Unsupported(_) | AudioError::Corrupt(_)) => known != BuiltIn,
@@ -226,7 +229,7 @@ fn every_format_is_right_or_refused_with_and_without_ffmpeg() {
     for ((name, _, known), answer) in files.iter().zip(answers) {
         match answer {
             Ok(id) => wrong.extend(fault(name, *known, &service.finished(&id))),
-            Err((415, code)) if code == "unsupported_media" && *known == Nobody => {}
+            Err((415, code)) if code == "unsupported_media" && *known == Unsupported => {}
             Err(refused) => wrong.push(format!("{name}, known to {known:?}: {refused:?}")),
         }
     }
@@ -234,14 +237,14 @@ fn every_format_is_right_or_refused_with_and_without_ffmpeg() {
 }
 
 #[test]
-fn what_only_ffmpeg_knows_is_refused_without_it() {
+fn what_only_ffmpeg_decodes_is_refused_without_it() {
     let dir = tempfile::tempdir().unwrap();
     let file = make(dir.path(), "new.wma", Made::Ffmpeg, "-c:a wmav2");
     let service = Service::start_with(&[("VERBATIM__AUDIO__FFMPEG", "off")]);
     assert_eq!(sent(&service, &file), Err((415, "unsupported_media".to_owned())));
 }
 
-/// Kinds that tell in the file when something is missing from it, and whether what comes behind a hole is found, and
+/// Kinds that show when something is missing from the file, and whether what comes behind a hole is found, and
 /// found at its time.
 const TELLING: &[(&str, &str, bool)] = &[
     ("a.flac", "", true),
@@ -260,25 +263,26 @@ fn a_damaged_recording_keeps_its_times_with_a_warning() {
     let plan = |bytes: &[u8]| {
         let file = dir.path().join("damaged");
         fs::write(&file, bytes).unwrap();
-        plan_file(&file, &settings, &CancelToken::default(), &mut |_| {})
+        plan_file(&file, &Selection::default(), &settings, &CancelToken::default(), &mut |_| {})
     };
     let mut rng = fastrand::Rng::with_seed(1);
     let mut wrong = Vec::new();
     for (name, args, has_times) in TELLING {
         let whole = fs::read(make(dir.path(), name, Made::Ffmpeg, args)).unwrap();
         let cut = plan(&whole[..whole.len() * 6 / 10]);
-        let told = cut.as_ref().is_ok_and(|plan| plan.duration_secs() < SECS && !plan.warnings.is_empty());
-        if !told {
+        let is_reported =
+            cut.as_ref().is_ok_and(|plan| plan.duration_secs() < SECS && !plan.warnings.is_empty());
+        if !is_reported {
             wrong.push(format!("{name}, cut: {cut:?}"));
         }
         let mut holed = whole.clone();
         let hole = whole.len() / 2..whole.len() / 2 + whole.len() / 8;
         holed[hole].fill_with(|| rng.u8(..));
         let holed = plan(&holed);
-        let told = holed.as_ref().is_ok_and(|plan| {
+        let is_reported = holed.as_ref().is_ok_and(|plan| {
             !plan.warnings.is_empty() && (!has_times || (plan.duration_secs() - SECS).abs() < 0.3)
         });
-        if !told {
+        if !is_reported {
             wrong.push(format!("{name}, with a hole: {holed:?}"));
         }
     }

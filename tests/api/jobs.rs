@@ -157,7 +157,7 @@ fn a_request_that_is_sent_again_is_the_same_job() {
     service.finished(id.as_str().unwrap());
     service.post("/model/unload?wait=true");
     let again = send("/jobs", "upload-1", &[]);
-    assert_eq!((again.status, &again.json()["id"]), (202, &id), "though the model is gone");
+    assert_eq!((again.status, &again.json()["id"]), (202, &id), "though the model is unloaded");
     assert_eq!(again.json()["result"]["text"], "One two three.");
     assert_eq!(service.get("/model/status").json()["state"], "unloaded", "nothing was triggered");
     let other = send("/jobs", "upload-1", &[("language", "en")]);

@@ -1,4 +1,4 @@
-//! The model comes and goes.
+//! The model is loaded and unloaded.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::fixtures;
 use super::service::{Service, signal};
 
-const NOBODY: [u32; 0] = [];
+const NO_PROCESS: [u32; 0] = [];
 
 #[test]
 fn a_job_for_an_unloaded_model_is_503_and_triggers_the_load() {
@@ -30,7 +30,7 @@ fn a_job_for_an_unloaded_model_is_503_and_triggers_the_load() {
 }
 
 #[test]
-fn loading_and_unloading_are_idempotent_and_the_status_tells() {
+fn loading_and_unloading_are_idempotent_and_in_the_status() {
     let service = Service::start();
     let status = service.get("/model/status").json();
     assert_eq!(status["state"], "unloaded");
@@ -50,7 +50,7 @@ fn loading_and_unloading_are_idempotent_and_the_status_tells() {
     let unloaded = service.post("/model/unload");
     assert_eq!((unloaded.status, &unloaded.json()["state"]), (200, &json!("unloaded")));
     assert!(unloaded.json()["held_until"].is_string());
-    assert_eq!(service.children(), NOBODY, "no process of the engine is left");
+    assert_eq!(service.children(), NO_PROCESS, "no process of the engine is left");
     assert_eq!(service.post("/model/unload").status, 200);
     assert_eq!(service.get("/model/status").json()["memory"]["used_by_model_bytes"], 0);
 }
@@ -63,7 +63,7 @@ fn an_idle_model_unloads_by_itself() {
     let unloading = service.events("/model/events", Some(0)).find(|event| event.name == "model_unloading");
     assert_eq!(unloading.unwrap().data["reason"], "idle");
     service.until_model("unloaded");
-    assert_eq!(service.children(), NOBODY);
+    assert_eq!(service.children(), NO_PROCESS);
 }
 
 #[test]
@@ -132,17 +132,17 @@ fn a_bad_model_is_a_failed_state_not_a_failed_start() {
 }
 
 #[test]
-fn the_engine_runs_inside_the_service_when_told_to() {
+fn the_engine_runs_inside_the_service_if_set() {
     let service = Service::start_with(&[("VERBATIM__ENGINE__ISOLATION", "thread")]);
     let id = service.queue("en_phrases.wav", &[]);
     assert_eq!(service.finished(&id)["result"]["text"], fixtures::truth("en_phrases.wav")["text"]);
-    assert_eq!(service.children(), NOBODY);
+    assert_eq!(service.children(), NO_PROCESS);
     service.post("/model/unload?wait=true");
     assert_eq!(service.get("/model/status").json()["state"], "unloaded");
 }
 
 #[test]
-fn health_tells_of_the_model_and_the_jobs() {
+fn health_shows_the_model_and_the_jobs() {
     let service = Service::start();
     let health = service.get("/health").json();
     assert_eq!((&health["status"], &health["model_state"]), (&json!("ok"), &json!("unloaded")));
@@ -237,7 +237,7 @@ fn a_request_says_how_long_the_model_stays() {
     let id = service.queue("en_short.wav", &[]);
     service.finished(&id);
     service.until_idle();
-    assert_eq!(unloads_at(), Value::Null, "until someone says otherwise");
+    assert_eq!(unloads_at(), Value::Null, "until a client sets another time");
     service.post("/model/load?keep_alive=3600");
     assert!(unloads_at().is_string());
     let id = service.queue("en_short.wav", &[("keep_alive", "0")]);
@@ -263,7 +263,7 @@ fn a_request_says_how_long_the_model_stays() {
 }
 
 #[test]
-fn a_load_that_a_stop_interrupts_is_told_as_part_of_it() {
+fn a_load_that_a_stop_interrupts_is_part_of_the_stop() {
     let service = Service::start();
     service.post("/model/load");
     let (status, dir) = service.stop();
@@ -293,8 +293,8 @@ fn an_engine_killed_while_it_loads_is_loaded_again() {
     signal("KILL", engine);
     assert_eq!(service.finished(&id)["status"], "completed");
     assert_ne!(service.children(), [engine]);
-    let told: Vec<_> = service.events("/model/events", Some(0)).map(|event| event.name).take(2).collect();
-    assert_eq!(told, ["model_status", "model_loading"]);
+    let names: Vec<_> = service.events("/model/events", Some(0)).map(|event| event.name).take(2).collect();
+    assert_eq!(names, ["model_status", "model_loading"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use super::service::{HANG_GUARD, Service};
 
 #[test]
-fn who_sends_too_many_requests_is_told_when_to_come_back() {
+fn too_many_requests_are_answered_with_retry_after() {
     let service = Service::start_with(&[("VERBATIM__LIMITS__REQUESTS_PER_MINUTE", "3")]);
     for _ in 0..3 {
         assert_eq!(service.get("/model/status").status, 200);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::service::{HANG_GUARD, LOG_FILE, Service, signal};
 
 const KEY: &str = "alices-key-of-24-letters";
-const OTHER_KEY: &str = "a-key-that-nobody-has-on";
+const OTHER_KEY: &str = "a-key-that-is-unlisted-1";
 const SETTINGS: &str = "[auth]\nmode = \"keys\"\nkeys = [\"alices-key-of-24-letters alice\"]\n";
 
 /// A service that writes its log as JSON, at the level of a file of settings.

@@ -51,7 +51,7 @@ fn a_model_that_does_not_fit_waits_and_keeps_its_job() {
     assert_eq!(service.job(&id)["status"], "queued");
     assert_eq!(service.post("/model/unload").json()["state"], "unloaded", "no more tries");
 
-    // Someone gives it more, and the job is still there.
+    // The job is still there after a restart with more.
     let (status, dir) = service.stop();
     assert!(status.success());
     let service = Service::start_in(dir, &[]);

@@ -1,4 +1,4 @@
-//! What a monitoring system reads.
+//! The route for monitoring systems.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::fixtures::audio;
 use super::service::Service;
 
-/// The samples by name and labels, once every line is one that the text format allows.
+/// The samples by name and labels, once every line is valid in the text format.
 fn samples(service: &Service) -> BTreeMap<String, f64> {
     let answer = service.get("/metrics");
     assert_eq!(answer.status, 200);

@@ -18,17 +18,17 @@ fn states(status: &Value) -> Vec<(&str, &str)> {
 }
 
 /// Model and name of every event of the models so far; of an unload also why.
-fn told(service: &Service, until: impl Fn(&Event) -> bool) -> Vec<String> {
-    let mut told = vec![];
+fn model_events(service: &Service, until: impl Fn(&Event) -> bool) -> Vec<String> {
+    let mut events = vec![];
     for event in service.events("/model/events", Some(0)).filter(|event| event.name != "model_status") {
         let name = event.name.trim_start_matches("model_");
         let why = event.data["reason"].as_str().map(|reason| format!(" {reason}")).unwrap_or_default();
-        told.push(format!("{} {name}{why}", event.data["model"].as_str().unwrap()));
+        events.push(format!("{} {name}{why}", event.data["model"].as_str().unwrap()));
         if until(&event) {
             break;
         }
     }
-    told
+    events
 }
 
 fn is_ready(model: &str) -> impl Fn(&Event) -> bool {
@@ -52,7 +52,7 @@ fn loading_a_model_by_name_unloads_the_present_one() {
     assert_eq!(service.children().len(), 1, "one engine");
     assert_eq!(service.post("/model/load?model=second").status, 200, "it is ready already");
     assert_eq!(
-        told(&service, is_ready("second")),
+        model_events(&service, is_ready("second")),
         [
             "words-q8_0 loading",
             "words-q8_0 ready",
@@ -81,16 +81,16 @@ fn clients_of_the_openai_api_see_all_models() {
 
 #[test]
 fn a_second_model_without_a_file_is_failed_and_the_first_is_not() {
-    let service = Service::start_with(&[("VERBATIM__MODELS__GONE", "no/such/file.bin")]);
-    let failed = service.post("/model/load?model=gone&wait=true");
+    let service = Service::start_with(&[("VERBATIM__MODELS__MISSING", "no/such/file.bin")]);
+    let failed = service.post("/model/load?model=missing&wait=true");
     assert_eq!((failed.status, failed.error().as_str()), (422, "model_not_found"));
     assert_eq!(
         states(&service.get("/model/status").json()),
-        [("words-q8_0", "unloaded"), ("gone", "failed")]
+        [("words-q8_0", "unloaded"), ("missing", "failed")]
     );
     service.load();
     let status = service.get("/model/status").json();
-    assert_eq!(states(&status), [("words-q8_0", "ready"), ("gone", "failed")]);
+    assert_eq!(states(&status), [("words-q8_0", "ready"), ("missing", "failed")]);
     assert_eq!(
         (&status["error"], &status["models"][1]["error"]["code"]),
         (&json!(null), &json!("model_not_found"))
@@ -98,7 +98,7 @@ fn a_second_model_without_a_file_is_failed_and_the_first_is_not() {
 }
 
 /// A recording so many times over.
-fn said_again_and_again(name: &str, times: usize) -> Vec<u8> {
+fn repeated(name: &str, times: usize) -> Vec<u8> {
     let mut wav = std::fs::read(fixtures::audio(name)).unwrap();
     let samples = wav.split_off(44).repeat(times);
     let bytes = u32::try_from(samples.len()).unwrap();
@@ -125,8 +125,8 @@ fn each_job_is_transcribed_by_the_model_that_it_names() {
         assert_eq!((&job["status"], &job["options"]["model"]), (&json!("completed"), &json!(named)));
         assert_eq!(job["result"]["text"], "One two three.");
     }
-    let told = told(&service, is_ready("second"));
-    assert_eq!(told.iter().filter(|event| event.ends_with(" ready")).count(), 2, "{told:?}");
+    let events = model_events(&service, is_ready("second"));
+    assert_eq!(events.iter().filter(|event| event.ends_with(" ready")).count(), 2, "{events:?}");
     assert_eq!(service.children().len(), 1);
 }
 
@@ -141,7 +141,7 @@ fn a_job_for_another_model_is_503_and_triggers_its_load() {
         let answer = sent();
         assert_eq!((answer.status, answer.error().as_str()), (503, "model_not_ready"), "{path}");
         assert_eq!(answer.json()["model"]["state"], "unloaded");
-        told(&service, is_ready("second"));
+        model_events(&service, is_ready("second"));
         let taken = sent();
         assert_eq!(taken.status, 202, "{taken:?}");
         let job = service.finished(taken.json()["id"].as_str().unwrap());
@@ -153,7 +153,7 @@ fn a_job_for_another_model_is_503_and_triggers_its_load() {
 }
 
 #[test]
-fn a_job_that_names_no_model_there_is_is_told_those_there_are() {
+fn an_unknown_model_is_answered_with_the_names() {
     let service = two_models(&[]);
     let bytes = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
     let sent = |path: &str, fields: &[(&str, &str)]| service.post_form(path, Some(("a.wav", &bytes)), fields);
@@ -170,7 +170,7 @@ fn a_job_that_names_no_model_there_is_is_told_those_there_are() {
 #[test]
 fn a_job_resumed_after_a_swap_has_the_same_transcript() {
     let service = two_models(&[]);
-    let recording = said_again_and_again("en_phrases.wav", 9);
+    let recording = repeated("en_phrases.wav", 9);
     let queue = || {
         let file = Some(("long.wav", recording.as_slice()));
         let taken = service.post_form("/jobs?queue=true&model=second", file, &[]);
@@ -189,7 +189,7 @@ fn a_job_resumed_after_a_swap_has_the_same_transcript() {
     assert_eq!(events.last().unwrap().name, "completed");
     let job = service.job(&id);
     assert_eq!(result(&job), uninterrupted);
-    assert_eq!(job["attempts"], 2, "it went on where it was");
+    assert_eq!(job["attempts"], 2, "it continued where it was");
 }
 
 #[test]

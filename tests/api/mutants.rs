@@ -32,7 +32,7 @@ const KINDS: [(&str, &str); 16] = [
     ("opus.ogg", "-c:a libopus"),
     ("opus.webm", "-c:a libopus"),
     ("pcm.mka", "-c:a pcm_s16le"),
-    // These only ffmpeg knows.
+    // Only ffmpeg decodes these.
     ("windows.wma", ""),
     ("pcm.avi", ""),
     ("mp2.ts", "-c:a mp2"),

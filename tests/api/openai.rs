@@ -221,7 +221,7 @@ fn a_translation_is_english() {
 }
 
 #[test]
-fn a_stream_tells_the_text_as_it_is_heard() {
+fn a_stream_sends_the_text_as_it_is_decoded() {
     let service = Service::start();
     let fields = [("stream", "true"), ("language", "en"), ("include", "logprobs")];
     let answer = transcribed(&service, "long.ogg", &fields);
@@ -247,7 +247,7 @@ fn a_stream_tells_the_text_as_it_is_heard() {
 }
 
 #[test]
-fn a_stream_tells_segments_where_they_are_asked_for() {
+fn a_stream_sends_segments_where_they_are_asked_for() {
     let service = Service::start();
     let fields = [("stream", "true"), ("language", "en"), ("timestamp_granularities[]", "segment")];
     let answer = transcribed(&service, "long.ogg", &fields);
@@ -259,8 +259,8 @@ fn a_stream_tells_segments_where_they_are_asked_for() {
     segments.iter().for_each(|segment| check("TranscriptTextSegmentEvent", segment));
     let job = service.job(answer.header("x-job-id").unwrap());
     let stored = service.get(&format!("/jobs/{}/transcript?format=json", job["id"].as_str().unwrap())).json();
-    for (told, stored) in segments.iter().zip(stored["segments"].as_array().unwrap()) {
-        assert_eq!((&told["text"], &told["start"]), (&stored["text"], &stored["start"]));
+    for (sent, stored) in segments.iter().zip(stored["segments"].as_array().unwrap()) {
+        assert_eq!((&sent["text"], &sent["start"]), (&stored["text"], &stored["start"]));
     }
     let deltas = of("transcript.text.delta");
     let joined: String = deltas.iter().map(|delta| delta["delta"].as_str().unwrap()).collect();
@@ -268,7 +268,7 @@ fn a_stream_tells_segments_where_they_are_asked_for() {
 }
 
 #[test]
-fn the_served_model_has_a_name_and_those_that_clients_know() {
+fn the_served_model_has_its_name_and_those_of_openai() {
     let service = Service::start();
     let list = service.get("/v1/models").json();
     check("ListModelsResponse", &list);
@@ -285,7 +285,7 @@ fn the_served_model_has_a_name_and_those_that_clients_know() {
 }
 
 #[test]
-fn a_bad_call_is_told_what_to_change() {
+fn a_bad_call_is_answered_with_the_fix() {
     let service = Service::start();
     let sent = |file: Option<&[u8]>, fields: &[(&str, &str)]| {
         let file = file.map(|bytes| ("a.wav", bytes));
@@ -334,11 +334,11 @@ fn a_failed_load_is_answered_at_once_a_slow_one_after_wait_secs() {
     assert_eq!((answer.status, answer.error().as_str()), (503, "out_of_memory"), "{answer:?}");
     assert!(answer.header("retry-after").is_some());
     let job = service.finished(answer.header("x-job-id").unwrap());
-    assert_eq!(job["status"], "cancelled", "who was turned away sends it again");
+    assert_eq!(job["status"], "cancelled", "a client that is turned away sends it again");
 }
 
 #[test]
-fn a_call_is_not_told_of_a_failure_that_was_mended_before_it() {
+fn a_call_does_not_get_an_earlier_mended_failure() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model.bin");
     let service = Service::start_with(&[("VERBATIM__MODEL__PATH", model.to_str().unwrap())]);
@@ -387,7 +387,7 @@ fn on_disconnect_cancels_or_keeps_the_job() {
 }
 
 #[test]
-fn the_official_clients_understand_what_they_are_told() {
+fn the_official_clients_understand_the_answers() {
     let service = Service::start();
     let (recording, text) = (fixtures::audio("en_phrases.wav"), fixtures::text("en_phrases.wav"));
     let german = fixtures::audio("de_phrases.wav");
@@ -398,17 +398,19 @@ fn the_official_clients_understand_what_they_are_told() {
 
 #[test]
 fn the_official_client_has_a_class_for_every_refusal() {
-    let refused = |env: &[(&str, &str)], told: [&str; 3]| {
+    let refused = |env: &[(&str, &str)], expected: [&str; 3]| {
         let service = Service::start_with(env);
         // What becomes of a load is known before a call waits for it no longer than a second.
         service.post("/model/load?wait=true");
         let recording = fixtures::audio("en_short.wav");
-        output(python("openai_refused.py").arg(&service.base).arg(recording).args(told));
+        output(python("openai_refused.py").arg(&service.base).arg(recording).args(expected));
     };
     let limited = Service::start_with(&[("VERBATIM__LIMITS__REQUESTS_PER_MINUTE", "1")]);
     assert_eq!(limited.get("/v1/models").status, 200);
-    let told = ["RateLimitError", "429", "rate_limited"];
-    output(python("openai_refused.py").arg(&limited.base).arg(fixtures::audio("en_short.wav")).args(told));
+    let expected = ["RateLimitError", "429", "rate_limited"];
+    output(
+        python("openai_refused.py").arg(&limited.base).arg(fixtures::audio("en_short.wav")).args(expected),
+    );
     let keys = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", "a-key-of-sixteen-letters")];
     refused(&keys, ["AuthenticationError", "401", "invalid_api_key"]);
     let limit = [("VERBATIM__SERVER__MAX_UPLOAD_BYTES", "1024")];

@@ -70,7 +70,7 @@ fn answers_are_what_the_description_says() {
 
 #[test]
 fn the_api_is_a_page_that_loads_nothing_from_elsewhere() {
-    let keys = "a-key-of-some-24-letters someone";
+    let keys = "a-key-of-some-24-letters an-owner";
     let keys = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", keys)];
     let service = Service::start_with(&keys);
     let page = service.get("/docs");

@@ -48,7 +48,7 @@ fn a_killed_service_resumes_from_the_last_finished_chunk() {
     }
     service.kill_and_restart();
     let rest: Vec<_> = service.events(&path, Some(seen.len() as u64)).collect();
-    assert_eq!(rest.first().unwrap().id, seen.len() as u64 + 1, "the numbering goes on");
+    assert_eq!(rest.first().unwrap().id, seen.len() as u64 + 1, "the numbering continues");
     assert!(rest.iter().any(|e| e.name == "requeued" && e.data["reason"] == "restart"));
     let repeated = rest.iter().filter(|e| e.name == "segment").any(|e| e.data["chunk"].as_u64().unwrap() < 4);
     assert!(!repeated, "finished chunks are not done again");
@@ -80,9 +80,9 @@ fn a_stop_past_its_limit_requeues_the_job() {
     assert!(events.by_ref().any(|event| event.name == "progress"));
     let (status, dir) = service.stop();
     assert!(status.success(), "{status}");
-    let told: Vec<_> = events.collect();
-    assert!(told.iter().all(|event| event.name != "segment"), "{told:?}");
-    assert_eq!(told.last().unwrap().data["reason"], "shutdown");
+    let rest: Vec<_> = events.collect();
+    assert!(rest.iter().all(|event| event.name != "segment"), "{rest:?}");
+    assert_eq!(rest.last().unwrap().data["reason"], "shutdown");
 
     let service = Service::start_in(dir, &[]);
     let job = service.finished(&id);

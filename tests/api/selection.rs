@@ -92,8 +92,8 @@ fn the_command_line_takes_a_track_and_a_range() {
     };
     let part = ["--track", "2", "--start-secs", "4.4", "--end-secs", "7.8"];
     for server in [&[][..], &["--server", &service.base]] {
-        let told = run(&[server, &part].concat());
-        assert_eq!(String::from_utf8_lossy(&told.stdout).trim_end(), IN_THE_MIDDLE, "{told:?}");
+        let printed = run(&[server, &part].concat());
+        assert_eq!(String::from_utf8_lossy(&printed.stdout).trim_end(), IN_THE_MIDDLE, "{printed:?}");
     }
     for (args, named) in [
         (["--start-secs", "-1"].as_slice(), "\"-1\" is not a time"),

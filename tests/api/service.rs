@@ -268,7 +268,7 @@ impl Service {
         }
     }
 
-    /// Waits until the loaded model has nothing to do: a job's end is told a moment before.
+    /// Waits until the loaded model has nothing to do: a job's end is published a moment before.
     pub fn until_idle(&self) {
         let give_up = Instant::now() + HANG_GUARD;
         while self.get("/model/status").json()["idle"]["for_secs"].is_null() {
@@ -327,16 +327,14 @@ impl Service {
         (self.child, self.base) = spawn(self.dir.path(), &self.env);
     }
 
-    /// A JSON answer of a service that may be gone, or not well.
-    #[cfg(feature = "failpoints")]
+    /// A JSON answer of a service that may have exited, or fail.
     pub fn try_get(&self, path: &str) -> Option<Value> {
         let mut answer = self.agent.get(self.url(path)).call().ok()?;
         let is_well = answer.status() == 200;
         is_well.then(|| serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()).flatten()
     }
 
-    /// The events of a stream that is over, of a service that may be gone.
-    #[cfg(feature = "failpoints")]
+    /// The events of a stream that is over, of a service that may have exited.
     pub fn try_events(&self, path: &str) -> Option<Vec<Event>> {
         let answer = self.agent.get(self.url(path)).call().ok()?;
         let is_well = answer.status() == 200;
@@ -344,13 +342,11 @@ impl Service {
     }
 
     /// Whether it ended by itself.
-    #[cfg(feature = "failpoints")]
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Starts one that ended again, without a variable of its environment.
-    #[cfg(feature = "failpoints")]
+    /// Starts an ended one again, without a variable of its environment.
     pub fn restart_without(&mut self, variable: &str) {
         self.env.retain(|(name, _)| name != variable);
         self.kill_and_restart();
@@ -377,7 +373,7 @@ impl Drop for Service {
 }
 
 fn children_of(pid: u32) -> Vec<u32> {
-    // One that ended meanwhile has none.
+    // A process that ended meanwhile has none.
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return vec![] };
     let children = tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
     children

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actors::domain::audio::Plan;
+use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken, VoiceDetector, VoiceListener};
 use tempfile::TempDir;
 use verbatim::audio::{AudioSettings, plan_file};
@@ -90,7 +91,13 @@ impl Harmed {
 
     fn plan(self: &Arc<Self>, recording: &Path) -> Result<Plan, AudioError> {
         let settings = AudioSettings { voices: Some(self.clone()), ..AudioSettings::default() };
-        let planned = plan_file(recording, &settings, &self.cancel.clone().unwrap_or_default(), &mut |_| {});
+        let planned = plan_file(
+            recording,
+            &Selection::default(),
+            &settings,
+            &self.cancel.clone().unwrap_or_default(),
+            &mut |_| {},
+        );
         assert_eq!(self.processes(), [0; 0], "none is left");
         planned
     }
@@ -115,7 +122,7 @@ impl VoiceDetector for Harmed {
                 std::thread::yield_now();
                 processes = self.processes();
             }
-            assert_eq!(processes.len(), 1, "the one before is gone");
+            assert_eq!(processes.len(), 1, "the previous one has exited");
             signal(self.signal, processes[0]);
             if let Some(cancel) = &self.cancel {
                 cancel.cancel();
@@ -140,7 +147,7 @@ fn a_recording_whose_detector_is_killed_is_planned_as_ever() {
 }
 
 #[test]
-fn a_detector_that_hangs_dies_of_it() {
+fn a_detector_that_hangs_is_killed() {
     let idle_limit = Duration::from_millis(300);
     // One recording fills the pipe, the other fits into it.
     for recording in ["en_dense.wav", "en_short.wav"].map(fixtures::audio) {
@@ -152,7 +159,7 @@ fn a_detector_that_hangs_dies_of_it() {
 }
 
 #[test]
-fn nobody_waits_for_a_detector_once_the_job_is_cancelled() {
+fn a_detector_is_not_waited_for_once_the_job_is_cancelled() {
     for recording in ["en_dense.wav", "en_short.wav"].map(fixtures::audio) {
         for signal in ["STOP", "KILL"] {
             // Its limit is longer than the test.

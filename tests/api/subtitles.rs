@@ -123,11 +123,11 @@ fn public_readers_find_every_cue_as_it_was_written() {
     let segments: Vec<_> = few.iter().map(|sample| sample.segment.clone()).collect();
     write("few.srt", &render(&transcript(&segments), Format::Srt));
     write("few.vtt", &render(&transcript(&segments), Format::Vtt));
-    let told = json!({
+    let expected = json!({
         "all": samples.iter().map(expected).collect::<Vec<_>>(),
         "few": few.into_iter().map(expected).collect::<Vec<_>>(),
     });
-    write("expected.json", &told.to_string());
+    write("expected.json", &expected.to_string());
     output(python("subtitles.py").arg(dir.path()));
 }
 

@@ -21,7 +21,7 @@ const KILLS_BETWEEN_LOOKS: usize = 8;
 const MOST_KILLS_OF_ENGINE: usize = 6;
 const MOST_WAITING: usize = 4;
 
-/// What is sent, and what comes of it when nobody is killed.
+/// What is sent, and its result without kills.
 struct Sample {
     recording: &'static str,
     fields: &'static [(&'static str, &'static str)],
@@ -113,14 +113,14 @@ impl Torture {
         }
     }
 
-    /// Sends something and kills someone.
+    /// Sends something and kills the service or its engine.
     fn cycle(&mut self) {
         if self.unanswered.len() + self.acknowledged.len() < MOST_WAITING || self.dice.u8(..4) == 0 {
             self.requests += 1;
             let sample = self.dice.usize(..self.samples.len());
             self.unanswered.push(Request { key: format!("request {}", self.requests), sample });
         }
-        // Who waits for the answers is killed later than who does not.
+        // A service whose answers are waited for is killed later than one whose answers are not.
         let upload = self.send_all();
         let upload = match self.dice.bool() {
             true => {
@@ -213,7 +213,7 @@ impl Torture {
         }
     }
 
-    /// Lets everything come to its end, and looks at it.
+    /// Waits until all jobs have ended, and checks them.
     fn look(&mut self) {
         while !self.unanswered.is_empty() {
             let upload = self.send_all();
@@ -225,13 +225,13 @@ impl Torture {
             assert_eq!(self.service.delete(&format!("/jobs/{id}")).status, 204);
         }
         let left = self.service.get("/jobs").json();
-        assert_eq!(left["jobs"].as_array().unwrap().len(), 0, "a job that nobody sent: {left}");
+        assert_eq!(left["jobs"].as_array().unwrap().len(), 0, "a job that was not sent: {left}");
         let blobs = fs::read_dir(self.service.dir.path().join("data/blobs")).unwrap().count();
-        assert_eq!(blobs, 0, "recordings are left of jobs that are gone");
+        assert_eq!(blobs, 0, "recordings of removed jobs are left");
     }
 
     fn look_at(&mut self, id: &str, request: &Request) {
-        // On a machine where much else goes on a job may take long.
+        // On a busy machine a job may take long.
         let job = self.service.finished_within(5 * HANG_GUARD, id);
         let sample = &self.samples[request.sample];
         assert_eq!(job["status"], "completed", "{job}");
@@ -244,12 +244,12 @@ impl Torture {
         let streamed =
             events.iter().filter(|event| event.name == "segment").map(|event| &event.data["segment"]);
         assert!(streamed.eq(sample.result["segments"].as_array().unwrap()), "segments of {events:?}");
-        let is_its_end = |told: &Received| {
-            let told = told.json();
-            told["type"] == "job_completed" && told["data"]["job_id"] == id
+        let is_its_end = |received: &Received| {
+            let body = received.json();
+            body["type"] == "job_completed" && body["data"]["job_id"] == id
         };
-        let told = self.sink.until_any("/hook", is_its_end);
-        assert!(told.iter().all(|again| again.id() == told[0].id()), "one message, however often it came");
+        let ends = self.sink.until_any("/hook", is_its_end);
+        assert!(ends.iter().all(|again| again.id() == ends[0].id()), "one message, however often it came");
         self.tally.jobs += 1;
         self.tally.attempts += job["attempts"].as_u64().unwrap();
     }

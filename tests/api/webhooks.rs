@@ -9,7 +9,7 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OWN_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OPEN: (&str, &str) = ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true");
 
-/// A job's trace goes on in its webhook; that of the model belongs to no request.
+/// A job's trace continues in its webhook; that of the model belongs to no request.
 #[test]
 fn a_webhook_carries_the_traceparent_of_its_request() {
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -64,14 +64,16 @@ fn tries(delivery: &Value) -> usize {
 }
 
 #[test]
-fn a_job_s_owner_hears_of_the_model_and_of_the_job() {
+fn a_job_s_url_gets_messages_of_the_model_and_of_the_job() {
     let sink = Sink::start(|_, _| status(204));
     let service = Service::start_with(&[OPEN, ("VERBATIM__WEBHOOKS__SECRET", SECRET)]);
     let id = service.queue("en_short.wav", &[("webhook_url", &sink.url("/hook"))]);
-    let told = sink.until("/hook", 2);
-    assert!(told.iter().all(|message| message.is_signed_with(SECRET) && message.id().starts_with("msg_")));
+    let messages = sink.until("/hook", 2);
+    assert!(
+        messages.iter().all(|message| message.is_signed_with(SECRET) && message.id().starts_with("msg_"))
+    );
     let of =
-        |kind: &str| told.iter().map(|message| message.json()).find(|body| body["type"] == kind).unwrap();
+        |kind: &str| messages.iter().map(|message| message.json()).find(|body| body["type"] == kind).unwrap();
     assert!(of("model_ready")["data"]["load_secs"].as_f64().unwrap() > 0.0);
     let completed = of("job_completed");
     assert_eq!(completed["data"]["job_id"], id.as_str());
@@ -90,8 +92,8 @@ fn subscribers_are_listed_added_and_removed() {
     assert_eq!(listed.len(), 1);
     assert_eq!((&listed[0]["state"], &listed[0]["own_secret"]), (&json!("active"), &json!(false)));
     assert_eq!(service.delete(&format!("/webhooks/{id}")).status, 204);
-    let gone = service.delete(&format!("/webhooks/{id}"));
-    assert_eq!((gone.status, gone.error().as_str()), (404, "webhook_not_found"));
+    let again = service.delete(&format!("/webhooks/{id}"));
+    assert_eq!((again.status, again.error().as_str()), (404, "webhook_not_found"));
     for (url, code) in [
         ("http://169.254.169.254/", "webhook_target_forbidden"),
         ("http://2130706433/", "webhook_target_forbidden"),
@@ -145,7 +147,7 @@ fn what_came_of_every_kind_of_answer_is_in_the_deliveries() {
     assert_eq!((tries(&busy), &busy["attempts"][1]["status"]), (2, &json!(204)));
     let twice = sink.until("/busy", 2);
     assert_eq!(twice[0].id(), twice[1].id());
-    // 410: the subscriber is gone with all that was told to it.
+    // 410: the subscriber is removed with all its messages.
     sink.until("/gone", 1);
     while service.get(&format!("/webhooks/{}/deliveries", ids[2])).status != 404 {}
     let left = service.get("/webhooks").json()["webhooks"].as_array().unwrap().clone();
@@ -161,8 +163,8 @@ fn what_was_pending_is_delivered_after_a_kill() {
     let message = send_test(&service, &id);
     until(&service, &id, |delivery| tries(delivery) >= 1);
     service.kill_and_restart();
-    let told = sink.until("/hook", 2);
-    assert!(told.iter().all(|received| received.id() == message && received.body == told[0].body));
+    let sent = sink.until("/hook", 2);
+    assert!(sent.iter().all(|received| received.id() == message && received.body == sent[0].body));
     let delivered = until(&service, &id, |delivery| delivery["state"] == "delivered");
     assert_eq!((&delivered["id"], tries(&delivered)), (&json!(message), 2));
 }
@@ -239,13 +241,13 @@ fn deliveries_are_paged_and_redelivered_one_or_many() {
         (format!("/webhooks/{id}/redeliver"), "invalid_query"),
         (format!("/webhooks/{id}/redeliver?since=yesterday"), "invalid_query"),
         (format!("/webhooks/{id}/deliveries/msg_1/redeliver"), "delivery_not_found"),
-        ("/webhooks/nobody/test".to_owned(), "webhook_not_found"),
-        ("/webhooks/nobody/secret".to_owned(), "webhook_not_found"),
-        ("/webhooks/nobody/redeliver?since=2000-01-01T00:00:00Z".to_owned(), "webhook_not_found"),
+        ("/webhooks/unknown/test".to_owned(), "webhook_not_found"),
+        ("/webhooks/unknown/secret".to_owned(), "webhook_not_found"),
+        ("/webhooks/unknown/redeliver?since=2000-01-01T00:00:00Z".to_owned(), "webhook_not_found"),
     ] {
         assert_eq!(service.post(&path).error(), code, "{path}");
     }
-    assert_eq!(service.get("/webhooks/nobody/deliveries").error(), "webhook_not_found");
+    assert_eq!(service.get("/webhooks/unknown/deliveries").error(), "webhook_not_found");
     assert_eq!(service.get(&format!("/webhooks/{id}/deliveries?limit=0")).error(), "invalid_query");
     assert_eq!(service.get(&format!("/webhooks/{id}/deliveries?cursor=x")).error(), "invalid_query");
 }

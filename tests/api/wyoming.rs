@@ -21,7 +21,7 @@ fn start(env: &[(&str, &str)]) -> (Service, u16) {
     (Service::start_with(&env), port)
 }
 
-/// Not one that the system assigns for port 0: the service itself asks for that.
+/// Not a port that the system assigns for port 0: the service itself asks for that.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
@@ -66,7 +66,7 @@ impl Client {
         Some((header["type"].as_str().unwrap().to_owned(), serde_json::from_slice(&data).unwrap()))
     }
 
-    /// The code of the error that is told before the connection ends.
+    /// The code of the error that is sent before the connection ends.
     fn refusal(&mut self) -> String {
         let (kind, data) = self.next().unwrap();
         assert_eq!(kind, "error", "{data}");
@@ -143,7 +143,7 @@ fn a_language_is_found_out_and_silence_is_an_empty_transcript() {
 }
 
 #[test]
-fn what_is_no_good_is_told_and_ends_the_connection() {
+fn a_bad_event_is_an_error_and_ends_the_connection() {
     let (service, port) = start(&[("VERBATIM__SERVER__MAX_UPLOAD_BYTES", "200000")]);
     let refused = |speak: &dyn Fn(&mut Client)| {
         let mut client = Client::connect(port);
@@ -210,7 +210,7 @@ fn a_silent_client_is_dropped_and_others_wait_their_turn() {
 }
 
 #[test]
-fn beside_keys_the_port_is_opened_by_who_says_whose_it_is() {
+fn beside_keys_the_port_needs_an_owner() {
     let key = "alices-key-of-24-letters";
     let keys = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", "alices-key-of-24-letters alice")];
     let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
 """What schemathesis sends as recordings and as URLs: a second of silence, and a server of our own, so that it calls
-nobody else's."""
+no other server."""
 
 import base64
 import http.server

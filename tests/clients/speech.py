@@ -1,6 +1,6 @@
 """Makes a recording out of known words, with the true time of each: speech.py OUT.wav [options].
 
-Says phrases of the words that the bundled model knows, by espeak-ng's library, and puts pauses between them. The
+Says phrases of the words of the bundled model, by espeak-ng's library, and puts pauses between them. The
 times come from how the recording was put together: a phrase begins and ends where its sound does, a word
 where the synthesiser says that it begins. OUT.json has them in the shape of tests/fixtures/audio/truth.json,
 each segment with its words. The same options make the same recording.
@@ -80,7 +80,7 @@ class Voice:
 
     def say(self, words, speed, variant):
         """The samples from the first sound to the last, and where each word begins in them; None where the
-        synthesiser does not tell."""
+        synthesiser does not report them."""
         self.samples, self.begins = array.array("h"), {}
         self.espeak.espeak_SetVoiceByName((self.name + variant).encode())
         self.espeak.espeak_SetParameter(1, speed, 0)

@@ -35,7 +35,7 @@ async def main():
         for path in recordings:
             answer = await transcript(client, path, name=model.name, language="en")
             assert (answer.text, answer.language) == (text, "en"), (path, answer)
-        # What follows a prompt may go on in lower case.
+        # Text after a prompt may start in lower case.
         answer = await transcript(client, recordings[0], transcript_names=["Ada"])
         assert (answer.text.lower(), answer.language) == (text.lower(), "en"), answer
 

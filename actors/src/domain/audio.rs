@@ -37,7 +37,7 @@ pub enum Decoder {
     /// The service's own.
     #[default]
     BuiltIn,
-    /// The program ffmpeg, for what those do not know.
+    /// The program ffmpeg, for what those do not support.
     Ffmpeg,
 }
 
@@ -47,7 +47,7 @@ pub enum Decoder {
 /// starts, too. Together they hold every sound, whether or not the voice detector takes it for speech; only stretches of
 /// near silence are in no chunk. A recording that is silent throughout has none.
 ///
-/// A chunk ends in a pause. Where there is none, the next chunk of the same channel starts 2 to 4 s before the end of the
+/// A chunk ends in a pause. Without a pause, the next chunk of the same channel starts 2 to 4 s before the end of the
 /// one before, so that each word is whole in one of them. What both say of that time is to be joined, word by word. At
 /// most two chunks of a channel overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ impl Plan {
         self.language_windows.iter().map(cut).collect()
     }
 
-    /// How many times the recording is gone through: once for each channel with speech, and once where they are mixed.
+    /// How many times the recording is decoded: once for each channel with speech, and once where they are mixed.
     pub fn passes(&self) -> u32 {
         let mut channels = self.channels.clone();
         channels.sort_unstable();

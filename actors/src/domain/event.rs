@@ -30,8 +30,9 @@ pub enum RequeueReason {
     /// The model is being unloaded.
     ModelUnloading,
     /// The engine crashed in the middle of a chunk.
-    EngineDied,
-    /// Someone killed the engine in the middle of a chunk.
+    #[serde(rename = "engine_died")]
+    EngineExited,
+    /// The engine was killed in the middle of a chunk.
     EngineKilled,
     /// An interactive job goes first.
     Preempted,
@@ -90,8 +91,9 @@ pub enum UnloadReason {
     Pressure,
     /// Another model takes its place.
     Swap,
-    /// The engine's process ended by itself.
-    EngineDied,
+    /// The engine's process exited by itself.
+    #[serde(rename = "engine_died")]
+    EngineExited,
 }
 
 /// A stream of events with a numbering of its own.

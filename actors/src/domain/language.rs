@@ -1,4 +1,4 @@
-//! The languages Whisper models know.
+//! The languages of Whisper models.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ pub const SURE_OF_LANGUAGE: f32 = 0.8;
 
 /// One of the languages of Whisper models, in the models' own numbering.
 ///
-/// Parsing is the only way to make one, so a `Language` is always one that the engine knows.
+/// Parsing is the only way to make one, so a `Language` is always one of the engine's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Language(u8);
@@ -62,7 +62,7 @@ impl FromStr for Language {
 /// The language that a caller asks for; `None` where it is to be detected: "auto", or nothing.
 ///
 /// # Errors
-/// The text is not a spelling of a language that Whisper models know, see [`Language::from_str`].
+/// The text is not a spelling of a language of Whisper models, see [`Language::from_str`].
 pub fn asked(text: &str) -> Result<Option<Language>, UnknownLanguage> {
     match text.trim() {
         "" => Ok(None),

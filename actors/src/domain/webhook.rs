@@ -1,5 +1,7 @@
 //! Webhook messages and their subscribers.
 
+pub mod retry;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,7 +12,7 @@ use super::event::{ModelEvent, OfModel, UnloadReason};
 use super::jobs::job::{JobId, Status};
 use super::time::Timestamp;
 
-/// A message's name, the same on every try: receivers know by it what they have seen already.
+/// A message's name, the same on every try: receivers recognise by it what they have received already.
 /// `msg_` and a UUID of version 7, so that names sort by the time they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub Uuid);
@@ -101,13 +103,13 @@ impl Message {
         Some(Self { kind, at, data: Data::JobEnded { job_id: id, status, links } })
     }
 
-    /// Tells nothing but that messages arrive.
+    /// A message without data, to test that messages arrive.
     pub fn test(webhook_id: Uuid, at: Timestamp) -> Self {
         Self { kind: "webhook_test", at, data: Data::Test { webhook_id } }
     }
 }
 
-/// What a message is signed with: `whsec_` and base64. `Debug` does not show it.
+/// The secret that a message is signed with: `whsec_` and base64. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -29,7 +29,7 @@ use crate::domain::language::Language;
 use crate::domain::model::lifecycle::Demand;
 use crate::model::Lease;
 use crate::observe::secs_since;
-use crate::panics::{OnActorGone, Panicked, caught, report_panic};
+use crate::panics::{OnActorStop, Panicked, caught, report_panic};
 use crate::ports::{CancelToken, Cancelled, Claim, Fence, StoreError, SubmitError, Terms};
 
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct JobSettings {
     pub on_model_failed: OnModelFailed,
     /// For jobs that name none; empty: any.
     pub languages: Vec<Language>,
-    /// Tell each chunk of the text before it.
+    /// Pass the text before it to each chunk.
     pub condition_on_previous: bool,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct JobActor {
     urgent: watch::Sender<bool>,
     looks_for_urgent: u64,
     pace: watch::Sender<Option<Pace>>,
-    on_actor_gone: OnActorGone,
+    on_actor_stop: OnActorStop,
 }
 
 struct Running {
@@ -94,7 +94,7 @@ impl JobActor {
         settings: JobSettings,
         pace: watch::Sender<Option<Pace>>,
         overtakes: watch::Sender<Overtakes>,
-        on_actor_gone: OnActorGone,
+        on_actor_stop: OnActorStop,
     ) -> Self {
         let (service, _) = watch::channel(Service::Running);
         let (urgent, _) = watch::channel(false);
@@ -110,11 +110,11 @@ impl JobActor {
             urgent,
             looks_for_urgent: 0,
             pace,
-            on_actor_gone,
+            on_actor_stop,
         }
     }
 
-    /// Looks for a job and a lease to run it with; `lease` is one that was just given back.
+    /// Looks for a job and a lease to run it with; `lease` was just given back.
     fn look(&mut self, lease: Option<Arc<Lease>>, ctx: &mut Context<Self>) {
         if self.search != Search::No {
             self.search = Search::Again;
@@ -163,7 +163,7 @@ impl JobActor {
         );
     }
 
-    /// Tells the store what is still worked on, and takes up again what it knows of that nobody works on.
+    /// Renews the leases of running jobs in the store, and takes up again jobs whose lease is over.
     fn renew(&self, ctx: &mut Context<Self>) {
         let held: Vec<_> = self.running.values().map(|running| running.fence).collect();
         let deps = self.deps.clone();
@@ -213,8 +213,8 @@ impl JobActor {
         self.running.len() >= self.settings.workers
     }
 
-    /// Lets batch jobs know whether an interactive one waits for a worker. One whose model cannot be loaded would gain
-    /// nothing.
+    /// Sets for batch jobs whether an interactive one waits for a worker. An interactive job whose model cannot be loaded does
+    /// not count.
     fn look_for_urgent(&mut self, ctx: &mut Context<Self>) {
         let store = self.deps.store.clone();
         let now = Instant::now();
@@ -227,7 +227,7 @@ impl JobActor {
                 let is_urgent = head.is_some_and(|head| head.priority == Priority::Interactive);
                 this.urgent.send_replace(is_urgent && this.all_are_busy());
             }
-            // A later one knows more.
+            // A later answer is newer.
             Ok(_) => {}
             Err(error) => error!(%error, "cannot look for interactive jobs"),
         }));
@@ -236,7 +236,7 @@ impl JobActor {
     fn found(&mut self, found: Found, ctx: &mut Context<Self>) {
         let again = std::mem::replace(&mut self.search, Search::No) == Search::Again;
         let more = match found {
-            // Nobody would wait for its run: the next start takes the job up.
+            // The stop would not wait for its run: the next start takes the job up.
             Found::Work(claim, ..) if *self.service.borrow() == Service::Stopping => {
                 info!(job.id = %claim.job.id, "a job found during the stop is left to the next start");
                 false
@@ -314,7 +314,7 @@ impl Interrupted {
         let Self { deps, fence, control } = self;
         // What it had begun ends now.
         control.cancel.cancel();
-        let requeued = || deps.store.requeue(fence, RequeueReason::EngineDied);
+        let requeued = || deps.store.requeue(fence, RequeueReason::EngineExited);
         match persist(|| !control.is_stopping(), requeued).await {
             Ok(events) => deps.notifier.publish(events),
             Err(error) => error!(job.id = %fence.id, %error, "cannot requeue an interrupted job"),
@@ -360,7 +360,7 @@ async fn cancel(deps: Deps, id: JobId) -> Result<Cancelled, StoreError> {
 
 impl Drop for JobActor {
     fn drop(&mut self) {
-        report_panic(Self::NAME, self.on_actor_gone, || self.snapshot());
+        report_panic(Self::NAME, self.on_actor_stop, || self.snapshot());
     }
 }
 
@@ -399,8 +399,8 @@ impl Handler<Submit> for JobActor {
         };
         let status = self.deps.model.status();
         let model = self.deps.model.find(job.options.model.as_deref());
-        let hopes_for = model.filter(|model| status.of(*model).failure().is_some());
-        if let Some(model) = hopes_for {
+        let failed_model = model.filter(|model| status.of(*model).failure().is_some());
+        if let Some(model) = failed_model {
             self.deps.jobs_to_fail.expect_another_try(model, status.failures(model));
         }
         let reuse = if reuse_results { facts_of(job.options.model.as_deref()) } else { None };
@@ -409,7 +409,7 @@ impl Handler<Submit> for JobActor {
         Box::pin(taken.into_actor(self).map(move |taken, this, ctx| {
             let taken = taken.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string()).into()));
             let is_queued = taken.as_ref().is_ok_and(|job: &Job| job.status == Status::Queued);
-            if let Some(model) = hopes_for.filter(|_| !is_queued) {
+            if let Some(model) = failed_model.filter(|_| !is_queued) {
                 // Those before it wait for what comes of its try.
                 this.deps.model.demand(Demand::NewJob, model);
             }
@@ -449,7 +449,7 @@ impl Handler<RunEnded> for JobActor {
 
     fn handle(&mut self, msg: RunEnded, ctx: &mut Self::Context) {
         let overtakes = match self.running.entry(msg.fence.id) {
-            // Not one that was claimed again meanwhile.
+            // Not if the job was claimed again meanwhile.
             Entry::Occupied(running) if running.get().fence == msg.fence => running.remove().overtakes,
             Entry::Occupied(_) | Entry::Vacant(_) => None,
         };

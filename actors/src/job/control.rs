@@ -10,10 +10,10 @@ use crate::domain::jobs::options::Priority;
 use crate::model::State;
 use crate::ports::CancelToken;
 
-/// How often those who wait look whether they still should.
+/// How often a waiting run checks whether it should still wait.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
 
-/// Whether the service goes on or comes to its end.
+/// Whether the service runs or stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     Running,

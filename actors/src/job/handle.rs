@@ -22,7 +22,7 @@ use crate::measures::measures;
 use crate::model::{ModelHandle, State};
 use crate::notifier::NotifierHandle;
 use crate::observe::{Observed, ask};
-use crate::panics::OnActorGone;
+use crate::panics::OnActorStop;
 use crate::ports::{Cancelled, QueuePlace, Recordings, Store, StoreError, SubmitError};
 use crate::worker::{BusyWith, WorkerActor, WorkerBoard};
 
@@ -33,8 +33,8 @@ pub struct JobParts {
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
     pub settings: JobSettings,
-    /// Called when a panic ends the actor: nothing goes on without it.
-    pub on_actor_gone: OnActorGone,
+    /// Called when a panic ends the actor: the service cannot run without it.
+    pub on_actor_stop: OnActorStop,
 }
 
 /// Commands go to the actor; reads go to the store, which is always up to date.
@@ -60,10 +60,10 @@ impl JobHandle {
 
     /// Starts the actor on an arbiter of its own, and its workers. [`JobHandle::recover`] comes first.
     pub fn start(parts: JobParts) -> Self {
-        let JobParts { store, recordings, model, notifier, settings, on_actor_gone } = parts;
+        let JobParts { store, recordings, model, notifier, settings, on_actor_stop } = parts;
         let board = WorkerBoard::new(settings.workers);
         let workers = WorkerActor::start(board.clone());
-        let told = model.clone();
+        let of_handle = model.clone();
         let JobSettings { condition_on_previous, max_queued, .. } = settings;
         measures().queue_limit.set(i64::try_from(max_queued).unwrap_or(i64::MAX));
         let deps = Deps {
@@ -79,9 +79,9 @@ impl JobHandle {
         let (sender, pace) = watch::channel(None);
         let (overtakes_sender, overtakes) = watch::channel(Overtakes::default());
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            JobActor::new(deps, settings, sender, overtakes_sender, on_actor_gone)
+            JobActor::new(deps, settings, sender, overtakes_sender, on_actor_stop)
         });
-        Self { addr, store, pace, overtakes, model: told, workers: board, max_queued }
+        Self { addr, store, pace, overtakes, model: of_handle, workers: board, max_queued }
     }
 
     /// Puts back what an earlier process left running. Followers cannot be there yet.
@@ -98,11 +98,11 @@ impl JobHandle {
 
     /// When this returns a job, it is on disk.
     pub async fn submit(&self, job: NewJob) -> Result<Job, SubmitError> {
-        self.addr.send(Submit { job, span: Span::current() }).await.unwrap_or_else(|_| Err(gone().into()))
+        self.addr.send(Submit { job, span: Span::current() }).await.unwrap_or_else(|_| Err(stopped().into()))
     }
 
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
-        self.addr.send(Cancel { id, span: Span::current() }).await.unwrap_or_else(|_| Err(gone()))
+        self.addr.send(Cancel { id, span: Span::current() }).await.unwrap_or_else(|_| Err(stopped()))
     }
 
     pub fn store(&self) -> &dyn Store {
@@ -123,7 +123,7 @@ impl JobHandle {
         };
         let several = status.models.len() > 1;
         if several && let Some(mut waiting) = self.store.queue(LONGEST_COMPUTED).await? {
-            // Jobs of a model that cannot be loaded now come when it can be: nobody knows when.
+            // Jobs of a model that cannot be loaded now run once it can be: that time is not known.
             let now = Instant::now();
             let able = status.choices(|_, known| known.may_load(now));
             waiting.retain(|queued| able.contains(&queued.model));
@@ -146,7 +146,7 @@ impl JobHandle {
         Ok(Some(Place { position, audio_secs_ahead, loads }))
     }
 
-    /// What an operator wants to know.
+    /// The state for an operator.
     pub async fn observe(&self) -> Observed<JobsSnapshot> {
         ask(self.addr.send(ObserveState)).await
     }
@@ -165,7 +165,7 @@ impl JobHandle {
         .await
     }
 
-    /// What each worker is busy with; `None` for one that waits for work.
+    /// What each worker is busy with; `None` for an idle one.
     pub fn observe_workers(&self) -> Vec<Option<BusyWith>> {
         self.workers.read()
     }
@@ -178,11 +178,11 @@ impl JobHandle {
     /// Stops claiming, and waits until every running job is back in the queue. A chunk that is not
     /// over after `limit` is dropped and will be done again.
     pub async fn stop(&self, limit: Duration) {
-        // An actor that is gone runs nothing.
+        // A stopped actor runs nothing.
         let _ = self.addr.send(Stop { limit }).await;
     }
 }
 
-fn gone() -> StoreError {
-    StoreError::Failed("the jobs' actor is gone".into())
+fn stopped() -> StoreError {
+    StoreError::Failed("the job actor has stopped".into())
 }

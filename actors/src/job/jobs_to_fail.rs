@@ -1,6 +1,6 @@
 //! Which queued jobs go down with a model that cannot be loaded.
 //!
-//! The table in `search` has this among all that decides who is next.
+//! The table in `search` has this among all that decides which job is next.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -18,7 +18,7 @@ pub(super) struct Submit {
     pub span: Span,
 }
 
-/// End a job, or remove one that ended.
+/// End a job, or remove an ended one.
 #[derive(Message)]
 #[rtype(result = "Result<Cancelled, StoreError>")]
 pub(super) struct Cancel {
@@ -31,7 +31,7 @@ pub(super) struct Cancel {
 #[rtype(result = "()")]
 pub(super) struct LookForWork;
 
-/// What an operator wants to know.
+/// The state for an operator.
 #[derive(Message)]
 #[rtype(result = "JobsSnapshot")]
 pub(super) struct ObserveState;

@@ -1,4 +1,4 @@
-//! Jobs that want different models.
+//! Jobs for different models.
 
 use std::sync::atomic::Ordering;
 
@@ -15,7 +15,7 @@ use crate::testing::{FakeEngine, MemoryStore, Scripted};
 
 const LARGE: &str = "large";
 
-/// Two models, and a queue that nobody has looked at yet: the jobs name their models, none being the default one.
+/// Two models, and a queue before the first search: the jobs name their models, none being the default one.
 async fn two_models(chunks: usize, jobs: &[(Priority, Option<&str>)]) -> (World, Vec<JobId>) {
     let store = MemoryStore::default();
     let mut ids = vec![];
@@ -57,7 +57,7 @@ async fn a_job_of_the_new_default_model_runs_as_unnamed_ones() {
 }
 
 #[actix::test]
-async fn jobs_of_one_model_run_together_and_nobody_waits_for_ever() {
+async fn jobs_of_one_model_run_together_and_none_waits_for_ever() {
     // In turns, as they came.
     let queue: Vec<_> = (0..20).map(|n| (Priority::Batch, (n % 2 == 1).then_some(LARGE))).collect();
     let (world, ids) = two_models(1, &queue).await;
@@ -188,12 +188,12 @@ async fn on_model_failed_fail_fails_only_jobs_of_that_model() {
 
 #[actix::test]
 async fn a_job_of_an_unlisted_model_fails_at_the_start() {
-    let (world, ids) = two_models(1, &[(Priority::Batch, Some("gone")), (Priority::Batch, None)]).await;
+    let (world, ids) = two_models(1, &[(Priority::Batch, Some("unlisted")), (Priority::Batch, None)]).await;
     world.to_the_end(ids[1]).await;
     world.to_the_end(ids[0]).await;
     let error = world.job(ids[0]).await.error.unwrap();
     assert_eq!(error.code, "unknown_model");
-    assert!(error.message.contains("gone"));
+    assert!(error.message.contains("unlisted"));
 }
 
 #[actix::test]
@@ -213,7 +213,7 @@ async fn a_refused_client_gets_its_model_despite_an_endless_queue() {
     world.engine.behave();
     world.until_model(|status| status.model == large && status.state() == State::Ready).await;
     let done = world.store.counts().await.unwrap();
-    assert_eq!((done.queued, done.running), (12 - 1 - u64::from(MOST_JOBS), 0), "eight more had gone before");
+    assert_eq!((done.queued, done.running), (12 - 1 - u64::from(MOST_JOBS), 0), "eight more had run before");
 }
 
 #[actix::test]
@@ -247,7 +247,7 @@ async fn a_job_with_a_reserved_model_runs_after_the_overtake_limit() {
 }
 
 #[actix::test]
-async fn the_place_that_is_told_is_the_one_that_a_job_gets() {
+async fn a_job_runs_at_the_place_that_was_computed() {
     let of = |n: usize| match n % 3 {
         0 => (Priority::Batch, None),
         1 => (Priority::Batch, Some(LARGE)),
@@ -262,16 +262,16 @@ async fn the_place_that_is_told_is_the_one_that_a_job_gets() {
         let (priority, model) = of(n);
         ids.push(world.jobs.submit(wanting(priority, model)).await.unwrap().id);
     }
-    let mut told = vec![];
+    let mut places = vec![];
     for id in &ids {
-        told.push((world.jobs.place(*id).await.unwrap().unwrap().position, *id));
+        places.push((world.jobs.place(*id).await.unwrap().unwrap().position, *id));
     }
-    told.sort();
+    places.sort();
     world.engine.open();
     for id in &ids {
         world.to_the_end(*id).await;
     }
-    let place_of = |id: &JobId| told.iter().position(|(_, told)| told == id).unwrap();
+    let place_of = |id: &JobId| places.iter().position(|(_, job)| job == id).unwrap();
     let started: Vec<_> = world.store.claimed().iter().map(place_of).collect();
     assert!(started.is_sorted(), "{started:?}");
 }

@@ -1,4 +1,4 @@
-//! What a job does whose model cannot be loaded.
+//! The effect of a failed load on the jobs of that model.
 
 /// What becomes of queued jobs while the model cannot be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use crate::testing::{FakeEngine, FakeProbe, FakeRecordings, MemoryStore, Scripte
 use crate::worker::{WorkerActor, WorkerBoard};
 
 const LARGE: Option<&str> = Some("large");
-/// The default model, by its name: the store tells it from no name.
+/// The default model, by its name: for the store it differs from no name.
 const FAKE: Option<&str> = Some("fake");
 
 /// Ends a test whose model never comes.
@@ -90,7 +90,7 @@ const ROWS: &[Row] = &[
         }
         .boxed_local()
     }),
-    ("the first job wants another model and jobs of the loaded one wait in its line", || {
+    ("the first job is for another model and jobs of the loaded one wait in its line", || {
         async {
             let queue = Queue::with_model(None).await;
             queue.submit("", Batch, LARGE).await;
@@ -111,7 +111,7 @@ const ROWS: &[Row] = &[
         }
         .boxed_local()
     }),
-    ("the first job is interactive and only batch jobs want the loaded model", || {
+    ("the first job is interactive and only batch jobs are for the loaded model", || {
         async {
             let queue = Queue::with_model(None).await;
             queue.submit("", Batch, None).await;
@@ -122,7 +122,7 @@ const ROWS: &[Row] = &[
         }
         .boxed_local()
     }),
-    ("a client was turned away and told to come back for another model", || {
+    ("a client was turned away and asked to retry for another model", || {
         async {
             let mut queue = Queue::with_model(None).await;
             let (first, lease) = (queue.submit("", Batch, None).await, queue.lease().await);
@@ -132,12 +132,12 @@ const ROWS: &[Row] = &[
             queue.deps.model.watch().wait_for(|status| status.wanted_next == Some(large)).await.unwrap();
             assert_eq!(queue.next_under(Some(lease.clone())).await, Next::Job(first));
             queue.overtaken(Line::Client);
-            assert_eq!(queue.next_under(Some(lease)).await, Next::Nobody);
+            assert_eq!(queue.next_under(Some(lease)).await, Next::Nothing);
             queue.until_ready("large").await;
         }
         .boxed_local()
     }),
-    ("the loaded model is kept for a client that was told to come back or asked for it", || {
+    ("the loaded model is kept for a client that was asked to retry or asked for it", || {
         async {
             let mut queue = Queue::with_model(None).await;
             queue.submit("", Interactive, None).await;
@@ -155,7 +155,7 @@ const ROWS: &[Row] = &[
             queue.try_large(State::WaitingForGpu).await;
             queue.submit("", Batch, LARGE).await;
             let other = queue.submit("", Batch, None).await;
-            assert_eq!(queue.next_under(None).await, Next::Nobody, "its model is to be loaded first");
+            assert_eq!(queue.next_under(None).await, Next::Nothing, "its model is to be loaded first");
             queue.until_ready("fake").await;
             assert_eq!(queue.next().await, Next::Job(other));
         }
@@ -201,17 +201,17 @@ const ROWS: &[Row] = &[
             let job = queue.submit("", Batch, None).await;
             let hold = Duration::from_secs(60);
             queue.deps.model.unload_and_wait(UnloadReason::Request, Some(hold)).await.unwrap();
-            assert_eq!(queue.next_under(None).await, Next::Nobody);
+            assert_eq!(queue.next_under(None).await, Next::Nothing);
             queue.deps.model.ticked().await;
             assert_eq!(queue.deps.model.state(), State::Unloaded);
             queue.clock.step(hold);
-            assert_eq!(queue.next_under(None).await, Next::Nobody, "its model is to be loaded first");
+            assert_eq!(queue.next_under(None).await, Next::Nothing, "its model is to be loaded first");
             queue.until_ready("fake").await;
             assert_eq!(queue.next().await, Next::Job(job));
         }
         .boxed_local()
     }),
-    ("all workers are busy and an interactive job waits for one that runs a batch job", || {
+    ("all workers are busy and an interactive job waits for a worker that runs a batch job", || {
         async {
             let engine = FakeEngine::default().script_chunks([Scripted::Block]);
             let world = World::start(Setting { engine, ..Setting::default() });
@@ -234,7 +234,7 @@ const ROWS: &[Row] = &[
             world.until_model(|status| status.state_of(large) == State::Failed).await;
             let batch = world.jobs.submit(wanting("", Batch, None)).await.unwrap();
             world.engine.until_chunk(1).await;
-            // Looks who waits.
+            // Looks at the waiting jobs.
             world.jobs.submit(wanting("", Batch, None)).await.unwrap();
             world.jobs.cancel(JobId::new()).await.unwrap();
             world.engine.open();
@@ -263,10 +263,10 @@ enum Next {
     Job(JobId),
     /// The first job, of that priority, has its model loaded first.
     Swap(Priority),
-    Nobody,
+    Nothing,
 }
 
-/// A queue and a model that nobody looks after but the test.
+/// A queue and a model that only the test drives.
 struct Queue {
     deps: Deps,
     order: Order,
@@ -274,7 +274,7 @@ struct Queue {
 }
 
 impl Queue {
-    /// Nothing is loaded, and nobody was promised anything.
+    /// No model is loaded, and none is promised to a client.
     fn with_loads(loads: impl IntoIterator<Item = Scripted>) -> Self {
         let (clock, store) = (Clock::start(), Arc::new(MemoryStore::default()));
         let (transport, _) = TransportFake::new(0, 500);
@@ -328,7 +328,7 @@ impl Queue {
         self.deps.store.claim(priority, model).await.unwrap().unwrap().0
     }
 
-    /// Who is next for a worker that comes back with its lease: the model has had work, and is kept for nobody.
+    /// Who is next for a worker that comes back with its lease: the model has had work, and is kept for no client.
     async fn next(&self) -> Next {
         let lease = self.lease().await;
         self.next_under(Some(lease)).await
@@ -338,7 +338,7 @@ impl Queue {
         match search(self.deps.clone(), self.order, lease).await {
             Found::Work(claim, ..) => Next::Job(claim.job.id),
             Found::Swap(priority) => Next::Swap(priority),
-            Found::Nothing => Next::Nobody,
+            Found::Nothing => Next::Nothing,
             Found::Changed | Found::Later => panic!("nothing else changes this queue"),
         }
     }

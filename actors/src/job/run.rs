@@ -21,7 +21,7 @@ use super::report::{self, LastRun};
 use crate::domain::audio::{Decoder, Plan};
 use crate::domain::event::{JobEvent, RequeueReason};
 use crate::domain::jobs::batches::batches;
-use crate::domain::jobs::deaths::Deaths;
+use crate::domain::jobs::engine_exits::EngineExits;
 use crate::domain::jobs::job::JobError;
 use crate::domain::jobs::options::Extent;
 use crate::domain::jobs::progress::{Pace, Progress};
@@ -46,7 +46,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// does not answer that is killed. What is lost of it is done again.
 const UNLOAD_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a run reaches the world through.
+/// The ports and actors that a run uses.
 #[derive(Clone)]
 pub(super) struct Deps {
     pub store: Arc<dyn Store>,
@@ -63,8 +63,8 @@ pub(super) struct Deps {
 impl Deps {
     /// Everything that chunks and their transcripts follow from, the job itself left out.
     pub(super) fn made_with(&self, model: &ModelFacts, decoder: Decoder) -> String {
-        let told = if self.condition_on_previous { ", conditioned on the text before" } else { "" };
-        format!("{} {}{told}", self.recordings.version(decoder), model.fingerprint)
+        let conditioned = if self.condition_on_previous { ", conditioned on the text before" } else { "" };
+        format!("{} {}{conditioned}", self.recordings.version(decoder), model.fingerprint)
     }
 }
 
@@ -78,7 +78,7 @@ enum Stop {
 enum Leave {
     /// Back to the queue.
     GiveBack(RequeueReason),
-    /// Someone else cancelled or removed it: nothing more to write.
+    /// It was cancelled or removed meanwhile: nothing more to write.
     Lost,
 }
 
@@ -95,7 +95,7 @@ impl From<Leave> for Stop {
     }
 }
 
-/// What a run leaves behind.
+/// The end of a run.
 pub(super) struct RunOutcome {
     /// How fast it went, if a chunk was finished.
     pub pace: Option<Pace>,
@@ -106,7 +106,7 @@ pub(super) struct RunOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EngineHealth {
     Well,
-    Gone,
+    Lost,
 }
 
 pub(super) struct Run {
@@ -117,9 +117,9 @@ pub(super) struct Run {
     started: Instant,
     /// Seconds of audio finished in this run.
     audio_secs: f64,
-    /// The one that chunks are told; `None` until it is detected, and where every chunk has its own.
+    /// The language passed to chunks; `None` until it is detected, and where every chunk has its own.
     language: Option<Language>,
-    /// The one that the job has: of several the first.
+    /// The language of the job: of several the first.
     spoken: Option<Language>,
     /// How sure that is, where it was detected.
     certainty: Option<f32>,
@@ -178,8 +178,8 @@ impl Run {
         self.write_last(last).await
     }
 
-    /// The model is let go after that, so that who waits for its end finds the job as it is; but nobody waits for a store
-    /// that is not well.
+    /// The lease is dropped after that, so that a caller that waits for its end finds the job as it is; but not while the
+    /// store fails.
     async fn write_last(self, last: Last) -> RunOutcome {
         let pace = self.pace();
         self.control.position.move_to(Step::Ending, None);
@@ -242,13 +242,13 @@ impl Run {
         while let (Some(batch), Some(started)) = (batches.next(), answer.take()) {
             let transcripts = self.await_batch(&plan, &batch, started).await?;
             // What the engine does from here on it does not do under these chunks.
-            self.claim.deaths = Deaths::default();
+            self.claim.exits = EngineExits::default();
             if let Some(first) = transcripts.first() {
                 self.set_language(first).await?;
             }
             let placed = self.place_batch(&plan, &batch, transcripts);
             let next = batches.peek();
-            // The engine goes on with the next batch while this one is written down.
+            // The engine runs the next batch while this one is written to the store.
             let order = self.order_at_boundary(next.is_none());
             let written = self.write_down(&plan, placed);
             let (started, written) = match (order, next) {
@@ -318,7 +318,7 @@ impl Run {
         }
     }
 
-    /// Waits for what is not the engine's work, but not while someone wants the model's memory, or the job's end.
+    /// Waits for what is not the engine's work, but not once the model's memory or the job's end is asked for.
     async fn unless_called_off<T>(&self, work: impl Future<Output = T>) -> Result<T, Leave> {
         let mut work = pin!(work);
         loop {
@@ -402,7 +402,7 @@ impl Run {
         language_windows: Vec<Arc<[f32]>>,
         early: Early,
     ) -> Result<Started, Stop> {
-        let in_engine = match self.claim.deaths.crashes {
+        let in_engine = match self.claim.exits.crashes {
             0 => self.unless_called_off(self.deps.isolation.enter()).await?,
             1.. => self.unless_called_off(self.deps.isolation.enter_alone()).await?,
         };
@@ -419,30 +419,30 @@ impl Run {
             word_timestamps: options.word_timestamps,
             token_logprobs: options.token_logprobs,
         };
-        let (progress, told) = mpsc::unbounded_channel();
+        let (progress, fractions) = mpsc::unbounded_channel();
         let (lease, cancel) = (self.lease.clone(), self.control.cancel.clone());
         let job = self.claim.job.id;
         let traceparent = self.claim.job.origin.traceparent.clone();
         let transcribe =
             Transcribe { job, chunk: first, lease, batch, cancel, progress, in_engine, traceparent };
-        Ok(Started { answer: self.deps.workers.send(transcribe), told, is_early: early == Early::Yes })
+        Ok(Started { answer: self.deps.workers.send(transcribe), fractions, is_early: early == Early::Yes })
     }
 
     /// Waits for the engine's answer and records its progress meanwhile; with why that was cut short, if it could not be
     /// recorded.
     async fn answer_to(&self, plan: &Plan, batch: &Range<u32>, started: Started) -> (Answer, Option<Leave>) {
-        let Started { answer, mut told, .. } = started;
+        let Started { answer, mut fractions, .. } = started;
         self.control.position.move_to(Step::Decoding, Some(batch.start + 1));
         let mut answer = pin!(answer);
         let mut last = Instant::now();
         let base = self.progress(plan, batch.start);
         let spans = batch.clone().filter_map(|chunk| chunk_span(plan, chunk));
         let secs: f64 = spans.map(|(start, end)| end - start).sum();
-        let (mut leave, mut is_told, mut called_off_at) = (None, true, None);
+        let (mut leave, mut is_open, mut called_off_at) = (None, true, None);
         loop {
             let fraction = tokio::select! {
-                answered = answer.as_mut() => return (answered.unwrap_or_else(worker_gone), leave),
-                fraction = told.recv(), if is_told => fraction,
+                answered = answer.as_mut() => return (answered.unwrap_or_else(worker_stopped), leave),
+                fraction = fractions.recv(), if is_open => fraction,
                 () = actix::clock::sleep(LOOK) => {
                     if self.called_off().is_none() {
                         called_off_at = None;
@@ -456,7 +456,7 @@ impl Run {
                 }
             };
             let Some(fraction) = fraction else {
-                is_told = false;
+                is_open = false;
                 continue;
             };
             if leave.is_none() && last.elapsed() >= PROGRESS_INTERVAL {
@@ -498,23 +498,23 @@ impl Run {
         Ok(())
     }
 
-    /// The text before, for a job that comes back: from what is stored, so that it goes on as if it had never been away.
+    /// The text before, for a job that comes back: from what is stored, so that it continues as if it had never been interrupted.
     async fn remember(&mut self, plan: &Plan) -> Result<(), Leave> {
         let done = self.claim.chunks_done;
         let is_joined = plan.overlaps_previous(chunk_index(done));
-        if done > 0 && (self.tells_of_text_before(plan) || is_joined) {
+        if done > 0 && (self.passes_text_before(plan) || is_joined) {
             let (store, id) = (&self.deps.store, self.claim.job.id);
             let stored = self.write(|| store.segments(id)).await?;
             self.placement.recall(&stored);
-            if self.tells_of_text_before(plan) {
+            if self.passes_text_before(plan) {
                 self.context.append(&stored);
             }
         }
         Ok(())
     }
 
-    /// Not where channels are transcribed each by itself: what comes before is someone else's.
-    fn tells_of_text_before(&self, plan: &Plan) -> bool {
+    /// Not where channels are transcribed each by itself: what comes before is from another channel.
+    fn passes_text_before(&self, plan: &Plan) -> bool {
         self.deps.condition_on_previous && plan.channels.is_empty()
     }
 
@@ -536,7 +536,7 @@ impl Run {
         self.audio_secs += audio_secs;
         let segments = self.placement.place(plan, chunk_index(chunk), transcript);
         self.measure(audio_secs, &segments);
-        if self.tells_of_text_before(plan) {
+        if self.passes_text_before(plan) {
             self.context.append(&segments);
         }
         segments
@@ -594,7 +594,7 @@ impl Run {
 /// A batch that a worker has.
 struct Started {
     answer: actix::prelude::Request<WorkerActor, Transcribe>,
-    told: mpsc::UnboundedReceiver<f32>,
+    fractions: mpsc::UnboundedReceiver<f32>,
     is_early: bool,
 }
 
@@ -605,8 +605,8 @@ enum Early {
     No,
 }
 
-fn worker_gone(_: actix::MailboxError) -> Answer {
-    Err(EngineFault::Died { detail: "the worker's thread is gone".into() })
+fn worker_stopped(_: actix::MailboxError) -> Answer {
+    Err(EngineFault::Exited { detail: "the worker's thread has stopped".into() })
 }
 
 /// Seconds at which a chunk begins and ends.

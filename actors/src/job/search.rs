@@ -1,27 +1,27 @@
-//! Looking for work: the next job, and the model that it wants.
+//! Looking for work: the next job, and its model.
 //!
 //! This table is the whole decision; `order_tests` goes through it row by row. A line is the queue of one priority. Where
 //! several rows apply, the later one counts.
 //!
-//! | situation | who runs next | why |
+//! | situation | which job runs next | why |
 //! | --- | --- | --- |
-//! | jobs of both priorities wait | the interactive job | somebody waits for its result |
+//! | jobs of both priorities wait | the interactive job | a client waits for its result |
 //! | four interactive jobs in a row were taken and a batch job waits | the batch job ([`Turns`]) | a flood of interactive jobs does not stop batch jobs |
 //! | one owner has several jobs of a priority | the oldest ([`Rank`]) | they run in the order in which they came |
-//! | several owners have jobs of a priority | the job of the owner who was served longest ago ([`Rank`]) | a thousand jobs of one owner do not hold up another's one |
+//! | several owners have jobs of a priority | the job of the owner served longest ago ([`Rank`]) | a thousand jobs of one owner do not delay another owner's |
 //! | a job of the priority was begun before and given back | that job ([`Rank`]) | an interrupted job keeps its place |
-//! | the first job wants another model and jobs of the loaded one wait in its line | a job of the loaded model, up to 8 jobs or 600 s of audio ([`Overtakes`]) | a load takes as long as many a job |
-//! | as many have overtaken the first job as may | nobody until its model is loaded, then the first job | every job gets its model |
-//! | the first job is interactive and only batch jobs want the loaded model | nobody until its model is loaded, then the first job | a batch job overtakes no interactive one |
-//! | a client was turned away and told to come back for another model | jobs of the loaded model, as many as may overtake; then its model is loaded | the client gets its model however long the queue is |
-//! | the loaded model is kept for a client that was told to come back or asked for it | its jobs, batch ones and those over the limit too | the one whom it is kept for comes with a job |
+//! | the first job is for another model and jobs of the loaded one wait in its line | a job of the loaded model, up to 8 jobs or 600 s of audio ([`Overtakes`]) | a load takes as long as many a job |
+//! | as many have overtaken the first job as may | no job until its model is loaded, then the first job | every job gets its model |
+//! | the first job is interactive and only batch jobs are for the loaded model | no job until its model is loaded, then the first job | a batch job overtakes no interactive one |
+//! | a client was turned away and asked to retry for another model | jobs of the loaded model, as many as may overtake; then its model is loaded | the client gets its model however long the queue is |
+//! | the loaded model is kept for a client that was asked to retry or asked for it | its jobs, batch ones and those over the limit too | the client that it is kept for comes with a job |
 //! | the model of the first job waits for memory | jobs of other models, until the next try | they may fit into the memory that there is |
 //! | the model of the first job cannot be loaded | jobs of other models | only a new job or a request has it tried again |
 //! | the same with on_model_failed = "fail" | jobs of other models; those of that one fail | their owners learn of it at once |
 //! | the same after a new job for that model was taken in | jobs of other models; none fails | the model is tried once more for the new job ([`JobsToFail`](super::jobs_to_fail::JobsToFail)) |
-//! | the memory was asked for with a hold | nobody until the hold ends, or a new job comes | it is needed elsewhere |
-//! | all workers are busy and an interactive job waits for one that runs a batch job | the interactive job, after the present batch of chunks | it waits for seconds, not for the end of a long recording |
-//! | all workers are busy and the model of the interactive job cannot be loaded | the batch job goes on | giving way would gain nothing |
+//! | the memory was asked for with a hold | no job until the hold ends, or a new job comes | it is needed elsewhere |
+//! | all workers are busy and an interactive job waits for a worker that runs a batch job | the interactive job, after the present batch of chunks | it waits for seconds, not for the end of a long recording |
+//! | all workers are busy and the model of the interactive job cannot be loaded | the batch job runs on | giving way would gain nothing |
 //!
 //! When the model may go for another one is decided in [`lifecycle`](crate::domain::model::lifecycle);
 //! [`queue::place`](crate::domain::jobs::queue::place) computes ahead what this table says.
@@ -46,7 +46,7 @@ use crate::model::{Known, Lease, ModelStatus, State};
 use crate::panics::caught;
 use crate::ports::{Claim, Ending, Head, StoreError, Waiting};
 
-/// What says who is next.
+/// The state that decides which job is next.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {
     pub turn: Priority,
@@ -54,7 +54,7 @@ pub(super) struct Order {
     pub on_model_failed: OnModelFailed,
 }
 
-/// What a search came back with.
+/// The result of a search.
 pub(super) enum Found {
     /// A job that goes before the first of a line, if it does.
     Work(Box<Claim>, Arc<Lease>, Option<Line>),
@@ -94,9 +94,9 @@ async fn try_search(
         };
         for model in status.choices(failing) {
             let number = deps.model.find(model.as_deref()).unwrap_or_default();
-            // Not one that comes meanwhile: for that the model is tried again.
-            let goes_on = || deps.jobs_to_fail.fails_jobs(number, status.failures(number));
-            fail_all(deps, &model, goes_on, "model_failed", "the model cannot be loaded").await?;
+            // Not a job that comes meanwhile: for that the model is tried again.
+            let keeps_failing = || deps.jobs_to_fail.fails_jobs(number, status.failures(number));
+            fail_all(deps, &model, keeps_failing, "model_failed", "the model cannot be loaded").await?;
         }
     }
     let Some(head) = head(deps, turn, &status).await? else { return Ok(Found::Nothing) };
@@ -173,16 +173,16 @@ async fn take(
     Ok(Found::Work(Box::new(claim), lease, overtakes))
 }
 
-/// Fails all queued jobs that want a model, one after the other for as long as that is right.
+/// Fails all queued jobs for a model, one after the other, while the model stays failed.
 async fn fail_all(
     deps: &Deps,
     model: &Option<String>,
-    goes_on: impl Fn() -> bool,
+    keeps_failing: impl Fn() -> bool,
     code: &str,
     message: &str,
 ) -> Result<(), StoreError> {
     for priority in [Priority::Interactive, Priority::Batch] {
-        while goes_on()
+        while keeps_failing()
             && let Some((claim, events)) = deps.store.claim(priority, model.as_deref()).await?
         {
             deps.notifier.publish(events);
@@ -202,7 +202,7 @@ async fn fail_all(
     Ok(())
 }
 
-/// Nobody would ever take jobs that want a model which the settings name no more.
+/// Jobs for a model that the settings no longer name would wait for ever.
 pub(super) async fn fail_those_of_unknown_models(deps: Deps) {
     let failed = async {
         for model in deps.store.models_waited_for().await? {

@@ -45,7 +45,7 @@ async fn a_job_loads_the_model_and_runs_chunk_by_chunk() {
 }
 
 #[actix::test]
-async fn a_first_chunk_that_was_told_wrongly_is_done_again_as_planned() {
+async fn a_wrong_early_chunk_is_decoded_again_as_planned() {
     let world = World::start(Setting::default());
     let mut misleading = new_job();
     misleading.audio.blob = BlobKey("misleading".into());
@@ -160,12 +160,12 @@ async fn condition_on_previous_passes_the_text_before_a_chunk() {
     prompted.options.prompt = Some("Ada.".into());
     let job = world.jobs.submit(prompted).await.unwrap();
     world.to_the_end(job.id).await;
-    let told = ["Ada.", "Ada. 16000 samples.", "Ada. 16000 samples. 16000 samples."];
-    assert_eq!(world.engine.prompts(), told.map(|prompt| Some(prompt.to_owned())));
+    let prompts = ["Ada.", "Ada. 16000 samples.", "Ada. 16000 samples. 16000 samples."];
+    assert_eq!(world.engine.prompts(), prompts.map(|prompt| Some(prompt.to_owned())));
 }
 
 #[actix::test]
-async fn a_job_that_comes_back_is_told_what_it_would_have_been_told() {
+async fn a_resumed_job_gets_the_same_prompts() {
     let world = World::start(Setting {
         unload_hold: Duration::from_secs(3600),
         condition_on_previous: true,
@@ -179,8 +179,8 @@ async fn a_job_that_comes_back_is_told_what_it_would_have_been_told() {
     world.model.load(ModelNo::default(), None).await.unwrap();
     let events = world.to_the_end(job.id).await;
     assert!(events.contains(&JobEvent::Requeued { reason: RequeueReason::ModelUnloading }));
-    let told = [None, Some("16000 samples."), Some("16000 samples. 16000 samples.")];
-    assert_eq!(world.engine.prompts(), told.map(|prompt| prompt.map(str::to_owned)));
+    let prompts = [None, Some("16000 samples."), Some("16000 samples. 16000 samples.")];
+    assert_eq!(world.engine.prompts(), prompts.map(|prompt| prompt.map(str::to_owned)));
 }
 
 #[actix::test]
@@ -224,8 +224,8 @@ async fn a_queued_job_is_cancelled_without_running() {
 }
 
 #[actix::test]
-async fn an_engine_that_dies_costs_one_chunk_and_not_the_job() {
-    let world = World::start(with_chunks([Scripted::Succeed, Scripted::Die]));
+async fn an_engine_that_exits_costs_one_chunk_and_not_the_job() {
+    let world = World::start(with_chunks([Scripted::Succeed, Scripted::Exit]));
     let job = world.submit().await;
     let events = world.to_the_end(job.id).await;
     let expected = [
@@ -249,7 +249,7 @@ async fn an_engine_that_dies_costs_one_chunk_and_not_the_job() {
 
 #[actix::test]
 async fn three_engine_crashes_fail_the_job_and_not_the_next() {
-    let world = World::start(with_chunks([Scripted::Die, Scripted::Die, Scripted::Die]));
+    let world = World::start(with_chunks([Scripted::Exit, Scripted::Exit, Scripted::Exit]));
     let (poison, next) = (world.submit().await, world.submit().await);
     world.to_the_end(poison.id).await;
     assert_eq!(world.job(poison.id).await.error.unwrap().code, "engine_crashed");
@@ -285,7 +285,7 @@ async fn a_shortage_under_one_job_is_no_crash_of_the_one_beside_it() {
     }
     for id in jobs {
         let events = world.to_the_end(id).await;
-        assert!(!events.contains(&JobEvent::Requeued { reason: RequeueReason::EngineDied }), "{events:?}");
+        assert!(!events.contains(&JobEvent::Requeued { reason: RequeueReason::EngineExited }), "{events:?}");
         assert_eq!(world.job(id).await.status, Status::Completed);
     }
 }
@@ -332,8 +332,8 @@ async fn interactive_jobs_go_first_and_a_full_queue_takes_no_more() {
 
 #[actix::test]
 async fn crashes_are_counted_on_one_chunk_at_a_time() {
-    use Scripted::{Die, Succeed};
-    let world = World::start(with_chunks([Die, Die, Succeed, Die, Die, Succeed]));
+    use Scripted::{Exit, Succeed};
+    let world = World::start(with_chunks([Exit, Exit, Succeed, Exit, Exit, Succeed]));
     let job = world.submit().await;
     world.to_the_end(job.id).await;
     assert_eq!(world.job(job.id).await.status, Status::Completed);
@@ -346,7 +346,7 @@ async fn submit_urgent(world: &World) -> JobId {
 }
 
 #[actix::test]
-async fn a_batch_job_gives_way_at_its_next_chunk_and_goes_on_there() {
+async fn a_batch_job_gives_way_at_its_next_chunk_and_resumes_there() {
     let world = World::start(with_chunks([Scripted::Block]));
     let batch = world.submit().await;
     world.until_event(batch.id, |event| is_chunk_start(event, 1)).await;
@@ -429,7 +429,7 @@ async fn a_stop_gives_running_jobs_back() {
 }
 
 #[actix::test]
-async fn jobs_wait_for_a_model_that_failed_unless_told_to_fail_too() {
+async fn jobs_wait_for_a_failed_model_unless_set_to_fail() {
     let broken = || FakeEngine::default().script_loads([Scripted::Broken]);
     let world = World::start(Setting { engine: broken(), ..Setting::default() });
     let job = world.submit().await;

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::epoch::LoadEpoch;
 use super::lease::{Lease, Released};
-use super::messages::{Acquire, EngineDied, KeepAlive, Load, NotReady, RanOutOfMemory, Tick, Unload};
+use super::messages::{Acquire, EngineExited, KeepAlive, Load, NotReady, RanOutOfMemory, Tick, Unload};
 use super::status::{Known, ModelStatus};
 use crate::clock::Clock;
 use crate::domain::event::{ModelEvent, OfModel};
@@ -20,11 +20,11 @@ use crate::domain::model::load_time::LoadTime;
 use crate::domain::model::models::ModelNo;
 use crate::measures::measures;
 use crate::notifier::NotifierHandle;
-use crate::ports::{Death, Engine, Holder, LoadFailure, LoadedModel, MemoryProbe, record_span};
+use crate::ports::{Engine, EngineExit, Holder, LoadFailure, LoadedModel, MemoryProbe, record_span};
 
 /// How long an unload waits for the device to show that the memory is back.
 const UNTIL_IT_IS_BACK: Duration = Duration::from_secs(5);
-/// What a process keeps of its own after a model was in it is not a residue worth waiting for.
+/// A process keeps this much of its own after an unload: it is not waited for.
 const NO_RESIDUE_BYTES: u64 = 16 << 20;
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -45,7 +45,7 @@ pub struct ModelActor {
     parts: ModelParts,
     life: Lifecycle,
     model: Option<Arc<dyn LoadedModel>>,
-    /// Counts loads, so that what belongs to an earlier one can be told.
+    /// Counts loads, so that what belongs to an earlier one is recognised.
     generation: u64,
     epoch: LoadEpoch,
     /// The epoch at which the present load was asked for.
@@ -108,7 +108,7 @@ impl ModelActor {
     }
 
     /// Feeds inputs to the state machine until it asks for nothing more. Returns whether a lease was
-    /// granted. The status is published before any effect, and `seen` told right after.
+    /// granted. The status is published before any effect, and `seen` notified right after.
     fn drive(
         &mut self,
         first: Input,
@@ -122,7 +122,7 @@ impl ModelActor {
             effects.iter().for_each(|effect| self.count(effect));
             self.publish();
             if let Some(seen) = seen.take() {
-                // Nobody listens any more: nothing to tell.
+                // The receiver may be dropped.
                 let _ = seen.send(());
             }
             for effect in effects {
@@ -134,7 +134,7 @@ impl ModelActor {
                     }
                     Effect::Grant => granted = Granted::Yes,
                     Effect::Refuse => granted = Granted::No,
-                    Effect::Tell(model, news) => self.tell(model, news),
+                    Effect::Publish(model, news) => self.publish_event(model, news),
                 }
             }
         }
@@ -143,8 +143,8 @@ impl ModelActor {
 
     fn count(&mut self, effect: &Effect) {
         match effect {
-            Effect::Tell(_, News::Unloaded(_)) => self.unloads += 1,
-            Effect::Tell(model, news) => {
+            Effect::Publish(_, News::Unloaded(_)) => self.unloads += 1,
+            Effect::Publish(model, news) => {
                 let Some(known) = self.models.get_mut(model.0) else { return };
                 match news {
                     News::Failed(_) => known.failures += 1,
@@ -195,9 +195,9 @@ impl ModelActor {
         self.generation += 1;
         let generation = self.generation;
         let address = ctx.address();
-        let on_death = Box::new(move |death| match death {
-            Death::Crashed => address.do_send(EngineDied { generation }),
-            Death::OutOfMemory { needed_bytes, free_bytes } => {
+        let on_exit = Box::new(move |death| match death {
+            EngineExit::Crashed => address.do_send(EngineExited { generation }),
+            EngineExit::OutOfMemory { needed_bytes, free_bytes } => {
                 address.do_send(RanOutOfMemory { generation, needed_bytes, free_bytes });
             }
         });
@@ -207,7 +207,7 @@ impl ModelActor {
             return Input::LoadFailed(Failure { code: "model_not_found", message });
         };
         let outcome =
-            catch_unwind(AssertUnwindSafe(|| engine.load(&keep_going, on_death))).unwrap_or_else(|_| {
+            catch_unwind(AssertUnwindSafe(|| engine.load(&keep_going, on_exit))).unwrap_or_else(|_| {
                 Err(LoadFailure::Broken {
                     code: "engine_crashed",
                     message: "the engine panicked while loading".into(),
@@ -292,7 +292,7 @@ impl ModelActor {
         }
     }
 
-    fn tell(&self, model: ModelNo, news: News) {
+    fn publish_event(&self, model: ModelNo, news: News) {
         let event = match news {
             News::Loading => ModelEvent::ModelLoading,
             News::Ready => ModelEvent::ModelReady { load_secs: self.load_took.as_secs_f64() },
@@ -403,19 +403,19 @@ impl Handler<Unload> for ModelActor {
 
     fn handle(&mut self, msg: Unload, ctx: &mut Self::Context) {
         self.drive(Input::Unload { reason: msg.reason, hold: msg.hold }, None, ctx);
-        // Nobody listens any more: nothing to tell.
+        // The receiver may be dropped.
         let _ = msg.handled.send(self.snapshot());
     }
 }
 
-impl Handler<EngineDied> for ModelActor {
+impl Handler<EngineExited> for ModelActor {
     type Result = ();
 
-    fn handle(&mut self, msg: EngineDied, ctx: &mut Self::Context) {
+    fn handle(&mut self, msg: EngineExited, ctx: &mut Self::Context) {
         if msg.generation == self.generation && self.model.is_some() {
             warn!("engine process exited unexpectedly");
             measures().engine_exits.with_label_values(&["crashed"]).inc();
-            self.drive(Input::EngineDied, None, ctx);
+            self.drive(Input::EngineExited, None, ctx);
         }
     }
 }

@@ -19,16 +19,16 @@ use crate::domain::model::lifecycle::Demand;
 use crate::domain::model::models::{ALIASES, ModelNo};
 use crate::domain::model::stay::Stay;
 use crate::measures::measures;
-use crate::panics::{OnActorGone, as_json};
+use crate::panics::{OnActorStop, as_json};
 use crate::ports::{Engine, ModelFacts};
 
 /// How often the model's actor gets a tick: idle unloads are this exact.
 const HEARTBEAT: Duration = Duration::from_millis(250);
 
-/// The model's thread is gone; the process is about to stop.
+/// The model's thread has stopped; the process is about to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the model actor has stopped")]
-pub struct Gone;
+pub struct ActorStopped;
 
 #[derive(Clone)]
 pub struct ModelHandle {
@@ -46,8 +46,8 @@ impl ModelHandle {
     pub const NAME: &str = ModelActor::NAME;
 
     /// Starts the actor on a thread of its own and its pacemaker on the present arbiter.
-    /// `on_actor_gone` is called when the thread is gone for good.
-    pub fn start(parts: ModelParts, on_actor_gone: OnActorGone) -> Self {
+    /// `on_actor_stop` is called when the thread has stopped for good.
+    pub fn start(parts: ModelParts, on_actor_stop: OnActorStop) -> Self {
         let (sender, status) = watch::channel(ModelActor::first_status(&parts));
         for known in &status.borrow().models {
             measures().expect_model(&known.facts.id);
@@ -60,12 +60,12 @@ impl ModelHandle {
         });
         let handle = Self { addr, status, epoch, engines, clock, beat };
         let last = handle.clone();
-        let on_gone = move || on_actor_gone(Self::NAME, &as_json(&last.observe()));
-        Pacemaker::new(handle.addr.clone().recipient(), HEARTBEAT, answered, on_gone).start();
+        let on_stop = move || on_actor_stop(Self::NAME, &as_json(&last.observe()));
+        Pacemaker::new(handle.addr.clone().recipient(), HEARTBEAT, answered, on_stop).start();
         handle
     }
 
-    /// What an operator wants to know, at once, whatever the actor is doing.
+    /// The state for an operator, at once, whatever the actor is doing.
     pub fn observe(&self) -> ModelSnapshot {
         ModelSnapshot::of(&self.status.borrow(), self.epoch.current(), self.clock.now(), *self.beat.borrow())
     }
@@ -89,7 +89,7 @@ impl ModelHandle {
         self.status.borrow().models.get(number.0).map(|known| known.facts.id.clone()).unwrap_or_default()
     }
 
-    /// The model of that name, where there is one. No name, and those that clients of the OpenAI API know, stand
+    /// The model of that name, if any. No name, and the names of OpenAI's models, stand
     /// for the default one.
     pub fn find(&self, name: Option<&str>) -> Option<ModelNo> {
         let Some(name) = name.filter(|name| !ALIASES.contains(name)) else { return Some(ModelNo::default()) };
@@ -101,7 +101,7 @@ impl ModelHandle {
         self.status.borrow().models.iter().map(|known| known.facts.id.clone()).collect()
     }
 
-    /// What a model's file says of it now, whether or not it is loaded.
+    /// The facts in a model's file now, whether or not it is loaded.
     ///
     /// # Blocking
     /// Reads the file's header.
@@ -118,24 +118,28 @@ impl ModelHandle {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the load under way.
-    pub async fn load(&self, model: ModelNo, keep_alive: Option<Stay>) -> Result<ModelStatus, Gone> {
+    pub async fn load(&self, model: ModelNo, keep_alive: Option<Stay>) -> Result<ModelStatus, ActorStopped> {
         let shown = self.request(model, keep_alive);
         let mut status = self.status.clone();
         tokio::select! {
             // An error here means that an unload overtook the load: the status says so.
             _ = shown => {}
             // The actor is busy and handles this afterwards.
-            busy = status.wait_for(|s| !s.is_settled()) => { busy.map_err(|_| Gone)?; }
+            busy = status.wait_for(|s| !s.is_settled()) => { busy.map_err(|_| ActorStopped)?; }
         }
         Ok(self.status())
     }
 
     /// Asks for a load and waits: until `ready`, `failed`, `waiting_for_gpu` or given up.
-    pub async fn load_and_wait(&self, model: ModelNo, keep_alive: Option<Stay>) -> Result<ModelStatus, Gone> {
+    pub async fn load_and_wait(
+        &self,
+        model: ModelNo,
+        keep_alive: Option<Stay>,
+    ) -> Result<ModelStatus, ActorStopped> {
         // An error here means that an unload overtook the load: the status says so.
         let _ = self.request(model, keep_alive).await;
         let mut status = self.status.clone();
-        let settled = status.wait_for(ModelStatus::is_settled).await.map_err(|_| Gone)?;
+        let settled = status.wait_for(ModelStatus::is_settled).await.map_err(|_| ActorStopped)?;
         Ok(settled.clone())
     }
 
@@ -158,11 +162,15 @@ impl ModelHandle {
 
     /// Asks for the memory back. Returns once the actor has handled it: with nothing running the model
     /// is `unloaded` by then, else `unloading`.
-    pub async fn unload(&self, reason: UnloadReason, hold: Option<Duration>) -> Result<ModelStatus, Gone> {
+    pub async fn unload(
+        &self,
+        reason: UnloadReason,
+        hold: Option<Duration>,
+    ) -> Result<ModelStatus, ActorStopped> {
         let (handled, status) = oneshot::channel();
         // The mailbox keeps the order, the epoch the speed. The caller may leave: it is carried out all the same.
         self.epoch.interrupt(reason, || self.addr.do_send(Unload { reason, hold, handled }));
-        status.await.map_err(|_| Gone)
+        status.await.map_err(|_| ActorStopped)
     }
 
     /// Asks for the memory back, and waits until none of it is left; the model may have been asked for
@@ -171,7 +179,7 @@ impl ModelHandle {
         &self,
         reason: UnloadReason,
         hold: Option<Duration>,
-    ) -> Result<ModelStatus, Gone> {
+    ) -> Result<ModelStatus, ActorStopped> {
         let handled = self.unload(reason, hold).await?;
         let before = handled.unloads;
         if handled.state() == State::Unloaded {
@@ -179,7 +187,7 @@ impl ModelHandle {
         }
         let mut status = self.status.clone();
         let freed = status.wait_for(|s| s.unloads > before || s.state() == State::Unloaded);
-        Ok(freed.await.map_err(|_| Gone)?.clone())
+        Ok(freed.await.map_err(|_| ActorStopped)?.clone())
     }
 
     /// Time passed, by a clock that was set ahead.
@@ -191,7 +199,7 @@ impl ModelHandle {
     /// The same, once it was noticed.
     #[cfg(test)]
     pub(crate) async fn ticked(&self) {
-        // An actor that is gone notices nothing.
+        // A stopped actor does not answer.
         let _ = self.addr.send(super::messages::Tick).await;
     }
 

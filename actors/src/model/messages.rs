@@ -20,7 +20,7 @@ pub struct Load {
     pub model: ModelNo,
     pub keep_alive: Option<Stay>,
     pub epoch: u64,
-    /// Told once the status shows what came of it, before the load itself.
+    /// Notified once the status shows the outcome, before the load itself.
     pub seen: Option<oneshot::Sender<()>>,
 }
 
@@ -53,7 +53,7 @@ pub struct Unload {
 /// The engine of that generation ended by itself.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct EngineDied {
+pub struct EngineExited {
     pub generation: u64,
 }
 

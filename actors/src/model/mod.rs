@@ -10,7 +10,7 @@ mod snapshot;
 mod status;
 
 pub use actor::ModelParts;
-pub use handle::{Gone, ModelHandle};
+pub use handle::{ActorStopped, ModelHandle};
 pub use lease::Lease;
 pub use messages::NotReady;
 pub use snapshot::{ModelSnapshot, WaitingLoad};

@@ -9,13 +9,13 @@ use super::messages::Tick;
 
 /// Sends `Tick`, waits for the answer, then arms again: at most one tick is ever in flight.
 ///
-/// When the target's mailbox is closed its thread is gone for good, and `on_actor_gone` is called.
+/// When the target's mailbox is closed its thread has stopped for good, and `on_actor_stop` is called.
 pub struct Pacemaker {
     target: Recipient<Tick>,
     every: Duration,
     /// When the target last answered.
     answered: watch::Sender<Instant>,
-    on_actor_gone: Option<Box<dyn FnOnce()>>,
+    on_actor_stop: Option<Box<dyn FnOnce()>>,
 }
 
 impl Pacemaker {
@@ -23,9 +23,9 @@ impl Pacemaker {
         target: Recipient<Tick>,
         every: Duration,
         answered: watch::Sender<Instant>,
-        on_actor_gone: impl FnOnce() + 'static,
+        on_actor_stop: impl FnOnce() + 'static,
     ) -> Self {
-        Self { target, every, answered, on_actor_gone: Some(Box::new(on_actor_gone)) }
+        Self { target, every, answered, on_actor_stop: Some(Box::new(on_actor_stop)) }
     }
 
     fn arm(&self, ctx: &mut Context<Self>) {
@@ -36,14 +36,14 @@ impl Pacemaker {
                     this.answered.send_replace(Instant::now());
                     this.arm(ctx);
                 }
-                Err(_) => this.actor_gone(ctx),
+                Err(_) => this.actor_stopped(ctx),
             }));
         });
     }
 
-    fn actor_gone(&mut self, ctx: &mut Context<Self>) {
-        if let Some(tell) = self.on_actor_gone.take() {
-            tell();
+    fn actor_stopped(&mut self, ctx: &mut Context<Self>) {
+        if let Some(report) = self.on_actor_stop.take() {
+            report();
         }
         ctx.stop();
     }

@@ -8,7 +8,7 @@ use super::status::ModelStatus;
 use crate::domain::model::lifecycle::Phase;
 use crate::observe::secs_since;
 
-/// The published status, with what only an operator wants to know.
+/// The published status, with more for an operator.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelSnapshot {
     pub state: &'static str,
@@ -22,7 +22,7 @@ pub struct ModelSnapshot {
     pub waiting_load: Option<WaitingLoad>,
     /// The model that a client waits for until the present one has no more work.
     pub wanted_next: Option<String>,
-    /// Whether the present one is kept for a client that was told to come back, or asked for it by name.
+    /// Whether the present one is kept for a client that was asked to retry, or asked for it by name.
     pub is_promised: bool,
     pub failure: Option<&'static str>,
     pub unloads: u64,

@@ -62,11 +62,11 @@ pub struct ModelStatus {
     pub since: Instant,
     /// All that there are to choose from, the default one first.
     pub models: Vec<Known>,
-    /// The one that a client waits for until the present one has no more work.
+    /// The model that a client waits for until the present one has no more work.
     pub wanted_next: Option<ModelNo>,
-    /// Whether the present one is kept for someone who was told to come back, or who asked for it by name.
+    /// Whether the present one is kept for a client that was asked to retry, or that asked for it by name.
     pub is_promised: bool,
-    /// How long it stays without work, unless someone who used it said otherwise.
+    /// How long it stays without work, unless a client set another time.
     pub idle_timeout: Stay,
     /// When the idle model will go.
     pub unloads_at: Option<Instant>,
@@ -97,7 +97,7 @@ impl Known {
 }
 
 impl ModelStatus {
-    /// The same as someone sees it who wants that model: one that is not the present one has nothing in memory.
+    /// The same for a client of that model: a model other than the present one has nothing in memory.
     pub fn of(&self, model: ModelNo) -> Self {
         if model == self.model {
             return self.clone();
@@ -116,8 +116,8 @@ impl ModelStatus {
         known.map(|known| known.facts.id.clone())
     }
 
-    /// All ways in which jobs of the queue may name a model: one that was taken in while another was the default one
-    /// says which it wants.
+    /// All ways in which jobs of the queue may name a model: a job that was taken in while another was the default one
+    /// names its model.
     pub fn names(&self, model: ModelNo) -> Vec<Option<String>> {
         let id = self.models.get(model.0).map(|known| Some(known.facts.id.clone()));
         let unnamed = (model == ModelNo::default()).then_some(None);
@@ -208,7 +208,7 @@ impl ModelStatus {
         (self.state() == State::Loading).then(|| now.saturating_duration_since(self.since).as_secs_f64())
     }
 
-    /// What to put into `Retry-After` for someone who was turned away: 1 to 60.
+    /// What to put into `Retry-After` for a client that is turned away: 1 to 60.
     pub fn retry_after(&self, now: Instant) -> u64 {
         let expected = self.load_expected_secs();
         match &self.phase {
@@ -222,7 +222,7 @@ impl ModelStatus {
         }
     }
 
-    /// No load is running: the status is the answer for those who wait.
+    /// No load is running: callers that wait get this status.
     pub fn is_settled(&self) -> bool {
         match &self.phase {
             Phase::Unloaded { .. } | Phase::Ready { .. } | Phase::Failed(_) => true,

@@ -34,8 +34,8 @@ async fn an_unload_during_a_load_gives_it_up() {
     world.engine.until_load(1).await;
     let status = world.model.unload(UnloadReason::Request, None).await.unwrap();
     assert_eq!(status.state(), State::Unloaded);
-    let told = world.model_events(3).await;
-    assert!(!told.iter().any(|event| matches!(event, ModelEvent::ModelReady { .. })), "{told:?}");
+    let events = world.model_events(3).await;
+    assert!(!events.iter().any(|event| matches!(event, ModelEvent::ModelReady { .. })), "{events:?}");
 }
 
 #[actix::test]
@@ -46,8 +46,8 @@ async fn a_load_that_does_not_listen_still_never_becomes_ready() {
     let unload = world.model.unload(UnloadReason::Request, None);
     let (unloaded, ()) = futures_util::join!(unload, async { world.engine.open() });
     assert_eq!(unloaded.unwrap().state(), State::Unloaded);
-    let told = world.model_events(3).await;
-    assert!(!told.iter().any(|event| matches!(event, ModelEvent::ModelReady { .. })), "{told:?}");
+    let events = world.model_events(3).await;
+    assert!(!events.iter().any(|event| matches!(event, ModelEvent::ModelReady { .. })), "{events:?}");
 }
 
 #[actix::test]
@@ -93,8 +93,8 @@ async fn an_idle_model_goes_by_itself() {
     let world = World::start(Setting { idle_timeout: Stay::NOT_AT_ALL, ..Setting::default() });
     world.model.load(ModelNo::default(), None).await.unwrap();
     world.until_state(State::Unloaded).await;
-    let told = world.model_events(4).await;
-    assert!(matches!(told[2], ModelEvent::ModelUnloading { reason: UnloadReason::Idle }), "{told:?}");
+    let events = world.model_events(4).await;
+    assert!(matches!(events[2], ModelEvent::ModelUnloading { reason: UnloadReason::Idle }), "{events:?}");
 }
 
 #[actix::test]
@@ -160,13 +160,13 @@ async fn a_model_asked_for_by_name_takes_the_place_of_the_other_one() {
         .await;
     assert_eq!(status.model, LARGE, "and is kept for as long as was asked");
     world.notifier.catch_up().await;
-    let told = world.store.events_after(Stream::Model, 0, 100).await.unwrap();
-    let told = told.iter().filter_map(|recorded| match &recorded.event {
+    let events = world.store.events_after(Stream::Model, 0, 100).await.unwrap();
+    let names = events.iter().filter_map(|recorded| match &recorded.event {
         Event::Model(OfModel { model, event }) => Some(format!("{model} {}", event.name())),
         Event::Job(..) => None,
     });
     assert_eq!(
-        told.collect::<Vec<_>>(),
+        names.collect::<Vec<_>>(),
         [
             "fake model_loading",
             "fake model_ready",

@@ -1,4 +1,4 @@
-//! Tells the world: live followers of a stream, and receivers of webhooks.
+//! Sends events to live followers of a stream and to receivers of webhooks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::live::Live;
 use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, ObserveState, Publish, Subscribe};
 use super::snapshot::{self, NotifierSnapshot};
 use crate::domain::event::Recorded;
-use crate::panics::{OnActorGone, report_panic};
+use crate::panics::{OnActorStop, report_panic};
 use crate::ports::Store;
 
 /// A store that fails may get well soon. Not for ever: meanwhile no event is delivered.
@@ -27,10 +27,10 @@ const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 pub(super) struct NotifierActor {
     store: Arc<dyn Store>,
     delivery_loop: DeliveryLoop,
-    /// Outside the actor's own context: it goes on while a model event is written.
-    carrying: Option<JoinHandle<()>>,
+    /// Outside the actor's own context: it runs on while a model event is written.
+    deliveries: Option<JoinHandle<()>>,
     live: Live,
-    on_actor_gone: OnActorGone,
+    on_actor_stop: OnActorStop,
 }
 
 impl NotifierActor {
@@ -39,9 +39,9 @@ impl NotifierActor {
     pub(super) fn new(
         store: Arc<dyn Store>,
         delivery_loop: DeliveryLoop,
-        on_actor_gone: OnActorGone,
+        on_actor_stop: OnActorStop,
     ) -> Self {
-        Self { store, delivery_loop, carrying: None, live: Live::default(), on_actor_gone }
+        Self { store, delivery_loop, deliveries: None, live: Live::default(), on_actor_stop }
     }
 
     /// Outside the actor's own context too: in there it would stand still, the store's one connection for
@@ -74,19 +74,19 @@ impl NotifierActor {
 
 impl Drop for NotifierActor {
     fn drop(&mut self) {
-        report_panic(Self::NAME, self.on_actor_gone, || self.snapshot());
+        report_panic(Self::NAME, self.on_actor_stop, || self.snapshot());
     }
 }
 
-/// The task that delivers webhooks: without it the actor would go on and deliver none.
-struct Carrier {
+/// The task that delivers webhooks: without it the actor would run and deliver none.
+struct DeliveryTask {
     delivery_loop: DeliveryLoop,
-    on_actor_gone: OnActorGone,
+    on_actor_stop: OnActorStop,
 }
 
-impl Drop for Carrier {
+impl Drop for DeliveryTask {
     fn drop(&mut self) {
-        report_panic(NotifierActor::NAME, self.on_actor_gone, || self.delivery_loop.snapshot());
+        report_panic(NotifierActor::NAME, self.on_actor_stop, || self.delivery_loop.snapshot());
     }
 }
 
@@ -95,9 +95,9 @@ impl Actor for NotifierActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
-        let carrier =
-            Carrier { delivery_loop: self.delivery_loop.clone(), on_actor_gone: self.on_actor_gone };
-        self.carrying = Some(actix::spawn(async move { carrier.delivery_loop.clone().run().await }));
+        let task =
+            DeliveryTask { delivery_loop: self.delivery_loop.clone(), on_actor_stop: self.on_actor_stop };
+        self.deliveries = Some(actix::spawn(async move { task.delivery_loop.clone().run().await }));
         self.forget_old(ctx);
         ctx.run_interval(FORGET_EVERY, Self::forget_old);
     }
@@ -179,8 +179,8 @@ impl Handler<Flush> for NotifierActor {
             let _ = actix::clock::timeout(FLUSH_LIMIT, delivery_loop.flush()).await;
         };
         Box::pin(flushed.into_actor(self).map(|(), this, _| {
-            if let Some(carrying) = this.carrying.take() {
-                carrying.abort();
+            if let Some(deliveries) = this.deliveries.take() {
+                deliveries.abort();
             }
         }))
     }

@@ -11,8 +11,8 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::snapshot::{NAME, WebhooksSnapshot};
-use crate::domain::jobs::retry::{self, Next};
 use crate::domain::webhook::MessageId;
+use crate::domain::webhook::retry::{self, Next};
 use crate::measures::measures;
 use crate::panics::caught;
 use crate::ports::{
@@ -43,13 +43,13 @@ pub(super) const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct DeliveryLoop {
     transport: Rc<dyn WebhookTransport>,
     outbox: Arc<dyn Outbox>,
-    /// There may be something new to carry.
+    /// There may be something new to deliver.
     wake: Rc<Notify>,
     /// Messages on their way, each with its host.
     under_way: Rc<RefCell<HashMap<MessageId, String>>>,
     /// Of the outbox when it was last read.
     outbox_seen: Rc<Cell<WebhooksSnapshot>>,
-    /// How often somebody asked to know when nothing is due any more.
+    /// How many calls asked for a notice once nothing is due any more.
     flushes: Rc<Cell<u64>>,
     /// The last of those askings after which there was nothing.
     settled: watch::Sender<u64>,
@@ -84,7 +84,7 @@ impl DeliveryLoop {
         let asked = self.flushes.get() + 1;
         self.flushes.set(asked);
         self.wake();
-        // The sender is in `self`: it cannot be gone.
+        // The sender is in `self`: it cannot be dropped.
         let _ = self.settled.subscribe().wait_for(|settled| *settled >= asked).await;
     }
 
@@ -98,7 +98,7 @@ impl DeliveryLoop {
             let asked = self.flushes.get();
             let pause = match self.take_due().await {
                 Ok((taken, pause)) => {
-                    tries.extend(taken.into_iter().map(|message| self.clone().carry(message)));
+                    tries.extend(taken.into_iter().map(|message| self.clone().deliver(message)));
                     pause
                 }
                 Err(error) => {
@@ -119,7 +119,7 @@ impl DeliveryLoop {
         }
     }
 
-    /// Chooses what to carry now, hosts with the least on their way first, and says how long nothing
+    /// Chooses the messages to send now, hosts with the least on their way first, and says how long nothing
     /// else will be due.
     async fn take_due(&self) -> Result<(Vec<Outgoing>, Duration), StoreError> {
         let (due, later): (Vec<_>, Vec<_>) =
@@ -155,7 +155,7 @@ impl DeliveryLoop {
         self.under_way.borrow().values().filter(|of| *of == host).count()
     }
 
-    async fn carry(self, message: Outgoing) {
+    async fn deliver(self, message: Outgoing) {
         let begun = Instant::now();
         let delivery = Delivery {
             id: message.id.to_string(),
@@ -233,14 +233,14 @@ fn log(id: MessageId, outcome: &Result<u16, DeliveryFailure>, verdict: Verdict) 
         }
         Verdict::GivenUp => warn!(webhook.id = %id, failure, "webhook given up"),
         Verdict::SwitchOff => warn!(webhook.id = %id, failure, "webhook subscriber switched off"),
-        Verdict::Gone => info!(webhook.id = %id, "webhook receiver is gone"),
+        Verdict::Gone => info!(webhook.id = %id, "webhook receiver answered 410; subscriber removed"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::jobs::retry::Failures;
+    use crate::domain::webhook::retry::Failures;
 
     fn outgoing(failing: Option<Duration>) -> Outgoing {
         Outgoing {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn only_410_means_gone_and_only_2xx_is_success() {
+    fn only_410_removes_and_only_2xx_is_success() {
         let message = outgoing(None);
         assert_eq!(verdict(&message, &answered(410), 0.0), Verdict::Gone);
         let forbidden = Err(DeliveryFailure::Forbidden("it is inside".into()));

@@ -14,7 +14,7 @@ use super::snapshot::NotifierSnapshot;
 use super::tally::Tally;
 use crate::domain::event::{OfModel, Recorded, Stream};
 use crate::observe::{Observed, ask};
-use crate::panics::OnActorGone;
+use crate::panics::OnActorStop;
 use crate::ports::{EventLog, Store, StoreError, WebhookTransport};
 
 #[derive(Clone)]
@@ -28,16 +28,16 @@ impl NotifierHandle {
     /// The name of its actor.
     pub const NAME: &str = NotifierActor::NAME;
 
-    /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`. `on_actor_gone` is
+    /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`. `on_actor_stop` is
     /// called when a panic ends it.
     pub fn start<S: Store>(
         store: Arc<S>,
         transport: impl FnOnce() -> Box<dyn WebhookTransport> + Send + 'static,
-        on_actor_gone: OnActorGone,
+        on_actor_stop: OnActorStop,
     ) -> Self {
         let log: Arc<dyn EventLog> = store.clone();
         let addr = NotifierActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            NotifierActor::new(store.clone(), DeliveryLoop::new(transport(), store), on_actor_gone)
+            NotifierActor::new(store.clone(), DeliveryLoop::new(transport(), store), on_actor_stop)
         });
         Self { addr, log, tally: Arc::default() }
     }
@@ -55,7 +55,7 @@ impl NotifierHandle {
         &self.tally
     }
 
-    /// Records and publishes a model event, and tells the receivers of webhooks.
+    /// Records and publishes a model event, with its webhook messages.
     pub fn model(&self, event: OfModel) {
         self.addr.do_send(ModelNews(event));
     }
@@ -66,7 +66,7 @@ impl NotifierHandle {
     }
 
     /// All events of a stream after number `after`, those to come included: no gap, no duplicate.
-    /// The stream ends after its last event; one that ended before is read to its end.
+    /// The stream ends after its last event; a stream that ended before is read to its end.
     pub fn follow(
         &self,
         stream: Stream,
@@ -77,11 +77,11 @@ impl NotifierHandle {
 
     /// Waits until every model event sent so far is in the log.
     pub async fn catch_up(&self) {
-        // A notifier that is gone writes nothing more.
+        // A stopped notifier writes nothing more.
         let _ = self.addr.send(CatchUp).await;
     }
 
-    /// What an operator wants to know. It comes after model events that wait for the store.
+    /// The state for an operator. It comes after model events that wait for the store.
     pub async fn observe(&self) -> Observed<NotifierSnapshot> {
         ask(self.addr.send(ObserveState)).await
     }

@@ -9,10 +9,10 @@ use crate::domain::event::{Recorded, Stream};
 
 /// Events a follower may be behind before it has to read the log again.
 const LIVE_EVENTS: usize = 64;
-/// With fewer streams than these nobody looks for those that have lost their followers.
+/// With fewer streams than these, streams without followers are not searched for.
 const FEW: usize = 64;
 
-/// The streams that somebody follows, and some that nobody does any more: no more of those than there were followed ones
+/// The streams with followers, and some that have none any more: no more of those than there were followed ones
 /// when they were last taken away, and a few.
 #[derive(Default)]
 pub(super) struct Live {
@@ -66,7 +66,7 @@ mod tests {
     use crate::domain::jobs::job::JobId;
 
     #[test]
-    fn streams_that_nobody_follows_are_forgotten() {
+    fn streams_without_followers_are_dropped() {
         let mut live = Live::default();
         let followed: Vec<_> = (0..100).map(|_| live.subscribe(Stream::Job(JobId::new()))).collect();
         for _ in 0..10_000 {

@@ -33,7 +33,7 @@ pub(super) struct Subscribe(pub Stream);
 #[rtype(result = "()")]
 pub(super) struct CatchUp;
 
-/// What an operator wants to know.
+/// The state for an operator.
 #[derive(Message)]
 #[rtype(result = "NotifierSnapshot")]
 pub(super) struct ObserveState;

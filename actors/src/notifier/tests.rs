@@ -52,21 +52,21 @@ async fn many_followers_get_every_event_once_and_in_order() {
 }
 
 #[actix::test]
-async fn a_job_s_owner_hears_of_the_model_and_of_the_job() {
+async fn a_job_s_url_gets_messages_of_the_model_and_of_the_job() {
     let mut world = World::start(Setting::default());
     let mut job = new_job();
     job.webhook_url = Some("http://receiver.example/hook".into());
     world.jobs.submit(job).await.unwrap();
     let sent = world.sent.wait_for(|sent| sent.len() == 2).await.unwrap().clone();
     for kind in ["model_ready", "job_completed"] {
-        let told = format!(r#""type":"{kind}""#);
-        assert!(sent.iter().any(|message| message.body.contains(&told)), "{kind}: {sent:?}");
+        let of_kind = format!(r#""type":"{kind}""#);
+        assert!(sent.iter().any(|message| message.body.contains(&of_kind)), "{kind}: {sent:?}");
     }
     assert_ne!(sent[0].id, sent[1].id);
 }
 
 #[actix::test]
-async fn a_job_that_was_cancelled_or_failed_is_told_too() {
+async fn a_cancelled_or_failed_job_sends_its_message_too() {
     let engine = FakeEngine::default().script_chunks([Scripted::Broken]);
     let mut world = World::start(Setting { engine, chunks: 1, ..Setting::default() });
     let mut job = new_job();
@@ -85,7 +85,7 @@ async fn a_job_that_was_cancelled_or_failed_is_told_too() {
 }
 
 #[actix::test]
-async fn a_receiver_that_is_gone_is_forgotten() {
+async fn a_dropped_receiver_is_forgotten() {
     let world = World::start(Setting { failing_webhooks: (1, 410), ..Setting::default() });
     world.store.subscribe("", URL, None).await.unwrap();
     world.model.load_and_wait(ModelNo::default(), None).await.unwrap();
@@ -122,8 +122,8 @@ async fn a_subscriber_that_only_fails_for_five_days_is_switched_off() {
     let mut tries = 0;
     loop {
         world.notifier.look_into_outbox();
-        let told = |message: &Sent| message.attempts.len() > tries || message.state != SentState::Pending;
-        let message = until(&world, subscriber.id, told).await;
+        let is_tried = |message: &Sent| message.attempts.len() > tries || message.state != SentState::Pending;
+        let message = until(&world, subscriber.id, is_tried).await;
         tries = message.attempts.len();
         let state = world.store.subscribers().await.unwrap()[0].state;
         if message.state != SentState::Pending {

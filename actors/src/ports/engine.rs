@@ -20,7 +20,7 @@ pub trait Engine: Send + Sync + 'static {
     /// Checks the file, loads it and warms it up: what comes back has transcribed once already.
     ///
     /// `keep_going` is polled at least every 50 ms; once it says no the load is given up and all of
-    /// its memory freed before this returns [`LoadFailure::Cancelled`]. `on_death` is called once,
+    /// its memory freed before this returns [`LoadFailure::Cancelled`]. `on_exit` is called once,
     /// from any thread, if the loaded model ends without [`LoadedModel::unload`], and before any
     /// [`LoadedModel::transcribe`] returns an [`EngineFault`] for that reason; it passes the word on and does not block.
     ///
@@ -29,15 +29,15 @@ pub trait Engine: Send + Sync + 'static {
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
-        on_death: OnDeath,
+        on_exit: OnExit,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure>;
 }
 
-pub type OnDeath = Box<dyn FnOnce(Death) + Send>;
+pub type OnExit = Box<dyn FnOnce(EngineExit) + Send>;
 
 /// Why a loaded model ended by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Death {
+pub enum EngineExit {
     Crashed,
     OutOfMemory { needed_bytes: u64, free_bytes: u64 },
 }
@@ -61,8 +61,8 @@ pub trait LoadedModel: Send + Sync + 'static {
         progress: &mut dyn FnMut(f32),
     ) -> Result<Vec<ChunkTranscript>, EngineFault>;
 
-    /// Gives back all memory. Work still running ends with [`EngineFault::Gone`], and so does any
-    /// that comes later.
+    /// Gives back all memory. Work still running ends with [`EngineFault::Unloaded`], and so does all
+    /// later work.
     ///
     /// # Blocking
     /// Until the memory is back.
@@ -96,8 +96,8 @@ pub struct ModelFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     pub process: u32,
-    /// What that process had of the memory that is read before the load: 0 for one that lives for the model
-    /// alone, whose own few megabytes go with it.
+    /// What that process had of the memory that is read before the load: 0 for a process that exists for the model
+    /// alone, whose own few megabytes are freed with it.
     pub before_bytes: u64,
 }
 
@@ -202,16 +202,16 @@ pub enum EngineFault {
     Cancelled,
     #[error("the engine ran out of memory")]
     OutOfMemory { needed_bytes: u64, free_bytes: u64 },
-    /// The engine's process is gone: `detail` is its last word.
+    /// The engine's process exited; `detail` says how.
     #[error("the engine process exited: {detail}")]
-    Died { detail: String },
-    /// Someone killed the engine's process.
+    Exited { detail: String },
+    /// The engine's process was killed from outside.
     #[error("the engine was killed")]
     Killed,
-    /// The model is gone, and not because of this chunk: it was unloaded, or had ended before the chunk was begun.
+    /// The model is not loaded, and not because of this chunk: it was unloaded, or had ended before the chunk was begun.
     #[error("the model was unloaded")]
-    Gone,
-    /// The engine is well but will not do this chunk, ever.
+    Unloaded,
+    /// The engine works but cannot transcribe this chunk, however often it is tried.
     #[error("the engine refused the chunk: {message}")]
     Refused { message: String },
 }
@@ -232,7 +232,7 @@ impl CancelToken {
 
 /// Reads the memory of the device that the model runs on.
 pub trait MemoryProbe: Send + Sync + 'static {
-    /// Takes well under 1 ms. `holder` is who has the model, or had it last.
+    /// Takes well under 1 ms. `holder` is the process that has the model, or had it last.
     fn read(&self, holder: Option<Holder>) -> MemoryReading;
 }
 
@@ -242,7 +242,7 @@ pub struct MemoryReading {
     /// Memory that no program uses.
     pub unused_bytes: u64,
     /// What the engine may still take: of the unused no more than its own limit leaves it. `u64::MAX` of a device that
-    /// does not tell, which refuses no load.
+    /// reports no figure, which refuses no load.
     pub free_bytes: u64,
     /// 0 without a holder, and when nothing of it is left.
     pub used_by_model_bytes: u64,

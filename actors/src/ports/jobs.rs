@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::domain::audio::Plan;
 use crate::domain::event::{JobEvent, OfModel, Recorded, RequeueReason, Stream};
-use crate::domain::jobs::deaths::Deaths;
+use crate::domain::jobs::engine_exits::EngineExits;
 use crate::domain::jobs::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::progress::Progress;
@@ -17,7 +17,7 @@ use crate::domain::transcript::Segment;
 
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// Someone else owns the job by now, or it has ended: drop the work and write nothing.
+    /// Another claim has the job by now, or it has ended: drop the work and write nothing.
     #[error("the job is no longer this worker's")]
     LeaseLost,
     #[error("no space left on the device")]
@@ -52,11 +52,11 @@ pub struct Claim {
     pub fence: Fence,
     /// The plan, if the recording was planned before.
     pub plan: Option<Plan>,
-    /// Chunks whose segments are stored: work goes on at this index.
+    /// Chunks whose segments are stored: work continues at this index.
     pub chunks_done: u32,
     pub segments_done: u32,
     /// Of the engine, on the chunk that is next.
-    pub deaths: Deaths,
+    pub exits: EngineExits,
 }
 
 /// What one finished chunk adds.
@@ -92,7 +92,7 @@ impl Ending {
 /// What asking for a job's end did.
 #[derive(Debug)]
 pub enum Cancelled {
-    /// It was queued or running and is cancelled now; its running worker will find its fence gone.
+    /// It was queued or running and is cancelled now; writes with its worker's fence will fail.
     Now {
         job: Box<Job>,
         events: Vec<Recorded>,
@@ -189,21 +189,21 @@ pub trait JobStore: Send + Sync + 'static {
     /// Which priorities have jobs in the queue.
     async fn waiting(&self) -> Result<Waiting, StoreError>;
 
-    /// Who is next among jobs that want one of these models: of the priority whose `turn` it is, or of the other if
-    /// there is none of it; first who was begun before, oldest first, then owners in turns, each with their oldest.
+    /// Which job is next among those for one of these models: of the priority whose `turn` it is, or of the other if
+    /// that has no jobs; first jobs that were begun before, oldest first, then owners in turns, each with their oldest.
     async fn head(&self, turn: Priority, models: &[Option<String>]) -> Result<Option<Head>, StoreError>;
 
-    /// Takes the next job of that priority that wants that model.
+    /// Takes the next job of that priority for that model.
     async fn claim(
         &self,
         priority: Priority,
         model: Option<&str>,
     ) -> Result<Option<(Claim, Vec<Recorded>)>, StoreError>;
 
-    /// The models that jobs in the queue want.
+    /// The models of jobs in the queue.
     async fn models_waited_for(&self) -> Result<Vec<Option<String>>, StoreError>;
 
-    /// Keeps the plan and the duration it tells, and forgets chunks done under an earlier plan.
+    /// Keeps the plan and its duration, and forgets chunks done under an earlier plan.
     async fn planned(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), StoreError>;
 
     /// Adds an event that changes nothing else (the start of a chunk, progress inside it).
@@ -215,14 +215,14 @@ pub trait JobStore: Send + Sync + 'static {
 
     async fn end(&self, fence: Fence, ending: Ending) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Back to the queue, in its old place, with all finished chunks. [`RequeueReason::EngineDied`] and
-    /// [`RequeueReason::EngineKilled`] add one to the deaths; a checkpoint forgets them.
+    /// Back to the queue, in its old place, with all finished chunks. [`RequeueReason::EngineExited`] and
+    /// [`RequeueReason::EngineKilled`] add one to the exits; a checkpoint forgets them.
     async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError>;
 
     async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError>;
 
     /// Removes at most `limit` jobs that ended longer ago than `keep`, with all that was kept of them, and
-    /// gives the recordings that nobody needs any more.
+    /// gives the recordings that no job needs any more.
     async fn remove_ended(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, StoreError>;
 
     /// Renews the leases of these claims, by the store's own clock, and then requeues whatever else is running and has
@@ -230,7 +230,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// set ahead, what is in `held` stays claimed.
     async fn renew(&self, held: &[Fence]) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Requeues what a process that is gone left running. Called once, before any claim.
+    /// Requeues what an earlier process left running. Called once, before any claim.
     async fn recover(&self) -> Result<Vec<Recorded>, StoreError>;
 }
 

@@ -21,13 +21,13 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Starts a new blob. Nothing is kept unless [`BlobWriter::finish`] is called.
     async fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError>;
 
-    /// Whether so many bytes more fit, as far as can be told now.
+    /// Whether so many bytes more fit, as far as is known now.
     fn has_room(&self, bytes: u64) -> bool;
 
     /// What is stored, and what the disk has room for.
     fn usage(&self) -> StorageUsage;
 
-    /// Removes a blob; one that is not there is no error.
+    /// Removes a blob; a missing one is not an error.
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;
 }
 
@@ -77,7 +77,7 @@ pub struct Download {
     pub body: LocalBoxStream<'static, io::Result<Bytes>>,
 }
 
-/// Why nothing can be fetched. Messages are for who named the URL.
+/// Why nothing can be fetched. Messages are for the client that sent the URL.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SourceError {
     /// Not a usable URL.

@@ -1,4 +1,4 @@
-//! Spans of traces, for whoever collects them; without a collector they are dropped.
+//! Spans of traces, for a collector; without one they are dropped.
 
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -39,12 +39,12 @@ pub fn collect_spans(collector: Box<dyn SpanCollector>) {
     let _ = COLLECTOR.set(collector);
 }
 
-/// `None` where nobody collects spans.
+/// `None` without a collector of spans.
 pub fn begin_span(name: &'static str, parent: Option<&TraceParent>) -> Option<Box<dyn OpenSpan>> {
     COLLECTOR.get().map(|collector| collector.begin(name, parent))
 }
 
-/// Records what has just ended. `attributes` are asked for only where somebody collects spans.
+/// Records what has just ended. `attributes` is called only with a collector of spans.
 pub fn record_span(
     name: &'static str,
     parent: Option<&TraceParent>,

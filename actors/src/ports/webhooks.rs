@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::jobs::StoreError;
 use crate::domain::jobs::origin::TraceParent;
-use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::retry::Failures;
 use crate::domain::webhook::{Data, Message, MessageId, Secret, SigningKey};
 
 /// All subscribers to the model's webhooks.
@@ -28,7 +28,7 @@ pub trait SubscriberStore: Send + Sync + 'static {
     /// In the order they were added.
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError>;
     async fn subscriber(&self, id: Uuid) -> Result<Option<Subscriber>, StoreError>;
-    /// Removes a subscriber with its messages, pending ones too. `false` when there is none of that id.
+    /// Removes a subscriber with its messages, pending ones too. `false` when no subscriber has that id.
     async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError>;
     /// Takes a subscriber from one of its owners; without any left it is removed as by
     /// [`unsubscribe`](Self::unsubscribe). `false` when it is not theirs.
@@ -76,7 +76,7 @@ pub trait Outbox: Send + Sync + 'static {
     /// Messages to a host that are due, the longest due first, at most `limit`.
     async fn due(&self, host: &str, limit: u32) -> Result<Vec<Outgoing>, StoreError>;
 
-    /// Keeps what came of a try, and what follows from it. A message that is gone by now stays gone.
+    /// Keeps what came of a try, and what follows from it. A message that was removed meanwhile stays removed.
     async fn record(&self, id: MessageId, attempt: Attempt, verdict: Verdict) -> Result<(), StoreError>;
 
     /// Messages to a subscriber, newest first.
@@ -89,7 +89,7 @@ pub trait Outbox: Send + Sync + 'static {
     /// many.
     async fn redeliver_all(&self, subscriber: Uuid, span: Between) -> Result<u64, StoreError>;
 
-    /// Writes a message that tells nothing. `None` when there is no subscriber of that id.
+    /// Writes a test message. `None` when there is no subscriber of that id.
     async fn send_test(&self, subscriber: Uuid) -> Result<Option<Sent>, StoreError>;
 
     /// What is still to be delivered.
@@ -160,7 +160,7 @@ pub enum Verdict {
     GivenUp,
     /// Its subscriber is switched off, and everything pending for it is given up.
     SwitchOff,
-    /// The receiver says that it is gone for good: its subscriber is removed, with all of its messages.
+    /// The receiver answered 410 (Gone): its subscriber is removed, with all of its messages.
     Gone,
 }
 
@@ -235,7 +235,7 @@ pub enum DeliveryFailure {
     /// The receiver answered with something other than a 2xx, and perhaps with when to come back.
     #[error("answered with status {status}")]
     Status { status: u16, retry_after: Option<Duration> },
-    /// The address is one that must not be connected to.
+    /// The address must not be connected to.
     #[error("the target is forbidden: {0}")]
     Forbidden(String),
     #[error("could not be reached: {0}")]

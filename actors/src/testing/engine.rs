@@ -1,4 +1,4 @@
-//! An engine that does what a test tells it to.
+//! An engine that follows a test's script.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,20 +10,20 @@ use tokio::sync::watch;
 
 use crate::domain::transcript::{ChunkTranscript, Decoding, Segment};
 use crate::ports::{
-    Batch, CancelToken, ChunkAudio, Death, Device, Engine, EngineFault, Holder, LoadFailure, LoadedModel,
-    MemoryProbe, MemoryReading, ModelFacts, OnDeath,
+    Batch, CancelToken, ChunkAudio, Device, Engine, EngineExit, EngineFault, Holder, LoadFailure,
+    LoadedModel, MemoryProbe, MemoryReading, ModelFacts, OnExit,
 };
 
 /// A chunk with this prompt always ends the engine's process, whatever the script says.
 pub const POISON: &str = "poison";
-/// How often a blocked fake looks whether it may go on.
+/// How often a blocked fake checks whether it may continue.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// What happens at one load, or at one chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scripted {
     Succeed,
-    /// Blocks until [`FakeEngine::open`] or until it is told to give up.
+    /// Blocks until [`FakeEngine::open`] or until it is cancelled or unloaded.
     Block,
     /// Blocks until [`FakeEngine::open`], deaf to anyone.
     BlockDeaf,
@@ -31,7 +31,7 @@ pub enum Scripted {
     Broken,
     Panic,
     /// Only for chunks: the engine's process ends.
-    Die,
+    Exit,
 }
 
 /// Follows a script for loads and one for chunks; past the script's end everything succeeds.
@@ -57,7 +57,7 @@ struct Shared {
     in_flight: AtomicUsize,
     poisoned: Mutex<Vec<usize>>,
     unloads: AtomicUsize,
-    /// How many blocked steps may go on.
+    /// How many blocked steps may continue.
     gate: AtomicU64,
     /// The model that is loaded.
     live: Mutex<Option<Arc<Life>>>,
@@ -65,12 +65,12 @@ struct Shared {
     overlaps: AtomicUsize,
 }
 
-/// A loaded model, until it is unloaded or dies.
+/// A loaded model, until it is unloaded or exits.
 struct Life {
     over: AtomicBool,
     /// The result of the chunks that were running at its end.
     cause: OnceLock<EngineFault>,
-    on_death: Mutex<Option<OnDeath>>,
+    on_exit: Mutex<Option<OnExit>>,
 }
 
 struct FakeModel {
@@ -116,12 +116,12 @@ impl FakeEngine {
         lock(&self.shared.chunks).push_back(step);
     }
 
-    /// Lets one blocked step go on.
+    /// Unblocks one step.
     pub fn open(&self) {
         self.shared.gate.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// From now on everything succeeds, and what is blocked goes on.
+    /// From now on everything succeeds, and what is blocked continues.
     pub fn behave(&self) {
         lock(&self.shared.loads).clear();
         lock(&self.shared.chunks).clear();
@@ -131,7 +131,7 @@ impl FakeEngine {
     /// Ends the loaded model's process from outside. Whether there was one.
     pub fn kill(&self) -> bool {
         let live = lock(&self.shared.live).clone();
-        live.is_some_and(|life| self.shared.die(&life, EngineFault::Killed))
+        live.is_some_and(|life| self.shared.exit(&life, EngineFault::Killed))
     }
 
     /// Whether a model is in memory.
@@ -150,13 +150,13 @@ impl FakeEngine {
 
     /// Waits until the engine itself is in the middle of its `count`th load.
     pub async fn until_load(&self, count: usize) {
-        // The sender is in `self`: it cannot be gone.
+        // The sender is in `self`: it cannot be dropped.
         let _ = self.shared.begun_loads.subscribe().wait_for(|begun| *begun >= count).await;
     }
 
     /// Waits until the engine itself is in the middle of its `count`th chunk.
     pub async fn until_chunk(&self, count: usize) {
-        // The sender is in `self`: it cannot be gone.
+        // The sender is in `self`: it cannot be dropped.
         let _ = self.shared.begun_chunks.subscribe().wait_for(|begun| *begun >= count).await;
     }
 
@@ -180,7 +180,7 @@ impl FakeEngine {
 }
 
 impl Shared {
-    /// Waits for the gate; `false` when told to give up.
+    /// Waits for the gate; `false` when `keep_going` returns false.
     fn pass(&self, keep_going: &dyn Fn() -> bool) -> bool {
         loop {
             let open = self.gate.try_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
@@ -197,16 +197,16 @@ impl Shared {
     fn next_chunk(&self, prompt: Option<&str>, others: usize) -> Scripted {
         if prompt == Some(POISON) {
             lock(&self.poisoned).push(others);
-            return Scripted::Die;
+            return Scripted::Exit;
         }
         lock(&self.chunks).pop_front().unwrap_or(Scripted::Succeed)
     }
 
-    fn begin(&self, on_death: OnDeath) -> Arc<Life> {
+    fn begin(&self, on_exit: OnExit) -> Arc<Life> {
         let life = Arc::new(Life {
             over: AtomicBool::new(false),
             cause: OnceLock::new(),
-            on_death: Mutex::new(Some(on_death)),
+            on_exit: Mutex::new(Some(on_exit)),
         });
         if lock(&self.live).replace(life.clone()).is_some() {
             self.overlaps.fetch_add(1, Ordering::SeqCst);
@@ -224,12 +224,12 @@ impl Shared {
         was_alive
     }
 
-    /// Told before any chunk fails, as an engine must.
-    fn die(&self, life: &Arc<Life>, cause: EngineFault) -> bool {
+    /// Reports the exit before any chunk fails, as an engine must.
+    fn exit(&self, life: &Arc<Life>, cause: EngineFault) -> bool {
         // The caller that ends it for that reason gives no other.
         let _ = life.cause.set(cause);
-        if let Some(tell) = lock(&life.on_death).take() {
-            tell(Death::Crashed);
+        if let Some(on_exit) = lock(&life.on_exit).take() {
+            on_exit(EngineExit::Crashed);
         }
         self.end(life)
     }
@@ -263,7 +263,7 @@ impl Engine for FakeEngine {
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
-        on_death: OnDeath,
+        on_exit: OnExit,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
         let shared = &self.shared;
         let step = lock(&shared.loads).pop_front().unwrap_or(Scripted::Succeed);
@@ -278,9 +278,9 @@ impl Engine for FakeEngine {
                 return Err(LoadFailure::Broken { code: "model_corrupt", message: "scripted".into() });
             }
             Scripted::Panic => panic_quietly(),
-            Scripted::Succeed | Scripted::Block | Scripted::Die => {}
+            Scripted::Succeed | Scripted::Block | Scripted::Exit => {}
         }
-        Ok(Arc::new(FakeModel { model: self.model, shared: shared.clone(), life: shared.begin(on_death) }))
+        Ok(Arc::new(FakeModel { model: self.model, shared: shared.clone(), life: shared.begin(on_exit) }))
     }
 }
 
@@ -297,9 +297,9 @@ impl LoadedModel for FakeModel {
     ) -> Result<Vec<ChunkTranscript>, EngineFault> {
         let shared = &self.shared;
         let is_over = || self.life.over.load(Ordering::SeqCst);
-        let died = || Err(self.life.cause.get().cloned().unwrap_or(EngineFault::Gone));
+        let exited = || Err(self.life.cause.get().cloned().unwrap_or(EngineFault::Unloaded));
         if is_over() {
-            return Err(EngineFault::Gone);
+            return Err(EngineFault::Unloaded);
         }
         let others = shared.in_flight.fetch_add(1, Ordering::SeqCst);
         let _in_flight = InFlight(&shared.in_flight);
@@ -309,7 +309,7 @@ impl LoadedModel for FakeModel {
         progress(0.5);
         match step {
             Scripted::Block if !shared.pass(&|| !cancel.is_cancelled() && !is_over()) => {
-                return if is_over() { died() } else { Err(EngineFault::Cancelled) };
+                return if is_over() { exited() } else { Err(EngineFault::Cancelled) };
             }
             Scripted::BlockDeaf => drop(shared.pass(&|| true)),
             Scripted::OutOfMemory => {
@@ -317,9 +317,9 @@ impl LoadedModel for FakeModel {
             }
             Scripted::Broken => return Err(EngineFault::Refused { message: "scripted".into() }),
             Scripted::Panic => panic_quietly(),
-            Scripted::Die => {
-                shared.die(&self.life, EngineFault::Died { detail: "scripted".into() });
-                return died();
+            Scripted::Exit => {
+                shared.exit(&self.life, EngineFault::Exited { detail: "scripted".into() });
+                return exited();
             }
             Scripted::Succeed | Scripted::Block => {}
         }
@@ -336,9 +336,9 @@ impl LoadedModel for FakeModel {
     }
 
     fn unload(&self) {
-        lock(&self.life.on_death).take();
+        lock(&self.life.on_exit).take();
         // Unless it has one.
-        let _ = self.life.cause.set(EngineFault::Gone);
+        let _ = self.life.cause.set(EngineFault::Unloaded);
         self.shared.end(&self.life);
         self.shared.unloads.fetch_add(1, Ordering::SeqCst);
     }

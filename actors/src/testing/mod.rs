@@ -1,4 +1,8 @@
 //! Fakes of the ports, kept like code.
+//!
+//! `MemoryStore` is not SQLite in a temporary folder. That adapter is above this crate, and its driver's time-outs would
+//! expire under the paused clock of these tests. The store's own random walk needs a model to compare with as well: it is
+//! this one (`src/store/tests/random_walk.rs`).
 
 mod engine;
 mod outbox;

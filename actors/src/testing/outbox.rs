@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::outbox_tables::{Letter, Receiver};
+use super::outbox_tables::{Receiver, StoredMessage};
 use super::store::{MemoryStore, Tables};
 use crate::domain::event::OfModel;
 use crate::domain::jobs::job::{Job, Status};
 use crate::domain::jobs::origin::TraceParent;
-use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::retry::Failures;
 use crate::domain::webhook::{Message, MessageId, Secret, SigningKey, host_of};
 use crate::ports::{
     Attempt, Backlog, Between, DeliveryQuery, KEPT, OLD_SECRET_VALID, Outbox, Outgoing, Sent, SentState,
@@ -35,8 +35,8 @@ impl Tables {
         self.receivers.iter_mut().find(|receiver| receiver.seen.id == id)
     }
 
-    fn letter(&mut self, id: MessageId) -> Option<&mut Letter> {
-        self.letters.iter_mut().find(|letter| letter.seen.id == id)
+    fn message(&mut self, id: MessageId) -> Option<&mut StoredMessage> {
+        self.messages.iter_mut().find(|message| message.seen.id == id)
     }
 
     fn write(
@@ -54,7 +54,7 @@ impl Tables {
             attempts: vec![],
             next_try_at: Some(message.at),
         };
-        self.letters.push(Letter {
+        self.messages.push(StoredMessage {
             traceparent,
             seen: seen.clone(),
             subscriber,
@@ -66,7 +66,7 @@ impl Tables {
         seen
     }
 
-    pub(super) fn tell_of_model(&mut self, event: &OfModel, at: Timestamp) {
+    pub(super) fn write_model_messages(&mut self, event: &OfModel, at: Timestamp) {
         let Some(message) = Message::of_model(event, at) else { return };
         let active = self.receivers.iter().filter(|receiver| receiver.seen.state == SubscriberState::Active);
         let all: Vec<_> = active.map(|receiver| (receiver.seen.id, receiver.seen.url.clone())).collect();
@@ -76,7 +76,7 @@ impl Tables {
     }
 
     /// Nothing for a job that has not ended, or has no webhook.
-    pub(super) fn tell_of_job(&mut self, job: &Job, status: Status, at: Timestamp) {
+    pub(super) fn write_job_messages(&mut self, job: &Job, status: Status, at: Timestamp) {
         let Some(message) = Message::of_job(job.id, status, at) else { return };
         let Some(url) = &job.webhook_url else { return };
         let traceparent = job.origin.traceparent.clone();
@@ -122,7 +122,7 @@ impl Tables {
 impl Tables {
     fn remove_receiver(&mut self, id: Uuid) {
         self.receivers.retain(|receiver| receiver.seen.id != id);
-        self.letters.retain(|letter| letter.subscriber != Some(id));
+        self.messages.retain(|message| message.subscriber != Some(id));
     }
 }
 
@@ -144,7 +144,7 @@ impl Receiver {
     }
 }
 
-impl Letter {
+impl StoredMessage {
     fn is_pending(&self) -> bool {
         self.seen.state == SentState::Pending
     }
@@ -222,11 +222,11 @@ impl Outbox for MemoryStore {
     async fn hosts(&self) -> Result<Vec<(String, Duration)>, StoreError> {
         let (tables, now) = (self.tables(), self.now());
         let mut hosts: Vec<(String, Duration)> = vec![];
-        for letter in tables.letters.iter().filter(|letter| letter.is_pending()) {
-            let due_in = letter.seen.next_try_at.map_or(Duration::ZERO, |at| between(now, at));
-            match hosts.iter_mut().find(|(host, _)| host == host_of(&letter.url)) {
+        for message in tables.messages.iter().filter(|message| message.is_pending()) {
+            let due_in = message.seen.next_try_at.map_or(Duration::ZERO, |at| between(now, at));
+            match hosts.iter_mut().find(|(host, _)| host == host_of(&message.url)) {
                 Some((_, first)) => *first = due_in.min(*first),
-                None => hosts.push((host_of(&letter.url).to_owned(), due_in)),
+                None => hosts.push((host_of(&message.url).to_owned(), due_in)),
             }
         }
         Ok(hosts)
@@ -234,19 +234,19 @@ impl Outbox for MemoryStore {
 
     async fn due(&self, host: &str, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
         let (tables, now) = (self.tables(), self.now());
-        let to_host = tables.letters.iter().filter(|l| l.is_pending() && host_of(&l.url) == host);
+        let to_host = tables.messages.iter().filter(|l| l.is_pending() && host_of(&l.url) == host);
         let mut due: Vec<_> = to_host.filter(|l| l.seen.next_try_at.is_some_and(|at| at <= now)).collect();
-        due.sort_by_key(|letter| (letter.seen.next_try_at, letter.seen.id));
-        let outgoing = due.into_iter().take(limit as usize).map(|letter| {
-            let known = tables.receivers.iter().find(|r| Some(r.seen.id) == letter.subscriber);
+        due.sort_by_key(|message| (message.seen.next_try_at, message.seen.id));
+        let outgoing = due.into_iter().take(limit as usize).map(|message| {
+            let known = tables.receivers.iter().find(|r| Some(r.seen.id) == message.subscriber);
             Outgoing {
-                id: letter.seen.id,
-                url: letter.url.clone(),
-                body: letter.body.clone(),
+                id: message.seen.id,
+                url: message.url.clone(),
+                body: message.body.clone(),
                 keys: known.map_or_else(|| vec![SigningKey::Service], |receiver| receiver.keys(now)),
-                failures: letter.failures,
-                traceparent: letter.traceparent.clone(),
-                trying: between(letter.since, now),
+                failures: message.failures,
+                traceparent: message.traceparent.clone(),
+                trying: between(message.since, now),
                 failing: known.and_then(|r| r.seen.failing_since).map(|since| between(since, now)),
             }
         });
@@ -255,28 +255,31 @@ impl Outbox for MemoryStore {
 
     async fn record(&self, id: MessageId, attempt: Attempt, verdict: Verdict) -> Result<(), StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
-        let Some(letter) = tables.letter(id) else { return Ok(()) };
+        let Some(message) = tables.message(id) else { return Ok(()) };
         let begun = Timestamp(now.0.saturating_sub(ms(attempt.took)));
-        letter.seen.attempts.push((begun, attempt));
-        let surplus = letter.seen.attempts.len().saturating_sub(TRIES_KEPT as usize);
-        letter.seen.attempts.drain(..surplus);
+        message.seen.attempts.push((begun, attempt));
+        let surplus = message.seen.attempts.len().saturating_sub(TRIES_KEPT as usize);
+        message.seen.attempts.drain(..surplus);
         match verdict {
-            Verdict::Delivered => letter.end(SentState::Delivered),
+            Verdict::Delivered => message.end(SentState::Delivered),
             Verdict::Again { failures, pause } => {
-                letter.failures = failures;
-                letter.seen.next_try_at = Some(after(now, pause));
+                message.failures = failures;
+                message.seen.next_try_at = Some(after(now, pause));
             }
-            Verdict::GivenUp | Verdict::SwitchOff | Verdict::Gone => letter.end(SentState::Failed),
+            Verdict::GivenUp | Verdict::SwitchOff | Verdict::Gone => message.end(SentState::Failed),
         }
-        let Some(subscriber) = letter.subscriber else { return Ok(()) };
+        let Some(subscriber) = message.subscriber else { return Ok(()) };
         match verdict {
             Verdict::Gone => {
                 tables.remove_receiver(subscriber);
                 return Ok(());
             }
             Verdict::SwitchOff => {
-                let of_it = tables.letters.iter_mut().filter(|letter| letter.subscriber == Some(subscriber));
-                of_it.filter(|letter| letter.is_pending()).for_each(|letter| letter.end(SentState::Failed));
+                let of_it =
+                    tables.messages.iter_mut().filter(|message| message.subscriber == Some(subscriber));
+                of_it
+                    .filter(|message| message.is_pending())
+                    .for_each(|message| message.end(SentState::Failed));
             }
             Verdict::Delivered | Verdict::Again { .. } | Verdict::GivenUp => {}
         }
@@ -294,25 +297,26 @@ impl Outbox for MemoryStore {
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Sent>, StoreError> {
         let tables = self.tables();
-        let of_it = tables.letters.iter().rev().filter(|l| l.subscriber == Some(query.subscriber));
-        let older = of_it.filter(|letter| query.before.is_none_or(|before| letter.seen.id < before));
-        Ok(older.take(query.limit as usize).map(|letter| letter.seen.clone()).collect())
+        let of_it = tables.messages.iter().rev().filter(|l| l.subscriber == Some(query.subscriber));
+        let older = of_it.filter(|message| query.before.is_none_or(|before| message.seen.id < before));
+        Ok(older.take(query.limit as usize).map(|message| message.seen.clone()).collect())
     }
 
     async fn redeliver(&self, subscriber: Uuid, id: MessageId) -> Result<Option<Sent>, StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
-        let letter = tables.letter(id).filter(|letter| letter.subscriber == Some(subscriber));
-        Ok(letter.map(|letter| {
-            letter.make_due(now);
-            letter.seen.clone()
+        let message = tables.message(id).filter(|message| message.subscriber == Some(subscriber));
+        Ok(message.map(|message| {
+            message.make_due(now);
+            message.seen.clone()
         }))
     }
 
     async fn redeliver_all(&self, subscriber: Uuid, span: Between) -> Result<u64, StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
-        let of_it = tables.letters.iter_mut().filter(|l| l.subscriber == Some(subscriber) && !l.is_pending());
+        let of_it =
+            tables.messages.iter_mut().filter(|l| l.subscriber == Some(subscriber) && !l.is_pending());
         let within = of_it.filter(|l| (span.since..span.until).contains(&l.seen.created_at));
-        Ok(within.map(|letter| letter.make_due(now)).count() as u64)
+        Ok(within.map(|message| message.make_due(now)).count() as u64)
     }
 
     async fn send_test(&self, subscriber: Uuid) -> Result<Option<Sent>, StoreError> {
@@ -323,8 +327,8 @@ impl Outbox for MemoryStore {
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         let (tables, now) = (self.tables(), self.now());
-        let pending = tables.letters.iter().filter(|letter| letter.is_pending());
-        let oldest = pending.clone().map(|letter| letter.seen.created_at).min();
+        let pending = tables.messages.iter().filter(|message| message.is_pending());
+        let oldest = pending.clone().map(|message| message.seen.created_at).min();
         Ok(Backlog {
             messages: pending.count() as u64,
             oldest: oldest.map_or(Duration::ZERO, |since| between(since, now)),
@@ -333,8 +337,8 @@ impl Outbox for MemoryStore {
 
     async fn forget_old(&self) -> Result<u64, StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
-        let before = tables.letters.len();
-        tables.letters.retain(|l| l.is_pending() || between(l.seen.created_at, now) <= KEPT);
-        Ok((before - tables.letters.len()) as u64)
+        let before = tables.messages.len();
+        tables.messages.retain(|l| l.is_pending() || between(l.seen.created_at, now) <= KEPT);
+        Ok((before - tables.messages.len()) as u64)
     }
 }

@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use crate::domain::jobs::origin::TraceParent;
-use crate::domain::jobs::retry::Failures;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::SigningKey;
+use crate::domain::webhook::retry::Failures;
 use crate::ports::{Sent, Subscriber};
 
 /// A subscriber with the key it had before, until then.
@@ -15,9 +15,9 @@ pub(super) struct Receiver {
     pub(super) old_key: Option<SigningKey>,
 }
 
-/// A message with what only the outbox knows of it.
+/// A message with the outbox's own state of it.
 #[derive(Debug, Clone)]
-pub(super) struct Letter {
+pub(super) struct StoredMessage {
     pub(super) seen: Sent,
     pub(super) subscriber: Option<Uuid>,
     pub(super) url: String,

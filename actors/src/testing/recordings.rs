@@ -33,7 +33,7 @@ impl Recordings for FakeRecordings {
         Self::check(blob)
     }
 
-    /// Tells the first chunk in advance; for a blob named "misleading", a wrong one.
+    /// Passes the first chunk on in advance; for a blob named "misleading", a wrong one.
     fn plan(
         &self,
         blob: &BlobKey,

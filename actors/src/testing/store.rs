@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::outbox_tables::{Letter, Receiver};
+use super::outbox_tables::{Receiver, StoredMessage};
 use crate::clock::Clock;
 use crate::domain::audio::{Plan, secs};
 use crate::domain::event::{Event, JobEvent, OfModel, Recorded, RequeueReason, Stream};
-use crate::domain::jobs::deaths::Deaths;
+use crate::domain::jobs::engine_exits::EngineExits;
 use crate::domain::jobs::job::{
     BlobKey, Idempotency, Job, JobId, JobInput, KEPT_ONCE_SECS, KeyLife, LEASE_SECS, NewJob, Status,
 };
@@ -39,7 +39,7 @@ pub(super) struct Tables {
     served: Vec<(String, Priority)>,
     claimed: Vec<JobId>,
     pub(super) receivers: Vec<Receiver>,
-    pub(super) letters: Vec<Letter>,
+    pub(super) messages: Vec<StoredMessage>,
 }
 
 struct Row {
@@ -51,7 +51,7 @@ struct Row {
     /// Each with the number of its chunk, from 1.
     segments: Vec<(u32, Segment)>,
     chunks_done: u32,
-    deaths: Deaths,
+    exits: EngineExits,
     once: Option<Idempotency>,
 }
 
@@ -86,7 +86,7 @@ impl MemoryStore {
         Self { clock, tables: Mutex::default(), is_full: AtomicBool::new(false) }
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn let_pass(&self, time: Duration) {
         self.clock.step(time);
     }
@@ -132,7 +132,7 @@ impl MemoryStore {
         }
         let events: Vec<_> = change(row).into_iter().collect();
         let job = row.job.clone();
-        tables.tell_of_job(&job, job.status, self.now());
+        tables.write_job_messages(&job, job.status, self.now());
         Ok(events.into_iter().map(|e| self.record(&mut tables, Event::Job(fence.id, e))).collect())
     }
 
@@ -169,10 +169,10 @@ impl MemoryStore {
         row.job.language_probability = probability;
         (row.plan, row.segments, row.chunks_done) = (plan, segments.clone(), chunks_done);
         let job = row.job.clone();
-        tables.tell_of_job(&job, job.status, self.now());
+        tables.write_job_messages(&job, job.status, self.now());
         let segments = segments.into_iter().map(|(chunk, segment)| JobEvent::Segment { chunk, segment });
-        let told = segments.chain([JobEvent::Completed]).map(|event| Event::Job(id, event));
-        told.map(|event| self.record(tables, event)).collect()
+        let events = segments.chain([JobEvent::Completed]).map(|event| Event::Job(id, event));
+        events.map(|event| self.record(tables, event)).collect()
     }
 
     fn new_lease(&self) -> Timestamp {
@@ -256,7 +256,7 @@ impl JobStore for MemoryStore {
             plan: None,
             segments: vec![],
             chunks_done: 0,
-            deaths: Deaths::default(),
+            exits: EngineExits::default(),
             once: new.once,
         };
         tables.jobs.insert(job.id, row);
@@ -409,7 +409,7 @@ impl JobStore for MemoryStore {
             plan: row.plan.clone(),
             chunks_done: row.chunks_done,
             segments_done: row.segments.len() as u32,
-            deaths: row.deaths,
+            exits: row.exits,
         };
         let started = JobEvent::Started { attempt: claim.job.attempts };
         let event = self.record(&mut tables, Event::Job(claim.job.id, started));
@@ -446,7 +446,7 @@ impl JobStore for MemoryStore {
         }
         self.fenced(fence, |row| {
             row.chunks_done = done.chunk + 1;
-            row.deaths = Deaths::default();
+            row.exits = EngineExits::default();
             (row.job.language, row.job.language_probability) = (done.language, done.language_probability);
             row.job.progress = Some(done.progress);
             let chunk = done.chunk + 1;
@@ -473,14 +473,14 @@ impl JobStore for MemoryStore {
     async fn requeue(&self, fence: Fence, reason: RequeueReason) -> Result<Vec<Recorded>, StoreError> {
         self.fenced(fence, |row| {
             self.move_on(row, JobInput::Requeued);
-            row.deaths = match reason {
-                RequeueReason::EngineDied => row.deaths.with_crash(),
-                RequeueReason::EngineKilled => row.deaths.with_kill(),
+            row.exits = match reason {
+                RequeueReason::EngineExited => row.exits.with_crash(),
+                RequeueReason::EngineKilled => row.exits.with_kill(),
                 RequeueReason::ModelUnloading
                 | RequeueReason::OutOfMemory
                 | RequeueReason::Preempted
                 | RequeueReason::Shutdown
-                | RequeueReason::Restart => row.deaths,
+                | RequeueReason::Restart => row.exits,
             };
             Some(JobEvent::Requeued { reason })
         })
@@ -498,7 +498,7 @@ impl JobStore for MemoryStore {
         self.move_on(row, JobInput::CancelAsked);
         row.epoch += 1;
         let job = Box::new(row.job.clone());
-        tables.tell_of_job(&job, job.status, self.now());
+        tables.write_job_messages(&job, job.status, self.now());
         let event = self.record(&mut tables, Event::Job(id, JobEvent::Cancelled));
         Ok(Cancelled::Now { job, events: vec![event] })
     }
@@ -536,7 +536,7 @@ impl JobStore for MemoryStore {
 impl EventLog for MemoryStore {
     async fn append_model_event(&self, event: OfModel) -> Result<Recorded, StoreError> {
         let mut tables = self.tables();
-        tables.tell_of_model(&event, self.now());
+        tables.write_model_messages(&event, self.now());
         Ok(self.record(&mut tables, Event::Model(event)))
     }
 

@@ -107,7 +107,7 @@ impl World {
                 languages: setting.languages,
                 condition_on_previous: setting.condition_on_previous,
             },
-            on_actor_gone: |_, _| {},
+            on_actor_stop: |_, _| {},
         });
         Self { engine, probe, store, model, notifier, jobs, sent, clock }
     }

@@ -17,7 +17,7 @@ const ATTACHED_SECS: f64 = 6.0;
 /// What remains of the recording behind a cut is not shorter.
 const REST_SECS: f64 = 4.0;
 
-/// Parts of the longest chunk. 12 s of 28: the shortest chunk that is cut where speech goes on.
+/// Parts of the longest chunk. 12 s of 28: the shortest chunk that is cut inside speech.
 const FILLED: (usize, usize) = (12, 28);
 /// 24 s: the shortest chunk that is cut without a pause.
 const WITHOUT_PAUSE: (usize, usize) = (24, 28);
@@ -149,7 +149,7 @@ impl<'a> Cutter<'a> {
         parts
     }
 
-    /// A long pause in chunks. Nobody speaks in it: it is cut anywhere.
+    /// A long pause in chunks. It is without speech: it is cut anywhere.
     fn pieces(&self, mut pause: Range<usize>) -> Vec<Range<usize>> {
         let mut pieces = Vec::new();
         while pause.len() > self.most {

@@ -75,8 +75,9 @@ struct Bound {
 
 impl Bound {
     fn is_silent(&mut self, levels: &[u8], frame: usize, now: u8) -> bool {
-        let gone = frame.checked_sub(LOUDEST_FRAMES).and_then(|gone| levels.get(gone)).copied().unwrap_or(0);
-        self.sum = self.sum + usize::from(now) - usize::from(gone);
+        let oldest =
+            frame.checked_sub(LOUDEST_FRAMES).and_then(|oldest| levels.get(oldest)).copied().unwrap_or(0);
+        self.sum = self.sum + usize::from(now) - usize::from(oldest);
         self.loudest = self.loudest.max(self.sum);
         let below = (BELOW_LOUDEST_DB * LEVEL_STEPS_PER_DB) as usize;
         let relative = (self.loudest / LOUDEST_FRAMES).saturating_sub(below);

@@ -110,7 +110,7 @@ enum Access {
     /// With its length: what lies behind the samples (as an index does) is found.
     Seekable,
     /// As if from a pipe: some demultiplexers refuse a file that ends before their container says,
-    /// unless they cannot know.
+    /// unless they cannot seek.
     Forward,
 }
 
@@ -171,7 +171,7 @@ impl AudioStream {
         };
         let track = select_track(reader.tracks(), known, choice)?;
         let declared = if access == Access::Seekable && FOUND_BY_SYNC.contains(&format) {
-            Declared { of_track: told_length(source()?), of_media: None }
+            Declared { of_track: declared_length(source()?), of_media: None }
         } else {
             declared(&*reader, track.id)
         };
@@ -259,7 +259,7 @@ impl AudioStream {
         let lead = self.take_lead(&mut packet);
         let mut decoded = self.samples_of(&packet, lead, mono)?;
         if decoded.is_err() && self.is_bare {
-            // Recordings of another rate or other channels may be joined to it, of which a decoder that began knows nothing.
+            // Recordings of another rate or other channels may be joined to it; a new decoder is needed for those.
             self.track.renew()?;
             decoded = self.samples_of(&packet, lead, mono)?;
         }
@@ -348,7 +348,7 @@ impl AudioStream {
         }
     }
 
-    /// A chained stream begins anew, with tracks and decoders of its own.
+    /// A link of a chained stream has tracks and decoders of its own.
     fn next_link(&mut self) {
         self.health.next_link();
         self.timeline.begin_anew();
@@ -502,7 +502,7 @@ fn declared(reader: &dyn FormatReader, id: u32) -> Declared {
 }
 
 /// The length in a tag of the recording, read as if from a pipe, where none is computed from the file's size.
-fn told_length(source: PartSource) -> Option<f64> {
+fn declared_length(source: PartSource) -> Option<f64> {
     let reader = demultiplex(source, Access::Forward).ok()?;
     let track = select_track(reader.tracks(), Vec::new(), None).ok()?;
     declared(&*reader, track.id).of_track
@@ -522,7 +522,7 @@ fn drop_front(samples: &mut Vec<f32>, count: usize) {
 
 fn not_a_recording(error: &Error) -> AudioError {
     match error {
-        // It was told to go where no file goes.
+        // A seek to a position that no file has.
         Error::IoError(io) if io.kind() == ErrorKind::InvalidInput => {
             AudioError::Unsupported("not a recording that can be decoded: its index is corrupt".into())
         }

@@ -35,7 +35,7 @@ fn edit(media: &MediaContext, id: u32) -> Option<Edit> {
     Some(Edit {
         delay: track.empty_duration.map_or(0.0, |delay| delay.0 as f64 / media_scale),
         skipped: start.0 as f64 / track_scale,
-        // Files that are written as they are recorded do not know it.
+        // Files that are written while they are recorded do not contain it.
         length: track.edited_duration.map(|length| length.0 as f64 / media_scale).filter(|secs| *secs > 0.0),
     })
 }

@@ -7,8 +7,8 @@ use symphonia::core::errors::Error;
 
 use super::sample_stream::Doubt;
 
-/// Formats that are found by a frame header of a few bits, which turns up in any data. Where no tag tells their length,
-/// a demultiplexer that knows the file's size computes it from that, and may be far off.
+/// Formats that are found by a frame header of a few bits, which turns up in any data. Where no tag has their length,
+/// a demultiplexer computes it from the file's size, and may be far off.
 pub const FOUND_BY_SYNC: [&str; 4] = ["mp1", "mp2", "mp3", "aac"];
 
 /// A real elementary stream is nothing but frames. Below this part of the file, what was found are
@@ -25,10 +25,10 @@ const MISSING_PART: f64 = 0.02;
 /// Lengths that differ by less are the same: what an encoder adds at the ends is shorter.
 const SAME_LENGTH_SECS: f64 = 0.1;
 
-/// With more of its packets undecodable, a recording may be of a kind that another decoder knows.
+/// With more of its packets undecodable, a recording may be of a kind for another decoder.
 const TOLERABLE_PART: f64 = 0.05;
 
-/// Containers that are written into pipes, by programs that cannot know how long the recording will be.
+/// Containers that are written into pipes, before the length of the recording is known.
 const STREAMED: [&str; 2] = ["wave", "matroska"];
 
 /// Lengths that a container states, in seconds.
@@ -134,7 +134,7 @@ impl Health {
         Ok(())
     }
 
-    /// One sentence for each thing that the owner should know.
+    /// One sentence for each defect.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.was_streamed() {

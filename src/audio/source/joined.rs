@@ -46,7 +46,7 @@ impl JoinedStream {
         Ok(Self { path, downmix, choice, stream, count, left, warnings, doubt, channels })
     }
 
-    /// Goes on with the next recording, if there is one that can be decoded.
+    /// Continues with the next recording that can be decoded, if any.
     fn next_part(&mut self) -> bool {
         let Some(part) = self.left.pop_front() else { return false };
         self.end_part();

@@ -1,4 +1,4 @@
-//! The audio tracks of a Matroska file, and which are marked as default ones: symphonia does not tell tracks whose mark is left
+//! The audio tracks of a Matroska file, and which are marked as default ones: symphonia does not distinguish tracks whose mark is left
 //! out, which means yes, from those that are marked with no.
 
 use std::io::Read;
@@ -78,7 +78,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// What becomes of the bit that tells a number's length.
+/// What becomes of the bit that marks a number's length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Marker {
     Kept,
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_tell_their_own_length() {
+    fn numbers_contain_their_own_length() {
         assert_eq!(variable(&[0x81], Marker::Dropped), Some((1, 1)));
         assert_eq!(variable(&[0x40, 0x02], Marker::Dropped), Some((2, 2)));
         assert_eq!(variable(&[0xFF], Marker::Dropped), Some((u64::MAX, 1)));

@@ -1,4 +1,4 @@
-//! Where samples come from: the built-in decoders, or ffmpeg for what they do not know.
+//! Where samples come from: the built-in decoders, or ffmpeg for what they do not support.
 
 mod audio_track;
 mod decode;

@@ -12,7 +12,7 @@ use symphonia::core::io::MediaSource;
 const MOST_PARTS: usize = 1000;
 /// Boxes, chunks or elements of one part that are looked at.
 const MOST_STEPS: usize = 100_000;
-/// A file that goes on for less than this behind its data has padding there, not more of the recording.
+/// Fewer bytes than this behind the data of a file are padding, not more of the recording.
 const LEAST_REST: u64 = 4096;
 /// Data of this length or more was declared before anyone knew how long it would be.
 const NO_LENGTH: u32 = 0x7FFF_0000;
@@ -70,7 +70,7 @@ fn plain(start: u64, end: u64) -> Part {
     Part { start, end, corrected: Vec::new() }
 }
 
-/// A WAV ends where its chunks do. One whose data does not end where it says goes on to the end of the file.
+/// A WAV ends where its chunks do. If its data does not end where it says, it reaches to the end of the file.
 fn wave(file: &mut File, start: u64, end: u64) -> io::Result<Part> {
     let mut at = start + 12;
     let mut data: Option<u64> = None;
@@ -96,7 +96,7 @@ fn wave(file: &mut File, start: u64, end: u64) -> io::Result<Part> {
             }
             data = Some(content);
         }
-        // One that is cut off says so by its lengths.
+        // The lengths show that a file is cut off.
         if !is_whole {
             return Ok(plain(start, end));
         }
@@ -112,7 +112,7 @@ fn is_chunk_name(name: [u8; 4]) -> bool {
     name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'_' | b'-'))
 }
 
-/// With the lengths of a WAV whose data goes on to the end of the file.
+/// With the lengths of a WAV whose data reaches to the end of the file.
 fn corrected(start: u64, data: u64, end: u64) -> Part {
     let length = |from: u64| u32::try_from(end - from).unwrap_or(u32::MAX - 1).to_le_bytes();
     Part { start, end, corrected: vec![(4, length(start + 8)), (data - 4 - start, length(data))] }
@@ -142,7 +142,7 @@ fn boxes_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
     Ok(end)
 }
 
-/// A Matroska ends with its segment or, where that does not know its length, where another one begins.
+/// A Matroska ends with its segment or, where that does not have a length, where another one begins.
 fn matroska_end(file: &mut File, start: u64, end: u64) -> io::Result<u64> {
     let mut at = start;
     for _ in 0..2 {

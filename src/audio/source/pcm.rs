@@ -8,7 +8,7 @@ use super::sample_stream::{Doubt, SampleStream};
 use crate::audio::resample::{Resampler, Stretch};
 
 /// Decoded and resampled samples, a block at a time. A change of rate on the way (as between the
-/// links of a chained stream) starts a new resampler; times go on.
+/// links of a chained stream) starts a new resampler; times continue.
 pub struct Pcm {
     stream: Box<dyn SampleStream>,
     resampler: Option<Resampler>,
@@ -44,8 +44,8 @@ impl Pcm {
         Ok(Some(&self.ready.samples))
     }
 
-    /// The samples of one span. What lies before it is decoded but not resampled. A span may overlap the one that was
-    /// read before it, but not start before that one: the samples of the last span stay in memory until the next read.
+    /// The samples of one span. What lies before it is decoded but not resampled. A span may overlap the previous
+    /// one, but not start before it: the samples of the last span stay in memory until the next read.
     ///
     /// # Blocking
     /// Decodes everything up to the span's end.

@@ -1,8 +1,8 @@
 //! Names what a file is when it is something that cannot be decoded here.
 //!
 //! A demultiplexer that scans for a frame header finds one by chance in almost any large file, and a
-//! transport stream then "decodes" to a few milliseconds of noise. So what is known to be something
-//! else is told by its own name before anything scans it.
+//! transport stream then "decodes" to a few milliseconds of noise. So what is recognised as something
+//! else is named before anything scans it.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,7 +13,7 @@ use actors::ports::AudioError;
 /// Bytes from the file's beginning that are looked at.
 const HEAD_BYTES: usize = 4096;
 
-/// Signatures at fixed places (offset, bytes, what the file is) of recordings that the built-in decoders do not know.
+/// Signatures at fixed places (offset, bytes, what the file is) of recordings that the built-in decoders do not support.
 const RECORDINGS: &[(usize, &[u8], &str)] = &[
     (8, b"AVI ", "an AVI video"),
     (0, b"FLV\x01", "a Flash video (FLV)"),
@@ -56,18 +56,18 @@ const OTHERS: &[(usize, &[u8], &str)] = &[
     (0, b"SQLite format 3\0", "a database"),
 ];
 
-/// What a file is by its first bytes.
+/// The kind of a file by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// One for the built-in decoders, as far as can be told without them.
+    /// For the built-in decoders, as far as the signature shows.
     Ours,
-    /// A recording that they do not know, by name.
+    /// A recording that they do not support, by name.
     Foreign(&'static str),
     /// No recording.
     Other(&'static str),
 }
 
-/// Of the recordings that ffmpeg alone knows, those whose packets have times of their own. RealMedia gives all of them the
+/// Of the recordings that only ffmpeg decodes, those whose packets have times of their own. RealMedia gives all of them the
 /// same.
 const TIMED: [&str; 4] = [
     "an MPEG transport stream",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn avi_is_told_from_wave_though_both_are_riff() {
+    fn avi_differs_from_wave_though_both_are_riff() {
         assert_eq!(kind_of(b"RIFF\0\0\0\0AVI LIST"), Kind::Foreign("an AVI video"));
         assert_eq!(kind_of(b"RIFF\0\0\0\0WAVEfmt "), Kind::Ours);
     }

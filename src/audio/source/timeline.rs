@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_packet_that_comes_late_tells_what_is_missing_before_it() {
+    fn a_late_packet_shows_what_is_missing_before_it() {
         let mut timeline = Timeline::new(Some(100.0));
         assert_eq!(timeline.gap_before(5.0), None, "time begins where it begins");
         timeline.advance(1.0);

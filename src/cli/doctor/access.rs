@@ -18,7 +18,7 @@ fn judge(host: &str, is_loopback: bool, keys: Option<usize>) -> Finding {
     match (keys, is_loopback) {
         (Some(0), _) => Finding::warning(
             CHECK,
-            "there are no keys, so nobody can call",
+            "there are no keys, so every request is refused",
             "make one with `verbatim keys create --owner NAME`",
         ),
         (Some(keys), _) => Finding::ok(CHECK, format!("by {keys} API keys, at {host}")),

@@ -35,7 +35,7 @@ fn judge(is_required: bool, found: Result<(&str, bool), &NoFfmpeg>) -> Finding {
         Err(NoFfmpeg::Unusable { path, reason }) => Finding::warning(
             CHECK,
             format!("{} does not work ({reason}): {without}", path.display()),
-            "install it anew",
+            "install it again",
         ),
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     } else {
         findings.iter().map(|finding| format!("{finding}\n")).collect()
     })?;
-    if is_well { Ok(()) } else { Err(Failure::Told) }
+    if is_well { Ok(()) } else { Err(Failure::Reported) }
 }
 
 fn examine(settings: &Settings) -> Vec<Finding> {

@@ -19,9 +19,9 @@ pub(super) enum Unfinished {
 pub(super) async fn cancel(server: &Server, ids: &[Uuid], form: Form) -> Result<(), Failure> {
     let mut failed = false;
     for id in ids {
-        failed |= told(cancel_one(server, *id, form).await)?;
+        failed |= has_failed(cancel_one(server, *id, form).await)?;
     }
-    if failed { Err(Failure::Told) } else { Ok(()) }
+    if failed { Err(Failure::Reported) } else { Ok(()) }
 }
 
 /// # Errors
@@ -34,9 +34,9 @@ pub(super) async fn remove(
 ) -> Result<(), Failure> {
     let mut failed = false;
     for id in ids {
-        failed |= told(remove_one(server, *id, unfinished, form).await)?;
+        failed |= has_failed(remove_one(server, *id, unfinished, form).await)?;
     }
-    if failed { Err(Failure::Told) } else { Ok(()) }
+    if failed { Err(Failure::Reported) } else { Ok(()) }
 }
 
 async fn cancel_one(server: &Server, id: Uuid, form: Form) -> Result<(), Failure> {
@@ -67,8 +67,8 @@ async fn remove_one(server: &Server, id: Uuid, unfinished: Unfinished, form: For
     })
 }
 
-/// Whether it failed; a failure is told.
-fn told(done: Result<(), Failure>) -> Result<bool, Failure> {
+/// Whether it failed; a failure is printed.
+fn has_failed(done: Result<(), Failure>) -> Result<bool, Failure> {
     match done {
         Ok(()) => Ok(false),
         Err(closed @ (Failure::StdoutClosed | Failure::Stdout(_))) => Err(closed),

@@ -19,11 +19,11 @@ pub(super) async fn run(server: &Server, id: Uuid, mode: ProgressMode, form: For
     let meter = Meter::new(mode);
     meter.show_text();
     meter.begin(job.audio.filename.as_deref().unwrap_or("recording"), None);
-    let mut tell = |news: News<'_>| {
+    let mut on_news = |news: News<'_>| {
         show(news, &meter);
         ControlFlow::Continue(())
     };
-    let ended = follow_job(server, &id.to_string(), &mut tell).await;
+    let ended = follow_job(server, &id.to_string(), &mut on_news).await;
     let ended = ended.inspect_err(|_| meter.clear())?;
     let text = match ended {
         Some(job) if job.status == Status::Completed => {
@@ -33,7 +33,7 @@ pub(super) async fn run(server: &Server, id: Uuid, mode: ProgressMode, form: For
             meter.failed();
             return Err(Failure::Server(job.sentence()));
         }
-        // Nobody breaks off.
+        // `on_news` never breaks off.
         None => Ok(String::new()),
     };
     let text = text.inspect_err(|_| meter.failed())?;
@@ -45,14 +45,14 @@ pub(super) async fn run(server: &Server, id: Uuid, mode: ProgressMode, form: For
 /// Each event's data in a line of its own.
 async fn print_events(server: &Server, id: Uuid) -> Result<(), Failure> {
     let mut printed = Ok(());
-    let mut tell = |news: News<'_>| match news {
+    let mut on_news = |news: News<'_>| match news {
         News::Event { data, .. } => {
             printed = stdout::print(&format!("{data}\n"));
             if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         }
         News::Length { .. } | News::Lost => ControlFlow::Continue(()),
     };
-    let ended = follow_job(server, &id.to_string(), &mut tell).await;
+    let ended = follow_job(server, &id.to_string(), &mut on_news).await;
     printed?;
     match ended? {
         Some(job) if job.status != Status::Completed => Err(Failure::Server(job.sentence())),

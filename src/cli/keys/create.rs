@@ -11,7 +11,7 @@ use crate::cli::form::Form;
 use crate::cli::{stderr, stdout};
 use crate::settings::{AuthMode, Settings};
 
-/// Tells what a string that turns up somewhere is.
+/// Makes a key recognisable where it turns up.
 const PREFIX: &str = "vb_";
 
 pub(super) fn run(settings: &Settings, owner: &str, scopes: &[Scope], form: Form) -> Result<(), Failure> {

@@ -57,7 +57,7 @@ async fn until_ready(server: &Server, mut text: String, name: Option<&str>) -> R
             return Err(Failure::Server("the load was given up: the model was unloaded meanwhile".into()));
         }
         let waiting = seen.waiting.as_ref().map(|waiting| format!("waiting {}", status::waiting(waiting)));
-        tell_once(&mut reason, waiting);
+        print_once(&mut reason, waiting);
         sleep(POLL).await;
         text = server.text("/model/status").await?;
     }
@@ -68,7 +68,7 @@ pub(super) async fn unload(server: &Server, query: &str, wait: Wait, form: Form)
     let mut reason = String::new();
     if wait == Wait::Yes {
         while server.read::<StatusSeen>(&text)?.state == "unloading" {
-            tell_once(&mut reason, Some("waiting for the running batch of chunks".to_owned()));
+            print_once(&mut reason, Some("waiting for the running batch of chunks".to_owned()));
             sleep(POLL).await;
             text = server.text("/model/status").await?;
         }
@@ -84,9 +84,9 @@ fn with_query(path: &str, query: &str) -> String {
 }
 
 /// On stderr, when it is something new.
-fn tell_once(told: &mut String, reason: Option<String>) {
-    if let Some(reason) = reason.filter(|reason| reason != told) {
+fn print_once(last: &mut String, reason: Option<String>) {
+    if let Some(reason) = reason.filter(|reason| reason != last) {
         stderr::print_line(&reason);
-        *told = reason;
+        *last = reason;
     }
 }

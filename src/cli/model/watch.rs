@@ -12,7 +12,7 @@ use crate::client::{News, Server, follow_model};
 
 pub(super) async fn run(server: &Server, form: Form) -> Result<(), Failure> {
     let mut printed = Ok(());
-    let mut tell = |news: News<'_>| {
+    let mut on_news = |news: News<'_>| {
         match news {
             News::Event { data, .. } if form.is_json() => printed = stdout::print(&format!("{data}\n")),
             News::Event { name, data } => printed = stdout::print(&format!("{}\n", words(name, data))),
@@ -21,7 +21,7 @@ pub(super) async fn run(server: &Server, form: Form) -> Result<(), Failure> {
         }
         if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    let followed = follow_model(server, &mut tell).await;
+    let followed = follow_model(server, &mut on_news).await;
     printed?;
     Ok(followed?)
 }

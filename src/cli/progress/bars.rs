@@ -69,7 +69,7 @@ impl Bars {
     /// Leaves the recording's bar above the others, for good.
     pub(super) fn leave(&mut self, message: &str) {
         let full = format!("[{}] {message}", "=".repeat(24));
-        // A terminal that is gone has nobody to tell.
+        // A closed terminal shows nothing.
         let _ = self.screen.println(full);
         self.clear_recording();
     }

@@ -101,7 +101,7 @@ impl Meter {
         self.now.borrow_mut().speed.audio_secs = Some(secs);
     }
 
-    /// Something goes on that cannot be measured.
+    /// A step without a percentage.
     pub(in crate::cli) fn say(&self, what: &str) {
         let mut now = self.now.borrow_mut();
         match self.shown {
@@ -140,7 +140,7 @@ impl Meter {
         }
     }
 
-    /// Text of a segment, counted from 0. A job that began anew tells its first segments again.
+    /// Text of a segment, counted from 0. A job that started again sends its first segments again.
     pub(in crate::cli) fn text(&self, segment: u32, text: &str) {
         let mut now = self.now.borrow_mut();
         if segment < now.next_segment {
@@ -228,7 +228,7 @@ impl Now {
         let mut full: Vec<String> = title.take().into_iter().collect();
         full.extend(live.wrapper.push(text));
         if !full.is_empty() {
-            // On the screen there is no other line than the bars', which are drawn anew.
+            // On the screen there is no other line than the bars', which are drawn again.
             bars.text("");
             bars.suspend(|| live.print(full));
         }

@@ -87,7 +87,7 @@ fn of_argument(argument: &Path, choice: &Choice) -> Result<Vec<Recording>, Failu
         }
         return Ok(found);
     }
-    // A file may be called like a pattern. One that is not there is told when its turn comes.
+    // A file may be called like a pattern. A missing one is reported when its turn comes.
     if argument.exists() || !text.contains(['*', '?', '[']) {
         return Ok(vec![Recording::of_file(argument.to_owned())]);
     }

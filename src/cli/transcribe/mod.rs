@@ -22,7 +22,7 @@ use recording::Recording;
 use session::{Outcome, Session};
 use transcriber::Transcriber;
 
-/// All recordings are tried, whatever becomes of the ones before; each failure is told when it
+/// All recordings are tried, also after failures; each failure is printed when it
 /// happens.
 pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
     args.wanted.shape()?;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
     output.prepare(&meter);
     let mut session = Session { transcriber, output: &output, meter };
     let done = transcribe(&recordings, &mut session);
-    if let (Some(folder), Output::Files(files), Ok(()) | Err(Failure::Told | Failure::SomeFiles { .. })) =
+    if let (Some(folder), Output::Files(files), Ok(()) | Err(Failure::Reported | Failure::SomeFiles { .. })) =
         (&args.watch, &output, &done)
     {
         watch::run(folder, &choice, files, &mut session)?;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &TranscribeArgs) -> Result<(), Failure> {
 }
 
 /// # Errors
-/// Some have no transcript, which was told.
+/// Some have no transcript, which was reported.
 fn transcribe(recordings: &[Recording], session: &mut Session<'_>) -> Result<(), Failure> {
     session.meter.expect(recordings.len());
     let mut failed = Vec::new();
@@ -61,7 +61,7 @@ fn transcribe(recordings: &[Recording], session: &mut Session<'_>) -> Result<(),
     session.meter.clear();
     match (failed.len(), recordings.len()) {
         (0, _) => Ok(()),
-        (_, 1) => Err(Failure::Told),
+        (_, 1) => Err(Failure::Reported),
         (_, total) => Err(Failure::SomeFiles { failed, total }),
     }
 }

@@ -46,7 +46,7 @@ impl Recording {
         Self { source: Source::File(path), stem }
     }
 
-    /// As its owner knows it.
+    /// Its name for the user.
     pub(super) fn shown(&self) -> String {
         match &self.source {
             Source::File(path) => path.display().to_string(),

@@ -15,7 +15,7 @@ pub(super) struct Session<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Transcribed,
-    /// And told.
+    /// And reported.
     Failed,
 }
 

@@ -1,4 +1,4 @@
-//! `verbatim webhooks`: who a running service tells about its model.
+//! `verbatim webhooks`: the webhook subscribers of a running service.
 
 mod trial;
 
@@ -30,7 +30,7 @@ pub(super) struct WebhooksArgs {
 enum WebhooksCommand {
     /// List subscribers
     List,
-    /// Add a subscriber, which is told when the model becomes ready and when it is unloaded
+    /// Add a subscriber to messages that the model became ready or was unloaded
     Add {
         /// Where messages are sent
         url: String,

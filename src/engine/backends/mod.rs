@@ -35,7 +35,7 @@ pub(super) trait Backend: Send + Sync {
         abort: &AtomicBool,
     ) -> Result<Self::Encoding, EngineFault>;
 
-    /// The probability of each language the model knows, window by window. Only for multilingual models.
+    /// The probability of each language of the model, window by window. Only for multilingual models.
     fn languages(
         &self,
         encoding: &Self::Encoding,
@@ -54,7 +54,7 @@ pub(super) trait Backend: Send + Sync {
         abort: &AtomicBool,
     ) -> Result<Vec<Hypothesis>, EngineFault>;
 
-    /// When the text tokens of each window were spoken; `None` where the backend cannot tell.
+    /// When the text tokens of each window were spoken; `None` where the backend does not compute that.
     fn align(
         &self,
         encoding: &Self::Encoding,
@@ -123,7 +123,7 @@ pub(super) struct Hypothesis {
     /// Mean natural logarithm of the tokens' probabilities at temperature 1, the end token's included.
     pub avg_logprob: f32,
     pub no_speech_prob: f32,
-    /// Each text token's own, where the backend knows them.
+    /// Each text token's own, where the backend returns them.
     pub logprobs: Option<Vec<f32>>,
     pub limit_reached: bool,
 }

@@ -25,7 +25,7 @@ use text::{Features, Request, Source, Text, Window, unless};
 /// A model with the loop around it. Threads may share it: each call is independent of the others.
 pub(in crate::engine) struct Decoder<B> {
     backend: B,
-    /// That the model knows.
+    /// Those of the model.
     languages: Vec<Language>,
     config: DecodeConfig,
 }
@@ -64,8 +64,8 @@ impl<B: Backend> Decoder<B> {
                 samples,
                 loudness: Loudness::of(samples),
                 voices: chunk.voices,
-                wants_words: batch.word_timestamps || chunk.is_joined,
-                wants_alignment: batch.word_timestamps || chunk.is_joined || batch.token_logprobs,
+                needs_words: batch.word_timestamps || chunk.is_joined,
+                needs_alignment: batch.word_timestamps || chunk.is_joined || batch.token_logprobs,
             })
             .collect();
         let temperature = request::temperature(batch)?;

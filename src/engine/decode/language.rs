@@ -29,7 +29,7 @@ impl Votes {
         }
     }
 
-    /// The likeliest language and its share; of equals the one that the model counts first.
+    /// The likeliest language and its share; of equals the model's first.
     pub(super) fn winner(&self) -> Option<(Language, f32)> {
         let best = self.weights.iter().rev().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
         Some((best.0, best.1 / self.total))

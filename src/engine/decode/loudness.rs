@@ -54,7 +54,7 @@ impl Loudness {
         self.frames_db.iter().position(|level| *level > self.speech_db).unwrap_or(0)
     }
 
-    /// Where the last sound as loud as speech ends; 0 where there is none.
+    /// Where the last sound as loud as speech ends; 0 without any.
     pub(super) fn speech_end(&self) -> usize {
         self.frames_db.iter().rposition(|level| *level > self.speech_db).map_or(0, |last| last + 1)
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_told_from_quiet_speech() {
+    fn silence_differs_from_quiet_speech() {
         assert!(window(&[(100, 0.0), (10, 0.0004)]).is_silent());
         assert!(!window(&[(100, 0.0), (10, 0.003)]).is_silent());
         assert!(window(&[]).is_silent());

@@ -1,4 +1,4 @@
-//! What a text is made to continue: the vocabulary that a client expects, and text that came before.
+//! The prompt that a text continues: the vocabulary that a client expects, and the text before.
 
 use crate::engine::model_file::Vocabulary;
 

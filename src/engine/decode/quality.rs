@@ -14,7 +14,7 @@ const ENTROPY_TOKENS: usize = 32;
 const PHRASE: usize = 10;
 /// Longest phrase, in tokens, that is looked for as the period of a loop.
 const MAX_PERIOD: usize = 12;
-/// Sound that goes on for this long after the last timestamp was not transcribed, in seconds.
+/// Sound of at least this length after the last timestamp was not transcribed, in seconds.
 const EARLY_END_SECS: f64 = 2.0;
 
 /// What is wrong with the text of a window.
@@ -112,7 +112,7 @@ pub(in crate::engine) fn compression_ratio(text: &str) -> f32 {
 }
 
 /// Where a text begins to repeat itself, as an index into its tokens: what was said before is not part of the loop. `None`
-/// where it does not, or where that cannot be told.
+/// where it does not, or where that cannot be decided.
 pub(in crate::engine) fn loop_start(tokens: &[u32], loop_entropy: f32) -> Option<usize> {
     let said = repeated_tokens(&signed(tokens), f64::from(loop_entropy)).iter().position(|again| *again);
     [repeated_from(tokens), said].into_iter().flatten().min()

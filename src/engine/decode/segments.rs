@@ -76,7 +76,7 @@ pub(super) fn cut_before(tokens: &mut Vec<u32>, at: usize, vocabulary: &Vocabula
     has_text
 }
 
-/// The segments of a window, in order and inside it. Text without an end goes on to `end_secs`.
+/// The segments of a window, in order and inside it. Text without an end lasts until `end_secs`.
 pub(super) fn pieces(tokens: &[u32], duration_secs: f64, vocabulary: &Vocabulary) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let (mut start, mut first, mut next) = (0.0f64, 0, 0);

@@ -96,7 +96,7 @@ pub(super) fn words(words: &[WordTokens], alignment: &Alignment, loudness: &Loud
     timed
 }
 
-/// How long a word may be, in seconds; 0 where no word tells.
+/// How long a word may be, in seconds; 0 without words.
 fn longest(words: &[Word]) -> f64 {
     let mut lengths: Vec<f64> =
         words.iter().map(|word| word.end - word.start).filter(|length| *length > 0.0).collect();

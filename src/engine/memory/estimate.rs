@@ -65,7 +65,7 @@ struct CTranslate2 {
     process: u64,
     /// Of the loaded weights.
     weights: u64,
-    /// What a load holds beside them.
+    /// The memory of a load beside them.
     reading: u64,
     /// Of all windows that may be encoded at a time.
     windows: u64,

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actors::ports::{Death, Holder, LoadFailure, MemoryProbe};
+use actors::ports::{EngineExit, Holder, LoadFailure, MemoryProbe};
 use tracing::debug;
 
 use super::estimate;
 use crate::engine::EngineConfig;
 use crate::engine::model_file::ModelHeader;
 
-/// Knows what the model needs: estimated before the first load, learnt from what it had once it was loaded.
+/// The memory that the model needs: estimated before the first load, later what it used once it was loaded.
 pub(in crate::engine) struct Ledger {
     probe: Arc<dyn MemoryProbe>,
     config: EngineConfig,
@@ -51,7 +51,7 @@ impl Ledger {
 
     /// What there is to say after the engine ran out of memory: it needs more than there was, and more than its limit.
     pub(in crate::engine) fn ran_out(&self, header: &ModelHeader) -> Shortage {
-        // A device that does not tell has nothing that could be named.
+        // A device that does not report its memory: there is no figure.
         let free_bytes = Some(self.free_bytes()).filter(|free| *free < u64::MAX).unwrap_or(0);
         let had = free_bytes.max(self.config.memory_limit_bytes.unwrap_or(0));
         let estimated = self.needed_bytes(header);
@@ -60,7 +60,7 @@ impl Ledger {
         Shortage { needed_bytes, free_bytes }
     }
 
-    /// Whether an engine that died while it loaded did so for lack of memory, for all that is known here.
+    /// Whether an engine that exited during a load probably did so for lack of memory.
     pub(in crate::engine) fn is_tight(&self, header: &ModelHeader) -> bool {
         self.config.memory_limit_bytes.is_some() || self.free_bytes() < self.needed_bytes(header)
     }
@@ -70,7 +70,7 @@ impl Ledger {
     pub(in crate::engine) fn learn(&self, header: &ModelHeader, holder: Holder) {
         let reading = self.probe.read(Some(holder));
         let most = match (reading.peak_by_model_bytes, reading.used_by_model_bytes) {
-            // A device that does not tell.
+            // A device that does not report its memory.
             (Some(0), _) | (None, 0) => return,
             (Some(peak), _) => peak,
             (None, used) => used + estimate::chunks_bytes(header, &self.config),
@@ -101,7 +101,7 @@ impl From<Shortage> for LoadFailure {
     }
 }
 
-impl From<Shortage> for Death {
+impl From<Shortage> for EngineExit {
     fn from(Shortage { needed_bytes, free_bytes }: Shortage) -> Self {
         Self::OutOfMemory { needed_bytes, free_bytes }
     }
@@ -170,7 +170,7 @@ mod tests {
         let (device, ledger, header) = ledger(None);
         let estimate = ledger.needed_bytes(&header);
         ledger.learn(&header, HOLDER);
-        assert_eq!(ledger.needed_bytes(&header), estimate, "a device that does not tell");
+        assert_eq!(ledger.needed_bytes(&header), estimate, "a device that does not report its memory");
         device.used_bytes.store(30_000_000, Ordering::SeqCst);
         ledger.learn(&header, HOLDER);
         let chunks = ledger.needed_bytes(&header) - 30_000_000;

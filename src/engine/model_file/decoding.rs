@@ -26,7 +26,7 @@ pub struct DecodingConfig {
 }
 
 impl DecodingConfig {
-    /// What a CTranslate2 folder says, completed by what holds for the model's shape; of a ggml file the
+    /// The configuration of a CTranslate2 folder, completed by what holds for the model's shape; of a ggml file the
     /// latter.
     pub fn read(header: &ModelHeader, vocabulary: &Vocabulary) -> Result<Self, ModelFileError> {
         let own = match header.format {

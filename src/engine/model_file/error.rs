@@ -40,7 +40,7 @@ pub enum ModelFileError {
         path.display()
     )]
     Truncated { path: PathBuf, inside: String, bytes: u64 },
-    #[error("the model file {} goes on for {surplus} bytes after its last tensor: download it again", path.display())]
+    #[error("the model file {} has {surplus} bytes after its last tensor: download it again", path.display())]
     TrailingBytes { path: PathBuf, surplus: u64 },
     #[error("the model file {} is damaged or of a kind that is not supported: {what}", path.display())]
     Invalid { path: PathBuf, what: String },
@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn a_missing_file_is_named_with_the_command_that_brings_it() {
         let message = |path: &str| ModelFileError::NotFound { path: path.into() }.to_string();
-        let told = message("models/ggml-base.bin");
+        let known = message("models/ggml-base.bin");
         assert!(
-            told.contains("models/ggml-base.bin") && told.contains("`verbatim models pull base`"),
-            "{told}"
+            known.contains("models/ggml-base.bin") && known.contains("`verbatim models pull base`"),
+            "{known}"
         );
         assert!(message("own/model").contains("`verbatim models pull NAME`"));
     }

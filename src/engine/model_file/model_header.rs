@@ -1,4 +1,4 @@
-//! What a model says of itself.
+//! The header of a model file.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::format::{Format, MODEL};
 use super::shape::Shape;
 use super::weight_type::WeightType;
 
-/// What a model contains by its own account; every number has been checked.
+/// The contents of a model by its header; every number has been checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelHeader {
     /// A file, or a folder for [`Format::CTranslate2`].
@@ -41,7 +41,7 @@ impl ModelHeader {
         self.shape.family()
     }
 
-    /// The file with the weights: the one that a `.sha256` file is about.
+    /// The file with the weights, which a `.sha256` file belongs to.
     pub fn weights_path(&self) -> PathBuf {
         match self.format {
             Format::Ggml => self.path.clone(),

@@ -13,13 +13,13 @@ use tracing::debug;
 
 /// Threads that wait for each other spin for some microseconds, then sleep: where a neighbour has one of the cores, spinning
 /// for longer makes decoding up to ten times slower, and sleeping at once takes 1.5 times as long on idle cores.
-/// `GOMP_SPINCOUNT` tells GCC's OpenMP that, the policy tells others to sleep.
+/// `GOMP_SPINCOUNT` sets that for GCC's OpenMP; the policy makes others sleep.
 /// `GGML_NO_BACKTRACE` keeps a failed assertion from starting a debugger.
 /// `CUDA_DISABLE_PERF_BOOST` lets an idle GPU clock down; with `CUDA_DEVICE_ORDER` GPUs are counted as their driver
 /// counts them, by which their memory is read.
 ///
 /// One arena, and no `MALLOC_MMAP_THRESHOLD_`: all memory goes with the process, and either way the
-/// kernel would map every chunk's buffers anew, which made a chunk of the bundled model take 1.1 times
+/// kernel would map every chunk's buffers again, which made a chunk of the bundled model take 1.1 times
 /// as long. Large pages are asked for where the machine has them on request; the worker says when.
 const ENVIRONMENT: [(&str, &str); 7] = [
     ("GOMP_SPINCOUNT", "500"),
@@ -125,7 +125,7 @@ fn signal_of(_: Option<ExitStatus>) -> Option<i32> {
 pub(in crate::engine) struct End {
     status: Option<ExitStatus>,
     lines: Vec<String>,
-    /// Killed, and by the one who does that when memory is short.
+    /// Killed by the kernel for lack of memory.
     taken_by_kernel: bool,
 }
 
@@ -157,7 +157,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
             Some(status) => write!(f, "{status}")?,
-            None => f.write_str("it is gone")?,
+            None => f.write_str("no exit status")?,
         }
         // The reason comes first where one is given: lines about it follow.
         let reason = self.lines.iter().find(|line| line.contains("GGML_ASSERT") || line.contains("panicked"));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{
-    Batch, CancelToken, Death, EngineFault, Holder, LoadFailure, LoadedModel, ModelFacts, OnDeath,
+    Batch, CancelToken, EngineExit, EngineFault, Holder, LoadFailure, LoadedModel, ModelFacts, OnExit,
 };
 use tracing::{debug, warn};
 
@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long a process may take to end by itself once its stdin is closed. It does so at once unless
 /// it is stopped.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long the engine may go on with a chunk that was cancelled: a graph of a large model on few cores
+/// How long the engine may continue with a cancelled chunk: a graph of a large model on few cores
 /// takes seconds. After that its process is killed, which costs a load.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
 
@@ -46,9 +46,9 @@ pub(super) enum Startup {
     Loaded,
     Failed(LoadFailure),
     GivenUp,
-    /// It said nothing for too long.
+    /// It sent nothing for too long.
     Hung,
-    Died(End),
+    Exited(End),
 }
 
 /// What the reader and the callers share.
@@ -74,24 +74,24 @@ struct Calls {
     /// Why the process is about to end: this reason stays when something else ends it meanwhile.
     cause: Option<Over>,
     loaded: Option<ModelFacts>,
-    on_death: Option<OnDeath>,
+    on_exit: Option<OnExit>,
 }
 
 impl Calls {
-    /// From now on every call fails; those that wait are told by the end of their channel.
+    /// From now on every call fails; those that wait see the end of their channel.
     fn stop_answering(&mut self, why: Over) {
         let why = self.cause.take().unwrap_or(why);
         self.over.get_or_insert(why);
         self.waiting.clear();
-        self.on_death = None;
+        self.on_exit = None;
     }
 }
 
 #[derive(Clone)]
 enum Over {
-    /// It was told to end.
+    /// It was asked to end.
     Asked,
-    Died(End, Death),
+    Exited(End, EngineExit),
     /// It did not answer, and was killed for that.
     Hung,
 }
@@ -100,11 +100,11 @@ impl Over {
     /// The result of a chunk that was running.
     fn fault(&self) -> EngineFault {
         match self {
-            Over::Asked => EngineFault::Gone,
-            Over::Died(end, Death::Crashed) if end.killed() => EngineFault::Killed,
-            Over::Died(end, Death::Crashed) => EngineFault::Died { detail: end.to_string() },
-            Over::Hung => EngineFault::Died { detail: "it hung and was killed".into() },
-            Over::Died(_, Death::OutOfMemory { needed_bytes, free_bytes }) => {
+            Over::Asked => EngineFault::Unloaded,
+            Over::Exited(end, EngineExit::Crashed) if end.killed() => EngineFault::Killed,
+            Over::Exited(end, EngineExit::Crashed) => EngineFault::Exited { detail: end.to_string() },
+            Over::Hung => EngineFault::Exited { detail: "it hung and was killed".into() },
+            Over::Exited(_, EngineExit::OutOfMemory { needed_bytes, free_bytes }) => {
                 EngineFault::OutOfMemory { needed_bytes: *needed_bytes, free_bytes: *free_bytes }
             }
         }
@@ -123,7 +123,7 @@ impl Client {
         config: &EngineConfig,
         header: &ModelHeader,
         ledger: Arc<Ledger>,
-        on_death: OnDeath,
+        on_exit: OnExit,
     ) -> std::io::Result<Self> {
         let oom_kills_before = OomKills::now();
         let needed_bytes = ledger.needed_bytes(header);
@@ -134,25 +134,25 @@ impl Client {
             pid,
             child: Mutex::new(child),
             stdin: Mutex::new(stdin),
-            calls: Mutex::new(Calls { on_death: Some(on_death), ..Calls::default() }),
+            calls: Mutex::new(Calls { on_exit: Some(on_exit), ..Calls::default() }),
             words: StderrTail::default(),
             oom_kills_before,
             ledger,
             header: header.clone(),
         });
-        let (tell, startup) = mpsc::channel();
+        let (report, startup) = mpsc::channel();
         let started = stderr.zip(stdout).ok_or_else(|| std::io::Error::other("no pipes")).and_then(
             |(stderr, stdout)| {
                 let listener = link.words.listen(pid, stderr)?;
                 let shared = Arc::clone(&link);
                 thread::Builder::new()
                     .name("engine-replies".into())
-                    .spawn(move || shared.read(stdout, listener, &tell))
+                    .spawn(move || shared.read(stdout, listener, &report))
             },
         );
         match started {
             Ok(reader) => {
-                // A process that is gone already is found by the reader.
+                // The reader finds a process that has exited already.
                 drop(link.send(&ToWorker::Load { config: Box::new(config.clone()), needed_bytes }));
                 Ok(Self {
                     link,
@@ -173,7 +173,7 @@ impl Client {
         self.link.pid
     }
 
-    /// Waits until the model is ready or will not be. Unless it is, the process is gone when this
+    /// Waits until the model is ready or will not be. Unless it is, the process has exited when this
     /// returns.
     pub(super) fn wait_until_loaded(&self, keep_going: &dyn Fn() -> bool) -> Startup {
         let startup = self.startup.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,7 +186,7 @@ impl Client {
                     break Startup::Hung;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break Startup::Died(self.link.ending(None)),
+                Err(RecvTimeoutError::Disconnected) => break Startup::Exited(self.link.ending(None)),
             }
         };
         match outcome {
@@ -199,7 +199,7 @@ impl Client {
                 self.end(Duration::ZERO);
                 Startup::GivenUp
             }
-            Startup::Failed(_) | Startup::Died(_) | Startup::Hung => {
+            Startup::Failed(_) | Startup::Exited(_) | Startup::Hung => {
                 self.end(Duration::ZERO);
                 outcome
             }
@@ -219,7 +219,7 @@ impl Client {
         Holder { process: self.link.pid, before_bytes: 0 }
     }
 
-    /// Ends the process and waits until it is gone and reaped.
+    /// Ends the process and waits until it has exited and is reaped.
     fn end(&self, grace: Duration) {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reader) = reader.take() else { return };
@@ -266,10 +266,10 @@ impl LoadedModel for Client {
         // A process that hangs reads nothing: writing to it may block for as long as it lives, which is
         // why this thread only waits, and sees to it that the process does not outlive its welcome.
         thread::scope(|writers| {
-            let sending =
-                writers.spawn(|| self.link.tell(&ToWorker::Transcribe { id, work: Work::from(batch) }));
+            let sending = writers
+                .spawn(|| self.link.send_or_end(&ToWorker::Transcribe { id, work: Work::from(batch) }));
             let mut last_reply = Instant::now();
-            let (mut cancelled, mut told) = (None, false);
+            let (mut cancelled, mut is_sent) = (None, false);
             loop {
                 match replies.recv_timeout(POLL) {
                     Ok(Reply::Progress(fraction)) => {
@@ -284,9 +284,9 @@ impl LoadedModel for Client {
                     cancelled = Some(Instant::now());
                 }
                 // Not before the chunk itself: the engine cannot cancel a chunk that it does not have.
-                if cancelled.is_some() && !told && sending.is_finished() {
-                    told = true;
-                    writers.spawn(|| self.link.tell(&ToWorker::Cancel { id }));
+                if cancelled.is_some() && !is_sent && sending.is_finished() {
+                    is_sent = true;
+                    writers.spawn(|| self.link.send_or_end(&ToWorker::Cancel { id }));
                 }
                 if last_reply.elapsed() > self.config.longest_silence
                     || cancelled.is_some_and(|at| at.elapsed() > CANCEL_GRACE)
@@ -295,7 +295,7 @@ impl LoadedModel for Client {
                     // The reader notices, and ends this wait.
                     self.link.calls().cause.get_or_insert(Over::Hung);
                     self.link.kill();
-                    (last_reply, cancelled, told) = (Instant::now(), Some(Instant::now()), true);
+                    (last_reply, cancelled, is_sent) = (Instant::now(), Some(Instant::now()), true);
                 }
             }
         })
@@ -319,12 +319,12 @@ impl Link {
     fn register(&self) -> Result<(u64, Receiver<Reply>), EngineFault> {
         let mut calls = self.calls();
         if calls.over.is_some() {
-            return Err(EngineFault::Gone);
+            return Err(EngineFault::Unloaded);
         }
-        let (tell, replies) = mpsc::channel();
+        let (reply, replies) = mpsc::channel();
         calls.next_id += 1;
         let id = calls.next_id;
-        calls.waiting.insert(id, tell);
+        calls.waiting.insert(id, reply);
         Ok((id, replies))
     }
 
@@ -338,12 +338,12 @@ impl Link {
         }
     }
 
-    /// Sends what will be missed if it does not arrive: then the process is at its end, and the reader
-    /// tells everyone.
+    /// Sends a message that must arrive. If it cannot be sent, the process is at its end, and the reader
+    /// reports that to all callers.
     ///
     /// # Blocking
     /// While the pipe is full.
-    fn tell(&self, message: &ToWorker) {
+    fn send_or_end(&self, message: &ToWorker) {
         if self.send(message).is_err() {
             debug!(engine.pid = self.pid, "engine process closed its stdin");
         }
@@ -353,7 +353,7 @@ impl Link {
         match self.stdin.try_lock() {
             Ok(mut stdin) => *stdin = None,
             Err(TryLockError::Poisoned(stdin)) => *stdin.into_inner() = None,
-            // Someone waits for a full pipe that nobody empties.
+            // Another thread waits for a full pipe that the process does not read.
             Err(TryLockError::WouldBlock) => drop(self.kill()),
         }
     }
@@ -374,10 +374,10 @@ impl Link {
     }
 
     fn fault(&self) -> EngineFault {
-        self.calls().over.as_ref().map_or(EngineFault::Gone, Over::fault)
+        self.calls().over.as_ref().map_or(EngineFault::Unloaded, Over::fault)
     }
 
-    /// Passes on what the process says until it ends, then reaps it and tells everyone.
+    /// Passes on the process's messages until it exits, then reaps it and reports that to all callers.
     fn read(&self, stdout: ChildStdout, listener: JoinHandle<()>, startup: &Sender<Startup>) {
         let mut stdout = BufReader::with_capacity(64 << 10, stdout);
         loop {
@@ -397,7 +397,7 @@ impl Link {
         self.record_end(listener, startup);
     }
 
-    /// A process without stdout is of no use: it is dead, or is now.
+    /// A process without stdout is of no use: it has exited, or is killed now.
     fn record_end(&self, listener: JoinHandle<()>, startup: &Sender<Startup>) {
         let status = self.reap();
         drop(listener.join());
@@ -405,27 +405,27 @@ impl Link {
         let death = self.judge(&end);
         let mut calls = self.calls();
         // In one step: when a call fails, the model must not be reported as ready any more.
-        if let (true, Some(on_death)) = (calls.loaded.is_some(), calls.on_death.take()) {
+        if let (true, Some(on_exit)) = (calls.loaded.is_some(), calls.on_exit.take()) {
             warn!(engine.pid = self.pid, %end, "engine process exited");
-            on_death(death);
+            on_exit(death);
         }
-        calls.stop_answering(Over::Died(end.clone(), death));
+        calls.stop_answering(Over::Exited(end.clone(), death));
         drop(calls);
-        drop(startup.send(Startup::Died(end)));
+        drop(startup.send(Startup::Exited(end)));
     }
 
     fn ending(&self, status: Option<std::process::ExitStatus>) -> End {
         self.words.ending(status, self.oom_kills_before)
     }
 
-    fn judge(&self, end: &End) -> Death {
+    fn judge(&self, end: &End) -> EngineExit {
         match end.for_lack_of_memory() {
             true => self.ledger.ran_out(&self.header).into(),
-            false => Death::Crashed,
+            false => EngineExit::Crashed,
         }
     }
 
-    /// What the engine itself cannot know of a shortage is added here.
+    /// Adds the numbers of a shortage, which the engine's process does not have.
     fn complete(&self, fault: EngineFault) -> EngineFault {
         match fault {
             EngineFault::OutOfMemory { .. } => {
@@ -433,9 +433,9 @@ impl Link {
                 EngineFault::OutOfMemory { needed_bytes, free_bytes }
             }
             EngineFault::Cancelled
-            | EngineFault::Died { .. }
+            | EngineFault::Exited { .. }
             | EngineFault::Killed
-            | EngineFault::Gone
+            | EngineFault::Unloaded
             | EngineFault::Refused { .. } => fault,
         }
     }
@@ -475,7 +475,7 @@ impl Link {
             }
             FromWorker::Done { id, result } => match result.map_err(|fault| self.complete(fault.into())) {
                 // The process ends with that. All callers are notified then, in one step.
-                Err(EngineFault::Died { .. } | EngineFault::Gone) => {}
+                Err(EngineFault::Exited { .. } | EngineFault::Unloaded) => {}
                 result => {
                     if let Some(call) = self.calls().waiting.remove(&id) {
                         drop(call.send(Reply::Done(result)));

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actors::ports::{Engine, LoadFailure, LoadedModel, MemoryProbe, ModelFacts, OnDeath};
+use actors::ports::{Engine, LoadFailure, LoadedModel, MemoryProbe, ModelFacts, OnExit};
 use tracing::{info, warn};
 
 use super::memory::ledger::Ledger;
@@ -41,16 +41,16 @@ impl ProcessEngine {
         Self { config, program, verified: VerifiedFiles::default(), ledger }
     }
 
-    /// Starts a process, has it load the model, and gives up as soon as it is told to.
+    /// Starts a process, has it load the model, and gives up as soon as `keep_going` returns false.
     fn start(
         &self,
         header: &ModelHeader,
         keep_going: &dyn Fn() -> bool,
-        on_death: OnDeath,
+        on_exit: OnExit,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
         self.ledger.fits(header, 0)?;
         let began = Instant::now();
-        let started = Client::start(&self.program, &self.config, header, self.ledger.clone(), on_death);
+        let started = Client::start(&self.program, &self.config, header, self.ledger.clone(), on_exit);
         let client = started.map_err(|error| {
             let message = format!("the engine process {} cannot be started: {error}", self.program.display());
             LoadFailure::Broken { code: "engine_crashed", message }
@@ -75,13 +75,14 @@ impl ProcessEngine {
                 warn!(engine.pid = client.pid(), message);
                 Err(LoadFailure::Broken { code: "engine_crashed", message })
             }
-            Startup::Died(end) => {
+            Startup::Exited(end) => {
                 warn!(%end, "engine process exited during the load");
                 // The file passed the checks. A kill from outside during a load is taken for a shortage of memory.
                 if end.for_lack_of_memory() || end.killed() || self.ledger.is_tight(header) {
                     return Err(self.ledger.ran_out(header).into());
                 }
-                let message = format!("the engine died while it loaded {}: {end}", header.path.display());
+                let message =
+                    format!("the engine process exited while it loaded {}: {end}", header.path.display());
                 Err(LoadFailure::Broken { code: "engine_crashed", message })
             }
         }
@@ -96,12 +97,12 @@ impl Engine for ProcessEngine {
     fn load(
         &self,
         keep_going: &dyn Fn() -> bool,
-        on_death: OnDeath,
+        on_exit: OnExit,
     ) -> Result<Arc<dyn LoadedModel>, LoadFailure> {
         if !keep_going() {
             return Err(LoadFailure::Cancelled);
         }
         let header = self.verified.verify(&self.config.model_path, keep_going)?;
-        self.start(&header, keep_going, on_death)
+        self.start(&header, keep_going, on_exit)
     }
 }

@@ -145,7 +145,7 @@ impl From<Work> for Batch {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum WireFailure {
     Cancelled,
-    /// Without numbers: those who started the engine know them.
+    /// Without numbers: the process that started the engine adds them.
     OutOfMemory,
     Broken {
         code: String,
@@ -185,10 +185,10 @@ pub(super) enum WireFault {
     Cancelled,
     /// Without numbers, as in [`WireFailure`].
     OutOfMemory,
-    Died {
+    Exited {
         detail: String,
     },
-    Gone,
+    Unloaded,
     Refused {
         message: String,
     },
@@ -199,10 +199,10 @@ impl From<EngineFault> for WireFault {
         match fault {
             EngineFault::Cancelled => Self::Cancelled,
             EngineFault::OutOfMemory { .. } => Self::OutOfMemory,
-            EngineFault::Died { detail } => Self::Died { detail },
-            // No process says that of itself.
-            EngineFault::Killed => Self::Died { detail: EngineFault::Killed.to_string() },
-            EngineFault::Gone => Self::Gone,
+            EngineFault::Exited { detail } => Self::Exited { detail },
+            // A process cannot report that of itself.
+            EngineFault::Killed => Self::Exited { detail: EngineFault::Killed.to_string() },
+            EngineFault::Unloaded => Self::Unloaded,
             EngineFault::Refused { message } => Self::Refused { message },
         }
     }
@@ -213,8 +213,8 @@ impl From<WireFault> for EngineFault {
         match fault {
             WireFault::Cancelled => Self::Cancelled,
             WireFault::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
-            WireFault::Died { detail } => Self::Died { detail },
-            WireFault::Gone => Self::Gone,
+            WireFault::Exited { detail } => Self::Exited { detail },
+            WireFault::Unloaded => Self::Unloaded,
             WireFault::Refused { message } => Self::Refused { message },
         }
     }
@@ -223,7 +223,7 @@ impl From<WireFault> for EngineFault {
 /// Why no message came.
 #[derive(Debug, Error)]
 pub(super) enum ReceiveError {
-    /// The other end is gone, maybe in the middle of a message.
+    /// The other end has closed, maybe in the middle of a message.
     #[error("the pipe is closed")]
     Closed,
     #[error("not a message: {0}")]

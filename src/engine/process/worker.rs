@@ -31,8 +31,8 @@ const SIGN_OF_LIFE_INTERVAL: Duration = Duration::from_secs(30);
 const EXIT_SOFTWARE: i32 = 70;
 const EXIT_PROTOCOL: i32 = 76;
 
-/// Serves the process that started this one, over stdin and stdout, until it closes stdin or is
-/// gone; then ends at once, whatever is being computed. A panic in any thread ends it too.
+/// Serves the process that started this one, over stdin and stdout, until it closes stdin or
+/// exits; then ends at once, whatever is being computed. A panic in any thread ends it too.
 ///
 /// # Blocking
 /// Until the end.
@@ -157,8 +157,8 @@ impl Worker {
         let last: Mutex<Option<(Instant, f32)>> = Mutex::new(None);
         core.transcribe(batch, abort, &|fraction| {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = last.is_none_or(|(at, told)| {
-                let wait = if fraction > told { PROGRESS_INTERVAL } else { SIGN_OF_LIFE_INTERVAL };
+            let due = last.is_none_or(|(at, sent)| {
+                let wait = if fraction > sent { PROGRESS_INTERVAL } else { SIGN_OF_LIFE_INTERVAL };
                 at.elapsed() >= wait
             });
             if due {
@@ -191,7 +191,7 @@ impl Worker {
         }
     }
 
-    /// A parent that reads no more is a parent that is gone.
+    /// A closed pipe means that the parent has exited.
     fn reply(&self, message: &FromWorker) {
         let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
         if protocol::send(&mut *replies, message).is_err() {

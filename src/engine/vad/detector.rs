@@ -89,7 +89,7 @@ impl Silero {
         let mut child = child::spawn(&self.program, [COMMAND.as_ref(), self.model.as_os_str()])?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (input, blocks) = mpsc::sync_channel(1);
-        let (told, written) = mpsc::sync_channel(1);
+        let (taken, written) = mpsc::sync_channel(1);
         let (found, replies) = mpsc::sync_channel(1);
         let mut process = Process {
             child,
@@ -107,14 +107,14 @@ impl Silero {
             process.stderr = Some(process.words.listen(process.child.id(), stderr)?);
         }
         if let Some(stdin) = stdin {
-            let write = move || write_all(stdin, &blocks, &told);
+            let write = move || write_all(stdin, &blocks, &taken);
             thread::Builder::new().name("vad-samples".into()).spawn(write)?;
         }
         if let Some(mut stdout) = stdout {
             let read = move || {
                 let mut replies = Vec::new();
                 let read = stdout.read_to_end(&mut replies).map(|_| replies);
-                // Nobody waits for them once the process was given up.
+                // The receiver is dropped once the process was given up.
                 drop(found.send(read));
             };
             thread::Builder::new().name("vad-replies".into()).spawn(read)?;
@@ -124,9 +124,9 @@ impl Silero {
 }
 
 /// Writes blocks as they come, and reports each when the process has taken it.
-fn write_all(mut stdin: ChildStdin, blocks: &Receiver<Vec<u8>>, told: &SyncSender<io::Result<()>>) {
+fn write_all(mut stdin: ChildStdin, blocks: &Receiver<Vec<u8>>, taken: &SyncSender<io::Result<()>>) {
     for block in blocks {
-        if told.send(stdin.write_all(&block)).is_err() {
+        if taken.send(stdin.write_all(&block)).is_err() {
             return;
         }
     }
@@ -184,7 +184,7 @@ struct Process {
     sent: usize,
     /// How long it may take for its next move.
     idle_limit: Duration,
-    /// Set once nobody wants to know any more.
+    /// Set once the result is no longer needed.
     cancel: CancelToken,
 }
 
@@ -219,7 +219,7 @@ impl Process {
         }
     }
 
-    /// Waits for its next move, for as long as it may take and someone wants to know.
+    /// Waits for its next move, for as long as it may take and the result is needed.
     fn next<T>(&self, moves: &Receiver<T>) -> Result<T, RecvTimeoutError> {
         let give_up = Instant::now() + self.idle_limit;
         loop {
@@ -282,7 +282,7 @@ impl VoiceListener for Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has been waited for is gone, and its number may be another's by now.
+        // The number of a child that has been waited for may belong to another process by now.
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             drop(self.child.kill());
             drop(self.child.wait());

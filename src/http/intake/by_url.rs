@@ -86,7 +86,7 @@ impl Remote {
     /// Makes a job of it, once the recording is here. What was sent under its key before is not fetched again.
     ///
     /// # Cancel safety
-    /// None: run it where nobody can drop it.
+    /// None: run it where it cannot be dropped.
     pub(in crate::http) async fn take_in(
         self,
         service: &Service,

@@ -34,8 +34,8 @@ pub(in crate::http) fn forget_socket(request: &HttpRequest) {
 }
 
 /// Returns when the client has closed its side of the connection, or the connection broke; never, where that cannot
-/// be told.
-pub(in crate::http) async fn gone(request: &HttpRequest) {
+/// be detected.
+pub(in crate::http) async fn disconnected(request: &HttpRequest) {
     let socket =
         request.conn_data::<ClientSocket>().and_then(|socket| socket.lock().as_ref()?.try_clone().ok());
     let Some(Ok(socket)) = socket.map(|socket| TcpStream::from_std(socket.into())) else {

@@ -27,7 +27,7 @@ pub(super) const LONGEST_PROMPT: usize = 1024;
 /// The longest JSON body with a recording in it, in bytes.
 const LARGEST_JSON: usize = 32 << 20;
 
-/// A recording that was sent, not yet a blob, and what its sender calls it. Its file is gone with it.
+/// A recording that was sent, not yet a blob, and its file name. Dropping it removes its file.
 pub(in crate::http) type Sent = (Box<dyn BlobWriter>, Option<String>);
 
 /// Reads the whole form, in bounded memory: `set` is given the `fields` that are not empty, with space at their ends
@@ -61,7 +61,7 @@ pub(in crate::http) async fn read(
         } else if fields.contains(&name) {
             let text = text_of(part, name, &mut left).await?;
             match text.trim() {
-                // An empty value is one that was left alone.
+                // An empty value counts as left out.
                 "" => {}
                 text => set(name, text)?,
             }

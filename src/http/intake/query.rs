@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use super::form::truth;
 use crate::error::AppError;
 
-/// The parameters of a query. What is wrong with one is told with its name.
+/// The parameters of a query. An error names its parameter.
 pub(in crate::http) struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
@@ -45,7 +45,7 @@ pub(in crate::http) struct Loading {
     /// Hold the answer until it is settled.
     #[serde(default, deserialize_with = "flag")]
     pub wait: bool,
-    /// One that GET /v1/models shows.
+    /// A model of GET /v1/models.
     pub model: Option<String>,
     /// Seconds that the model stays without work; -1: it stays.
     #[param(value_type = Option<i64>, minimum = -1, maximum = 315_360_000)]
@@ -100,7 +100,7 @@ pub(in crate::http) fn job_id(text: &str) -> Result<JobId, AppError> {
     text.parse().map_err(|_| AppError::JobNotFound)
 }
 
-/// The header of a reader of events who comes back.
+/// The header of a reader of events that reconnects.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "for the description")]
@@ -141,7 +141,7 @@ pub(in crate::http) struct IdempotencyKey {
     idempotency_key: Option<String>,
 }
 
-/// What a client calls this request, so that it is taken in once however often it is sent.
+/// The client's name of this request, so that it is taken in once however often it is sent.
 pub(in crate::http) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, AppError> {
     const LONGEST: usize = 255;
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };

@@ -30,7 +30,7 @@ use crate::outgoing::TargetUrl;
 /// The part that holds the recording.
 const FILE: &str = "file";
 
-/// What a form may hold beside it.
+/// The size of a form without it.
 pub(in crate::http) const OPTIONS: [&str; 15] = [
     "language",
     "languages",
@@ -49,12 +49,12 @@ pub(in crate::http) const OPTIONS: [&str; 15] = [
     "model",
 ];
 
-/// A request that was read to its end. Its recording is gone with it, unless it is taken in.
+/// A request that was read to its end. Dropping it removes its recording, unless it is taken in.
 pub struct Upload {
     recording: Box<dyn BlobWriter>,
     filename: Option<String>,
     form: Form,
-    /// What tells the request from others, where that is not what was sent.
+    /// What identifies the request, where that is not what was sent.
     fingerprint: Option<String>,
     origin: Origin,
 }
@@ -68,7 +68,7 @@ pub(in crate::http) struct Received {
     origin: Origin,
 }
 
-/// What a client asks for.
+/// The options that a client sent.
 #[derive(Default)]
 pub(in crate::http) struct Form {
     file: Option<(Box<dyn BlobWriter>, Option<String>)>,
@@ -119,7 +119,7 @@ impl Upload {
         Self { origin, ..self }
     }
 
-    /// Of a recording that was fetched; the request is told from others by the `fingerprint`.
+    /// Of a recording that was fetched; the `fingerprint` identifies the request.
     pub(in crate::http) fn fetched(
         recording: Box<dyn BlobWriter>,
         filename: Option<String>,
@@ -132,7 +132,7 @@ impl Upload {
     /// Makes a job of it, the same for a day under the same key. See [`Received::take_in`].
     ///
     /// # Cancel safety
-    /// None: run it where nobody can drop it.
+    /// None: run it where it cannot be dropped.
     pub(in crate::http) async fn take_in(
         self,
         service: &Service,
@@ -147,7 +147,7 @@ impl Upload {
     /// Puts the recording on disk.
     ///
     /// # Cancel safety
-    /// None: run it where nobody can drop it, and take the job in afterwards.
+    /// None: run it where it cannot be dropped, and take the job in afterwards.
     pub(in crate::http) async fn finish(self) -> Result<Received, AppError> {
         let Self { recording, filename, form, fingerprint, origin } = self;
         let blob = recording.finish().await?;
@@ -173,7 +173,7 @@ impl Received {
     /// earlier one, and its recording too.
     ///
     /// # Cancel safety
-    /// None: run it where nobody can drop it.
+    /// None: run it where it cannot be dropped.
     pub(in crate::http) async fn take_in(
         self,
         service: &Service,
@@ -325,7 +325,7 @@ impl Form {
     }
 }
 
-/// What a form would have in place of a JSON value; `None` for null.
+/// A JSON value as a form would have it; `None` for null.
 fn text_of_json(value: &RawValue) -> Option<String> {
     match serde_json::from_str(value.get()) {
         Ok(Value::Null) => None,

@@ -28,7 +28,7 @@ struct Window {
 impl Window {
     const NEW: Self = Self { waited: Duration::ZERO, bytes: 0 };
 
-    /// Whether the client may go on, and the next window.
+    /// Whether the client may continue, and the next window.
     fn after(self, waited: Duration, bytes: u64, at_least: u64) -> Result<Self, TooSlow> {
         let window = Self { waited: self.waited + waited, bytes: self.bytes.saturating_add(bytes) };
         match window {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_least_nobody_is_too_slow() {
+    fn without_a_minimum_rate_no_upload_is_too_slow() {
         assert!(Window::NEW.after(60 * SECOND, 0, 0).is_ok());
     }
 

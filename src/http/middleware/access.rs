@@ -16,7 +16,7 @@ use crate::http::service::Service;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Asks for a key where the settings want that, before anything of the body is read.
+/// Checks the key where the settings demand one, before anything of the body is read.
 pub async fn authorize<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -78,7 +78,7 @@ const DESCRIPTION: [&str; 3] = ["/openapi.json", "/docs", "/docs/style.css"];
 /// Where recordings are sent to.
 const SUBMITS: [&str; 5] = ["/jobs", "/v1", "/asr", "/detect-language", "/inference"];
 
-/// What a key must be good for, any of these; `None` is open to everyone.
+/// The rights that a key needs, any of these; `None` is open without a key.
 fn needed(method: &Method, path: &str) -> Option<&'static [Scope]> {
     let reads = method == Method::GET || method == Method::HEAD;
     match () {

@@ -27,7 +27,7 @@ static DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
     .expect("the name is valid and no other metric has it")
 });
 
-/// What no route is for, so that no path that somebody thinks of becomes a label.
+/// The label of paths without a route, so that clients cannot add labels.
 const NO_ROUTE: &str = "none";
 
 /// Counts and times what is answered.

@@ -1,4 +1,4 @@
-//! What every request passes: who calls, from which site, how often, under which id.
+//! Checks and headers of every request: its key, its site, its rate, its id.
 
 pub(super) mod access;
 pub(super) mod last_answer;

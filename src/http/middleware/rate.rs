@@ -7,7 +7,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::error::AppError;
 
-/// Callers known at a time before those are forgotten who have not called for a while.
+/// Callers counted at a time before idle ones are dropped.
 const MANY: usize = 10_000;
 
 /// Counts requests by caller: so many in a minute, all at once or one after the other.

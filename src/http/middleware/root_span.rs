@@ -14,7 +14,7 @@ use crate::auth::Caller;
 use crate::http::intake::origin::RequestTrace;
 
 /// One span with the request's id, so that every line about the request carries it, and one line at
-/// its end. The query is left out: it may hold what is nobody's business.
+/// its end. The query is left out: it may hold private data.
 pub struct RequestSpan;
 
 /// When the request's head had been read.

@@ -19,7 +19,7 @@ pub(super) struct Call {
     pub stream: bool,
 }
 
-/// What the caller wants to have.
+/// What the caller asks for.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub format: Format,
@@ -31,7 +31,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// What a stream has beside the text.
+    /// Contents of a stream beside the text.
     pub(super) fn extras(&self) -> Extras {
         Extras { logprobs: self.logprobs, segments: self.granularities.contains(&Granularity::Segment) }
     }
@@ -107,7 +107,7 @@ impl Form {
             }
             "prompt" => self.options.prompt = Some(form::prompt(text)),
             "keywords" => hotwords("keywords", [text], &mut self.options.hotwords)?,
-            // 0 is what clients send who leave it alone: start there and climb.
+            // 0 is the clients' default: start there and climb.
             "temperature" => self.options.temperature = Some(temperature(text)?).filter(|t| *t > 0.0),
             "response_format" => self.format = format(text)?,
             "stream" => self.stream = flag("stream", text)?,

@@ -1,10 +1,10 @@
 //! What an answer has beside the text, if it is asked for.
 
-/// What a stream has beside the text.
+/// Contents of a stream beside the text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extras {
     pub logprobs: Logprobs,
-    /// Whether each segment is told with its times.
+    /// Whether each segment is sent with its times.
     pub segments: bool,
 }
 

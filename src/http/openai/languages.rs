@@ -10,7 +10,7 @@ pub(super) struct LanguageView {
     code: &'static str,
 }
 
-/// What was spoken; none where nobody did.
+/// What was spoken; empty without speech.
 pub(super) fn languages(language: Option<Language>) -> Vec<LanguageView> {
     language.iter().map(|language| LanguageView { code: language.code() }).collect()
 }

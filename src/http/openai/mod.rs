@@ -29,7 +29,7 @@ use extras::Logprobs;
 use languages::languages;
 use views::{TranscriptionView, Transcriptions};
 
-/// As the OpenAI audio API has it.
+/// Transcribes as the OpenAI audio API does.
 #[utoipa::path(
     post, path = "/v1/audio/transcriptions", params(IdempotencyKey),
     request_body(content = TranscriptionForm, content_type = "multipart/form-data"),
@@ -49,7 +49,7 @@ pub(super) async fn transcriptions(
     answer(service, caller, request, body, Task::Transcribe).await
 }
 
-/// The same, into English.
+/// Translates into English as the OpenAI audio API does.
 #[utoipa::path(
     post, path = "/v1/audio/translations", params(IdempotencyKey),
     request_body(content = TranslationForm, content_type = "multipart/form-data"),
@@ -89,8 +89,8 @@ async fn answer(
         return Ok(calls::with_id(stream::respond(&request, awaited, reply.extras()), id));
     }
     let beginning = Beginning::of(reply.format);
-    let tell = move |job: &Job, transcript: &Transcript<'_>| whole(job, transcript, &reply);
-    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
+    let render = move |job: &Job, transcript: &Transcript<'_>| whole(job, transcript, &reply);
+    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, render).await)
 }
 
 fn whole(job: &Job, transcript: &Transcript<'_>, reply: &Reply) -> HttpResponse {

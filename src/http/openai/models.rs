@@ -1,4 +1,4 @@
-//! The models that are served, and the names that clients know them by.
+//! The models that are served, and their names for clients.
 
 use actix_web::{Responder, web};
 use serde::Serialize;
@@ -24,14 +24,14 @@ pub(in crate::http) struct ModelsView {
     data: Vec<ModelView>,
 }
 
-/// The models that are served.
+/// Lists the models.
 #[utoipa::path(get, path = "/v1/models", responses((status = 200, description = "All of them.", body = ModelsView)))]
 pub(in crate::http) async fn list(service: web::Data<Service>) -> impl Responder {
     let data = service.model.names().iter().map(|name| model(&service, name)).collect();
     web::Json(ModelsView { object: "list", data })
 }
 
-/// One of them.
+/// A model.
 #[utoipa::path(
     get, path = "/v1/models/{id}", params(("id" = String, Path, description = "Its name.")),
     responses((status = 200, description = "The model.", body = ModelView))

@@ -26,7 +26,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(super) fn respond(request: &HttpRequest, awaited: JobWait, extras: Extras) -> HttpResponse {
     forget_socket(request);
     let (sender, receiver) = mpsc::unbounded_channel();
-    actix_web::rt::spawn(tell(awaited, extras, sender));
+    actix_web::rt::spawn(send_events(awaited, extras, sender));
     let events = stream::unfold(receiver, |mut receiver| async move {
         let event: sse::Event = receiver.recv().await?;
         Some((Ok::<_, Infallible>(event), receiver))
@@ -35,10 +35,10 @@ pub(super) fn respond(request: &HttpRequest, awaited: JobWait, extras: Extras) -
     unbuffered(body.respond_to(request).map_into_boxed_body())
 }
 
-async fn tell(awaited: JobWait, extras: Extras, sender: mpsc::UnboundedSender<sse::Event>) {
+async fn send_events(awaited: JobWait, extras: Extras, sender: mpsc::UnboundedSender<sse::Event>) {
     let mut so_far = SoFar::default();
     let mut sure = Vec::new();
-    // A receiver that is gone is noticed below.
+    // A dropped receiver is noticed below.
     let say = |data: Value| {
         let name = data.get("type").and_then(Value::as_str).unwrap_or("error").to_owned();
         drop(sender.send(sse::Event::Data(sse::Data::new(data.to_string()).event(name))));
@@ -98,11 +98,11 @@ async fn tell(awaited: JobWait, extras: Extras, sender: mpsc::UnboundedSender<ss
     }
 }
 
-/// The text as far as it was told, without space at its ends.
+/// The text sent so far, without space at its ends.
 #[derive(Debug, Default)]
 struct SoFar {
     text: String,
-    /// Space at the end of the last segment: told with the next one.
+    /// Space at the end of the last segment: sent with the next one.
     space: String,
     tokens: usize,
 }
@@ -111,14 +111,14 @@ struct SoFar {
 const POSITIONS_PER_SEC: f64 = 50.0;
 
 impl SoFar {
-    /// What a segment adds to the text.
+    /// The text that a segment adds.
     fn add(&mut self, segment: &str) -> Option<String> {
         let more = format!("{}{segment}", std::mem::take(&mut self.space));
         let more = if self.text.is_empty() { more.trim_start() } else { &more };
-        let told = more.trim_end();
-        self.space = more[told.len()..].to_owned();
-        self.text.push_str(told);
-        (!told.is_empty()).then(|| told.to_owned())
+        let text = more.trim_end();
+        self.space = more[text.len()..].to_owned();
+        self.text.push_str(text);
+        (!text.is_empty()).then(|| text.to_owned())
     }
 
     /// In tokens, which is all that this message has a place for: the model's positions of audio, and its tokens of text.

@@ -11,7 +11,7 @@ use crate::transcript::{TokenView, Usage, VerboseView};
 #[schema(as = Transcription)]
 pub(super) struct TranscriptionView {
     pub text: String,
-    /// What was spoken; none where nobody did.
+    /// What was spoken; empty without speech.
     pub languages: Vec<LanguageView>,
     pub usage: Usage,
     /// Where `include[]` asks for them.

@@ -54,7 +54,7 @@ macro_rules! submission {
             /// Seconds that the model stays after this job; 0: it goes with the job's end; -1: it stays.
             #[schema(nullable = false, minimum = -1, maximum = 315_360_000)]
             keep_alive: Option<i64>,
-            /// One that GET /v1/models shows.
+            /// A model of GET /v1/models.
             #[schema(nullable = false)]
             model: Option<String>,
         }
@@ -94,7 +94,7 @@ macro_rules! call {
             /// The recording: any audio or video that the service can decode, judged by its content.
             #[schema(format = Binary)]
             file: String,
-            /// One that GET /v1/models shows, or whisper-1.
+            /// A model of GET /v1/models, or whisper-1.
             #[schema(min_length = 1, pattern = r"\S", example = "whisper-1")]
             model: String,
             /// Its end counts, 1024 bytes of it.

@@ -79,7 +79,7 @@ impl File {
     }
 }
 
-/// The beginning of a hash: these tell versions apart and keep nothing safe.
+/// The beginning of a hash: it distinguishes versions and is not for security.
 fn short(hash: &[u8]) -> String {
     hex(hash.iter().take(8))
 }

@@ -48,7 +48,7 @@ pub(in crate::http) struct Asked {
     /// txt unless it is given.
     #[param(value_type = Option<AsrOutput>, inline)]
     output: Option<String>,
-    /// One that GET /v1/models shows.
+    /// A model of GET /v1/models.
     model: Option<String>,
 }
 
@@ -62,7 +62,7 @@ enum Output {
     Other(Format),
 }
 
-/// As the Whisper ASR web service has it.
+/// Transcribes as the Whisper ASR web service does.
 #[utoipa::path(
     post, path = "/asr", params(Asked, IdempotencyKey),
     request_body(content = AsrForm, content_type = "multipart/form-data"),
@@ -86,22 +86,22 @@ pub(in crate::http) async fn transcribe(
         form::read(&service, &request, body, asked.recording()?, &[], |_, _| Ok(())).await?;
     let upload = Upload::new(recording, name.clone(), options).with_origin(origin(&request));
     let awaited = calls::begin(&service, caller, identity, upload).await?;
-    let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, output, name.as_deref());
+    let render = move |_: &_, transcript: &Transcript<'_>| document(transcript, output, name.as_deref());
     // Its head names the file; clients that ask for JSON here read no more than the body.
     let beginning = if output == Output::Json { Beginning::Json } else { Beginning::Never };
-    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
+    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, render).await)
 }
 
-/// The language of the first speech: transcribes the first chunk with speech and no more.
+/// Detects the language: transcribes the first chunk with speech and no more.
 #[utoipa::path(
     post, path = "/detect-language",
     params(
         ("encode" = Option<bool>, Query, description = "As for /asr."),
-        ("model" = Option<String>, Query, description = "One that GET /v1/models shows."),
+        ("model" = Option<String>, Query, description = "A model of GET /v1/models."),
         IdempotencyKey,
     ),
     request_body(content = AsrForm, content_type = "multipart/form-data"),
-    responses((status = 200, description = "Empty where nobody speaks.", body = Detected))
+    responses((status = 200, description = "Empty without speech.", body = Detected))
 )]
 pub(in crate::http) async fn detect_language(
     service: web::Data<Service>,
@@ -126,8 +126,8 @@ pub(in crate::http) async fn detect_language(
             found.set(Some(*probability));
         }
     };
-    let tell = move |_: &_, transcript: &Transcript<'_>| language_of(transcript, confidence.get());
-    Ok(calls::answer(service, &request, awaited, Beginning::Json, on_event, tell).await)
+    let render = move |_: &_, transcript: &Transcript<'_>| language_of(transcript, confidence.get());
+    Ok(calls::answer(service, &request, awaited, Beginning::Json, on_event, render).await)
 }
 
 /// Without speech there is no language: an empty object, which clients take for just that.
@@ -197,7 +197,7 @@ impl Asked {
     }
 }
 
-/// An empty value is one that was left alone.
+/// An empty value counts as left out.
 fn given(value: &Option<String>) -> Option<&str> {
     value.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What a subscriber was told, how it went, and telling it again.
+//! The messages of a subscriber with their attempts, and redelivery.
 
 use actix_web::{HttpResponse, Responder, web};
 use actors::domain::time::Timestamp;
@@ -91,7 +91,7 @@ impl Listing {
     }
 }
 
-/// What a subscriber was told, newest first.
+/// Lists a subscriber's messages, newest first.
 #[utoipa::path(
     get, path = "/webhooks/{id}/deliveries", params(SubscriberPath, Listing),
     responses((status = 200, description = "A page.", body = DeliveriesView))
@@ -110,7 +110,7 @@ pub(in crate::http) async fn list(
     Ok(web::Json(DeliveriesView { deliveries: page.into_iter().map(view).collect(), next_cursor }))
 }
 
-/// Tells it again.
+/// Delivers a message again.
 #[utoipa::path(
     post, path = "/webhooks/{id}/deliveries/{delivery}/redeliver",
     params(SubscriberPath, ("delivery" = String, Path, pattern = "^msg_[0-9a-f]{32}$", description = "The message.")),
@@ -154,7 +154,7 @@ impl Span {
     }
 }
 
-/// Tells all again that was made in a span of time.
+/// Delivers all messages of a span of time again.
 #[utoipa::path(
     post, path = "/webhooks/{id}/redeliver", params(SubscriberPath, Span),
     responses((status = 202, description = "How many.", body = Redelivered))
@@ -170,7 +170,7 @@ pub(in crate::http) async fn redeliver_all(
     Ok(HttpResponse::Accepted().json(Redelivered { redelivered }))
 }
 
-/// Sends a message that tells nothing.
+/// Sends a test message.
 #[utoipa::path(
     post, path = "/webhooks/{id}/test", params(SubscriberPath),
     responses((status = 202, description = "It is pending.", body = DeliveryView))

@@ -23,7 +23,7 @@ use crate::http::openapi::ServerSentEvent;
 use crate::http::service::Service;
 use crate::http::streams::OpenStream;
 use crate::http::views::model_view::status_view;
-use crate::http::waiting_events::{Told, waiting, with_reasons};
+use crate::http::waiting_events::{Item, waiting, with_reasons};
 use crate::transcript::{decimal, segment_json};
 use crate::wire_time::{rfc3339, secs};
 
@@ -48,14 +48,14 @@ pub(in crate::http) async fn of_job(
     let after = last_event_id(&request)?.unwrap_or(0);
     let open = service.streams.open(&caller.owner)?;
     let events = readable(service.notifier.follow(Stream::Job(job.id), after));
-    let events = with_reasons(&service, &job, events).map(move |told| match told {
-        Told::Event(event) => on_the_wire(&event),
-        Told::Waiting(reason) => waiting(&job, reason.as_ref()),
+    let events = with_reasons(&service, &job, events).map(move |item| match item {
+        Item::Event(event) => on_the_wire(&event),
+        Item::Waiting(reason) => waiting(&job, reason.as_ref()),
     });
     Ok(respond(&request, events, open))
 }
 
-/// The model's status, then what happened since `Last-Event-ID`, or from now on. Does not end.
+/// The model's status, then its events after `Last-Event-ID`, or from now on. Does not end.
 #[utoipa::path(
     get, path = "/model/events", params(LastEventId),
     responses((status = 200, description = "Server-sent events.", content_type = "text/event-stream", body = ServerSentEvent))
@@ -91,14 +91,14 @@ fn respond(
     unbuffered(body.respond_to(request).map_into_boxed_body())
 }
 
-/// Tells proxies not to hold events back.
+/// Asks proxies not to hold events back.
 pub(in crate::http) fn unbuffered(mut response: HttpResponse) -> HttpResponse {
     let name = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(name, HeaderValue::from_static("no"));
     response
 }
 
-/// Ends early when the log cannot be read: the client comes back and goes on where it was.
+/// Ends early when the log cannot be read: the client reconnects and continues where it was.
 fn readable(
     events: impl FutureStream<Item = Result<Arc<Recorded>, StoreError>>,
 ) -> impl FutureStream<Item = Arc<Recorded>> {

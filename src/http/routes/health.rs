@@ -34,7 +34,7 @@ pub(super) struct Well {
     status: &'static str,
 }
 
-/// How the service is.
+/// The state of the service.
 #[utoipa::path(get, path = "/health", responses((status = 200, description = "It answers.", body = Health)))]
 pub(in crate::http) async fn health(service: web::Data<Service>) -> Result<impl Responder, AppError> {
     let counts = service.jobs.store().counts().await?;
@@ -47,7 +47,7 @@ pub(in crate::http) async fn health(service: web::Data<Service>) -> Result<impl 
     }))
 }
 
-/// Whether the process answers, whatever else is the matter.
+/// Answers whenever the process runs.
 #[utoipa::path(get, path = "/health/live", responses((status = 200, description = "It does.", body = Well)))]
 pub(in crate::http) async fn live() -> impl Responder {
     web::Json(Well { status: "ok" })

@@ -28,7 +28,7 @@ struct Asked {
     detect: bool,
 }
 
-/// As whisper.cpp's server has it.
+/// Transcribes as whisper.cpp's server does.
 #[utoipa::path(
     post, path = "/inference", params(IdempotencyKey),
     request_body(content = InferenceForm, content_type = "multipart/form-data"),
@@ -54,8 +54,8 @@ pub(in crate::http) async fn transcribe(
     let upload = Upload::new(recording, name, options).with_origin(origin(&request));
     let awaited = calls::begin(&service, caller, identity.answered_as(&format), upload).await?;
     let beginning = Beginning::of(format);
-    let tell = move |_: &_, transcript: &Transcript<'_>| document(transcript, format);
-    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, tell).await)
+    let render = move |_: &_, transcript: &Transcript<'_>| document(transcript, format);
+    Ok(calls::answer(service, &request, awaited, beginning, |_| {}, render).await)
 }
 
 impl Asked {

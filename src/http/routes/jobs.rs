@@ -38,7 +38,7 @@ pub(in crate::http) struct Submission {
     model: Option<String>,
 }
 
-/// Takes a recording in.
+/// Creates a job from a recording.
 ///
 /// Whether the model is ready is decided before a byte of the body is read, unless only the body can say which model is
 /// meant.
@@ -163,7 +163,7 @@ impl Listing {
     }
 }
 
-/// Jobs, newest first, without their results.
+/// Lists jobs, newest first, without their results.
 #[utoipa::path(
     get, path = "/jobs", params(Listing),
     responses((status = 200, description = "A page.", body = JobsView))
@@ -182,7 +182,7 @@ pub(in crate::http) async fn list(
     Ok(web::Json(JobsView { jobs, next_cursor }))
 }
 
-/// A job, live.
+/// A job with its progress, its place in the queue and its result.
 #[utoipa::path(
     get, path = "/jobs/{id}", params(JobPath),
     responses((status = 200, description = "The job.", body = JobView))
@@ -196,7 +196,7 @@ pub(in crate::http) async fn show(
     Ok(web::Json(JobView::whole(&service, &job).await?))
 }
 
-/// Cancels a job, or removes one that has ended.
+/// Cancels a job, or removes an ended one.
 #[utoipa::path(
     delete, path = "/jobs/{id}", params(JobPath),
     responses(

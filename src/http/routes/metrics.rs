@@ -15,6 +15,7 @@ use crate::http::views::exposition::Page;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Metrics for Prometheus.
 #[utoipa::path(
     get, path = "/metrics",
     responses((status = 200, description = "In its text format.", content_type = "text/plain", body = String))
@@ -47,7 +48,7 @@ async fn jobs(page: &mut Page, service: &Service) -> Result<(), AppError> {
         page.jobs_of_model(&model, "queued", counts.queued);
         page.jobs_of_model(&model, "running", counts.running);
     }
-    page.family("jobs_ended_total", "counter", "Jobs that came to their end since the start, by status.");
+    page.family("jobs_ended_total", "counter", "Jobs that ended since the start, by status.");
     for (end, jobs) in service.notifier.tally().ended() {
         page.sample("jobs_ended_total", "status", end, jobs);
     }
@@ -77,10 +78,10 @@ fn model(page: &mut Page, service: &Service) {
     let is = |other: &State| u64::from(*other == state);
     page.family("model_state", "gauge", "1 for the state that the model is in.");
     State::ALL.iter().for_each(|other| page.sample("model_state", "state", other.name(), is(other)));
-    let unloads = "How often all memory of the model was given back.";
+    let unloads = "Unloads of the model.";
     page.single("model_unloads_total", "counter", unloads, status.unloads);
     page.single("model_memory_bytes", "gauge", "Memory of the loaded model.", memory.used_by_model_bytes);
-    let residual = "What the last unload did not give back.";
+    let residual = "Memory that the last unload did not free.";
     page.single("model_residual_bytes", "gauge", residual, status.residual_bytes);
     page.single("device_memory_free_bytes", "gauge", "Free memory of the model's device.", memory.free_bytes);
     page.single("device_memory_total_bytes", "gauge", "Memory of the model's device.", memory.total_bytes);

@@ -10,13 +10,13 @@ use crate::http::intake::query::{Loading, Query, Unloading};
 use crate::http::service::Service;
 use crate::http::views::model_view::{StatusView, status_view};
 
-/// Where the model stands, at once.
+/// The model's state, at once.
 #[utoipa::path(get, path = "/model/status", responses((status = 200, description = "The status.", body = StatusView)))]
 pub(in crate::http) async fn status(service: web::Data<Service>) -> impl Responder {
     web::Json(status_view(&service, &service.model.status()))
 }
 
-/// Asks for the model.
+/// Loads the model.
 ///
 /// 200 when it is ready, 202 while that is under way; with `?wait=true` 422 once it cannot be.
 #[utoipa::path(
@@ -47,7 +47,7 @@ pub(in crate::http) async fn load(
     Ok(answer(&service, &status, asked_for.state() == State::Ready))
 }
 
-/// Asks for the model's memory.
+/// Unloads the model.
 ///
 /// 200 when it is unloaded, 202 while a chunk is still running.
 #[utoipa::path(

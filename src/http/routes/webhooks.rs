@@ -51,7 +51,7 @@ pub(super) struct SubscribersView {
     webhooks: Vec<SubscriberView>,
 }
 
-/// Subscribers.
+/// Lists subscribers.
 #[utoipa::path(
     get, path = "/webhooks",
     responses((
@@ -119,7 +119,7 @@ pub(in crate::http) async fn remove(
     }
 }
 
-/// Makes a new secret for a subscriber, and shows it this once.
+/// Makes a new secret for a subscriber, and returns it once.
 #[utoipa::path(
     post, path = "/webhooks/{id}/secret", params(SubscriberPath),
     responses((status = 200, description = "The subscriber, with its secret.", body = SubscriberView))

@@ -289,7 +289,7 @@ async fn queue(service: &Service, job: &Job) -> Result<Option<PlaceView>, AppErr
     Ok(Some(PlaceView { position: place.position, eta_secs: start_eta(service, &place) }))
 }
 
-/// Seconds until the job starts, as far as the last job's speed tells: the audio before it, and what is loaded until
+/// Seconds until the job starts, by the last job's speed: the audio before it, and what is loaded until
 /// then. `null` before anything was measured.
 fn start_eta(service: &Service, place: &Place) -> Option<f64> {
     let pace = service.jobs.pace()?;

@@ -101,7 +101,7 @@ pub(in crate::http) struct FailureView {
     pub(super) message: String,
 }
 
-/// `GET /model/status`: reads, asks nobody.
+/// `GET /model/status`: reads the published status, sends no message.
 pub(in crate::http) fn status_view(service: &Service, status: &ModelStatus) -> StatusView {
     let wall = |at: Instant| rfc3339(service.clock.wall(at));
     let facts = status.facts();

@@ -124,7 +124,7 @@ async fn a_blob_that_misses_a_part_is_never_finished() {
 }
 
 #[test]
-fn a_full_disk_is_known_however_deep_it_is_reported() {
+fn a_full_disk_is_found_however_deep_it_is_reported() {
     #[derive(Debug, Error)]
     #[error("unable to copy data")]
     struct Wrapped(#[source] io::Error);

@@ -1,4 +1,4 @@
-//! What every engine of the store must do, told through the ports alone.
+//! What every engine of the store must do, tested through the ports alone.
 //!
 //! `conforms!(open)` makes one test of each promise; `open` gives a fresh, empty store together with
 //! whatever must stay alive meanwhile.
@@ -9,7 +9,7 @@ use actors::domain::audio::{Plan, Span};
 use actors::domain::event::{
     Event, JobEvent, ModelEvent, OfModel, Recorded, RequeueReason, Stream, UnloadReason,
 };
-use actors::domain::jobs::deaths::Deaths;
+use actors::domain::jobs::engine_exits::EngineExits;
 use actors::domain::jobs::job::{Audio, BlobKey, Idempotency, Job, JobError, JobId, KeyLife, NewJob, Status};
 use actors::domain::jobs::options::{Options, Priority, Task};
 use actors::domain::jobs::origin::{Api, Origin};
@@ -38,13 +38,13 @@ macro_rules! conforms {
             a_silent_recording_completes_with_no_chunks
             a_failed_job_keeps_its_error_and_its_progress
             a_requeued_job_keeps_its_place_and_its_chunks
-            deaths_of_the_engine_are_counted_until_the_next_chunk
+            exits_of_the_engine_are_counted_until_the_next_chunk
             the_job_whose_turn_it_is_is_claimed_first
             owners_take_turns
-            each_model_has_a_line_of_its_own_and_the_first_of_all_is_known
+            each_model_has_a_line_and_the_first_of_all_is_found
             owners_take_turns_in_the_line_of_a_model_too
             a_job_can_be_cancelled_in_the_queue
-            a_cancelled_worker_finds_its_lease_gone
+            a_cancelled_worker_has_no_lease
             cancelling_an_ended_job_removes_every_trace
             only_what_ended_long_ago_is_removed
             recovery_requeues_what_was_running
@@ -191,8 +191,8 @@ fn is_lost<T>(answer: &Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::LeaseLost))
 }
 
-fn engine_died() -> Ending {
-    Ending::Failed(JobError { code: "worker_crashed".into(), message: "it died".into() })
+fn crash() -> Ending {
+    Ending::Failed(JobError { code: "worker_crashed".into(), message: "it crashed".into() })
 }
 
 // ---- the promises -------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ pub(crate) async fn a_claim_starts_the_job_and_an_empty_queue_gives_none(store: 
     let (claim, events) = claim_next(store, Priority::Interactive).await.unwrap();
     assert_eq!((claim.job.status, claim.job.attempts), (Status::Running, 1));
     assert!(claim.job.started_at.is_some());
-    assert_eq!((claim.plan, claim.chunks_done, claim.segments_done, claim.deaths.crashes), (None, 0, 0, 0));
+    assert_eq!((claim.plan, claim.chunks_done, claim.segments_done, claim.exits.crashes), (None, 0, 0, 0));
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].event, Event::Job(submitted.id, JobEvent::Started { attempt: 1 }));
     assert_eq!(job(store, submitted.id).await, claim.job);
@@ -339,7 +339,7 @@ pub(crate) async fn an_end_closes_the_stream(store: &dyn Store) {
 
     let note = JobEvent::Progress { percent: 0.0, chunk: 1, chunks_total: 1, eta_secs: None };
     assert!(is_lost(&store.note(claim.fence, note).await));
-    assert!(is_lost(&store.end(claim.fence, engine_died()).await));
+    assert!(is_lost(&store.end(claim.fence, crash()).await));
     assert!(is_lost(&store.requeue(claim.fence, RequeueReason::Shutdown).await));
     assert!(is_lost(&store.planned(claim.fence, &plan, progress(0, &plan)).await));
     assert!(is_lost(&store.checkpoint(claim.fence, checkpoint(1, &plan, 1..2)).await));
@@ -358,8 +358,8 @@ pub(crate) async fn a_silent_recording_completes_with_no_chunks(store: &dyn Stor
 pub(crate) async fn a_failed_job_keeps_its_error_and_its_progress(store: &dyn Store) {
     let (claim, plan) = running(store, 4).await;
     store.checkpoint(claim.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
-    let Ending::Failed(error) = engine_died() else { panic!("it is a failure") };
-    let events = store.end(claim.fence, engine_died()).await.unwrap();
+    let Ending::Failed(error) = crash() else { panic!("it is a failure") };
+    let events = store.end(claim.fence, crash()).await.unwrap();
     assert_eq!(events[0].event, Event::Job(claim.job.id, JobEvent::Failed { error: error.clone() }));
     let failed = job(store, claim.job.id).await;
     assert_eq!((failed.status, failed.error), (Status::Failed, Some(error)));
@@ -384,21 +384,21 @@ pub(crate) async fn a_requeued_job_keeps_its_place_and_its_chunks(store: &dyn St
     assert_eq!(claim(store).await.job.id, younger.id);
 }
 
-pub(crate) async fn deaths_of_the_engine_are_counted_until_the_next_chunk(store: &dyn Store) {
+pub(crate) async fn exits_of_the_engine_are_counted_until_the_next_chunk(store: &dyn Store) {
     let (mut claimed, plan) = running(store, 2).await;
     for crashes in 1..=2 {
-        store.requeue(claimed.fence, RequeueReason::EngineDied).await.unwrap();
+        store.requeue(claimed.fence, RequeueReason::EngineExited).await.unwrap();
         claimed = claim(store).await;
-        assert_eq!(claimed.deaths, Deaths { crashes, kills: 0 });
+        assert_eq!(claimed.exits, EngineExits { crashes, kills: 0 });
     }
     store.requeue(claimed.fence, RequeueReason::EngineKilled).await.unwrap();
     claimed = claim(store).await;
     store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
     claimed = claim(store).await;
-    assert_eq!(claimed.deaths, Deaths { crashes: 2, kills: 1 }, "a stop is not a death");
+    assert_eq!(claimed.exits, EngineExits { crashes: 2, kills: 1 }, "a stop does not count");
     store.checkpoint(claimed.fence, checkpoint(0, &plan, 0..1)).await.unwrap();
     store.requeue(claimed.fence, RequeueReason::Shutdown).await.unwrap();
-    assert_eq!(claim(store).await.deaths, Deaths::default());
+    assert_eq!(claim(store).await.exits, EngineExits::default());
 }
 
 pub(crate) async fn the_job_whose_turn_it_is_is_claimed_first(store: &dyn Store) {
@@ -410,7 +410,7 @@ pub(crate) async fn the_job_whose_turn_it_is_is_claimed_first(store: &dyn Store)
     assert_eq!(taken(Priority::Batch).await, batch[0].id);
     assert_eq!(taken(Priority::Interactive).await, interactive.id);
     assert_eq!(store.waiting().await.unwrap(), Waiting { interactive: false, batch: true });
-    assert_eq!(taken(Priority::Interactive).await, batch[1].id, "nobody else is there");
+    assert_eq!(taken(Priority::Interactive).await, batch[1].id, "only batch jobs wait");
 }
 
 async fn submit_for(store: &dyn Store, owner: &str, priority: Priority, model: Option<&str>) -> JobId {
@@ -419,7 +419,7 @@ async fn submit_for(store: &dyn Store, owner: &str, priority: Priority, model: O
     store.submit(new, NO_LIMIT).await.unwrap().0.id
 }
 
-pub(crate) async fn each_model_has_a_line_of_its_own_and_the_first_of_all_is_known(store: &dyn Store) {
+pub(crate) async fn each_model_has_a_line_and_the_first_of_all_is_found(store: &dyn Store) {
     use Priority::{Batch, Interactive};
     let (large, small) = (Some("large".to_owned()), Some("small".to_owned()));
     let all = [None, large.clone(), small.clone()];
@@ -463,9 +463,9 @@ pub(crate) async fn owners_take_turns_in_the_line_of_a_model_too(store: &dyn Sto
     let a = [from("a", None).await, from("a", large).await, from("a", large).await];
     let b = [from("b", large).await, from("b", None).await];
     let taken = async |model| store.claim(Priority::Batch, model).await.unwrap().unwrap().0.job.id;
-    assert_eq!(taken(large).await, a[1], "nobody was served yet: the oldest");
+    assert_eq!(taken(large).await, a[1], "no owner was served yet: the oldest");
     let head = store.head(Priority::Batch, &all).await.unwrap().unwrap();
-    assert_eq!(head.model.as_deref(), large, "it is the turn of b, whose oldest job wants it");
+    assert_eq!(head.model.as_deref(), large, "it is the turn of b, whose oldest job is for it");
     assert_eq!(taken(large).await, b[0]);
     assert_eq!(taken(None).await, a[0], "and then of a again");
     assert_eq!([taken(None).await, taken(large).await], [b[1], a[2]]);
@@ -507,7 +507,7 @@ pub(crate) async fn a_job_can_be_cancelled_in_the_queue(store: &dyn Store) {
     assert!(matches!(store.cancel(JobId::new()).await.unwrap(), Cancelled::NotFound));
 }
 
-pub(crate) async fn a_cancelled_worker_finds_its_lease_gone(store: &dyn Store) {
+pub(crate) async fn a_cancelled_worker_has_no_lease(store: &dyn Store) {
     let (claim, plan) = running(store, 2).await;
     store.checkpoint(claim.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
     assert!(matches!(store.cancel(claim.job.id).await.unwrap(), Cancelled::Now { .. }));
@@ -675,7 +675,7 @@ pub(crate) async fn a_call_sent_again_is_the_same_job_until_its_result_is_old(st
     assert_ne!(second.id, first.id, "its result is old");
     store.cancel(second.id).await.unwrap();
     let third = send(0).await;
-    assert_eq!(third.status, Status::Queued, "a cancelled job is nobody's result");
+    assert_eq!(third.status, Status::Queued, "a cancelled job is not reused");
     assert_eq!(send(0).await.id, third.id);
 }
 

@@ -85,7 +85,7 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
         super::sql::REDELIVER_ALL,
         super::sql::FORGET_MESSAGES,
     ];
-    // What a statement makes by itself: a row for each host or each place in the queue at most.
+    // Temporary rows of a statement: one for each host or each place in the queue at most.
     const SMALL: [&str; 3] = ["SCAN hosts", "SCAN first", "SCAN CONSTANT ROW"];
     for statement in statements {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
@@ -102,7 +102,7 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
 }
 
 #[tokio::test]
-async fn a_store_opened_again_goes_on_where_it_was() {
+async fn a_store_opened_again_is_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path()).await.unwrap();
     let job = conformance::submit(&store, Priority::Batch).await;
@@ -121,7 +121,7 @@ async fn a_store_opened_again_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_job_that_an_older_version_took_in_wants_the_default_model() {
+async fn a_job_of_an_older_version_is_for_the_default_model() {
     let (store, dir) = open().await;
     let job = conformance::submit(&store, Priority::Batch).await;
     sqlx::query("UPDATE jobs SET model = NULL").execute(&store.writer).await.unwrap();
@@ -161,14 +161,14 @@ async fn a_claim_that_is_not_renewed_is_believed_in_for_a_minute() {
     assert_eq!(requeued.iter().map(|event| event.stream()).collect::<Vec<_>>(), [Stream::Job(lost.job.id)]);
     assert_eq!(claim().await.job.id, lost.job.id, "it is there to be claimed again");
     assert!(matches!(store.end(lost.fence, Ending::Completed).await, Err(StoreError::LeaseLost)));
-    // A clock that was set ahead takes nothing from who is still there.
+    // A clock that was set ahead does not end the lease of a running worker.
     clock.step(Duration::from_secs(3600));
     assert_eq!(store.renew(&[held.fence]).await.unwrap().len(), 1);
     store.end(held.fence, Ending::Completed).await.unwrap();
 }
 
 #[tokio::test]
-async fn subscribers_of_an_earlier_version_are_nobody_s_and_stay() {
+async fn subscribers_of_an_earlier_version_have_no_owner_and_stay() {
     let dir = tempfile::tempdir().unwrap();
     let mut before = sqlx::migrate!("migrations/sqlite");
     before.migrations = before.migrations.iter().filter(|step| step.version < 12).cloned().collect();
@@ -190,7 +190,7 @@ async fn subscribers_of_an_earlier_version_are_nobody_s_and_stay() {
 }
 
 #[tokio::test]
-async fn a_key_is_known_for_24_hours() {
+async fn a_key_is_kept_for_24_hours() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::standing();
     let of_store = clock.clone();
@@ -281,7 +281,7 @@ async fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
-async fn after_a_full_disk_the_store_goes_on() {
+async fn after_a_full_disk_the_store_works_again() {
     let (store, _dir) = open().await;
     let job = conformance::submit(&store, Priority::Batch).await;
     limit_pages(&store, "PRAGMA max_page_count = 1").await;

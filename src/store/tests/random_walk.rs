@@ -1,4 +1,4 @@
-//! Many random histories, told to a database and to the store in memory: both answer the same at every step.
+//! Many random histories, applied to a database and to the store in memory: both answer the same at every step.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +35,10 @@ enum Step {
         once: Option<(&'static str, &'static str)>,
         reuse: bool,
     },
-    /// The next of all, or of those that want a model.
+    /// The next of all, or of those for a model.
     Claim(Priority, Option<Option<&'static str>>),
     /// Of the fences ever held, counted back from the latest, with so many segments, of the chunk so many before the
-    /// one that follows the next.
+    /// second next.
     Checkpoint(usize, u32, u32),
     End(usize, bool),
     Requeue(usize, RequeueReason),
@@ -61,7 +61,7 @@ fn step() -> BoxedStrategy<Step> {
     let key = (prop_oneof![Just("k"), Just("l")], prop_oneof![3 => Just("x"), 1 => Just("y")]);
     let once = prop_oneof![3 => Just(None), 1 => key.prop_map(Some)];
     let reason = prop_oneof![
-        Just(RequeueReason::EngineDied),
+        Just(RequeueReason::EngineExited),
         Just(RequeueReason::EngineKilled),
         Just(RequeueReason::Preempted),
     ];
@@ -199,7 +199,7 @@ async fn take(walk: &mut Walk, step: Step) {
                 (claim.chunks_done, claim.segments_done),
                 (expected.chunks_done, expected.segments_done)
             );
-            assert_eq!((&claim.plan, claim.deaths), (&expected.plan, expected.deaths));
+            assert_eq!((&claim.plan, claim.exits), (&expected.plan, expected.exits));
             if claim.plan.is_none() {
                 let plan = plan(CHUNKS);
                 for (store, fence) in [(store as &dyn JobStore, claim.fence), (model, expected.fence)] {

@@ -1,4 +1,4 @@
-//! What every engine of the store must do for webhooks, told through the ports alone, and held to by
+//! What every engine of the store must do for webhooks, tested through the ports alone: by
 //! SQLite and by the store in memory that the actors are tested with.
 
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use actors::domain::event::{ModelEvent, OfModel, RequeueReason, UnloadReason};
 use actors::domain::jobs::job::{Job, JobError, NewJob, Status};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::origin::{Api, Origin};
-use actors::domain::jobs::retry::Failures;
 use actors::domain::time::Timestamp;
+use actors::domain::webhook::retry::Failures;
 use actors::domain::webhook::{MessageId, Secret, SigningKey};
 use actors::ports::{
     Attempt, Backlog, Between, DeliveryQuery, Ending, KEPT, OLD_SECRET_VALID, Outgoing, Sent, SentState,
@@ -68,19 +68,19 @@ macro_rules! promises {
 promises!(
     the_end_of_a_job_and_its_message_are_one_change
     a_job_s_url_becomes_a_subscriber_with_the_job_or_not_at_all
-    every_active_subscriber_is_told_of_the_model
+    every_active_subscriber_gets_the_models_messages
     messages_are_due_host_by_host_the_longest_due_first
     a_message_that_failed_is_due_again_after_its_pause
     a_delivered_message_is_not_due_and_its_subscriber_is_well
-    a_subscriber_that_was_switched_off_is_told_nothing_until_it_is_on_again
-    a_receiver_that_is_gone_leaves_nothing
-    a_removed_subscriber_is_told_nothing_but_of_its_own_jobs
+    a_subscriber_that_is_off_gets_no_messages_until_it_is_on
+    a_removed_receiver_leaves_nothing
+    a_removed_subscriber_gets_messages_of_its_own_jobs_only
     after_a_change_of_the_secret_both_sign_for_a_day
     deliveries_are_listed_newest_first_with_their_last_tries
     a_message_can_be_delivered_again
-    what_was_made_in_a_span_of_time_can_be_delivered_again
+    messages_of_a_span_of_time_can_be_delivered_again
     old_messages_are_forgotten_unless_they_are_pending
-    nobody_s_messages_are_not_there
+    an_unknown_subscriber_has_no_messages
     the_backlog_is_what_is_pending_and_how_old_it_is
     a_job_s_message_has_the_trace_of_its_request
 );
@@ -106,15 +106,15 @@ impl Bench {
         self.store.subscriber(id).await.unwrap().expect("it is there")
     }
 
-    async fn tell(&self, event: ModelEvent) {
+    async fn record_event(&self, event: ModelEvent) {
         self.store.append_model_event(OfModel { model: "base.en".into(), event }).await.unwrap();
     }
 
     async fn ready(&self) {
-        self.tell(ModelEvent::ModelReady { load_secs: 1.5 }).await;
+        self.record_event(ModelEvent::ModelReady { load_secs: 1.5 }).await;
     }
 
-    /// A message that tells nothing; each is made a second after the other.
+    /// A test message; each is made a second after the other.
     async fn test(&self, subscriber: Uuid) -> Sent {
         (self.pass)(SECOND);
         self.store.send_test(subscriber).await.unwrap().expect("the subscriber is there")
@@ -184,7 +184,7 @@ async fn the_end_of_a_job_and_its_message_are_one_change(bench: &Bench) {
     store.cancel(waiting.id).await.unwrap();
     assert_eq!(bench.due_kinds().await, [r#""job_cancelled""#]);
     store.cancel(waiting.id).await.unwrap();
-    assert_eq!(bench.due().await.len(), 1, "its removal tells nothing");
+    assert_eq!(bench.due().await.len(), 1, "its removal sends nothing");
 }
 
 async fn the_backlog_is_what_is_pending_and_how_old_it_is(bench: &Bench) {
@@ -226,13 +226,13 @@ async fn a_job_s_url_becomes_a_subscriber_with_the_job_or_not_at_all(bench: &Ben
     assert_eq!((all[0].state, &all[0].signed_with), (SubscriberState::Active, &SigningKey::Service));
 }
 
-async fn every_active_subscriber_is_told_of_the_model(bench: &Bench) {
+async fn every_active_subscriber_gets_the_models_messages(bench: &Bench) {
     let (a, b) = (bench.subscribe(URL).await, bench.subscribe("http://b.example:81/").await);
-    bench.tell(ModelEvent::ModelLoading).await;
+    bench.record_event(ModelEvent::ModelLoading).await;
     assert_eq!(bench.due().await, []);
     bench.ready().await;
     let unloaded = ModelEvent::ModelUnloaded { reason: UnloadReason::Idle };
-    bench.tell(unloaded).await;
+    bench.record_event(unloaded).await;
     let due = bench.due().await;
     assert_eq!(due.len(), 4);
     for subscriber in [a, b] {
@@ -241,9 +241,9 @@ async fn every_active_subscriber_is_told_of_the_model(bench: &Bench) {
         assert_eq!(of_it[0]["data"], serde_json::json!({ "model": "base.en", "load_secs": 1.5 }));
         assert_eq!(of_it[1]["type"], "model_unloaded");
         assert_eq!(of_it[1]["data"], serde_json::json!({ "model": "base.en", "reason": "idle" }));
-        let told = bench.deliveries(subscriber.id).await;
+        let sent = bench.deliveries(subscriber.id).await;
         assert_eq!(
-            told.iter().map(|m| m.kind.as_str()).collect::<Vec<_>>(),
+            sent.iter().map(|m| m.kind.as_str()).collect::<Vec<_>>(),
             ["model_unloaded", "model_ready"]
         );
     }
@@ -289,8 +289,8 @@ async fn a_message_that_failed_is_due_again_after_its_pause(bench: &Bench) {
 
     bench.record(id, refused(), Verdict::GivenUp).await;
     assert_eq!(bench.store.hosts().await.unwrap(), []);
-    let told = bench.deliveries(subscriber.id).await.remove(0);
-    assert_eq!((told.state, told.next_try_at, told.attempts.len()), (SentState::Failed, None, 3));
+    let sent = bench.deliveries(subscriber.id).await.remove(0);
+    assert_eq!((sent.state, sent.next_try_at, sent.attempts.len()), (SentState::Failed, None, 3));
 }
 
 async fn a_delivered_message_is_not_due_and_its_subscriber_is_well(bench: &Bench) {
@@ -304,7 +304,7 @@ async fn a_delivered_message_is_not_due_and_its_subscriber_is_well(bench: &Bench
     assert_eq!((due.len(), due[0].id, due[0].failing), (1, first, None));
 }
 
-async fn a_subscriber_that_was_switched_off_is_told_nothing_until_it_is_on_again(bench: &Bench) {
+async fn a_subscriber_that_is_off_gets_no_messages_until_it_is_on(bench: &Bench) {
     let subscriber = bench.subscribe(URL).await;
     let (first, second) = (bench.test(subscriber.id).await.id, bench.test(subscriber.id).await.id);
     let running = bench.submit(Some(URL)).await;
@@ -328,12 +328,12 @@ async fn a_subscriber_that_was_switched_off_is_told_nothing_until_it_is_on_again
     bench.ready().await;
     assert_eq!(bench.due_kinds().await, [r#""model_ready""#]);
 
-    // But who is active and fails goes on failing.
+    // An active one with failures keeps their count.
     bench.record(first, refused(), again(SECOND)).await;
     assert!(bench.subscribe(URL).await.failing_since.is_some());
 }
 
-async fn a_receiver_that_is_gone_leaves_nothing(bench: &Bench) {
+async fn a_removed_receiver_leaves_nothing(bench: &Bench) {
     let (subscriber, other) = (bench.subscribe(URL).await, bench.subscribe("http://b.example/").await);
     let first = bench.test(subscriber.id).await.id;
     bench.test(subscriber.id).await;
@@ -345,7 +345,7 @@ async fn a_receiver_that_is_gone_leaves_nothing(bench: &Bench) {
     assert_eq!(bench.deliveries(subscriber.id).await, []);
 }
 
-async fn a_removed_subscriber_is_told_nothing_but_of_its_own_jobs(bench: &Bench) {
+async fn a_removed_subscriber_gets_messages_of_its_own_jobs_only(bench: &Bench) {
     let job = bench.submit(Some(URL)).await;
     let subscriber = bench.store.subscribers().await.unwrap().remove(0);
     bench.ready().await;
@@ -420,12 +420,12 @@ async fn a_message_can_be_delivered_again(bench: &Bench) {
     assert!(due.trying < SECOND, "it starts over");
     bench.record(id, OK, Verdict::Delivered).await;
     bench.store.redeliver(subscriber.id, id).await.unwrap().unwrap();
-    assert_eq!(bench.due().await[0].id, id, "also one that was delivered");
+    assert_eq!(bench.due().await[0].id, id, "also a delivered one");
     assert_eq!(bench.store.redeliver(other.id, id).await.unwrap(), None);
     assert_eq!(bench.store.redeliver(subscriber.id, MessageId::new()).await.unwrap(), None);
 }
 
-async fn what_was_made_in_a_span_of_time_can_be_delivered_again(bench: &Bench) {
+async fn messages_of_a_span_of_time_can_be_delivered_again(bench: &Bench) {
     let (subscriber, other) = (bench.subscribe(URL).await, bench.subscribe("http://b.example/").await);
     let mut sent = vec![];
     for _ in 0..4 {
@@ -457,12 +457,12 @@ async fn old_messages_are_forgotten_unless_they_are_pending(bench: &Bench) {
     assert_eq!(left, [new, pending]);
 }
 
-async fn nobody_s_messages_are_not_there(bench: &Bench) {
-    let nobody = Uuid::now_v7();
-    assert_eq!(bench.store.send_test(nobody).await.unwrap(), None);
-    assert_eq!(bench.deliveries(nobody).await, []);
-    assert_eq!(bench.store.subscriber(nobody).await.unwrap(), None);
+async fn an_unknown_subscriber_has_no_messages(bench: &Bench) {
+    let unknown = Uuid::now_v7();
+    assert_eq!(bench.store.send_test(unknown).await.unwrap(), None);
+    assert_eq!(bench.deliveries(unknown).await, []);
+    assert_eq!(bench.store.subscriber(unknown).await.unwrap(), None);
     let span = Between { since: Timestamp(0), until: Timestamp(i64::MAX) };
-    assert_eq!(bench.store.redeliver_all(nobody, span).await.unwrap(), 0);
+    assert_eq!(bench.store.redeliver_all(unknown, span).await.unwrap(), 0);
     bench.record(MessageId::new(), OK, Verdict::Delivered).await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actors::domain::event::OfModel;
 use actors::domain::jobs::job::{JobId, Status};
-use actors::domain::jobs::retry::Failures;
 use actors::domain::time::Timestamp;
+use actors::domain::webhook::retry::Failures;
 use actors::domain::webhook::{Message, MessageId, SigningKey, host_of};
 use actors::ports::{
     Attempt, Backlog, Between, DeliveryQuery, KEPT, Outbox, Outgoing, Sent, SentState, StoreError,
@@ -25,7 +25,7 @@ use crate::store::sql;
 use crate::store::sqlite::SqliteStore;
 
 /// Writes, inside a change, the message about the model to every active subscriber.
-pub(in crate::store) async fn tell_of_model(
+pub(in crate::store) async fn write_model_messages(
     change: &mut SqliteConnection,
     now: Timestamp,
     event: &OfModel,
@@ -38,8 +38,8 @@ pub(in crate::store) async fn tell_of_model(
     Ok(())
 }
 
-/// Writes, inside the change that ended a job, what its own URL is told.
-pub(in crate::store) async fn tell_of_job(
+/// Writes, inside the change that ended a job, the message to its own URL.
+pub(in crate::store) async fn write_job_messages(
     change: &mut SqliteConnection,
     now: Timestamp,
     id: JobId,

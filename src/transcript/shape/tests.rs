@@ -11,7 +11,7 @@ fn segment(start: f64, end: f64, text: &str) -> Segment {
     Segment { id: 0, start, end, text: text.into(), words: None, flags: vec![], channel: None, decoding }
 }
 
-/// With word times, the words one after the other, each as long as told.
+/// With word times, the words one after the other, each with its length.
 fn timed(start: f64, words: &[(&str, f64)]) -> Segment {
     let mut at = start;
     let mut words_in_time = Vec::new();
@@ -115,7 +115,7 @@ fn a_cue_stays_for_its_reading_time_until_the_next_one() {
 }
 
 #[test]
-fn cues_of_two_who_speak_at_a_time_come_in_order() {
+fn cues_of_two_speakers_at_a_time_come_in_order() {
     let segments = [segment(0.0, 6.0, " One two three. Four five six."), segment(1.0, 2.0, " No.")];
     let found = cues(&shape(15, 1), &segments, 9.0);
     assert_eq!(lines(&found), [["One two three."], ["No."], ["Four five six."]]);
@@ -181,8 +181,8 @@ fn segments() -> impl Strategy<Value = Vec<Segment>> {
         let mut at = 0.0;
         let place = |(words, known, pause): (Vec<(String, f64)>, bool, f64)| {
             let spaced: Vec<_> = words.iter().map(|(word, secs)| (format!(" {word}"), *secs)).collect();
-            let told: Vec<_> = spaced.iter().map(|(word, secs)| (word.as_str(), *secs)).collect();
-            let mut segment = timed(at, &told);
+            let words: Vec<_> = spaced.iter().map(|(word, secs)| (word.as_str(), *secs)).collect();
+            let mut segment = timed(at, &words);
             if !known {
                 segment.words = None;
             }

@@ -4,7 +4,7 @@ use actors::domain::transcript::Segment;
 
 use super::words::Word;
 
-/// Less than this nobody reads: 5/6 s, as usual guides for subtitles have it.
+/// Less than this is too short to read: 5/6 s, as usual guides for subtitles have it.
 pub(super) const SHORTEST_SECS: f64 = 5.0 / 6.0;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ impl Times {
 }
 
 /// The times of a segment's cues, from when they are said: all of them begin in it, and none is shorter than can be
-/// read, where there is the time for it. The last one may go on into the pause after the segment, until `free_until`.
+/// read, where there is the time for it. The last one may last into the pause after the segment, until `free_until`.
 pub(super) fn within(segment: &Segment, free_until: f64, spoken: &[Times]) -> Vec<Times> {
     let (begin, end) = (segment.start, segment.end.max(segment.start));
     let free_until = free_until.max(end);

@@ -61,6 +61,6 @@ fn an_unreachable_service_and_a_missing_key_are_explained() {
     printed(client(&service, &["jobs", "list"]).env("VERBATIM_API_KEY", key));
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = format!("127.0.0.1:{port}");
-    let nobody = client(&service, &["jobs", "list", "--server", &server]).output().unwrap();
-    assert!(errors(&nobody).contains("`verbatim serve`"), "{}", errors(&nobody));
+    let unreachable = client(&service, &["jobs", "list", "--server", &server]).output().unwrap();
+    assert!(errors(&unreachable).contains("`verbatim serve`"), "{}", errors(&unreachable));
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::domain::audio::Plan;
 
-/// Chunks of one batch are computed as if all were as long as the longest: one that is shorter than this part of it begins
+/// Chunks of one batch are computed as if all were as long as the longest: a chunk shorter than this part of it begins
 /// a new batch.
 const LEAST_PART: f64 = 0.6;
 

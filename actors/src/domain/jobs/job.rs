@@ -65,7 +65,7 @@ pub enum JobInput {
     Broke,
     /// An earlier job has its result.
     Answered,
-    /// Its owner no longer wants it.
+    /// Its owner cancelled it.
     CancelAsked,
 }
 
@@ -149,11 +149,11 @@ pub struct JobError {
     pub message: String,
 }
 
-/// What a client hands in. The recording lies in the blob store already.
+/// A job as a client submits it. The recording is in the blob store already.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     pub id: JobId,
-    /// The key's owner who sent it; empty without authentication.
+    /// The owner of the key that it was sent with; empty without authentication.
     pub owner: String,
     pub once: Option<Idempotency>,
     pub origin: Origin,

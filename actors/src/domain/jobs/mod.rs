@@ -1,13 +1,12 @@
-//! Jobs: what one is, the order of the queue, what is decoded together, what is tried again.
+//! Jobs, the order of the queue, batches of chunks, and the engine's exits under a job.
 
 pub mod batches;
-pub mod deaths;
+pub mod engine_exits;
 pub mod job;
 pub mod options;
 pub mod origin;
 pub mod overtakes;
 pub mod progress;
 pub mod queue;
-pub mod retry;
 pub mod selection;
 pub mod turns;

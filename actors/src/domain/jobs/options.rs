@@ -1,4 +1,4 @@
-//! What a client may ask of a job.
+//! The options of a job.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ impl Priority {
 pub enum Extent {
     #[default]
     Whole,
-    /// Its first chunk: for who wants to know the language.
+    /// Its first chunk: enough for language detection.
     Beginning,
 }
 
@@ -76,7 +76,7 @@ pub struct Options {
     pub extent: Extent,
     #[serde(default, skip_serializing_if = "Selection::is_whole")]
     pub selection: Selection,
-    /// One that the settings name; `None`: the default one, whichever that is when the job runs.
+    /// A model that the settings name; `None`: the default one at the time when the job runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
 }

@@ -37,7 +37,7 @@ impl Api {
     }
 }
 
-/// Where a job came from. No part of what tells requests apart.
+/// Where a job came from. Not part of a request's identity.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origin {
     pub api: Api,

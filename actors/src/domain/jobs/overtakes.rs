@@ -1,10 +1,10 @@
-//! How long work goes on with the loaded model while a job waits that wants another one.
+//! How many jobs of the loaded model run while a job for another model waits.
 //!
 //! Loading takes as long as many a job, so jobs of the loaded model go before one of another model that would be
 //! next, but not for ever: at most eight of them, and none once they have decoded ten minutes of audio. Then the other
 //! model is loaded, and the job is taken. Each line counts for itself, from the last time that its first was taken.
 //!
-//! The table in `job/search.rs` has this among all that decides who is next.
+//! The table in `job/search.rs` has this among all that decides which job is next.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! The order in which a queue will be worked off where jobs want different models: what the table in `job/search.rs` says,
+//! The order in which a queue with jobs for several models will run: by the table in `job/search.rs`,
 //! computed ahead.
 
 use super::job::JobId;
@@ -23,7 +23,7 @@ pub struct Queued {
 }
 
 /// A job's rank within its priority: the lesser one is taken first. The order of the fields is the rule: a job that was
-/// begun before a fresh one, then the owner who was served longest ago, then the oldest, then the least id.
+/// begun before a new one, then the owner served longest ago, then the oldest, then the least id.
 ///
 /// Everything that compares jobs in memory compares ranks. The statements `NEXT_BEGUN` and `TURNS` of the store write the
 /// same rule as `ORDER BY`, taken apart so that an index serves each: one for jobs that were begun, one with a step for each owner.
@@ -37,7 +37,7 @@ pub struct Rank<Id> {
 }
 
 impl<Id> Rank<Id> {
-    /// `served` counts for fresh jobs only: one that was begun keeps its place, of any owner.
+    /// `served` counts for new jobs only: a job that was begun keeps its place, of any owner.
     pub fn new(begun: bool, served: u64, created_at: Timestamp, id: Id) -> Self {
         Self { is_fresh: !begun, served: if begun { 0 } else { served }, created_at, id }
     }
@@ -60,7 +60,7 @@ pub struct Place {
     pub loads: Vec<Option<String>>,
 }
 
-/// Where a job will come, as if nobody came, went or failed until then, and no batch job had a turn before
+/// Where a job will come, as if no job came, left or failed until then, and no batch job had a turn before
 /// interactive ones. `loaded` is the model that is there; `overtakes` what has passed the first of each line so far.
 pub fn place(
     mut waiting: Vec<Queued>,
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_of_models_before_a_job_is_known() {
+    fn every_change_of_models_before_a_job_is_counted() {
         let waiting =
             queue(&[(Priority::Batch, Some("a")), (Priority::Batch, None), (Priority::Batch, Some("b"))]);
         let of =

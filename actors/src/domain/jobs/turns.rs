@@ -1,13 +1,13 @@
 //! Whose turn it is: interactive jobs go first, and batch jobs get on all the same.
 //!
-//! The table in `job/search.rs` has this among all that decides who is next.
+//! The table in `job/search.rs` has this among all that decides which job is next.
 
 use super::options::Priority;
 
 /// How many interactive jobs may overtake the batch jobs before one of these has a turn.
 const OVERTAKING: u32 = 4;
 
-/// Counts who was taken. A batch job that has its turn while interactive ones wait gives way again at its
+/// Counts the jobs that were taken. A batch job that has its turn while interactive ones wait gives way again at its
 /// next chunk boundary: of any five turns it has one, and in that it gets one chunk further at least.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Turns {

@@ -19,11 +19,11 @@ use crate::domain::event::UnloadReason;
 /// What the settings say of the model's life.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// How long the model stays without work, unless someone who used it said otherwise.
+    /// How long the model stays without work, unless a client set another time.
     pub idle_timeout: Stay,
     /// Time between two tries while the GPU is full.
     pub poll_interval: Duration,
-    /// How long queued jobs leave the model alone after someone asked for its memory.
+    /// How long queued jobs do not load the model after its memory was asked for.
     pub unload_hold: Duration,
     /// An idle model goes when less memory than this is free; `None`: it stays.
     pub yield_below_free_bytes: Option<u64>,
@@ -65,7 +65,7 @@ pub struct Unloading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Afterwards {
     Stay,
-    /// Someone asked for a model, this one or another, while it was going, or it goes for that one.
+    /// A model, this one or another, was asked for while it was unloading, or it is unloaded for that one.
     Load(ModelNo),
 }
 
@@ -95,7 +95,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// Who wants the model.
+/// What asks for the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
     /// A job that has been waiting: respects a hold, and does not retry what failed.
@@ -104,15 +104,15 @@ pub enum Demand {
     NewJob,
     /// A client whose job was answered 503, to be sent again.
     TurnedAway,
-    /// Someone who asked for the load itself.
+    /// A request for the load itself.
     Request,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     Demanded(Demand, ModelNo),
-    /// Someone who uses the model says how long it is to stay after that: until it is unloaded or
-    /// someone else says otherwise.
+    /// A client of the model sets how long it is to stay after that: until it is unloaded or
+    /// another client sets another time.
     KeepAlive(Stay),
     Loaded,
     /// The reason for which the load was interrupted.
@@ -131,7 +131,7 @@ pub enum Input {
     },
     Freed,
     /// The engine's process ended by itself.
-    EngineDied,
+    EngineExited,
     /// Time passed. `free_bytes` is read while the model waits for memory, or may have to yield it.
     Tick {
         free_bytes: Option<u64>,
@@ -147,7 +147,7 @@ pub enum Effect {
     Free,
     Grant,
     Refuse,
-    Tell(ModelNo, News),
+    Publish(ModelNo, News),
 }
 
 /// What observers see of the lifecycle.
@@ -173,21 +173,21 @@ pub struct Lifecycle {
     promised_until: Option<Instant>,
     /// What was asked for instead of the policy's idle time.
     keep_alive: Option<Stay>,
-    /// What was asked for while the present one could not go, and by whom.
+    /// What was asked for while the present one could not be unloaded, and by what.
     next: Option<(ModelNo, Demand)>,
     /// Of those that cannot be loaded, as was found out: queued jobs leave them alone.
     failures: BTreeMap<ModelNo, Failure>,
 }
 
-/// Whom the present model is promised to for a moment.
+/// What the present model is kept for, for a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expected {
-    Nobody,
+    Nothing,
     /// A job was taken in, and will find the model there however short the idle time is.
     Job,
     /// A request was answered 503, to be sent again when the model is loaded.
     Client,
-    /// Someone asked for this one by name, and will want to use it.
+    /// A request asked for this one by name, and will probably use it.
     Caller,
 }
 
@@ -198,7 +198,7 @@ impl Lifecycle {
             model: ModelNo::default(),
             phase: Phase::Unloaded { held_until: None },
             since: now,
-            expected: Expected::Nobody,
+            expected: Expected::Nothing,
             promised_until: None,
             keep_alive: None,
             next: None,
@@ -238,7 +238,7 @@ impl Lifecycle {
     fn idle_timeout(&self) -> Stay {
         let asked_for = self.keep_alive.unwrap_or(self.policy.idle_timeout);
         match self.expected {
-            Expected::Nobody | Expected::Caller => asked_for,
+            Expected::Nothing | Expected::Caller => asked_for,
             Expected::Job | Expected::Client => asked_for.at_least(COME_BACK_WITHIN),
         }
     }
@@ -268,11 +268,11 @@ impl Lifecycle {
             }
             // Where a model is there, a job that was taken in is about to have it, or its turn is later.
             Input::Demanded(Demand::NewJob, _) if matches!(self.phase, Phase::Ready { .. }) => {}
-            Input::Demanded(Demand::NewJob, _) if self.expected == Expected::Nobody => {
+            Input::Demanded(Demand::NewJob, _) if self.expected == Expected::Nothing => {
                 self.expected = Expected::Job;
             }
             Input::Demanded(Demand::TurnedAway, _) => self.expected = Expected::Client,
-            Input::Acquire => self.expected = Expected::Nobody,
+            Input::Acquire => self.expected = Expected::Nothing,
             Input::KeepAlive(stay) => self.keep_alive = Some(stay),
             // An unload applies to every model.
             Input::Unload { .. } => (self.next, self.failures) = (None, BTreeMap::new()),
@@ -283,7 +283,7 @@ impl Lifecycle {
             | Input::RanOutOfMemory { .. }
             | Input::Released
             | Input::Freed
-            | Input::EngineDied
+            | Input::EngineExited
             | Input::Tick { .. } => {}
         }
         let before = std::mem::discriminant(&self.phase);
@@ -330,7 +330,7 @@ impl Lifecycle {
             | Input::RanOutOfMemory { .. }
             | Input::Released
             | Input::Freed
-            | Input::EngineDied => (stay, vec![]),
+            | Input::EngineExited => (stay, vec![]),
         }
     }
 
@@ -349,7 +349,7 @@ impl Lifecycle {
             | Input::KeepAlive(_)
             | Input::Released
             | Input::Freed
-            | Input::EngineDied
+            | Input::EngineExited
             | Input::Tick { .. } => (Phase::Loading, vec![]),
         }
     }
@@ -370,12 +370,12 @@ impl Lifecycle {
                 self.go(0, UnloadReason::Pressure, None)
             }
             Input::Tick { .. } if leases == 0 => self.rest(idle_since, now),
-            // Asking for the model by name is interest enough to start its idle time anew.
+            // A request for the model by name restarts its idle time.
             Input::Demanded(Demand::Request, _) => (Phase::Ready { leases, idle_since: now }, vec![]),
             Input::Unload { reason, hold } => self.go(leases, reason, hold),
-            Input::EngineDied => (
+            Input::EngineExited => (
                 Phase::Unloaded { held_until: None },
-                vec![Effect::Free, Effect::Tell(self.model, News::Unloaded(UnloadReason::EngineDied))],
+                vec![Effect::Free, Effect::Publish(self.model, News::Unloaded(UnloadReason::EngineExited))],
             ),
             Input::RanOutOfMemory { needed_bytes, free_bytes } => {
                 let (phase, mut effects) = self.fall_short(needed_bytes, free_bytes, 1, now);
@@ -403,7 +403,7 @@ impl Lifecycle {
                 }
             }
             // Nothing more will be given back: the engine took the work with it.
-            Input::EngineDied | Input::RanOutOfMemory { .. } => {
+            Input::EngineExited | Input::RanOutOfMemory { .. } => {
                 going.leases = 0;
                 effects.push(Effect::Free);
             }
@@ -434,7 +434,7 @@ impl Lifecycle {
                 self.fall_short(needed_bytes, free_bytes, shortage.attempts.saturating_add(1), now)
             }
             (Input::Unload { reason, hold }, _) => {
-                (Phase::Unloaded { held_until: until(hold, now) }, self.gone(reason))
+                (Phase::Unloaded { held_until: until(hold, now) }, self.unloaded_at_once(reason))
             }
             (Input::Demanded(Demand::Request, _), Trying::No) => self.try_again(shortage, now),
             (Input::Tick { free_bytes }, Trying::No) if shortage.is_due(free_bytes, now) => {
@@ -447,7 +447,7 @@ impl Lifecycle {
                 | Input::Tick { .. }
                 | Input::Released
                 | Input::Freed
-                | Input::EngineDied,
+                | Input::EngineExited,
                 Trying::Yes | Trying::No,
             ) => (Phase::Waiting(shortage), vec![]),
         }
@@ -459,8 +459,8 @@ impl Lifecycle {
                 self.begin_load(model)
             }
             Input::Unload { reason, hold } => {
-                let told = Effect::Tell(self.model, News::Unloaded(reason));
-                (Phase::Unloaded { held_until: until(hold, now) }, vec![told])
+                let unloaded = Effect::Publish(self.model, News::Unloaded(reason));
+                (Phase::Unloaded { held_until: until(hold, now) }, vec![unloaded])
             }
             Input::Acquire => (Phase::Failed(failure), vec![Effect::Refuse]),
             Input::Demanded(Demand::Queue, _)
@@ -471,19 +471,22 @@ impl Lifecycle {
             | Input::RanOutOfMemory { .. }
             | Input::Released
             | Input::Freed
-            | Input::EngineDied
+            | Input::EngineExited
             | Input::Tick { .. } => (Phase::Failed(failure), vec![]),
         }
     }
 
     fn become_ready(&mut self, now: Instant) -> (Phase, Vec<Effect>) {
         self.promised_until = Some(later(now, COME_BACK_WITHIN));
-        (Phase::Ready { leases: 0, idle_since: now }, vec![Effect::Tell(self.model, News::Ready)])
+        (Phase::Ready { leases: 0, idle_since: now }, vec![Effect::Publish(self.model, News::Ready)])
     }
 
     /// A load is interrupted to free its memory, so queued jobs stay away for a while.
     fn given_up(&self, reason: UnloadReason, now: Instant) -> (Phase, Vec<Effect>) {
-        (Phase::Unloaded { held_until: until(Some(self.policy.unload_hold), now) }, self.gone(reason))
+        (
+            Phase::Unloaded { held_until: until(Some(self.policy.unload_hold), now) },
+            self.unloaded_at_once(reason),
+        )
     }
 
     fn fall_short(
@@ -501,7 +504,7 @@ impl Lifecycle {
             next_retry_at: later(now, self.policy.poll_interval),
             now: Trying::No,
         };
-        (Phase::Waiting(shortage.clone()), vec![Effect::Tell(self.model, News::Waiting(shortage))])
+        (Phase::Waiting(shortage.clone()), vec![Effect::Publish(self.model, News::Waiting(shortage))])
     }
 
     fn try_again(&self, shortage: Shortage, now: Instant) -> (Phase, Vec<Effect>) {
@@ -518,8 +521,8 @@ impl Lifecycle {
         }
     }
 
-    /// Whether others need the memory more than a model without work. A client that was told to come
-    /// back finds it.
+    /// Whether others need the memory more than a model without work. It stays for a client that was asked to
+    /// retry.
     fn must_yield(&self, free_bytes: Option<u64>, idle_since: Instant, now: Instant) -> bool {
         let least = self.policy.yield_below_free_bytes;
         let short = free_bytes.zip(least).is_some_and(|(free, least)| free < least);
@@ -529,12 +532,12 @@ impl Lifecycle {
     }
 
     fn freed(&mut self, going: Unloading, now: Instant) -> (Phase, Vec<Effect>) {
-        let told = Effect::Tell(self.model, News::Unloaded(going.reason));
+        let unloaded = Effect::Publish(self.model, News::Unloaded(going.reason));
         match going.afterwards {
-            Afterwards::Stay => (Phase::Unloaded { held_until: until(going.hold, now) }, vec![told]),
+            Afterwards::Stay => (Phase::Unloaded { held_until: until(going.hold, now) }, vec![unloaded]),
             Afterwards::Load(model) => {
                 let (phase, mut effects) = self.begin_load(model);
-                effects.insert(0, told);
+                effects.insert(0, unloaded);
                 (phase, effects)
             }
         }
@@ -543,16 +546,16 @@ impl Lifecycle {
     fn begin_load(&mut self, model: ModelNo) -> (Phase, Vec<Effect>) {
         self.model = model;
         self.failures.remove(&model);
-        (Phase::Loading, vec![Effect::Tell(model, News::Loading), Effect::Load])
+        (Phase::Loading, vec![Effect::Publish(model, News::Loading), Effect::Load])
     }
 
     fn fail(&mut self, failure: Failure) -> (Phase, Vec<Effect>) {
         self.failures.insert(self.model, failure.clone());
-        (Phase::Failed(failure.clone()), vec![Effect::Tell(self.model, News::Failed(failure))])
+        (Phase::Failed(failure.clone()), vec![Effect::Publish(self.model, News::Failed(failure))])
     }
 
     fn go(&self, leases: u32, reason: UnloadReason, hold: Option<Duration>) -> (Phase, Vec<Effect>) {
-        let mut effects = vec![Effect::Tell(self.model, News::Unloading(reason))];
+        let mut effects = vec![Effect::Publish(self.model, News::Unloading(reason))];
         if leases == 0 {
             effects.push(Effect::Free);
         }
@@ -560,8 +563,8 @@ impl Lifecycle {
     }
 
     /// The event of a model that had nothing in memory to be freed.
-    fn gone(&self, reason: UnloadReason) -> Vec<Effect> {
-        [News::Unloading(reason), News::Unloaded(reason)].map(|news| Effect::Tell(self.model, news)).into()
+    fn unloaded_at_once(&self, reason: UnloadReason) -> Vec<Effect> {
+        [News::Unloading(reason), News::Unloaded(reason)].map(|news| Effect::Publish(self.model, news)).into()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Seconds a load is expected to take: as long as the last one took and, before there was one,
-/// what the file's size lets expect.
+/// an estimate from the file's size.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LoadTime {
     measured: Option<Duration>,

@@ -1,4 +1,4 @@
-//! The text before a chunk, as the end of its prompt, so that names and sentences go on as they began.
+//! The text before a chunk, as the end of its prompt, so that names and sentences continue as they began.
 
 use super::Segment;
 
@@ -16,7 +16,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Goes on after these segments. One that is doubtful ends what was known: an error is not to spread.
+    /// Appends these segments. A doubtful one clears the context: an error is not to spread.
     pub fn append(&mut self, segments: &[Segment]) {
         for segment in segments {
             if segment.flags.is_empty() && segment.decoding.temperature < GUESSED {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_doubtful_ends_what_was_known() {
+    fn a_doubtful_segment_clears_the_context() {
         let flagged = Segment { flags: vec![Flag::Repetition], ..segment(" loop loop") };
         let guessed =
             Segment { decoding: Decoding { temperature: 0.6, ..Decoding::default() }, ..segment(" guess") };

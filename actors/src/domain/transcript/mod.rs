@@ -111,7 +111,7 @@ impl ChunkTranscript {
 }
 
 /// Segments of several channels in the order in which they begin, of equals the lower channel first; what is of no
-/// channel stays as it is. Ids stay: they tell in which order the segments were decoded.
+/// channel stays as it is. Ids stay: they show in which order the segments were decoded.
 pub fn in_order(mut segments: Vec<Segment>) -> Vec<Segment> {
     if segments.iter().any(|segment| segment.channel.is_some()) {
         segments.sort_by(|a, b| a.start.total_cmp(&b.start).then(a.channel.cmp(&b.channel)));
@@ -129,8 +129,8 @@ pub fn flag_silence(segments: &mut [Segment], speech: &[Span]) {
     }
     for segment in segments {
         let next = speech.partition_point(|span| span.end_secs() + SPEECH_MARGIN <= segment.start);
-        let is_heard = speech.get(next).is_some_and(|span| span.start_secs() - SPEECH_MARGIN < segment.end);
-        if !is_heard && !segment.flags.contains(&Flag::NoSpeech) {
+        let has_speech = speech.get(next).is_some_and(|span| span.start_secs() - SPEECH_MARGIN < segment.end);
+        if !has_speech && !segment.flags.contains(&Flag::NoSpeech) {
             segment.flags.push(Flag::NoSpeech);
         }
     }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_where_nobody_speaks_is_flagged() {
+    fn text_outside_speech_is_flagged() {
         let second = u64::from(crate::domain::audio::SAMPLE_RATE);
         let speech = [(1, 3), (10, 12)].map(|(start, end)| Span { start: start * second, end: end * second });
         let table = [

@@ -4,7 +4,7 @@ use super::seam::{Tail, cut_head, cut_tail};
 use super::{ChunkTranscript, Segment, flag_silence};
 use crate::domain::audio::Plan;
 
-/// What the next chunk's segments follow from. It follows from the segments so far alone: a job that is resumed goes on
+/// What the next chunk's segments follow from. It follows from the segments so far alone: a resumed job continues
 /// as if it had never been interrupted.
 #[derive(Debug, Clone, Default)]
 pub struct Placement {

@@ -1,7 +1,7 @@
 //! Finds text that goes round in circles: what Whisper models write when they have lost their way.
 //!
-//! Two measures have to agree. Few different tokens alone are not a loop: someone who reads numbers out has ten
-//! words. Words said again alone are none either: a refrain comes back. A loop says the same words over and over, in the
+//! Two measures have to agree. Few different tokens alone are not a loop: a speaker who reads numbers out has ten
+//! words. Repeated words alone are not a loop either: a refrain comes back. A loop says the same words over and over, in the
 //! same order.
 
 use std::collections::{HashMap, HashSet};
@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Tokens that are looked at together: a loop fills them with two rounds of half as many, or more rounds of fewer.
 pub const WINDOW: usize = 64;
 
-/// So many tokens in a row, met a second time in a window, are said again. People who have only ten words to say,
+/// So many tokens in a row, met a second time in a window, are said again. Speakers with only ten words,
 /// or only "yes" and "no", hardly ever say ten of them again in the same order.
 const PHRASE: usize = 10;
 

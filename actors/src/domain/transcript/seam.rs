@@ -77,7 +77,7 @@ struct Run {
     reaches_end: bool,
 }
 
-/// The longest run; of equals the one that is later in the first text. A single short word does not count.
+/// The longest run; of equals the later one in the first text. A single short word does not count.
 fn longest_run(before: &[String], parts: &[(String, usize)]) -> Option<Run> {
     let mut best: Option<(usize, usize, usize)> = None;
     for first in 0..before.len() {

@@ -25,13 +25,13 @@ impl Run {
         }
         let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
         let (selection, cancel) = (self.claim.job.options.selection.clone(), self.control.cancel.clone());
-        let (told, first) = oneshot::channel();
-        let mut told = Some(told);
+        let (sender, first) = oneshot::channel();
+        let mut sender = Some(sender);
         let planning = tokio::task::spawn_blocking(move || {
             recordings.plan(&blob, &selection, &cancel, &mut |begun| {
-                if let Some(told) = told.take() {
-                    // A run that is over wants to know nothing.
-                    let _ = told.send(begun);
+                if let Some(sender) = sender.take() {
+                    // A run that is over has dropped the receiver.
+                    let _ = sender.send(begun);
                 }
             })
         });
@@ -110,7 +110,7 @@ impl Run {
         tokio::task::spawn_blocking(move || {
             let first = usize::try_from(first).unwrap_or(usize::MAX);
             match recordings.chunks(&blob, &plan, first, &cancel) {
-                // A receiver that is gone wants no more.
+                // Ends once the receiver is dropped.
                 Ok(mut chunks) => while chunks.next().is_some_and(|c| sender.blocking_send(c).is_ok()) {},
                 Err(error) => drop(sender.blocking_send(Err(error))),
             }

@@ -1,36 +1,36 @@
-//! What a fault of the engine, or of the recording, means for the job.
+//! The consequence of a fault of the engine, or of the recording, for the job.
 
 use tracing::error;
 
 use super::super::control::Order;
 use super::{EngineHealth, Leave, Run, Stop};
 use crate::domain::event::RequeueReason;
-use crate::domain::jobs::deaths::Deaths;
+use crate::domain::jobs::engine_exits::EngineExits;
 use crate::domain::jobs::job::JobError;
 use crate::model::State;
 use crate::ports::{AudioError, EngineFault};
 
 impl Run {
-    /// What a fault of the engine means for the job.
+    /// The consequence of a fault of the engine for the job.
     pub(super) fn judge(&mut self, fault: EngineFault) -> Stop {
         match fault {
             EngineFault::Cancelled => self.interrupted().into(),
             EngineFault::OutOfMemory { needed_bytes, free_bytes } => {
-                self.engine = EngineHealth::Gone;
+                self.engine = EngineHealth::Lost;
                 self.deps.model.ran_out_of_memory(&self.lease, needed_bytes, free_bytes);
                 Leave::GiveBack(RequeueReason::OutOfMemory).into()
             }
-            EngineFault::Died { detail } => {
-                let deaths = self.claim.deaths.with_crash();
-                self.engine_gone(&detail, deaths, RequeueReason::EngineDied)
+            EngineFault::Exited { detail } => {
+                let exits = self.claim.exits.with_crash();
+                self.engine_lost(&detail, exits, RequeueReason::EngineExited)
             }
             EngineFault::Killed => {
-                let deaths = self.claim.deaths.with_kill();
-                self.engine_gone("it was killed", deaths, RequeueReason::EngineKilled)
+                let exits = self.claim.exits.with_kill();
+                self.engine_lost("it was killed", exits, RequeueReason::EngineKilled)
             }
-            EngineFault::Gone => {
-                self.engine = EngineHealth::Gone;
-                Leave::GiveBack(self.why_gone()).into()
+            EngineFault::Unloaded => {
+                self.engine = EngineHealth::Lost;
+                Leave::GiveBack(self.unload_reason()).into()
             }
             EngineFault::Refused { message } => {
                 Stop::Fail(JobError { code: "engine_refused".into(), message })
@@ -38,26 +38,26 @@ impl Run {
         }
     }
 
-    fn engine_gone(&mut self, detail: &str, deaths: Deaths, reason: RequeueReason) -> Stop {
-        self.engine = EngineHealth::Gone;
-        let Deaths { crashes, kills } = deaths;
+    fn engine_lost(&mut self, detail: &str, exits: EngineExits, reason: RequeueReason) -> Stop {
+        self.engine = EngineHealth::Lost;
+        let EngineExits { crashes, kills } = exits;
         error!(job.id = %self.claim.job.id, detail, crashes, kills, "engine process exited during a job");
         // An engine that was taken down with the service did not crash.
         if let Order::GiveBack(reason) = self.control.order(self.deps.model.state()) {
             return Leave::GiveBack(reason).into();
         }
-        if !deaths.are_the_jobs_fault() {
+        if !exits.are_the_jobs_fault() {
             return Leave::GiveBack(reason).into();
         }
         let times = crashes.saturating_add(kills);
         Stop::Fail(JobError {
             code: "engine_crashed".into(),
-            message: format!("the engine died {times} times in a row on the same chunk"),
+            message: format!("the engine exited {times} times in a row on the same chunk"),
         })
     }
 
     /// What took the model away from under a job that had no part in it.
-    fn why_gone(&self) -> RequeueReason {
+    fn unload_reason(&self) -> RequeueReason {
         let state = self.deps.model.state();
         match (self.control.order(state), state) {
             (Order::GiveBack(reason), _) => reason,

@@ -5,7 +5,7 @@ const MAGIC: &[u8] = b".snd";
 const FIELDS: usize = 24;
 /// 32-bit floats.
 const FLOATS: u32 = 6;
-/// Headers end long before that; what is longer is none.
+/// Headers end long before that; anything longer is not a header.
 const LONGEST: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_told() {
+    fn a_bad_header_is_an_error() {
         assert_eq!(header(&bytes(3, 32)), Err(NotAu));
         assert_eq!(header(&bytes(FLOATS, 8)), Err(NotAu));
         assert_eq!(header(&[b'x'; 24]), Err(NotAu));

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use actors::domain::audio::secs;
 
-/// The demultiplexers that may be used: containers and streams that are told by their content and refer to no other
-/// file. Playlists (hls, dash, concat, image sequences) are not among them: one named `x.wav` would let its sender
+/// The demultiplexers that may be used: containers and streams that are recognised by their content and refer to no other
+/// file. Playlists (hls, dash, concat, image sequences) are not among them: with one named `x.wav` its sender could
 /// transcribe other files of this machine.
 const FORMATS: &str = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,gxf,iff,loas,matroska,mlp,mov,mp3,\
     mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,oga,ogg,oma,qcp,rm,sox,tak,truehd,tta,voc,w64,wav,webm,wsd,wtv,wv,xwma";
@@ -15,7 +15,7 @@ const FORMATS: &str = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,fl
 /// Where the sandbox shows the recording.
 const INSIDE: &str = "/recording";
 
-/// What a sandbox shows of this machine, where it has it: programs and libraries, nothing of its owner.
+/// The paths of this machine that a sandbox shows, where they exist: programs and libraries, nothing of its owner.
 const SHOWN: [&str; 10] = [
     "/usr",
     "/bin",
@@ -29,7 +29,7 @@ const SHOWN: [&str; 10] = [
     "/gnu/store",
 ];
 
-/// Sets the limits on itself and becomes what it is told to: they hold from the first instruction on.
+/// Sets the limits on itself, then executes its arguments: they hold from the first instruction on.
 #[cfg(target_os = "linux")]
 const LIMITED: &str = r#"ulimit -c 0 && ulimit -f 0 && ulimit -n "$1" && ulimit -t "$2" && ulimit -v "$3" && shift 3 && exec "$@""#;
 /// Other systems have no limit of the address space.

@@ -21,7 +21,7 @@ pub struct Log {
     pub errors: u64,
     /// The recording's audio tracks.
     pub tracks: Vec<AudioTrack>,
-    /// The number of the one that is decoded.
+    /// The number of the decoded track.
     decoded: Option<u32>,
     /// What comes now is said of the output.
     is_of_output: bool,
@@ -71,9 +71,10 @@ impl Log {
 impl Log {
     /// `Stream #0:1[0x101](eng): Audio: aac …` describes a track, `Stream #0:1 -> #0:0 (…)` says that it is decoded.
     fn take_track(&mut self, line: &str) {
-        let told = line.strip_prefix("[info]").and_then(|told| told.trim_start().strip_prefix("Stream #0:"));
+        let stream =
+            line.strip_prefix("[info]").and_then(|line| line.trim_start().strip_prefix("Stream #0:"));
         let Some((number, rest)) =
-            told.map(|told| told.split_at(told.find(|c: char| !c.is_ascii_digit()).unwrap_or(told.len())))
+            stream.map(|rest| rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())))
         else {
             return;
         };
@@ -111,10 +112,10 @@ mod tests {
 
     #[test]
     fn the_length_is_the_containers_unless_it_is_an_estimate() {
-        let told = "[info]   Duration: 01:02:03.45, start: 0.000000, bitrate: 155 kb/s";
-        assert_eq!(log(&[told]).declared_secs(), Some(3723.45));
+        let measured = "[info]   Duration: 01:02:03.45, start: 0.000000, bitrate: 155 kb/s";
+        assert_eq!(log(&[measured]).declared_secs(), Some(3723.45));
         let guessed = "[ac3 @ 0x55] [warning] Estimating duration from bitrate, this may be inaccurate";
-        assert_eq!(log(&[guessed, told]).declared_secs(), None);
+        assert_eq!(log(&[guessed, measured]).declared_secs(), None);
         assert_eq!(log(&["[info]   Duration: N/A, bitrate: N/A"]).declared_secs(), None);
     }
 

@@ -1,8 +1,8 @@
-//! The program ffmpeg, for recordings that the built-in decoders do not know.
+//! The program ffmpeg, for recordings that the built-in decoders do not support.
 //!
 //! It is large, and it parses untrusted bytes. So it never runs in this process: it is a child with limits on time,
-//! memory and files, which reads the one file that it is given and writes to a pipe, ended as soon as nobody wants
-//! more. Where bubblewrap works, it also sees no network and no other file of this machine.
+//! memory and files, which reads the one file that it is given and writes to a pipe, ended as soon as no more is
+//! needed. Where bubblewrap works, it also sees no network and no other file of this machine.
 
 mod au;
 mod command;
@@ -44,7 +44,7 @@ pub enum NoFfmpeg {
     )]
     NotFound,
     #[error(
-        "[audio] ffmpeg is \"required\", but {} does not work ({reason}): install it anew, or set [audio] ffmpeg to \"auto\" or \"off\"", path.display()
+        "[audio] ffmpeg is \"required\", but {} does not work ({reason}): install it again, or set [audio] ffmpeg to \"auto\" or \"off\"", path.display()
     )]
     Unusable { path: PathBuf, reason: String },
 }
@@ -148,7 +148,7 @@ impl Installed {
     /// The selected track is not there.
     ///
     /// # Blocking
-    /// Starts a process, and before that another one that lists the tracks where no index of ours does.
+    /// Starts a process, and before that another one to list the tracks where no index of ours does.
     pub fn open(
         &self,
         recording: &Path,

@@ -35,7 +35,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A child that has been waited for is gone, and its number may be another's by now.
+        // The number of a child that has been waited for may belong to another process by now.
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             kill_group(&mut self.child);
             let _ = self.child.wait();

@@ -22,11 +22,11 @@ const PIECE: usize = 64 * 1024;
 /// Pieces that wait to be taken.
 const AHEAD: usize = 2;
 /// Errors in each second of what was decoded. With more, so much is left out that no time is true any more: measured
-/// on AMR with its pauses left out, which its decoder does not know.
+/// on AMR with its pauses left out, which its decoder does not support.
 const TOLERABLE_ERRORS: f64 = 5.0;
 /// How often a cancellation is looked for while nothing comes.
 const POLL: Duration = Duration::from_millis(50);
-/// A process that used up its time is ended by this signal, and so may be one that used too much memory.
+/// A process that used up its time is ended by this signal, and so may be a process that used too much memory.
 const SIGKILL: i32 = 9;
 
 /// A recording being decoded by a process, which ends with this. Holds three pieces of its output at most: a process
@@ -147,7 +147,9 @@ impl FfmpegStream {
             return Err(if status.success() {
                 AudioError::NoSamples
             } else {
-                AudioError::Unsupported("not a recording that can be decoded: ffmpeg does not know it".into())
+                AudioError::Unsupported(
+                    "not a recording that can be decoded: ffmpeg does not recognise it".into(),
+                )
             });
         }
         let decoded = self.frames as f64 / self.header.map_or(1.0, |header| f64::from(header.rate));
@@ -175,8 +177,8 @@ impl FfmpegStream {
 
 impl SampleStream for FfmpegStream {
     /// # Blocking
-    /// Until the process has decoded some more. One that takes longer than the limit is ended, and so is a
-    /// cancelled one.
+    /// Until the process has decoded some more. It is ended when it takes longer than the limit, and when the job is
+    /// cancelled.
     fn next_block(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>, AudioError> {
         mono.clear();
         while !self.ended {
@@ -217,7 +219,7 @@ impl SampleStream for FfmpegStream {
     }
 }
 
-/// Forwards its output until it ends, or the receiver is gone.
+/// Forwards its output until it ends, or the receiver is dropped.
 fn pump(mut stdout: ChildStdout, pieces: &SyncSender<Vec<u8>>) {
     loop {
         let mut piece = vec![0; PIECE];

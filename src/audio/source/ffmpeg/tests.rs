@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::audio::source::sample_stream::SampleStream;
-use crate::audio::{AudioSettings, chunks_of_file, plan_file, plan_selection, probe_file, probe_selection};
+use crate::audio::{AudioSettings, chunks_of_file, plan_file, probe_file};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/audio/en_phrases.wav");
 const PATIENT: Duration = Duration::from_secs(60);
@@ -104,7 +104,7 @@ fn a_playlist_is_refused_whatever_its_name() {
             let refused = decode(&ffmpeg, &evil);
             assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{playlist}: {refused:?}");
             // … and by name, before it comes to it.
-            let refused = probe_file(&evil, &settings(ffmpeg.clone()));
+            let refused = probe_file(&evil, &Selection::default(), &settings(ffmpeg.clone()));
             assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{playlist}: {refused:?}");
         }
     }
@@ -139,7 +139,7 @@ fn what_hangs_is_ended() {
     let hung = stream.next_block(&mut Vec::new());
     assert!(matches!(&hung, Err(AudioError::Corrupt(why)) if why.contains("too long")), "{hung:?}");
     drop(stream);
-    until_gone(group);
+    until_group_exited(group);
 }
 
 #[test]
@@ -148,7 +148,13 @@ fn a_cancelled_one_is_ended() {
     let ffmpeg = fake(&dir, "sleep 1000", PATIENT, limits());
     let cancel = CancelToken::default();
     cancel.cancel();
-    let planned = plan_file(&dir.path().join("a"), &settings(ffmpeg.clone()), &cancel, &mut |_| {});
+    let planned = plan_file(
+        &dir.path().join("a"),
+        &Selection::default(),
+        &settings(ffmpeg.clone()),
+        &cancel,
+        &mut |_| {},
+    );
     assert!(matches!(planned, Err(AudioError::Io(_))), "no file, no process");
     let mut stream = ffmpeg
         .installed()
@@ -158,7 +164,7 @@ fn a_cancelled_one_is_ended() {
     let group = Pid::from_raw(stream.process_id() as i32).unwrap();
     assert_eq!(stream.next_block(&mut Vec::new()), Err(AudioError::Cancelled));
     drop(stream);
-    until_gone(group);
+    until_group_exited(group);
 }
 
 #[test]
@@ -168,7 +174,7 @@ fn what_never_ends_is_ended_at_the_longest_length() {
     let settings = AudioSettings { max_secs: 100, ..settings(ffmpeg) };
     let file = dir.path().join("a.wma");
     fs::write(&file, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11 and so on").unwrap();
-    let planned = plan_file(&file, &settings, &CancelToken::default(), &mut |_| {});
+    let planned = plan_file(&file, &Selection::default(), &settings, &CancelToken::default(), &mut |_| {});
     assert_eq!(planned, Err(AudioError::TooLong { max_secs: 100 }));
 }
 
@@ -191,7 +197,7 @@ fn what_uses_up_its_time_is_ended() {
 }
 
 #[test]
-fn what_makes_no_sense_and_what_says_nothing_is_told() {
+fn contradictory_and_empty_calls_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let said = |script: &str| decode(&fake(&dir, script, PATIENT, limits()), Path::new(RECORDING));
     assert!(matches!(said("head -c 1000 /dev/zero"), Err(AudioError::Corrupt(_))));
@@ -217,8 +223,9 @@ fn plan_and_chunks_come_from_the_same_decoder() {
     let file = dir.path().join("a.wma");
     convert(&["-ar", "44100", "-c:a", "wmav2"], &file);
     let settings = settings(real());
-    probe_file(&file, &settings).unwrap();
-    let plan = plan_file(&file, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    probe_file(&file, &Selection::default(), &settings).unwrap();
+    let plan =
+        plan_file(&file, &Selection::default(), &settings, &CancelToken::default(), &mut |_| {}).unwrap();
     assert_eq!((plan.decoder, &plan.warnings[..]), (Decoder::Ffmpeg, &[][..]));
     assert!((plan.duration_secs() - 10.19).abs() < 0.1, "{}", plan.duration_secs());
     let chunks = |first| -> Vec<_> {
@@ -231,15 +238,21 @@ fn plan_and_chunks_come_from_the_same_decoder() {
 }
 
 #[test]
-fn what_the_built_in_decoders_know_does_not_come_to_it() {
+fn what_the_built_in_decoders_support_does_not_use_it() {
     let dir = tempfile::tempdir().unwrap();
     let ffmpeg = fake(&dir, "exit 1", PATIENT, limits());
-    let plan = plan_file(Path::new(RECORDING), &settings(ffmpeg), &CancelToken::default(), &mut |_| {});
+    let plan = plan_file(
+        Path::new(RECORDING),
+        &Selection::default(),
+        &settings(ffmpeg),
+        &CancelToken::default(),
+        &mut |_| {},
+    );
     assert_eq!(plan.unwrap().decoder, Decoder::BuiltIn);
 }
 
 /// The processes are ended when this returns, but the kernel may keep their last traces for a moment.
-fn until_gone(group: Pid) {
+fn until_group_exited(group: Pid) {
     let give_up = Instant::now() + PATIENT;
     while test_kill_process_group(group).is_ok() {
         assert!(Instant::now() < give_up, "a process outlived its owner");
@@ -249,7 +262,7 @@ fn until_gone(group: Pid) {
 
 /// A plan of the recording, by the built-in decoders alone or by ffmpeg where they fail.
 fn planned(path: &Path, settings: &AudioSettings) -> Plan {
-    plan_file(path, settings, &CancelToken::default(), &mut |_| {}).unwrap()
+    plan_file(path, &Selection::default(), settings, &CancelToken::default(), &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -278,8 +291,7 @@ fn sound_that_starts_after_the_pictures_keeps_its_place() {
             assert!((4.4..5.5).contains(&start), "{name} starts at {start}");
             assert!((plan.duration_secs() - length - 4.9).abs() < 0.15, "{name}: {} s", plan.duration_secs());
             let range = Selection { start: 48_000, end: Some(192_000), ..Selection::default() };
-            let part =
-                plan_selection(&late, &range, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+            let part = plan_file(&late, &range, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
             assert_eq!(part.samples, 192_000, "{name}");
             assert!((part.chunks[0].start_secs() - start).abs() < 0.3, "{name}: {:?}", part.chunks);
         }
@@ -357,7 +369,8 @@ fn of_several_tracks_the_default_one_is_taken() {
     }
     let plan = planned(&dir.path().join("built_in.mkv"), &AudioSettings::default());
     assert!(plan.warnings.iter().any(|warning| warning.contains("2 audio tracks")), "{:?}", plan.warnings);
-    let refused = probe_file(&dir.path().join("others.mkv"), &AudioSettings::default());
+    let refused =
+        probe_file(&dir.path().join("others.mkv"), &Selection::default(), &AudioSettings::default());
     assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{refused:?}");
 }
 
@@ -421,8 +434,8 @@ fn a_track_is_selected_by_its_number_and_by_its_language() {
         }
         for settings in ways {
             let planned = |selection: &Selection| {
-                probe_selection(&both, selection, &settings)?;
-                plan_selection(&both, selection, &settings, &CancelToken::default(), &mut |_| {})
+                probe_file(&both, selection, &settings)?;
+                plan_file(&both, selection, &settings, &CancelToken::default(), &mut |_| {})
             };
             for (track, length) in [("1", 9.5), ("ger", 9.5), ("2", 10.19), ("ENG", 10.19)] {
                 let plan = planned(&by(track)).unwrap();
@@ -452,7 +465,7 @@ fn a_range_decoded_by_ffmpeg_has_the_recordings_times() {
     convert(&["-ar", "44100", "-c:a", "wmav2"], &file);
     let settings = settings(real());
     let selection = Selection { start: 48_000, end: Some(128_000), ..Selection::default() };
-    let part = plan_selection(&file, &selection, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
+    let part = plan_file(&file, &selection, &settings, &CancelToken::default(), &mut |_| {}).unwrap();
     assert_eq!((part.decoder, part.samples, &part.warnings[..]), (Decoder::Ffmpeg, 128_000, &[][..]));
     assert!(!part.chunks.is_empty() && part.chunks.iter().all(|c| c.start >= 48_000 && c.end <= 128_000));
     let samples = |plan: &Plan| -> Vec<_> {
@@ -461,7 +474,7 @@ fn a_range_decoded_by_ffmpeg_has_the_recordings_times() {
     let of_whole = Plan { chunks: part.chunks.clone(), ..planned(&file, &settings) };
     assert_eq!(samples(&part), samples(&of_whole));
     let late = Selection { start: 176_000, ..Selection::default() };
-    let late = plan_selection(&file, &late, &settings, &CancelToken::default(), &mut |_| {});
+    let late = plan_file(&file, &late, &settings, &CancelToken::default(), &mut |_| {});
     assert!(matches!(late, Err(AudioError::StartsPastEnd { start: 176_000, .. })), "{late:?}");
 }
 
@@ -472,7 +485,7 @@ fn clusters_of_unknown_size_are_decoded_to_their_end() {
     convert(&["-c:a", "libopus", "-cluster_time_limit", "1000"], &file);
     let mut bytes = fs::read(&file).unwrap();
     let mut clusters = 0;
-    // The segment and its clusters, as a program writes them that does not know how long they will be.
+    // The segment and its clusters, as a program writes them before their lengths are known.
     for id in [[0x18, 0x53, 0x80, 0x67], [0x1F, 0x43, 0xB6, 0x75]] {
         let places: Vec<usize> =
             bytes.windows(4).enumerate().filter(|(_, name)| *name == id).map(|(at, _)| at + 4).collect();
@@ -505,15 +518,15 @@ fn a_wrong_frame_count_does_not_change_an_mp3s_length() {
     let tag = whole.windows(4).position(|name| name == b"Xing").unwrap();
     let frames = u32::from_be_bytes(whole[tag + 8..tag + 12].try_into().unwrap());
     let length = planned(&file, &AudioSettings::default()).duration_secs();
-    for (told, warnings) in [(frames / 4, 0), (frames * 6, 1), (0, 0), (u32::MAX, 1)] {
+    for (declared, warnings) in [(frames / 4, 0), (frames * 6, 1), (0, 0), (u32::MAX, 1)] {
         let mut bytes = whole.clone();
-        bytes[tag + 8..tag + 12].copy_from_slice(&told.to_be_bytes());
+        bytes[tag + 8..tag + 12].copy_from_slice(&declared.to_be_bytes());
         fs::write(&file, bytes).unwrap();
         for settings in [settings(real()), AudioSettings::default()] {
             let plan = planned(&file, &settings);
             let secs = plan.duration_secs();
-            assert!((secs - length).abs() < 0.1, "{told} of {frames} frames: {secs} of {length} s");
-            assert_eq!(plan.warnings.len(), warnings, "{told} of {frames} frames: {:?}", plan.warnings);
+            assert!((secs - length).abs() < 0.1, "{declared} of {frames} frames: {secs} of {length} s");
+            assert_eq!(plan.warnings.len(), warnings, "{declared} of {frames} frames: {:?}", plan.warnings);
         }
     }
 }
@@ -532,6 +545,6 @@ fn he_aac_keeps_its_length_or_is_refused() {
     let plan = planned(&file, &settings(real()));
     assert_eq!((plan.decoder, &plan.warnings[..]), (Decoder::Ffmpeg, &[][..]));
     assert!((plan.duration_secs() - 10.19).abs() < 0.1, "{} s", plan.duration_secs());
-    let refused = probe_file(&file, &AudioSettings::default());
+    let refused = probe_file(&file, &Selection::default(), &AudioSettings::default());
     assert!(matches!(refused, Err(AudioError::Unsupported(_))), "{refused:?}");
 }

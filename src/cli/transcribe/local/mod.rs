@@ -23,7 +23,7 @@ use super::english_only;
 use super::recording::{Recording, Source};
 use super::spool::{self, Downloads};
 use super::transcriber::{Interrupts, Stop, Transcriber};
-use crate::audio::{AudioSettings, plan_selection, spans_of_file};
+use crate::audio::{AudioSettings, plan_file, spans_of_file};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Meter;
 use crate::cli::serve;
@@ -75,7 +75,7 @@ impl Local {
             return Ok(Arc::clone(model));
         }
         meter.say("loading model");
-        // An engine that dies is met at the next chunk.
+        // The exit of an engine is an error of the next chunk.
         let model = self.engine.load(&|| true, Box::new(|_| {}))?;
         Ok(Arc::clone(self.model.insert(model)))
     }
@@ -100,7 +100,7 @@ impl Local {
             meter.step(&track.step(0.0, whole));
             let mut audio: Vec<Arc<[f32]>> = Vec::with_capacity(chunks.len());
             for _ in chunks.clone() {
-                audio.push(samples.recv().unwrap_or_else(|_| Err(decoder_gone())).map_err(of_audio)?);
+                audio.push(samples.recv().unwrap_or_else(|_| Err(decoder_stopped())).map_err(of_audio)?);
             }
             let language_windows = match decoded.language {
                 None => self.language_windows(file, plan, chunks.clone(), &audio)?,
@@ -160,12 +160,12 @@ impl Local {
         }
     }
 
-    /// An engine that is gone is started again for the next recording.
+    /// An engine that exited is started again for the next recording.
     fn of_engine(&mut self, fault: EngineFault) -> Stop {
         match fault {
-            EngineFault::Died { .. }
+            EngineFault::Exited { .. }
             | EngineFault::Killed
-            | EngineFault::Gone
+            | EngineFault::Unloaded
             | EngineFault::OutOfMemory { .. } => {
                 self.model = None;
             }
@@ -193,7 +193,7 @@ impl Local {
     fn transcribe_file(&mut self, file: &Path, meter: &Meter) -> Result<Vec<String>, Stop> {
         meter.say("reading");
         let selection = self.wanted.selection()?;
-        let plan = plan_selection(file, &selection, &self.audio, &CancelToken::default(), &mut |_| {})
+        let plan = plan_file(file, &selection, &self.audio, &CancelToken::default(), &mut |_| {})
             .map_err(of_audio)?;
         meter.length(plan.selected_secs());
         plan.warnings.iter().for_each(|warning| meter.warn(warning));
@@ -228,6 +228,6 @@ fn of_audio(error: AudioError) -> Stop {
     Stop::File(error.to_string())
 }
 
-fn decoder_gone() -> AudioError {
+fn decoder_stopped() -> AudioError {
     AudioError::Corrupt("the recording is shorter than when it was planned".into())
 }

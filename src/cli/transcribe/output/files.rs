@@ -123,7 +123,7 @@ impl Files {
     }
 }
 
-/// What cannot be resolved does not exist, and is nobody's recording.
+/// A path that cannot be resolved does not exist, and is not a recording.
 fn is_same(target: &Path, recording: &Path) -> bool {
     matches!((target.canonicalize(), recording.canonicalize()), (Ok(target), Ok(recording)) if target == recording)
 }

@@ -90,14 +90,14 @@ impl RemoteJob<'_> {
         let job = self.submit(source).await?;
         self.id.set(Some(job.id.clone()));
         self.meter.say("waiting for the model and for jobs before this one");
-        let mut tell = |news: News<'_>| {
+        let mut on_news = |news: News<'_>| {
             show(news, self.meter);
             ControlFlow::Continue(())
         };
-        let ended = follow_job(self.server, &job.id, &mut tell).await;
+        let ended = follow_job(self.server, &job.id, &mut on_news).await;
         // Cancelling an ended job would remove it.
         let id = self.id.take();
-        // Nobody breaks off.
+        // `on_news` never breaks off.
         let ended = ended.inspect_err(|_| self.id.set(id)).map_err(of_file)?;
         let ended = ended.unwrap_or_else(|| job.clone());
         ended.warnings.iter().for_each(|warning| self.meter.warn(warning));
@@ -149,7 +149,7 @@ impl RemoteJob<'_> {
         Ok(documents)
     }
 
-    /// Tells the server that nobody waits for the job any longer.
+    /// Cancels the job on the server.
     async fn cancel(&self) {
         let Some(id) = self.id.take() else { return };
         self.meter.say("cancelling");

@@ -139,7 +139,7 @@ async fn a_full_queue_and_a_broken_stream_are_retried() {
 }
 
 #[actix_rt::test]
-async fn a_job_that_fails_is_told_with_the_servers_reason() {
+async fn a_failed_job_is_reported_with_the_servers_reason() {
     let (url, _calls) = start();
     let (_dir, file) = recording("noise");
     let Err(Stop::File(reason)) = transcribe(&url, &file).await else { panic!("it failed") };
@@ -147,7 +147,7 @@ async fn a_job_that_fails_is_told_with_the_servers_reason() {
 }
 
 #[actix_rt::test]
-async fn a_job_that_nobody_waits_for_any_longer_is_cancelled_once() {
+async fn a_job_without_callers_is_cancelled_once() {
     let (url, calls) = start();
     let server = Server::new(url.parse().unwrap(), None).unwrap();
     let (wanted, meter) = (wanted(), Meter::new(ProgressMode::None));
@@ -161,10 +161,12 @@ async fn a_job_that_nobody_waits_for_any_longer_is_cancelled_once() {
 #[actix_rt::test]
 async fn a_server_that_is_not_there_stops_everything() {
     let (_dir, file) = recording("speech");
-    // Bound and closed again: nobody listens there.
+    // Bound and closed again: the port is free.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
-    let Err(Stop::All(Failure::Server(message))) = transcribe(&url, &file).await else { panic!("nobody") };
+    let Err(Stop::All(Failure::Server(message))) = transcribe(&url, &file).await else {
+        panic!("no server listens there")
+    };
     assert!(message.starts_with(&format!("{url} cannot be reached")), "{message}");
 }
 

@@ -1,4 +1,4 @@
-//! What tells one state of a file from another.
+//! The facts that distinguish states of a file.
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -15,7 +15,7 @@ pub(super) struct Facts {
 
 impl Facts {
     /// # Errors
-    /// The file is gone.
+    /// The file does not exist.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();

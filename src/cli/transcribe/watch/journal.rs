@@ -47,7 +47,7 @@ impl Journal {
     }
 
     /// Whether any state of a recording is done.
-    pub(super) fn knows(&self, file: &Path) -> bool {
+    pub(super) fn has_file(&self, file: &Path) -> bool {
         self.done.contains_key(file)
     }
 
@@ -87,6 +87,6 @@ mod tests {
         fs::write(dir.path().join(NAME), format!("{whole}{{\"file\":\"b.wa")).unwrap();
         let journal = Journal::open(dir.path()).unwrap();
         assert!(journal.has(Path::new("a.wav"), second) && !journal.has(Path::new("a.wav"), first));
-        assert!(journal.knows(Path::new("a.wav")) && !journal.knows(Path::new("b.wav")));
+        assert!(journal.has_file(Path::new("a.wav")) && !journal.has_file(Path::new("b.wav")));
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn run(
         let mut next = if listing.is_empty() { SELDOM } else { SOON };
         for (path, facts) in listing.iter().filter(|(path, _)| settled.contains(path)) {
             let recording = Recording::found(path.clone(), folder);
-            let known = journal.knows(below(path, folder));
+            let known = journal.has_file(below(path, folder));
             match handle(&recording, known, files, session)? {
                 Handled::Over => journal.record(below(path, folder), *facts).map_err(unwritable)?,
                 Handled::Later => {
@@ -72,7 +72,7 @@ pub(super) fn run(
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Handled {
-    /// Transcribed, or told why not.
+    /// Transcribed, or reported as failed.
     Over,
     Later,
 }

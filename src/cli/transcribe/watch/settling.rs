@@ -13,7 +13,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 pub(super) struct Settling(HashMap<PathBuf, (Facts, Instant)>);
 
 impl Settling {
-    /// Takes what there is now and gives what has not changed for [`SETTLE`]. Files that are gone are forgotten.
+    /// Takes what there is now and gives what has not changed for [`SETTLE`]. Removed files are forgotten.
     pub(super) fn settled(&mut self, now: Instant, listing: &[(PathBuf, Facts)]) -> Vec<PathBuf> {
         let mut seen = HashMap::new();
         let mut settled = Vec::new();

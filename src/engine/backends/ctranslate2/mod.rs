@@ -112,7 +112,7 @@ impl CTranslate2 {
         if mentions_memory(&message) {
             return EngineFault::OutOfMemory { needed_bytes: 0, free_bytes: 0 };
         }
-        EngineFault::Died { detail: format!("CTranslate2 failed while {doing}: {message}") }
+        EngineFault::Exited { detail: format!("CTranslate2 failed while {doing}: {message}") }
     }
 }
 

@@ -5,8 +5,8 @@ use actors::ports::Device;
 use super::raw;
 use crate::engine::{EngineConfig, cpu_name};
 
-/// The device that whisper.cpp will choose: the GPU of that number, and the CPU without a word when
-/// there is none. With it what a GPU has free, if its driver tells.
+/// The device that whisper.cpp will choose: the GPU of that number, and the CPU without a warning when
+/// there is no GPU. With it the GPU's free memory, if its driver reports that.
 pub(super) fn device(config: &EngineConfig) -> (Device, Option<u64>) {
     let devices = raw::devices();
     let gpu = devices.iter().filter(|device| device.gpu).nth(config.gpu_device as usize);

@@ -1,4 +1,4 @@
-//! whisper.cpp: ggml files, on a CPU and on every GPU that ggml knows.
+//! whisper.cpp: ggml files, on a CPU and on every GPU that ggml supports.
 
 mod device;
 mod raw;
@@ -141,7 +141,7 @@ impl WhisperCpp {
         params
     }
 
-    /// The logits after the start token: they tell the language and whether there is speech.
+    /// The logits after the start token: for the language and for the no-speech probability.
     fn start_logits<'a>(&self, state: &'a mut WhisperState) -> Result<&'a [f32], EngineFault> {
         let failed = |error| self.fail(format!("whisper.cpp failed after the start token: {error}"));
         let start = i32::try_from(self.vocabulary.start_of_transcript()).unwrap_or(0);
@@ -174,7 +174,7 @@ impl WhisperCpp {
 
     fn fail(&self, detail: String) -> EngineFault {
         self.failed.store(true, Ordering::SeqCst);
-        EngineFault::Died { detail: format!("{detail} (model {})", self.model_id) }
+        EngineFault::Exited { detail: format!("{detail} (model {})", self.model_id) }
     }
 }
 
@@ -291,7 +291,7 @@ impl Backend for WhisperCpp {
         Ok(hypotheses)
     }
 
-    /// whisper.cpp's alignment wants a context without flash attention, and its times were worse than the sound's own.
+    /// whisper.cpp's alignment needs a context without flash attention, and its times were worse than the sound's own.
     fn align(
         &self,
         _: &Encoding,
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_no_decoder_is_known_for_stays_as_it_is() {
+    fn a_text_without_a_decoder_stays_as_it_is() {
         let written = vec![101, 1, 2, 110];
         assert_eq!(with_starts(written.clone(), &[vec![101, 7]], END), written);
         assert_eq!(with_starts(written.clone(), &[], END), written);

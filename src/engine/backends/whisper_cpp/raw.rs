@@ -90,7 +90,7 @@ unsafe extern "C" fn on_abort(data: *mut c_void) -> bool {
     unsafe { watcher(data) }.stopped()
 }
 
-/// Answers whether to go on: for one window. whisper.cpp keeps what it has when the answer is no.
+/// Returns whether to continue: for one window. On `false` whisper.cpp keeps what it has.
 unsafe extern "C" fn on_window(
     _: *mut sys::whisper_context,
     _: *mut sys::whisper_state,
@@ -129,7 +129,7 @@ pub(super) struct GgmlDevice {
     /// "CPU", "CUDA0", "Vulkan1" and so on.
     pub name: String,
     pub description: String,
-    /// Of a GPU whose driver tells.
+    /// Of a GPU whose driver reports it.
     pub free_bytes: Option<u64>,
 }
 

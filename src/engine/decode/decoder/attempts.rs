@@ -199,7 +199,7 @@ impl<B: Backend> Decoder<B> {
         }))
     }
 
-    /// Where the last word of a text ends by the decoder's attention, in seconds; 0 where that cannot be told.
+    /// Where the last word of a text ends by the decoder's attention, in seconds; 0 where that is not known.
     fn last_word_end(
         &self,
         text: &Text<B::Encoding>,

@@ -33,7 +33,7 @@ impl<B: Backend> Decoder<B> {
             .collect();
         let mut alignments: Vec<Option<Alignment>> = windows.iter().map(|_| None).collect();
         for at in 0..windows.len() {
-            let Some(text) = texts[at].as_ref().filter(|_| windows[at].wants_alignment) else { continue };
+            let Some(text) = texts[at].as_ref().filter(|_| windows[at].needs_alignment) else { continue };
             if alignments[at].is_some() || tokens[at].is_empty() {
                 continue;
             }
@@ -88,7 +88,7 @@ impl<B: Backend> Decoder<B> {
             if is_noise(&written) {
                 continue;
             }
-            let words = window.wants_words.then(|| self.words(&piece, own, alignment, window, language));
+            let words = window.needs_words.then(|| self.words(&piece, own, alignment, window, language));
             let (mut start, mut end) = (piece.start, piece.end);
             if let Some([first, .., last] | [first @ last]) = words.as_deref() {
                 // Words that lie outside as a whole show that the timestamps are wrong.

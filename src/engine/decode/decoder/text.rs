@@ -21,9 +21,9 @@ pub(super) struct Window<'a> {
     pub(super) samples: &'a [f32],
     pub(super) loudness: Loudness,
     pub(super) voices: VoiceActivity,
-    pub(super) wants_words: bool,
+    pub(super) needs_words: bool,
     /// For words or for token probabilities.
-    pub(super) wants_alignment: bool,
+    pub(super) needs_alignment: bool,
 }
 
 impl Window<'_> {

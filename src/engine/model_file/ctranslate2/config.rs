@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::super::error::Fault;
 use super::super::shape::Shape;
 
-/// What a folder says itself; older converters left out some of it.
+/// The configuration in a folder; older converters left out some of it.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 pub struct Config {
     pub alignment_heads: Option<Vec<(u32, u32)>>,

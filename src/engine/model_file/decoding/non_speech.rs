@@ -1,4 +1,4 @@
-//! Tokens of symbols that nobody speaks, by openai-whisper's `non_speech_tokens`.
+//! Tokens of symbols that are not speech, by openai-whisper's `non_speech_tokens`.
 
 use std::collections::BTreeSet;
 

@@ -41,7 +41,7 @@ fn damaged_weights_are_found_by_their_checksum_alone() {
 fn a_version_of_a_file_is_hashed_once() {
     let files = VerifiedFiles::default();
     files.verify(Path::new(MODEL), &|| true).unwrap();
-    // Hashing asks whether to go on; nothing is asked when nothing is hashed.
+    // Hashing calls `keep_going`; without hashing it is not called.
     files.verify(Path::new(MODEL), &|| panic!("hashed again")).unwrap();
 }
 

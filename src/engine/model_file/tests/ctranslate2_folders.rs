@@ -109,7 +109,7 @@ fn a_model_that_is_cut_or_too_long_is_refused() {
         assert!(error.contains("cut short"), "cut at {cut}: {error}");
     }
     folder.write("model.bin", &[model.as_slice(), b"more"].concat());
-    assert!(folder.error().contains("goes on for 4 bytes"));
+    assert!(folder.error().contains("has 4 bytes after its last tensor"));
 }
 
 #[test]

@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn types_are_told_in_words() {
-        for (schema, told) in [
+        for (schema, expected) in [
             (json!({ "type": "integer", "minimum": 1, "maximum": 500 }), "integer from 1 to 500"),
             (json!({ "type": ["string", "null"], "format": "uuid" }), "string (uuid) or null"),
             (json!({ "type": "array", "items": { "type": "number" } }), "list of number"),
@@ -98,7 +98,7 @@ mod tests {
             (json!({ "oneOf": [{ "type": "null" }, { "type": "boolean" }] }), "null or boolean"),
             (json!({}), "any"),
         ] {
-            assert_eq!(type_of(&schema), told, "{schema}");
+            assert_eq!(type_of(&schema), expected, "{schema}");
         }
         let many: Vec<String> = (0..20).map(|n| n.to_string()).collect();
         assert!(type_of(&json!({ "enum": many })).ends_with(", 8 more"));

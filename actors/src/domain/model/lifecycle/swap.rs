@@ -32,7 +32,7 @@ impl Lifecycle {
             (Phase::Waiting(shortage), Demand::Queue | Demand::TurnedAway | Demand::Request)
                 if shortage.now == Trying::No =>
             {
-                let mut effects = self.gone(UnloadReason::Swap);
+                let mut effects = self.unloaded_at_once(UnloadReason::Swap);
                 let (phase, more) = self.load_another(demand, model);
                 effects.extend(more);
                 (phase, effects)
@@ -107,7 +107,7 @@ impl Lifecycle {
     /// The next model is kept for the caller that asked for it.
     fn promise(&mut self, demand: Demand, model: ModelNo) {
         self.expected = match demand {
-            Demand::Queue => Expected::Nobody,
+            Demand::Queue => Expected::Nothing,
             Demand::NewJob => Expected::Job,
             Demand::TurnedAway => Expected::Client,
             Demand::Request => Expected::Caller,
@@ -119,13 +119,13 @@ impl Lifecycle {
 
     fn is_expected(&self, now: Instant) -> bool {
         let is_promised = match self.expected {
-            Expected::Nobody | Expected::Job => false,
+            Expected::Nothing | Expected::Job => false,
             Expected::Client | Expected::Caller => true,
         };
         is_promised && self.promised_until.is_some_and(|until| now < until)
     }
 
-    /// Whether the model that is loaded is kept for someone who has not come yet.
+    /// Whether the loaded model is kept for a client that has not used it yet.
     pub fn is_promised(&self, now: Instant) -> bool {
         let is_ready = matches!(self.phase, Phase::Ready { .. });
         is_ready && self.is_expected(now)

@@ -65,7 +65,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("released", Input::Released),
         ("unload", Input::Unload { reason: UnloadReason::Request, hold: Some(5 * SEC) }),
         ("freed", Input::Freed),
-        ("engine died", Input::EngineDied),
+        ("engine exited", Input::EngineExited),
         ("keep alive", Input::KeepAlive(Stay::NOT_AT_ALL)),
         ("tick", Input::Tick { free_bytes: None }),
         ("pressure", Input::Tick { free_bytes: Some(49) }),
@@ -104,12 +104,12 @@ fn effect(effect: &Effect) -> &'static str {
         Effect::Free => "free",
         Effect::Grant => "grant",
         Effect::Refuse => "refuse",
-        Effect::Tell(_, News::Loading) => "!loading",
-        Effect::Tell(_, News::Ready) => "!ready",
-        Effect::Tell(_, News::Unloading(_)) => "!unloading",
-        Effect::Tell(_, News::Unloaded(_)) => "!unloaded",
-        Effect::Tell(_, News::Waiting(_)) => "!waiting",
-        Effect::Tell(_, News::Failed(_)) => "!failed",
+        Effect::Publish(_, News::Loading) => "!loading",
+        Effect::Publish(_, News::Ready) => "!ready",
+        Effect::Publish(_, News::Unloading(_)) => "!unloading",
+        Effect::Publish(_, News::Unloaded(_)) => "!unloaded",
+        Effect::Publish(_, News::Waiting(_)) => "!waiting",
+        Effect::Publish(_, News::Failed(_)) => "!failed",
     }
 }
 
@@ -140,7 +140,7 @@ const ARROWS: &[(&str, &str, &str, &str)] = &[
     ("loading",  "other request",     "loading, other next", ""),
     ("idle",     "acquire",           "ready(1)",            "grant"),
     ("idle",     "unload",            "unloading(0)",        "!unloading free"),
-    ("idle",     "engine died",       "unloaded",            "free !unloaded"),
+    ("idle",     "engine exited",       "unloaded",            "free !unloaded"),
     ("idle",     "out of memory",     "waiting#1",           "free !waiting"),
     ("idle",     "pressure",          "unloading(0)",        "!unloading free"),
     ("idle",     "other queue",       "unloading(0)+other",  "!unloading free"),
@@ -149,12 +149,12 @@ const ARROWS: &[(&str, &str, &str, &str)] = &[
     ("working",  "acquire",           "ready(2)",            "grant"),
     ("working",  "released",          "ready(0)",            ""),
     ("working",  "unload",            "unloading(1)",        "!unloading"),
-    ("working",  "engine died",       "unloaded",            "free !unloaded"),
+    ("working",  "engine exited",       "unloaded",            "free !unloaded"),
     ("working",  "out of memory",     "waiting#1",           "free !waiting"),
     ("working",  "other turned away", "ready(1), other next", ""),
     ("working",  "other request",     "unloading(1)+other",  "!unloading"),
     ("draining", "released",          "unloading(0)",        "free"),
-    ("draining", "engine died",       "unloading(0)",        "free"),
+    ("draining", "engine exited",       "unloading(0)",        "free"),
     ("draining", "out of memory",     "unloading(0)",        "free"),
     ("draining", "freed",             "held",                "!unloaded"),
     ("draining", "new job",           "unloading(1)+load",   ""),
@@ -165,7 +165,7 @@ const ARROWS: &[(&str, &str, &str, &str)] = &[
     ("draining", "other request",     "unloading(1)+other",  ""),
     ("freeing",  "freed",             "held",                "!unloaded"),
     ("freeing",  "released",          "unloading(0)",        "free"),
-    ("freeing",  "engine died",       "unloading(0)",        "free"),
+    ("freeing",  "engine exited",       "unloading(0)",        "free"),
     ("freeing",  "out of memory",     "unloading(0)",        "free"),
     ("freeing",  "new job",           "unloading(0)+load",   ""),
     ("freeing",  "turned away",       "unloading(0)+load",   ""),
@@ -227,12 +227,12 @@ fn an_idle_model_goes_when_its_time_is_up_and_not_before() {
     assert_eq!(life.unloads_at(), Some(ended + 300 * SEC));
     assert_eq!(life.step(Input::Tick { free_bytes: None }, ended + 299 * SEC), []);
     let effects = life.step(Input::Tick { free_bytes: None }, ended + 300 * SEC);
-    assert_eq!(effects, [Effect::Tell(A, News::Unloading(UnloadReason::Idle)), Effect::Free]);
+    assert_eq!(effects, [Effect::Publish(A, News::Unloading(UnloadReason::Idle)), Effect::Free]);
     assert_eq!(
         life.step(Input::Freed, ended + 300 * SEC),
-        [Effect::Tell(A, News::Unloaded(UnloadReason::Idle))]
+        [Effect::Publish(A, News::Unloaded(UnloadReason::Idle))]
     );
-    assert_eq!(*life.phase(), Phase::Unloaded { held_until: None }, "nobody asked for the memory: no hold");
+    assert_eq!(*life.phase(), Phase::Unloaded { held_until: None }, "the memory was not asked for: no hold");
 }
 
 #[test]
@@ -299,8 +299,8 @@ fn a_load_asked_for_while_unloading_follows_it() {
     assert_eq!(
         effects,
         [
-            Effect::Tell(A, News::Unloaded(UnloadReason::Request)),
-            Effect::Tell(A, News::Loading),
+            Effect::Publish(A, News::Unloaded(UnloadReason::Request)),
+            Effect::Publish(A, News::Loading),
             Effect::Load
         ]
     );
@@ -358,7 +358,7 @@ fn keep_alive_lasts_until_the_model_is_unloaded() {
     life.step(Input::Freed, t + SEC);
     life.step(Input::Demanded(Demand::Request, A), t + 2 * SEC);
     life.step(Input::Loaded, t + 2 * SEC);
-    assert_eq!(life.unloads_at(), Some(t + 302 * SEC), "the next load knows nothing of it");
+    assert_eq!(life.unloads_at(), Some(t + 302 * SEC), "it does not apply to the next load");
 }
 
 #[test]
@@ -395,7 +395,7 @@ fn an_idle_model_makes_room_and_a_working_one_does_not() {
     assert_eq!(idle.step(Input::Tick { free_bytes: Some(50) }, t), []);
     assert_eq!(
         idle.step(short.clone(), t),
-        [Effect::Tell(A, News::Unloading(UnloadReason::Pressure)), Effect::Free]
+        [Effect::Publish(A, News::Unloading(UnloadReason::Pressure)), Effect::Free]
     );
     let mut working = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     assert_eq!(working.step(short.clone(), t), []);
@@ -405,12 +405,12 @@ fn an_idle_model_makes_room_and_a_working_one_does_not() {
     let mut expecting = Lifecycle::new(policy(), t);
     expecting.step(Input::Demanded(Demand::NewJob, A), t);
     expecting.step(Input::Loaded, t);
-    assert_eq!(expecting.step(short.clone(), t + 9 * SEC), [], "a client was told to come back");
+    assert_eq!(expecting.step(short.clone(), t + 9 * SEC), [], "a client was asked to retry");
     assert!(expecting.step(short, t + 10 * SEC).contains(&Effect::Free));
 }
 
 fn swaps(effects: &[Effect]) -> bool {
-    effects == [Effect::Tell(A, News::Unloading(UnloadReason::Swap)), Effect::Free]
+    effects == [Effect::Publish(A, News::Unloading(UnloadReason::Swap)), Effect::Free]
 }
 
 #[test]
@@ -421,9 +421,9 @@ fn the_queue_swaps_the_model_once_it_is_idle() {
     assert_eq!(life.step(Input::Released, t), [], "the queue may have changed its mind");
     assert!(swaps(&life.step(Input::Demanded(Demand::Queue, B), t)));
     let effects = life.step(Input::Freed, t);
-    let told = Effect::Tell(A, News::Unloaded(UnloadReason::Swap));
-    assert_eq!(effects, [told, Effect::Tell(B, News::Loading), Effect::Load]);
-    assert_eq!(life.step(Input::Loaded, t), [Effect::Tell(B, News::Ready)]);
+    let unloaded = Effect::Publish(A, News::Unloaded(UnloadReason::Swap));
+    assert_eq!(effects, [unloaded, Effect::Publish(B, News::Loading), Effect::Load]);
+    assert_eq!(life.step(Input::Loaded, t), [Effect::Publish(B, News::Ready)]);
     assert_eq!(life.model(), B);
     assert_eq!(life.unloads_at(), Some(t + 300 * SEC));
 }
@@ -468,7 +468,7 @@ fn a_named_model_loads_at_the_chunk_end_and_stays() {
     let t = Instant::now();
     let mut life = life(policy(), Phase::Ready { leases: 1, idle_since: t }, t);
     let effects = life.step(Input::Demanded(Demand::Request, B), t);
-    assert_eq!(effects, [Effect::Tell(A, News::Unloading(UnloadReason::Swap))]);
+    assert_eq!(effects, [Effect::Publish(A, News::Unloading(UnloadReason::Swap))]);
     assert_eq!(life.step(Input::Demanded(Demand::NewJob, A), t), [], "a new job does not turn it round");
     assert_eq!(life.step(Input::Released, t), [Effect::Free]);
     life.step(Input::Freed, t);

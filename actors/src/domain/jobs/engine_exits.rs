@@ -1,11 +1,11 @@
 //! When a job is to blame for the engine's end.
 
-/// Deaths of the engine under one chunk, in a row. A finished chunk begins anew.
+/// How often in a row the engine exited while it had the same chunk. A finished chunk resets both counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Deaths {
+pub struct EngineExits {
     /// It aborted, broke down or hung.
     pub crashes: u32,
-    /// Someone killed it from outside.
+    /// It was killed from outside.
     pub kills: u32,
 }
 
@@ -14,7 +14,7 @@ const CRASHES_ALLOWED: u32 = 3;
 /// So many kills are an operator's or the kernel's doing; more of them speak against the chunk.
 const KILLS_FORGIVEN: u32 = 9;
 
-impl Deaths {
+impl EngineExits {
     #[must_use]
     pub fn with_crash(self) -> Self {
         Self { crashes: self.crashes.saturating_add(1), ..self }
@@ -37,9 +37,9 @@ mod tests {
 
     #[test]
     fn three_crashes_are_too_many_and_nine_kills_are_not() {
-        let deaths = |crashes, kills| Deaths { crashes, kills }.are_the_jobs_fault();
-        assert!(!deaths(2, 9) && deaths(3, 0));
-        assert!(deaths(2, 10) && !deaths(0, 11) && deaths(0, 12));
-        assert_eq!(Deaths::default().with_crash().with_kill(), Deaths { crashes: 1, kills: 1 });
+        let at_fault = |crashes, kills| EngineExits { crashes, kills }.are_the_jobs_fault();
+        assert!(!at_fault(2, 9) && at_fault(3, 0));
+        assert!(at_fault(2, 10) && !at_fault(0, 11) && at_fault(0, 12));
+        assert_eq!(EngineExits::default().with_crash().with_kill(), EngineExits { crashes: 1, kills: 1 });
     }
 }

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_ask_for_more_than_a_day() {
+    fn more_than_a_day_cannot_be_asked_for() {
         assert_eq!(pauses(Some(u64::MAX), 0.0)[0], 86_400);
     }
 }
