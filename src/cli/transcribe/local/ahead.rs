@@ -18,7 +18,7 @@ pub(super) fn decode_ahead(file: &Path, audio: &AudioSettings, plan: &Plan) -> i
     let (sender, receiver) = sync_channel(0);
     let (file, audio, plan): (PathBuf, AudioSettings, Plan) = (file.to_owned(), audio.clone(), plan.clone());
     thread::Builder::new().name("decode".into()).spawn(move || {
-        // A receiver that is gone wants no more.
+        // Ends once the receiver is dropped.
         for chunk in chunks_of_file(&file, &audio, &plan, 0, &CancelToken::default()) {
             if sender.send(chunk).is_err() {
                 return;
