@@ -49,7 +49,7 @@ impl RequeueReason {
     pub fn name(self) -> &'static str {
         match self {
             Self::ModelUnloading => "model_unloading",
-            Self::EngineDied => "engine_died",
+            Self::EngineExited => "engine_died",
             Self::EngineKilled => "engine_killed",
             Self::Preempted => "preempted",
             Self::OutOfMemory => "out_of_memory",
