@@ -80,6 +80,25 @@ fn every_link_between_documents_leads_to_a_file() {
 /// What browsers load; no operation of the API.
 const PAGES: [&str; 3] = ["/", "/web/{version}/{name}", "/docs/style.css"];
 
+#[test]
+fn packages_and_images_are_named_by_the_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let names = [
+        ("README.md", format!("verbatim_{version}-1_amd64.deb")),
+        ("README.md", format!("verbatim-{version}-x86_64-linux.tar.gz")),
+        ("docs/guides/systemd.md", format!("verbatim_{version}-1_amd64.deb")),
+        ("docs/guides/systemd.md", format!("verbatim-{version}-x86_64-linux.tar.gz")),
+        ("deploy/docker/compose.yaml", format!("image: verbatim:{version}\n")),
+        ("deploy/docker/compose.cuda.yaml", format!("image: verbatim:{version}-cuda\n")),
+        ("deploy/kubernetes/base/kustomization.yaml", format!("newTag: {version}\n")),
+        ("deploy/kubernetes/cuda/kustomization.yaml", format!("newTag: {version}-cuda\n")),
+        ("docs/CHANGELOG.md", format!("## [{version}] - ")),
+    ];
+    for (file, name) in names {
+        assert!(read(file).contains(&name), "{file} lacks {name:?}");
+    }
+}
+
 /// `METHOD /path` of every route in the route table, pages left out.
 fn routes() -> BTreeSet<String> {
     let table = read("src/http/mod.rs");
