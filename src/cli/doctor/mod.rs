@@ -20,7 +20,7 @@ use serde_json::json;
 use super::failure::Failure;
 use super::settings_args::ServiceArgs;
 use super::stdout;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Effective};
 use finding::{Finding, Level};
 
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(super) struct DoctorArgs {
 /// For as long as it takes to compute checksums of the models: a second for each 1.5 GB.
 pub(super) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let findings = match settings::load(&args.service.sources()) {
-        Ok(effective) => examine(&effective.settings),
+        Ok(effective) => examine(&effective),
         Err(error) => valid_settings::invalid(&error),
     };
     let is_well = findings.iter().all(|finding| finding.level != Level::Error);
@@ -51,8 +51,10 @@ pub(super) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     if is_well { Ok(()) } else { Err(Failure::Reported) }
 }
 
-fn examine(settings: &Settings) -> Vec<Finding> {
+fn examine(effective: &Effective) -> Vec<Finding> {
+    let settings = &effective.settings;
     let mut findings = vec![valid_settings::check(settings)];
+    findings.extend(valid_settings::ignored(effective.near_misses()));
     findings.extend(model::check(settings));
     findings.extend([
         gpu::check(settings),
