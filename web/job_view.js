@@ -105,14 +105,18 @@ export function jobView(id, closed, onChange) {
 
   /** The end of the text stays in sight where it was. @param {import("./types.d.ts").Segment} segment */
   function addLive(segment) {
-    const last = live.rows.at(-1);
-    const follows = !frame && last && last.getBoundingClientRect().bottom <= innerHeight;
+    const follows = !frame && live.rows.length > 0 && endIsInSight();
     live.add(segment);
     if (!follows) return;
     frame = requestAnimationFrame(() => {
       frame = 0;
       live.rows.at(-1)?.scrollIntoView({ block: "nearest" });
     });
+  }
+
+  /** Whether the last of the text that came is. */
+  function endIsInSight() {
+    return (live.rows.at(-1)?.getBoundingClientRect().bottom ?? 0) <= innerHeight + 1;
   }
 
   /** No event tells that the queue has moved on. */
@@ -124,13 +128,13 @@ export function jobView(id, closed, onChange) {
 
   /** @param {string} name */
   async function end(name) {
-    await settle().catch(complain);
+    await settle(endIsInSight()).catch(complain);
     onChange();
     announce(t(`job.over.${name}`, { name: job.audio.filename ?? t("job.unnamed") }));
   }
 
   /** Of a job that is over: what there is of its transcript. */
-  async function settle() {
+  async function settle(fromTheBeginning = false) {
     await load();
     if (!isOver(job)) return;
     const result = job.result ?? (await json(`jobs/${id}/transcript?partial=true`, { signal: closed }).catch(() => null));
@@ -141,6 +145,7 @@ export function jobView(id, closed, onChange) {
       const reader = new Reader(job, result, player, closed);
       fill(body, reader.view, player.view);
     }
+    if (fromTheBeginning) view.scrollIntoView({ block: "start" });
     await player.load(job, closed);
   }
 

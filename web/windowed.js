@@ -28,7 +28,8 @@ export class WindowedList {
     this.keyOf = keyOf;
     this.fillRow = fillRow;
     // Whichever element scrolls: at phone width it is another one.
-    document.addEventListener("scroll", () => this.#soon(), { capture: true, passive: true, signal: closed });
+    const moved = (/** @type {Event} */ { target }) => /** @type {Node} */ (target).contains(this.view) && this.#soon();
+    document.addEventListener("scroll", moved, { capture: true, passive: true, signal: closed });
     addEventListener("resize", () => this.#soon(), { signal: closed });
     // It is shown again after another view at phone width.
     new ResizeObserver(() => this.#soon()).observe(this.view);
