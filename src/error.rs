@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CONTENT_RANGE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use actors::clock::Clock;
 use actors::domain::model::lifecycle::Shortage;
@@ -67,6 +67,7 @@ codes! {
     ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "No route matches this path."
     UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name; the message names those it does."
     JOB_NOT_FOUND "job_not_found" 404 REQUEST "No job has this id."
+    RECORDING_NOT_FOUND "recording_not_found" 404 REQUEST "The job's recording is no longer kept."
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "No webhook subscriber has this id."
     DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
@@ -76,6 +77,7 @@ codes! {
     FETCH_FAILED "fetch_failed" 422 REQUEST "The recording could not be fetched from its URL; the message has the reason."
     FILE_TOO_LARGE "file_too_large" 413 REQUEST "The recording is larger than `[server] max_upload_bytes`."
     UPLOAD_TOO_SLOW "upload_too_slow" 408 REQUEST "The upload came more slowly than `[limits] min_upload_bytes_per_sec` for 30 s."
+    RANGE_NOT_SATISFIABLE "range_not_satisfiable" 416 REQUEST "The `Range` begins behind the recording's end."
     UNSUPPORTED_MEDIA "unsupported_media" 415 REQUEST "The file is not a recording that can be decoded."
     MODEL_NOT_FOUND "model_not_found" 422 REQUEST "The model file that the settings name does not exist. `/health/ready` answers this with 503."
     MODEL_CORRUPT "model_corrupt" 422 REQUEST "The model file is not a valid model. `/health/ready` answers this with 503."
@@ -258,6 +260,10 @@ pub enum AppError {
     MethodNotAllowed { allow: &'static str },
     #[error("no job has this id")]
     JobNotFound,
+    #[error("the recording of this job is no longer kept")]
+    RecordingNotFound,
+    #[error("the range begins behind the recording's end: it has {bytes} bytes")]
+    RangeNotSatisfiable { bytes: u64 },
     #[error("no webhook subscriber has this id")]
     WebhookNotFound,
     #[error("this webhook subscriber has no delivery with this id")]
@@ -344,6 +350,8 @@ impl AppError {
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::JobNotFound => &JOB_NOT_FOUND,
+            Self::RecordingNotFound => &RECORDING_NOT_FOUND,
+            Self::RangeNotSatisfiable { .. } => &RANGE_NOT_SATISFIABLE,
             Self::WebhookNotFound => &WEBHOOK_NOT_FOUND,
             Self::DeliveryNotFound => &DELIVERY_NOT_FOUND,
             Self::JobNotFinished { .. } => &JOB_NOT_FINISHED,
@@ -364,6 +372,7 @@ impl AppError {
             Self::UnknownModel { .. } | Self::CannotDetectLanguages { .. } => Some("model"),
             Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Some("url"),
             Self::InvalidWebhookSecret => Some("secret"),
+            Self::RangeNotSatisfiable { .. } => Some("Range"),
             Self::IdempotencyKeyReused => Some("Idempotency-Key"),
             Self::InvalidLanguage(_) | Self::UnsupportedLanguage { .. } => Some("language"),
             Self::UnsupportedTask { .. } => Some("task"),
@@ -386,6 +395,7 @@ impl AppError {
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
+            | Self::RecordingNotFound
             | Self::WebhookNotFound
             | Self::DeliveryNotFound
             | Self::JobNotFinished { .. }
@@ -435,6 +445,8 @@ impl AppError {
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
+            | Self::RecordingNotFound
+            | Self::RangeNotSatisfiable { .. }
             | Self::WebhookNotFound
             | Self::DeliveryNotFound
             | Self::JobNotFinished { .. }
@@ -487,6 +499,11 @@ impl ResponseError for AppError {
         }
         if let Self::InvalidApiKey = self {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Self::RangeNotSatisfiable { bytes } = self
+            && let Ok(value) = HeaderValue::try_from(format!("bytes */{bytes}"))
+        {
+            response.headers_mut().insert(CONTENT_RANGE, value);
         }
         if let Some(secs) = self.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));

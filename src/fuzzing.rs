@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use actix_web::rt::Runtime;
 use actors::domain::jobs::job::BlobKey;
 use actors::domain::jobs::selection::Selection;
-use actors::ports::{BlobStore, BlobWriter, CancelToken, StorageUsage, StoreError, StoredBlob};
+use actors::ports::{BlobBytes, BlobStore, BlobWriter, CancelToken, StorageUsage, StoreError, StoredBlob};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -152,6 +153,10 @@ impl BlobStore for Nowhere {
 
     fn usage(&self) -> StorageUsage {
         StorageUsage::default()
+    }
+
+    async fn read(&self, _: &BlobKey, _: Range<u64>) -> Result<Option<BlobBytes>, StoreError> {
+        Ok(None)
     }
 
     async fn delete(&self, _: &BlobKey) -> Result<(), StoreError> {

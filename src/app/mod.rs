@@ -188,6 +188,7 @@ async fn start_actors(
         rates: compose::rates(settings),
         streams: compose::streams(settings),
         callers: Arc::default(),
+        waveforms: http::Waveforms::default(),
         answers: http::Answers::default(),
         started: Instant::now(),
         draining: AtomicBool::new(false),

@@ -40,11 +40,12 @@ async fn remove_old(keep: Duration, jobs: &dyn JobStore, blobs: &dyn BlobStore) 
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
     use std::sync::Mutex;
 
     use actors::domain::jobs::job::BlobKey;
     use actors::domain::jobs::options::Priority;
-    use actors::ports::{BlobWriter, StorageUsage};
+    use actors::ports::{BlobBytes, BlobWriter, StorageUsage};
     use actors::testing::MemoryStore;
     use tokio::time::timeout;
 
@@ -67,6 +68,10 @@ mod tests {
 
         fn has_room(&self, _: u64) -> bool {
             false
+        }
+
+        async fn read(&self, _: &BlobKey, _: Range<u64>) -> Result<Option<BlobBytes>, StoreError> {
+            Ok(None)
         }
 
         async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {

@@ -10,9 +10,12 @@
 
 mod analysis;
 mod chunks;
+mod fallback;
 mod frames;
 mod level;
+mod media_type;
 mod mix;
+mod peaks;
 mod plan;
 mod planner;
 mod resample;
@@ -29,9 +32,11 @@ use std::sync::Arc;
 use actors::domain::audio::{Decoder, Plan, Span};
 use actors::domain::jobs::job::BlobKey;
 use actors::domain::jobs::selection::Selection;
+use actors::domain::peaks::Peaks;
 use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 use chunks::{Open, PlannedChunks};
+pub use peaks::peaks_of_file;
 pub use plan::{plan_file, probe_file};
 pub use planner::PlanSettings;
 pub use settings::{AudioSettings, Channels};
@@ -104,6 +109,19 @@ impl Recordings for AudioFiles {
         cancel: &CancelToken,
     ) -> Result<Vec<Arc<[f32]>>, AudioError> {
         spans_of_file(&self.path(blob), &self.settings, plan, spans, cancel)
+    }
+
+    fn peaks(
+        &self,
+        blob: &BlobKey,
+        selection: &Selection,
+        cancel: &CancelToken,
+    ) -> Result<Peaks, AudioError> {
+        peaks_of_file(&self.path(blob), selection, &self.settings, cancel)
+    }
+
+    fn media_type(&self, head: &[u8]) -> &'static str {
+        media_type::media_type(head)
     }
 }
 

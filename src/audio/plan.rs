@@ -11,14 +11,13 @@ use actors::ports::{AudioError, CancelToken};
 use tracing::{debug, warn};
 
 use super::analysis::Analysis;
+use super::fallback::{check_length, is_installed, with_fallback};
 use super::mix::Downmix;
 use super::planner::{find_speech, first_chunk, language_windows, plan_chunks};
-use super::source::ffmpeg::Ffmpeg;
 use super::source::guard::guarded;
 use super::source::open;
 use super::source::pcm::Pcm;
 use super::source::sample_stream::Doubt;
-use super::source::sniff::{Kind, look};
 use super::{AudioSettings, Channels};
 
 /// So much of a recording is analysed before the first chunk can be final; from then on that is tried as often.
@@ -220,38 +219,6 @@ fn side_by_side(channels: Vec<Planned>) -> Planned {
     Planned { plan: Plan { samples, chunks, channels, language_windows, warnings, ..Plan::default() }, doubt }
 }
 
-/// Does `work` with the built-in decoders and, where they do not support the recording, with ffmpeg. If neither
-/// does, the error is that of the first.
-fn with_fallback<T>(
-    path: &Path,
-    settings: &AudioSettings,
-    mut work: impl FnMut(Decoder) -> Result<T, AudioError>,
-) -> Result<T, AudioError> {
-    let refused = match look(path)? {
-        Kind::Other(name) => return Err(not_ours(name)),
-        Kind::Foreign(name) => not_ours(name),
-        Kind::Ours => match guarded(|| work(Decoder::BuiltIn)) {
-            Err(
-                error @ (AudioError::Unsupported(_)
-                | AudioError::Corrupt(_)
-                | AudioError::StartsPastEnd { .. }),
-            ) => error,
-            done => return done,
-        },
-    };
-    if !is_installed(settings) {
-        return Err(refused);
-    }
-    match guarded(|| work(Decoder::Ffmpeg)) {
-        Err(AudioError::Unsupported(_) | AudioError::Corrupt(_) | AudioError::NoSamples) => Err(refused),
-        done => done,
-    }
-}
-
-fn is_installed(settings: &AudioSettings) -> bool {
-    settings.ffmpeg.as_ref().map(Ffmpeg::installed).is_some_and(|found| found.is_ok())
-}
-
 /// The plan of the decoder that made more of the recording; ours where they are alike, with what it warns of: ffmpeg
 /// says nothing of a recording that is cut short.
 fn better(ours: Plan, theirs: Plan, doubt: Doubt) -> Plan {
@@ -275,19 +242,6 @@ fn better(ours: Plan, theirs: Plan, doubt: Doubt) -> Plan {
             Plan { warnings, ..theirs }
         }
     }
-}
-
-fn not_ours(name: &str) -> AudioError {
-    AudioError::Unsupported(format!(
-        "not a recording that can be decoded: this is {name}; send WAV, MP3, FLAC, Ogg, Opus, M4A, MP4 or WebM"
-    ))
-}
-
-fn check_length(samples: u64, max_secs: u64) -> Result<(), AudioError> {
-    if samples <= max_secs.saturating_mul(u64::from(SAMPLE_RATE)) {
-        return Ok(());
-    }
-    Err(AudioError::TooLong { max_secs })
 }
 
 #[cfg(test)]

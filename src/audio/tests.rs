@@ -521,3 +521,19 @@ fn a_missing_track_is_an_error_before_a_plan() {
         assert_eq!(first, Plan { selection: chosen("1"), ..plan(&path).unwrap() });
     }
 }
+
+#[test]
+fn peaks_are_those_of_the_whole_recording_whatever_is_selected() {
+    let second = |level: i16| vec![level; 16_000];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), wave(16_000, 1, &[second(0), second(i16::MAX / 2), second(0)].concat())).unwrap();
+    let selection = Selection { start: 16_000, end: Some(32_000), ..Selection::default() };
+    let measure = |cancel| peaks_of_file(file.path(), &selection, &AudioSettings::default(), &cancel);
+    let peaks = measure(CancelToken::default()).unwrap();
+    assert_eq!(peaks.samples, 48_000);
+    let points = peaks.points(3);
+    assert!(points[0] < 0.01 && (points[1] - 0.5).abs() < 0.01 && points[2] < 0.01, "{points:?}");
+    let cancelled = CancelToken::default();
+    cancelled.cancel();
+    assert_eq!(measure(cancelled), Err(AudioError::Cancelled));
+}

@@ -1,5 +1,6 @@
 //! The routes, all on one screen but those of the web page, and what every handler may use.
 
+mod byte_range;
 mod callers;
 mod calls;
 mod detached;
@@ -8,6 +9,7 @@ pub mod fuzzing;
 mod identity;
 mod intake;
 mod job_wait;
+mod loudness;
 mod methods;
 mod middleware;
 mod openai;
@@ -19,6 +21,7 @@ mod streams;
 mod views;
 mod wait_policy;
 mod waiting_events;
+mod waveforms;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::DefaultHeaders;
@@ -44,10 +47,11 @@ pub use service::{Limits, Service};
 pub use streams::Streams;
 pub use views::answers::Answers;
 pub use wait_policy::WaitPolicy;
+pub use waveforms::Waveforms;
 
 use crate::error::AppError;
 use methods::{only, read};
-use routes::{asr, debug, deliveries, events, health, inference, jobs, metrics, model, webhooks};
+use routes::{asr, debug, deliveries, events, health, inference, jobs, metrics, model, recording, webhooks};
 
 /// Every route of the service.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -65,6 +69,16 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .default_service(only("GET, HEAD, DELETE")),
         )
         .service(resource("/jobs/{id}/events").route(get().to(events::of_job)).default_service(only("GET")))
+        .service(
+            resource("/jobs/{id}/audio")
+                .route(read().to(recording::audio))
+                .default_service(only("GET, HEAD")),
+        )
+        .service(
+            resource("/jobs/{id}/audio/peaks")
+                .route(read().to(recording::peaks))
+                .default_service(only("GET, HEAD")),
+        )
         .service(
             resource("/jobs/{id}/transcript")
                 .route(read().to(jobs::transcript))

@@ -27,7 +27,9 @@ pub(super) use names::{
 use values::{objects, text};
 
 use super::openai;
-use super::routes::{asr, debug, deliveries, events, health, inference, jobs, metrics, model, webhooks};
+use super::routes::{
+    asr, debug, deliveries, events, health, inference, jobs, metrics, model, recording, webhooks,
+};
 use crate::error::ErrorBody;
 
 /// Every route: `tests/architecture/documents.rs` holds this list to the routes, `tests/api/openapi.rs` the views to what is answered.
@@ -40,6 +42,8 @@ use crate::error::ErrorBody;
         jobs::show,
         jobs::cancel,
         jobs::transcript,
+        recording::audio,
+        recording::peaks,
         events::of_job,
         model::status,
         model::load,

@@ -22,6 +22,7 @@ use super::middleware::rate::Rates;
 use super::streams::Streams;
 use super::views::answers::Answers;
 use super::wait_policy::WaitPolicy;
+use super::waveforms::Waveforms;
 use crate::auth::{Caller, Keyring, Sites};
 use crate::error::AppError;
 use crate::outgoing::AddressRules;
@@ -45,6 +46,7 @@ pub struct Service {
     pub streams: Streams,
     /// Of calls that may be sent again.
     pub callers: Arc<Callers>,
+    pub waveforms: Waveforms,
     pub answers: Answers,
     pub started: Instant,
     pub draining: AtomicBool,

@@ -4,17 +4,19 @@ use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actors::domain::jobs::job::BlobKey;
-use actors::ports::{BlobStore, BlobWriter, StorageUsage, StoreError, StoredBlob};
+use actors::ports::{BlobBytes, BlobStore, BlobWriter, StorageUsage, StoreError, StoredBlob};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
-use object_store::{MultipartUpload, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
@@ -98,6 +100,15 @@ impl BlobStore for FileBlobs {
         });
         let (free_bytes, size_bytes) = of_disk;
         StorageUsage { used_bytes: self.used.load(Ordering::Relaxed), free_bytes, size_bytes }
+    }
+
+    async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<Option<BlobBytes>, StoreError> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        match self.files.get_opts(&location(key)?, options).await {
+            Ok(found) => Ok(Some(found.into_stream().map_err(failed).boxed())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {

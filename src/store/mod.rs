@@ -13,6 +13,7 @@ mod jobs;
 mod moments;
 mod open;
 mod order;
+mod peaks;
 mod queue;
 mod reuse;
 mod rows;

@@ -281,6 +281,15 @@ pub(super) const COUNT_BY_MODEL: &str = "\
 pub(super) const BLOB_KEYS: &str = "SELECT blob_key FROM jobs";
 pub(super) const RECORDINGS: &str = "SELECT blob_key, blob_sha256, bytes FROM jobs";
 
+// ---- kept of recordings -------------------------------------------------------------------------
+
+pub(super) const PEAKS: &str = "SELECT body FROM peaks WHERE job_id = $1";
+
+/// 1: job, 2: body.
+pub(super) const KEEP_PEAKS: &str = "\
+    INSERT INTO peaks (job_id, body) SELECT id, $2 FROM jobs WHERE id = $1 \
+    ON CONFLICT (job_id) DO UPDATE SET body = excluded.body";
+
 // ---- events -------------------------------------------------------------------------------------
 
 /// 1: stream, 2: kind, 3: body, 4: now.

@@ -33,6 +33,7 @@ mod no_speech;
 mod openai;
 mod openapi;
 mod page;
+mod recording;
 mod restart;
 mod selection;
 mod service;

@@ -45,6 +45,7 @@ fn answers_are_what_the_description_says() {
     holds("Job", service.job(&id));
     holds("Job", service.finished(&id));
     holds("Jobs", service.get("/jobs").json());
+    holds("Peaks", service.get(&format!("/jobs/{id}/audio/peaks")).json());
     holds("Transcript", service.get(&format!("/jobs/{id}/transcript")).json());
     holds("VerboseTranscription", service.get(&format!("/jobs/{id}/transcript?format=verbose_json")).json());
     holds("ModelStatus", service.post("/model/load").json());

@@ -138,6 +138,20 @@ impl Service {
         request.call().unwrap().body_mut().read_to_vec().unwrap()
     }
 
+    /// An answer that is not text, with its bytes beside it.
+    pub fn get_bytes(&self, path: &str, headers: &[(&str, &str)]) -> (Answer, Vec<u8>) {
+        let request = self.agent.get(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let (parts, body) = request.call().unwrap().into_parts();
+        let mut bytes = vec![];
+        body.into_reader().read_to_end(&mut bytes).unwrap();
+        (Answer { status: parts.status.as_u16(), headers: parts.headers, text: String::new() }, bytes)
+    }
+
+    pub fn head(&self, path: &str) -> Answer {
+        read(self.agent.head(self.url(path)).call().unwrap())
+    }
+
     pub fn options(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let request = self.agent.options(self.url(path));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));

@@ -6,6 +6,7 @@ pub mod event;
 pub mod jobs;
 pub mod language;
 pub mod model;
+pub mod peaks;
 pub mod samples;
 pub mod time;
 pub mod transcript;

@@ -3,17 +3,19 @@
 
 mod engine;
 mod jobs;
+mod peaks;
 mod recordings;
 mod spans;
 mod webhooks;
 
 pub use engine::*;
 pub use jobs::*;
+pub use peaks::*;
 pub use recordings::*;
 pub use spans::*;
 pub use webhooks::*;
 
 /// All that lasts, behind one handle.
-pub trait Store: JobStore + EventLog + SubscriberStore + Outbox {}
+pub trait Store: JobStore + PeakStore + EventLog + SubscriberStore + Outbox {}
 
-impl<T: JobStore + EventLog + SubscriberStore + Outbox> Store for T {}
+impl<T: JobStore + PeakStore + EventLog + SubscriberStore + Outbox> Store for T {}

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream::LocalBoxStream;
+use futures_util::stream::{BoxStream, LocalBoxStream};
 use thiserror::Error;
 
 use super::engine::CancelToken;
@@ -14,6 +15,7 @@ use super::jobs::StoreError;
 use crate::domain::audio::{Decoder, Plan, Span, secs};
 use crate::domain::jobs::job::BlobKey;
 use crate::domain::jobs::selection::Selection;
+use crate::domain::peaks::Peaks;
 
 /// Uploaded files, as they came.
 #[async_trait]
@@ -27,9 +29,16 @@ pub trait BlobStore: Send + Sync + 'static {
     /// What is stored, and what the disk has room for.
     fn usage(&self) -> StorageUsage;
 
+    /// The bytes of a blob in `range`, in order; `None` where there is no such blob. A range that does not lie within it
+    /// is an error.
+    async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<Option<BlobBytes>, StoreError>;
+
     /// Removes a blob; a missing one is not an error.
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;
 }
+
+/// A blob, or a part of it, piece by piece. Goes on to its end when the blob is removed meanwhile.
+pub type BlobBytes = BoxStream<'static, Result<Bytes, StoreError>>;
 
 #[async_trait]
 pub trait BlobWriter: Send {
@@ -146,6 +155,16 @@ pub trait Recordings: Send + Sync + 'static {
         spans: &[Span],
         cancel: &CancelToken,
     ) -> Result<Vec<Arc<[f32]>>, AudioError>;
+
+    /// The loudness of all of the selected track, whatever range of it is selected.
+    ///
+    /// # Blocking
+    /// Decodes the recording.
+    fn peaks(&self, blob: &BlobKey, selection: &Selection, cancel: &CancelToken)
+    -> Result<Peaks, AudioError>;
+
+    /// The media type of a recording with these first bytes: `application/octet-stream` of one that is not known.
+    fn media_type(&self, head: &[u8]) -> &'static str;
 }
 
 /// Chunks of samples, one after the other.

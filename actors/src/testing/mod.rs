@@ -7,6 +7,7 @@
 mod engine;
 mod outbox;
 mod outbox_tables;
+mod peaks;
 mod recordings;
 mod store;
 mod transport;

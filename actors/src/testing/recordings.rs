@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span};
 use crate::domain::jobs::job::BlobKey;
 use crate::domain::jobs::selection::Selection;
+use crate::domain::peaks::{PeakMeter, Peaks};
 use crate::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
 
 /// Every recording has this many chunks of one second; a blob named "bad" cannot be decoded. That of one named "endless"
@@ -81,6 +82,17 @@ impl Recordings for FakeRecordings {
     ) -> Result<Vec<Arc<[f32]>>, AudioError> {
         Self::check(blob)?;
         Ok(spans.iter().copied().map(silence).collect())
+    }
+
+    fn peaks(&self, blob: &BlobKey, _: &Selection, _: &CancelToken) -> Result<Peaks, AudioError> {
+        Self::check(blob)?;
+        let mut meter = PeakMeter::default();
+        meter.push(&silence(Span { start: 0, end: self.chunks as u64 * u64::from(SAMPLE_RATE) }));
+        Ok(meter.finish())
+    }
+
+    fn media_type(&self, _: &[u8]) -> &'static str {
+        "application/octet-stream"
     }
 }
 

@@ -18,6 +18,7 @@ use crate::domain::jobs::job::{
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::progress::Progress;
 use crate::domain::jobs::queue::{Queued, Rank};
+use crate::domain::peaks::Peaks;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{Segment, in_order};
 use crate::ports::{
@@ -33,7 +34,7 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 pub(super) struct Tables {
-    jobs: BTreeMap<JobId, Row>,
+    pub(super) jobs: BTreeMap<JobId, Row>,
     events: HashMap<Stream, Vec<Recorded>>,
     /// Owners with the priority of their job that was begun, the latest last.
     served: Vec<(String, Priority)>,
@@ -42,7 +43,7 @@ pub(super) struct Tables {
     pub(super) messages: Vec<StoredMessage>,
 }
 
-struct Row {
+pub(super) struct Row {
     job: Job,
     epoch: i64,
     /// Means something while it runs.
@@ -53,6 +54,7 @@ struct Row {
     chunks_done: u32,
     exits: EngineExits,
     once: Option<Idempotency>,
+    pub(super) peaks: Option<Peaks>,
 }
 
 impl Tables {
@@ -258,6 +260,7 @@ impl JobStore for MemoryStore {
             chunks_done: 0,
             exits: EngineExits::default(),
             once: new.once,
+            peaks: None,
         };
         tables.jobs.insert(job.id, row);
         if let Some(url) = &job.webhook_url {

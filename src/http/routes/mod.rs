@@ -9,4 +9,5 @@ pub(super) mod inference;
 pub(super) mod jobs;
 pub(super) mod metrics;
 pub(super) mod model;
+pub(super) mod recording;
 pub(super) mod webhooks;

@@ -42,6 +42,24 @@ async fn a_blob_of_many_parts_is_whole_however_it_was_cut() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_blob_is_read_and_goes_on_after_its_removal() {
+    let (blobs, _dir) = fresh();
+    let mut writer = blobs.create().await.unwrap();
+    let all: Vec<u8> = (0..100_000).map(|n| (n % 251) as u8).collect();
+    writer.write(all.clone().into()).await.unwrap();
+    let key = writer.finish().await.unwrap().key;
+    for (first, end) in [(0, 100_000), (7, 8), (9_000, 99_999)] {
+        let read: Vec<Bytes> =
+            blobs.read(&key, first..end).await.unwrap().unwrap().try_collect().await.unwrap();
+        assert!(read.concat() == all[first as usize..end as usize], "{first} to {end}");
+    }
+    let open = blobs.read(&key, 0..100_000).await.unwrap().unwrap();
+    blobs.delete(&key).await.unwrap();
+    assert_eq!(open.try_collect::<Vec<_>>().await.unwrap().concat(), all);
+    assert!(blobs.read(&key, 0..1).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn nothing_is_left_of_an_aborted_blob() {
     let (blobs, _dir) = fresh();
     let mut writer = blobs.create().await.unwrap();

@@ -15,6 +15,7 @@ use actors::domain::jobs::options::{Options, Priority, Task};
 use actors::domain::jobs::origin::{Api, Origin};
 use actors::domain::jobs::progress::Progress;
 use actors::domain::language::Language;
+use actors::domain::peaks::Peaks;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use actors::ports::{
@@ -55,6 +56,7 @@ macro_rules! conforms {
             a_request_sent_twice_under_one_key_is_one_job
             a_call_sent_again_is_the_same_job_until_its_result_is_old
             a_job_like_an_earlier_one_is_given_its_result
+            peaks_are_kept_as_long_as_their_job
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
@@ -531,6 +533,21 @@ pub(crate) async fn cancelling_an_ended_job_removes_every_trace(store: &dyn Stor
     assert_eq!(log(store, claim.job.id).await, []);
     assert!(matches!(store.cancel(claim.job.id).await.unwrap(), Cancelled::NotFound));
     assert_eq!(job(store, other.id).await, other);
+}
+
+pub(crate) async fn peaks_are_kept_as_long_as_their_job(store: &dyn Store) {
+    let id = submit(store, Priority::Batch).await.id;
+    assert_eq!(store.peaks(id).await.unwrap(), None);
+    let first = Peaks { samples: 16, stretch: 16, levels: vec![65_535] };
+    let second = Peaks { samples: 32, stretch: 16, levels: vec![0, 7] };
+    for peaks in [&first, &second] {
+        store.keep_peaks(id, peaks).await.unwrap();
+        assert_eq!(store.peaks(id).await.unwrap().as_ref(), Some(peaks));
+    }
+    store.cancel(id).await.unwrap();
+    assert!(matches!(store.cancel(id).await.unwrap(), Cancelled::Removed { .. }));
+    store.keep_peaks(id, &first).await.unwrap();
+    assert_eq!(store.peaks(id).await.unwrap(), None);
 }
 
 pub(crate) async fn only_what_ended_long_ago_is_removed(store: &dyn Store) {
