@@ -54,6 +54,7 @@ codes! {
     UNSUPPORTED_TASK "unsupported_task" 400 REQUEST "The model supports English only: it can neither translate nor detect languages."
     INVALID_METADATA "invalid_metadata" 400 REQUEST "`metadata` is not a JSON object."
     INVALID_QUERY "invalid_query" 400 REQUEST "A query parameter or a header cannot be used; `param` names it where that is known."
+    INVALID_TRANSCRIPT "invalid_transcript" 400 REQUEST "The edited transcript cannot be kept; `param` names the field."
     NO_AUDIO "no_audio" 400 REQUEST "The file is empty, or holds no audio samples."
     INVALID_WEBHOOK_URL "invalid_webhook_url" 400 REQUEST "The webhook's URL is not an http or https URL with a host."
     WEBHOOK_TARGET_FORBIDDEN "webhook_target_forbidden" 400 REQUEST "The webhook's URL leads to an address that webhooks must not reach."
@@ -68,6 +69,7 @@ codes! {
     UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name; the message names those it does."
     JOB_NOT_FOUND "job_not_found" 404 REQUEST "No job has this id."
     RECORDING_NOT_FOUND "recording_not_found" 404 REQUEST "The job's recording is no longer kept."
+    REVISION_NOT_FOUND "revision_not_found" 404 REQUEST "The job's transcript has no such revision."
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "No webhook subscriber has this id."
     DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
@@ -75,6 +77,8 @@ codes! {
     JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
     IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 REQUEST "Another request was sent under this `Idempotency-Key` within the last 24 hours."
     FETCH_FAILED "fetch_failed" 422 REQUEST "The recording could not be fetched from its URL; the message has the reason."
+    TRANSCRIPT_CHANGED "transcript_changed" 412 REQUEST "The transcript was changed since `base_revision`; the message has the latest revision."
+    BODY_TOO_LARGE "body_too_large" 413 REQUEST "The body is larger than the route takes."
     FILE_TOO_LARGE "file_too_large" 413 REQUEST "The recording is larger than `[server] max_upload_bytes`."
     UPLOAD_TOO_SLOW "upload_too_slow" 408 REQUEST "The upload came more slowly than `[limits] min_upload_bytes_per_sec` for 30 s."
     RANGE_NOT_SATISFIABLE "range_not_satisfiable" 416 REQUEST "The `Range` begins behind the recording's end."
@@ -264,6 +268,15 @@ pub enum AppError {
     RecordingNotFound,
     #[error("the range begins behind the recording's end: it has {bytes} bytes")]
     RangeNotSatisfiable { bytes: u64 },
+    #[error("the transcript has no such revision: the latest is {latest}, the original 0")]
+    RevisionNotFound { latest: u32 },
+    #[error("base_revision is {base}, but the latest is {latest}: change that one")]
+    TranscriptChanged { base: u32, latest: u32 },
+    /// `field` as `segments[3].end`.
+    #[error("{message}")]
+    InvalidTranscript { field: String, message: String },
+    #[error("the body is larger than {limit} bytes, which is the most that is taken")]
+    BodyTooLarge { limit: usize },
     #[error("no webhook subscriber has this id")]
     WebhookNotFound,
     #[error("this webhook subscriber has no delivery with this id")]
@@ -352,6 +365,10 @@ impl AppError {
             Self::JobNotFound => &JOB_NOT_FOUND,
             Self::RecordingNotFound => &RECORDING_NOT_FOUND,
             Self::RangeNotSatisfiable { .. } => &RANGE_NOT_SATISFIABLE,
+            Self::RevisionNotFound { .. } => &REVISION_NOT_FOUND,
+            Self::TranscriptChanged { .. } => &TRANSCRIPT_CHANGED,
+            Self::InvalidTranscript { .. } => &INVALID_TRANSCRIPT,
+            Self::BodyTooLarge { .. } => &BODY_TOO_LARGE,
             Self::WebhookNotFound => &WEBHOOK_NOT_FOUND,
             Self::DeliveryNotFound => &DELIVERY_NOT_FOUND,
             Self::JobNotFinished { .. } => &JOB_NOT_FINISHED,
@@ -373,6 +390,9 @@ impl AppError {
             Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Some("url"),
             Self::InvalidWebhookSecret => Some("secret"),
             Self::RangeNotSatisfiable { .. } => Some("Range"),
+            Self::RevisionNotFound { .. } => Some("revision"),
+            Self::TranscriptChanged { .. } => Some("base_revision"),
+            Self::InvalidTranscript { field, .. } => Some(field),
             Self::IdempotencyKeyReused => Some("Idempotency-Key"),
             Self::InvalidLanguage(_) | Self::UnsupportedLanguage { .. } => Some("language"),
             Self::UnsupportedTask { .. } => Some("task"),
@@ -396,6 +416,7 @@ impl AppError {
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
             | Self::RecordingNotFound
+            | Self::BodyTooLarge { .. }
             | Self::WebhookNotFound
             | Self::DeliveryNotFound
             | Self::JobNotFinished { .. }
@@ -446,6 +467,10 @@ impl AppError {
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
             | Self::RecordingNotFound
+            | Self::RevisionNotFound { .. }
+            | Self::TranscriptChanged { .. }
+            | Self::InvalidTranscript { .. }
+            | Self::BodyTooLarge { .. }
             | Self::RangeNotSatisfiable { .. }
             | Self::WebhookNotFound
             | Self::DeliveryNotFound

@@ -25,7 +25,7 @@ mod waveforms;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::DefaultHeaders;
-use actix_web::web::{self, delete, get, post, resource};
+use actix_web::web::{self, delete, get, post, put, resource};
 
 pub use callers::Callers;
 pub use calls::begin;
@@ -51,7 +51,9 @@ pub use waveforms::Waveforms;
 
 use crate::error::AppError;
 use methods::{only, read};
-use routes::{asr, debug, deliveries, events, health, inference, jobs, metrics, model, recording, webhooks};
+use routes::{
+    asr, debug, deliveries, events, health, inference, jobs, metrics, model, recording, transcripts, webhooks,
+};
 
 /// Every route of the service.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -81,7 +83,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(
             resource("/jobs/{id}/transcript")
-                .route(read().to(jobs::transcript))
+                .route(read().to(transcripts::show))
+                .route(put().to(transcripts::edit))
+                .default_service(only("GET, HEAD, PUT")),
+        )
+        .service(
+            resource("/jobs/{id}/transcript/revisions")
+                .route(read().to(transcripts::revisions))
                 .default_service(only("GET, HEAD")),
         )
         .service(resource("/model/status").route(read().to(model::status)).default_service(only("GET, HEAD")))

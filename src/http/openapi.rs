@@ -28,7 +28,7 @@ use values::{objects, text};
 
 use super::openai;
 use super::routes::{
-    asr, debug, deliveries, events, health, inference, jobs, metrics, model, recording, webhooks,
+    asr, debug, deliveries, events, health, inference, jobs, metrics, model, recording, transcripts, webhooks,
 };
 use crate::error::ErrorBody;
 
@@ -41,7 +41,9 @@ use crate::error::ErrorBody;
         jobs::submit,
         jobs::show,
         jobs::cancel,
-        jobs::transcript,
+        transcripts::show,
+        transcripts::edit,
+        transcripts::revisions,
         recording::audio,
         recording::peaks,
         events::of_job,

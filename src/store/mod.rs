@@ -16,6 +16,7 @@ mod order;
 mod peaks;
 mod queue;
 mod reuse;
+mod revisions;
 mod rows;
 mod sql;
 mod sqlite;

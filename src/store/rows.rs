@@ -38,6 +38,7 @@ pub(super) struct JobRow {
     warnings: Option<String>,
     api: String,
     traceparent: Option<String>,
+    revision: i64,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -69,6 +70,7 @@ impl TryFrom<JobRow> for Job {
             language: row.language.map(|code| language(&code)).transpose()?,
             language_probability: row.language_probability,
             reused_from: row.reused_from.map(|id| job_id(&id)).transpose()?,
+            revision: small(row.revision),
             warnings: row
                 .warnings
                 .map(|json| from_json("a job's warnings", &json))

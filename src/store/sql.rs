@@ -6,7 +6,7 @@ macro_rules! job_columns {
     () => {
         "id, owner, state, created_at, started_at, finished_at, filename, bytes, blob_sha256, blob_key, \
          duration_samples, params, metadata, webhook_url, progress, attempts, error, language, \
-         language_probability, reused_from, warnings, api, traceparent"
+         language_probability, reused_from, warnings, api, traceparent, revision"
     };
 }
 
@@ -280,6 +280,23 @@ pub(super) const COUNT_BY_MODEL: &str = "\
 
 pub(super) const BLOB_KEYS: &str = "SELECT blob_key FROM jobs";
 pub(super) const RECORDINGS: &str = "SELECT blob_key, blob_sha256, bytes FROM jobs";
+
+// ---- revisions of transcripts -------------------------------------------------------------------
+
+/// 1: job, 2: the revision that is the latest, 3: now.
+pub(super) const REVISE: &str = "\
+    UPDATE jobs SET revision = revision + 1, updated_at = $3 WHERE id = $1 AND revision = $2 RETURNING revision";
+
+pub(super) const LATEST_REVISION: &str = "SELECT revision FROM jobs WHERE id = $1";
+
+/// 1: job, 2: revision, 3: now, 4: owner, 5: how many segments, 6: body.
+pub(super) const KEEP_REVISION: &str = "\
+    INSERT INTO revisions (job_id, revision, created_at, owner, segments, body) VALUES ($1, $2, $3, $4, $5, $6)";
+
+pub(super) const REVISION: &str = "SELECT body FROM revisions WHERE job_id = $1 AND revision = $2";
+
+pub(super) const REVISIONS: &str = "\
+    SELECT revision, created_at, owner, segments FROM revisions WHERE job_id = $1 ORDER BY revision DESC";
 
 // ---- kept of recordings -------------------------------------------------------------------------
 

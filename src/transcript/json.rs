@@ -1,6 +1,6 @@
 //! The service's own JSON: a job's `result`, and the segment that events carry.
 
-use actors::domain::transcript::{Flag, Segment, Word, text};
+use actors::domain::transcript::{Flag, Segment, Word};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -22,6 +22,10 @@ pub struct ResultView {
     duration_secs: f64,
     text: String,
     segments: Vec<SegmentView>,
+    /// Which revision it is: 0 is what the engine wrote. Only where a transcript is asked for.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u32>,
 }
 
 /// Times are seconds in the original recording.
@@ -41,6 +45,10 @@ struct SegmentView {
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<u8>,
+    /// Only where a person named them.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speaker: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -56,7 +64,7 @@ pub(super) struct WordView {
 /// What is doubtful about a segment.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum SegmentFlag {
+pub enum SegmentFlag {
     Repetition,
     LowConfidence,
     NoSpeech,
@@ -83,8 +91,9 @@ pub fn result_view(transcript: &Transcript<'_>) -> ResultView {
         language: transcript.language.map(|language| language.code()),
         language_probability: transcript.language_probability.map(decimal),
         duration_secs: rounded(transcript.duration_secs),
-        text: text(transcript.segments),
+        text: transcript.text(),
         segments: transcript.segments.iter().map(segment_view).collect(),
+        revision: transcript.revision,
     }
 }
 
@@ -103,6 +112,7 @@ fn segment_view(segment: &Segment) -> SegmentView {
         words: segment.words.as_ref().map(|words| words.iter().map(word_view).collect()),
         flags: segment.flags.iter().map(SegmentFlag::from).collect(),
         channel: segment.channel,
+        speaker: segment.speaker.clone(),
     }
 }
 

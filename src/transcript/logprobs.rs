@@ -74,6 +74,7 @@ mod tests {
             words: None,
             flags: vec![],
             channel: None,
+            speaker: None,
             decoding,
         }
     }

@@ -11,15 +11,14 @@ mod millis;
 mod one_line;
 mod rows;
 mod shape;
+mod speakers;
 mod subtitles;
 mod verbose;
 mod whisper;
 
-use actors::domain::transcript::text;
-
 pub use content::Transcript;
 pub use format::{Format, UnknownFormat};
-pub use json::{ResultView, decimal, result_json, result_view, segment_json};
+pub use json::{ResultView, SegmentFlag, decimal, result_json, result_view, segment_json};
 pub use logprobs::{TokenView, logprobs, logprobs_json};
 pub use shape::{BadShape, Shape};
 pub use verbose::{Granularity, UnknownGranularity, Usage, VerboseView, usage, verbose_json};
@@ -32,18 +31,18 @@ pub fn render(transcript: &Transcript<'_>, format: Format) -> String {
 
 /// The whole document, subtitles in shape. The other formats have none.
 pub fn render_shaped(transcript: &Transcript<'_>, format: Format, shape: Option<&Shape>) -> String {
-    let cues = || match shape {
-        None => subtitles::cues(transcript.segments),
-        Some(shape) => shape.cues(transcript),
+    let cues = |segments| match shape {
+        None => subtitles::cues(segments),
+        Some(shape) => shape.cues(&Transcript { segments, ..*transcript }),
     };
     let segments = transcript.segments;
     match format {
         Format::Json => result_json(transcript).to_string(),
-        Format::Text => text(segments),
-        Format::Srt => subtitles::srt(&cues()),
-        Format::Vtt => subtitles::vtt(&cues()),
+        Format::Text => speakers::text(transcript),
+        Format::Srt => subtitles::srt(&cues(&speakers::named(segments))),
+        Format::Vtt => subtitles::vtt(&cues(segments)),
         Format::VerboseJson => verbose_json(transcript, &verbose::all_there_is(segments)).to_string(),
-        Format::Tsv => rows::tsv(segments),
+        Format::Tsv => rows::tsv(&speakers::named(segments)),
     }
 }
 

@@ -70,19 +70,21 @@ impl Shape {
     /// The cues of a transcript, those of a segment inside its time; where reading takes longer, on into the pause
     /// after it.
     pub(super) fn cues(&self, transcript: &Transcript<'_>) -> Vec<Cue> {
-        let (mut times, mut texts) = (Vec::new(), Vec::new());
+        let (mut times, mut texts, mut speakers) = (Vec::new(), Vec::new(), Vec::new());
         let nexts = transcript.segments.iter().skip(1).map(|segment| segment.start);
         for (segment, next) in transcript.segments.iter().zip(nexts.chain([transcript.duration_secs])) {
             for (lasts, lines) in self.cut(segment, next) {
                 times.push(lasts);
                 texts.push(lines);
+                speakers.push(segment.speaker.as_deref());
             }
         }
         let needs: Vec<f64> = texts.iter().map(|lines| self.reading_secs(lines)).collect();
         times::lengthen(&mut times, &needs, transcript.duration_secs);
-        let shown = times.into_iter().zip(texts);
-        let mut cues: Vec<_> =
-            shown.map(|(Times { start, end }, lines)| Cue::new(start, end, lines)).collect();
+        let shown = times.into_iter().zip(texts).zip(speakers);
+        let mut cues: Vec<_> = shown
+            .map(|((Times { start, end }, lines), speaker)| Cue::new(start, end, lines).said_by(speaker))
+            .collect();
         // Where two people speak at a time, cues of one come between those of the other.
         cues.sort_by_key(|cue| cue.start_ms);
         cues

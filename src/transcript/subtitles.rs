@@ -17,6 +17,8 @@ pub(super) struct Cue {
     pub end_ms: u64,
     /// At least one, none of them empty: a blank line would end the cue.
     pub lines: Vec<String>,
+    /// Who says it. SubRip has no place for that.
+    pub speaker: Option<String>,
 }
 
 /// Cues without gaps in their numbers.
@@ -37,7 +39,9 @@ pub(super) fn vtt(cues: &[Cue]) -> String {
     for cue in cues {
         let (start, end) = (clock(cue.start_ms, '.'), clock(cue.end_ms, '.'));
         // Writing to a string cannot fail.
-        let _ = write!(document, "\n{start} --> {end}\n{}\n", cue.lines_with(escaped));
+        let voice = cue.speaker.as_deref().map(|name| format!("<v {}>", escaped(&one_line(name))));
+        let (voice, lines) = (voice.unwrap_or_default(), cue.lines_with(escaped));
+        let _ = write!(document, "\n{start} --> {end}\n{voice}{lines}\n");
     }
     document
 }
@@ -46,14 +50,21 @@ pub(super) fn vtt(cues: &[Cue]) -> String {
 pub(super) fn cues(segments: &[Segment]) -> Vec<Cue> {
     let lines = segments.iter().map(|segment| (segment, one_line(&segment.text)));
     let shown = lines.filter(|(_, line)| !line.is_empty());
-    shown.map(|(segment, line)| Cue::new(segment.start, segment.end, vec![line])).collect()
+    let cue = |(segment, line): (&Segment, String)| {
+        Cue::new(segment.start, segment.end, vec![line]).said_by(segment.speaker.as_deref())
+    };
+    shown.map(cue).collect()
 }
 
 impl Cue {
     /// From seconds. It ends after its start, whatever they say.
     pub(super) fn new(start: f64, end: f64, lines: Vec<String>) -> Self {
         let start_ms = millis(start);
-        Self { start_ms, end_ms: millis(end).max(start_ms.saturating_add(1)), lines }
+        Self { start_ms, end_ms: millis(end).max(start_ms.saturating_add(1)), lines, speaker: None }
+    }
+
+    pub(super) fn said_by(self, speaker: Option<&str>) -> Self {
+        Self { speaker: speaker.map(str::to_owned), ..self }
     }
 
     fn lines_with(&self, written: impl Fn(&str) -> String) -> String {

@@ -34,7 +34,17 @@ fn segment(id: u32, start: f64, end: f64, text: &str) -> Segment {
         temperature: 0.4,
         window_start: 12.3,
     };
-    Segment { id, start, end, text: text.into(), words: None, flags: vec![], channel: None, decoding }
+    Segment {
+        id,
+        start,
+        end,
+        text: text.into(),
+        words: None,
+        flags: vec![],
+        channel: None,
+        speaker: None,
+        decoding,
+    }
 }
 
 /// One segment for each text, an hour and a bit between them.
@@ -50,6 +60,7 @@ fn transcript(segments: &[Segment]) -> Transcript<'_> {
         duration_secs: 61.3,
         task: Task::Transcribe,
         segments,
+        revision: None,
     }
 }
 
@@ -296,4 +307,61 @@ fn a_translation_says_that_its_text_is_english() {
 fn text_is_the_text_and_nothing_else() {
     let segments = [segment(0, 0.0, 1.0, " One."), segment(1, 1.0, 2.0, " Two.\n")];
     assert_eq!(rendered(&segments, Format::Text), "One. Two.");
+}
+
+fn said(segments: &[(&str, Option<&str>)]) -> Vec<Segment> {
+    let times = (0..).map(f64::from);
+    let said = (0..).zip(times).zip(segments);
+    said.map(|((id, start), (text, speaker))| Segment {
+        speaker: speaker.map(str::to_owned),
+        ..segment(id, start, start + 1.0, text)
+    })
+    .collect()
+}
+
+fn edited(segments: &[Segment], format: Format) -> String {
+    render(&Transcript { revision: Some(2), ..transcript(segments) }, format)
+}
+
+#[test]
+fn speakers_have_a_place_in_every_format() {
+    let segments = said(&[
+        ("Hi.", Some("A & <B>")),
+        ("How are you?", Some("A & <B>")),
+        ("Fine.", Some("Zoe")),
+        ("(door)", None),
+    ]);
+    assert_eq!(edited(&segments, Format::Text), "A & <B>: Hi. How are you?\nZoe: Fine.\n(door)");
+    let srt = edited(&segments[..1], Format::Srt);
+    assert!(srt.ends_with("\nA & ‹B>: Hi.\n"), "{srt}");
+    let vtt = edited(&segments, Format::Vtt);
+    assert!(vtt.contains("\n<v A &amp; &lt;B&gt;>Hi.\n") && vtt.ends_with("\n(door)\n"), "{vtt}");
+    assert!(edited(&segments, Format::Tsv).contains("2000\t3000\tZoe: Fine.\n"));
+    for format in [Format::Json, Format::VerboseJson] {
+        let document: Value = serde_json::from_str(&edited(&segments, format)).unwrap();
+        assert_eq!((&document["revision"], &document["segments"][2]["speaker"]), (&json!(2), &json!("Zoe")));
+        assert_eq!(document["segments"][3].get("speaker"), None);
+        assert_eq!(document["text"], "Hi. How are you? Fine. (door)");
+    }
+}
+
+#[test]
+fn names_of_speakers_are_part_of_lines_and_keep_word_times() {
+    let word = |word: &str, start| Word { word: word.into(), start, end: start + 0.2, probability: 1.0 };
+    let words = Some(vec![word(" seven", 0.1), word(" eight", 5.0)]);
+    let spoken = Segment { end: 6.0, words, ..said(&[(" seven eight", Some("Ann"))])[0].clone() };
+    let shape = Shape::new(Some(12), Some(1), None).unwrap();
+    let shaped = |format| render_shaped(&transcript(std::slice::from_ref(&spoken)), format, shape.as_ref());
+    let srt = shaped(Format::Srt);
+    assert!(srt.contains("\nAnn: seven\n") && srt.contains("00:00:05,000 -->"), "{srt}");
+    let vtt = shaped(Format::Vtt);
+    assert!(vtt.contains("<v Ann>seven eight\n") || vtt.contains("<v Ann>seven\n"), "{vtt}");
+}
+
+#[test]
+fn a_transcript_without_an_edit_says_nothing_of_one() {
+    let segments = said(&[(" One", None), ("two", None)]);
+    assert_eq!(rendered(&segments, Format::Text), "Onetwo", "as the engine wrote it");
+    assert_eq!(parsed(&segments, Format::Json).get("revision"), None);
+    assert_eq!(edited(&segments, Format::Text), "One two");
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::str::FromStr;
 
 use actors::domain::jobs::options::Task;
-use actors::domain::transcript::{Segment, text};
+use actors::domain::transcript::Segment;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde::Serialize;
@@ -62,6 +62,10 @@ pub struct VerboseView {
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<Vec<VerboseWord>>,
     usage: Usage,
+    /// Which revision it is: 0 is what the engine wrote. Only where a transcript is asked for.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u32>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -77,6 +81,10 @@ pub(super) struct VerboseSegment {
     avg_logprob: f64,
     compression_ratio: f64,
     no_speech_prob: f64,
+    /// Only where a person named them.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speaker: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -117,10 +125,11 @@ pub fn verbose_json(transcript: &Transcript<'_>, wanted: &[Granularity]) -> Valu
         language: language(transcript),
         language_probability: transcript.language_probability.map(decimal),
         duration: rounded(transcript.duration_secs),
-        text: text(segments),
+        text: transcript.text(),
         segments: has_segments.then(|| segments.iter().map(segment).collect()),
         words: wanted.contains(&Granularity::Word).then(|| words(segments)),
         usage: usage(transcript.duration_secs),
+        revision: transcript.revision,
     })
 }
 
@@ -159,6 +168,7 @@ pub(super) fn segment(segment: &Segment) -> VerboseSegment {
         avg_logprob: finite(decoding.avg_logprob),
         compression_ratio: compression_ratio(&segment.text),
         no_speech_prob: finite(decoding.no_speech_prob),
+        speaker: segment.speaker.clone(),
     }
 }
 

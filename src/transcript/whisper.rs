@@ -7,7 +7,6 @@ use super::content::Transcript;
 use super::json::word_view;
 use super::one_line::one_line;
 use super::verbose::{self, Granularity, verbose_json};
-use actors::domain::transcript::text;
 
 /// A line for each segment that has a text.
 pub fn lines(segments: &[Segment]) -> String {
@@ -18,7 +17,7 @@ pub fn lines(segments: &[Segment]) -> String {
 /// As Whisper's own program writes it: the language by its code, words inside their segments.
 pub fn whisper_json(transcript: &Transcript<'_>) -> Value {
     json!({
-        "text": text(transcript.segments),
+        "text": transcript.text(),
         "segments": segments_with_words(transcript.segments),
         "language": transcript.language,
     })

@@ -47,10 +47,17 @@ fn everyone_sees_their_own_jobs_and_no_others() {
         let hidden = service.get(&format!("/jobs/{id}{path}"));
         assert_eq!((hidden.status, hidden.error().as_str()), (404, "job_not_found"), "{path}");
     }
+    assert_eq!(service.get(&format!("/jobs/{id}/transcript/revisions")).error(), "job_not_found");
+    let edit = json!({ "base_revision": 0, "segments": [] });
+    assert_eq!(service.put_json(&format!("/jobs/{id}/transcript"), &edit).error(), "job_not_found");
     assert_eq!(service.delete(&format!("/jobs/{id}")).status, 404);
 
     service = service.with_key(READER);
     assert_eq!(service.get(&format!("/jobs/{id}")).status, 200, "another key of the same owner");
+    let refused = service.put_json(&format!("/jobs/{id}/transcript"), &edit);
+    assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"));
+    service = service.with_key(ALICE);
+    assert_eq!(service.put_json(&format!("/jobs/{id}/transcript"), &edit).json()["owner"], "alice");
 }
 
 #[test]

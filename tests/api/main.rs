@@ -13,6 +13,7 @@ mod compatible_apis;
 mod debug;
 mod decoding;
 mod doctor;
+mod edits;
 mod engine;
 mod events;
 mod failpoints;

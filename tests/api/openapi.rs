@@ -48,6 +48,15 @@ fn answers_are_what_the_description_says() {
     holds("Peaks", service.get(&format!("/jobs/{id}/audio/peaks")).json());
     holds("Transcript", service.get(&format!("/jobs/{id}/transcript")).json());
     holds("VerboseTranscription", service.get(&format!("/jobs/{id}/transcript?format=verbose_json")).json());
+    let mut edit = service.get(&format!("/jobs/{id}/transcript")).json();
+    edit["segments"][0]["speaker"] = json!("Ann");
+    let edit = json!({ "base_revision": 0, "segments": edit["segments"] });
+    holds("EditForm", edit.clone());
+    holds("Revision", service.put_json(&format!("/jobs/{id}/transcript"), &edit).json());
+    holds("Revisions", service.get(&format!("/jobs/{id}/transcript/revisions")).json());
+    holds("Transcript", service.get(&format!("/jobs/{id}/transcript")).json());
+    holds("VerboseTranscription", service.get(&format!("/jobs/{id}/transcript?format=verbose_json")).json());
+    holds("Job", service.job(&id));
     holds("ModelStatus", service.post("/model/load").json());
     let wav = std::fs::read(fixtures::audio("en_short.wav")).unwrap();
     let call = |fields: &[(&str, &str)]| {

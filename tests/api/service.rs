@@ -208,6 +208,14 @@ impl Service {
         read(self.agent.post(self.url(path)).header("content-type", kind).send(&body[..]).unwrap())
     }
 
+    pub fn put(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
+        read(self.agent.put(self.url(path)).header("content-type", kind).send(body).unwrap())
+    }
+
+    pub fn put_json(&self, path: &str, body: &Value) -> Answer {
+        self.put(path, "application/json", body.to_string().as_bytes())
+    }
+
     /// Sends every request with this key from now on.
     pub fn with_key(mut self, key: &str) -> Self {
         self.agent = agent(Some(key));

@@ -78,8 +78,17 @@ fn samples() -> Vec<Sample> {
             at = end;
             let (start, end) = (start as f64 / 1000.0, end as f64 / 1000.0);
             let decoding = Decoding::default();
-            let segment =
-                Segment { id, start, end, text, words: None, flags: vec![], channel: None, decoding };
+            let segment = Segment {
+                id,
+                start,
+                end,
+                text,
+                words: None,
+                flags: vec![],
+                channel: None,
+                speaker: None,
+                decoding,
+            };
             let times = words.iter().filter(|word| word.contains("00:00:")).count();
             Sample { segment, line: words.join(" "), times }
         })
@@ -106,6 +115,7 @@ fn public_readers_find_every_cue_as_it_was_written() {
         duration_secs,
         task: Task::Transcribe,
         segments,
+        revision: None,
     };
 
     let all = transcript(&segments);

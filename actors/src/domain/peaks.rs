@@ -14,7 +14,7 @@ pub struct Peaks {
     pub samples: u64,
     /// Samples of a stretch.
     pub stretch: u64,
-    /// In 65535ths of full scale.
+    /// As parts of 65535, which is full scale.
     pub levels: Vec<u16>,
 }
 
@@ -100,10 +100,10 @@ mod tests {
 
     #[test]
     fn each_point_is_the_loudest_sample_of_its_part() {
-        let mut samples = vec![0.0; 1000];
-        (samples[0], samples[499], samples[999]) = (0.25, -0.5, 1.0);
+        let mut samples = vec![0.0; 1600];
+        (samples[0], samples[799], samples[1599]) = (0.25, -0.5, 1.0);
         let peaks = measured(&samples, 7);
-        assert_eq!(peaks.samples, 1000);
+        assert_eq!(peaks.samples, 1600);
         let rounded = |points: Vec<f64>| -> Vec<f64> {
             points.into_iter().map(|point| (point * 1000.0).round() / 1000.0).collect()
         };
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_as_many_points_as_asked_for_however_short_the_recording() {
+    fn there_are_as_many_points_as_asked_for_of_short_recordings() {
         for samples in [1, 15, 16, 17, 100] {
             let points = measured(&vec![0.5; samples], 3).points(4000);
             assert_eq!(points.len(), 4000);

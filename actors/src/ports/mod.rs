@@ -5,6 +5,7 @@ mod engine;
 mod jobs;
 mod peaks;
 mod recordings;
+mod revisions;
 mod spans;
 mod webhooks;
 
@@ -12,10 +13,11 @@ pub use engine::*;
 pub use jobs::*;
 pub use peaks::*;
 pub use recordings::*;
+pub use revisions::*;
 pub use spans::*;
 pub use webhooks::*;
 
 /// All that lasts, behind one handle.
-pub trait Store: JobStore + PeakStore + EventLog + SubscriberStore + Outbox {}
+pub trait Store: JobStore + PeakStore + RevisionStore + EventLog + SubscriberStore + Outbox {}
 
-impl<T: JobStore + PeakStore + EventLog + SubscriberStore + Outbox> Store for T {}
+impl<T: JobStore + PeakStore + RevisionStore + EventLog + SubscriberStore + Outbox> Store for T {}

@@ -356,6 +356,7 @@ fn segment(model: &str, chunk: &ChunkAudio) -> Segment {
         words: None,
         flags: vec![],
         channel: None,
+        speaker: None,
         decoding: Decoding::default(),
     }
 }

@@ -9,6 +9,7 @@ mod outbox;
 mod outbox_tables;
 mod peaks;
 mod recordings;
+mod revisions;
 mod store;
 mod transport;
 #[cfg(test)]

@@ -20,10 +20,11 @@ use crate::domain::jobs::progress::Progress;
 use crate::domain::jobs::queue::{Queued, Rank};
 use crate::domain::peaks::Peaks;
 use crate::domain::time::Timestamp;
+use crate::domain::transcript::edit::EditedSegment;
 use crate::domain::transcript::{Segment, in_order};
 use crate::ports::{
     Cancelled, Checkpoint, Claim, Earlier, Ending, EventLog, Fence, Head, JobCounts, JobQuery, JobStore,
-    QueuePlace, StoreError, SubmitError, Terms, Waiting,
+    QueuePlace, Revision, StoreError, SubmitError, Terms, Waiting,
 };
 
 pub struct MemoryStore {
@@ -44,7 +45,7 @@ pub(super) struct Tables {
 }
 
 pub(super) struct Row {
-    job: Job,
+    pub(super) job: Job,
     epoch: i64,
     /// Means something while it runs.
     lease_until: Timestamp,
@@ -55,6 +56,7 @@ pub(super) struct Row {
     exits: EngineExits,
     once: Option<Idempotency>,
     pub(super) peaks: Option<Peaks>,
+    pub(super) revisions: Vec<(Revision, Vec<EditedSegment>)>,
 }
 
 impl Tables {
@@ -248,6 +250,7 @@ impl JobStore for MemoryStore {
             attempts: 0,
             error: None,
             reused_from: None,
+            revision: 0,
             warnings: vec![],
         };
         let mut tables = self.tables();
@@ -261,6 +264,7 @@ impl JobStore for MemoryStore {
             exits: EngineExits::default(),
             once: new.once,
             peaks: None,
+            revisions: vec![],
         };
         tables.jobs.insert(job.id, row);
         if let Some(url) = &job.webhook_url {

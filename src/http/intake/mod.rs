@@ -4,6 +4,7 @@ pub(super) mod body;
 pub(super) mod by_url;
 pub(super) mod client_socket;
 pub(super) mod disk_room;
+pub(super) mod edit;
 pub(super) mod form;
 pub(super) mod origin;
 pub(super) mod query;

@@ -1,6 +1,6 @@
 //! The jobs' routes.
 
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actors::domain::jobs::job::{Job, Status};
 use actors::domain::model::lifecycle::Demand;
@@ -20,12 +20,9 @@ use crate::http::intake::form;
 use crate::http::intake::origin::origin;
 use crate::http::intake::query::{IdempotencyKey, JobPath, Query, flag, idempotency_key, job_id};
 use crate::http::intake::submission::receive;
-use crate::http::openapi::{
-    JobStatus, RemoteForm, RetryAfter, SubmissionForm, TranscriptFormat, Transcripts,
-};
+use crate::http::openapi::{JobStatus, RemoteForm, RetryAfter, SubmissionForm};
 use crate::http::service::Service;
-use crate::http::views::job_view::{JobView, JobsView, transcript_of};
-use crate::transcript::{Format, Shape, render_shaped};
+use crate::http::views::job_view::{JobView, JobsView};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -216,83 +213,6 @@ pub(in crate::http) async fn cancel(
         Cancelled::NotFound => Err(AppError::JobNotFound),
         Cancelled::Removed { .. } => Ok(HttpResponse::NoContent().finish()),
     }
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(in crate::http) struct Wanted {
-    /// json unless it is given.
-    #[param(value_type = Option<TranscriptFormat>, inline)]
-    format: Option<String>,
-    /// What there is, before the end.
-    #[serde(default, deserialize_with = "flag")]
-    partial: bool,
-    /// The most characters in a line. Only with format srt or vtt, as max_lines and max_cps are.
-    #[param(minimum = 8, maximum = 500)]
-    max_line_chars: Option<u32>,
-    /// Of srt and vtt: the most lines in a cue.
-    #[param(minimum = 1, maximum = 10)]
-    max_lines: Option<u32>,
-    /// Of srt and vtt: the most characters a second to read.
-    #[param(minimum = 1, maximum = 100)]
-    max_cps: Option<f64>,
-}
-
-impl Wanted {
-    fn format(&self) -> Result<Format, AppError> {
-        let named = self.format.as_deref().map(str::parse);
-        named.unwrap_or(Ok(Format::Json)).map_err(|error| AppError::invalid_query("format", error))
-    }
-
-    /// Of subtitles: nothing else has one.
-    fn shape(&self, format: Format) -> Result<Option<Shape>, AppError> {
-        let shape = Shape::new(self.max_line_chars, self.max_lines, self.max_cps);
-        let shape = shape.map_err(|bad| AppError::invalid_query(bad.limit, &bad))?;
-        let given = [
-            ("max_line_chars", self.max_line_chars.is_some()),
-            ("max_lines", self.max_lines.is_some()),
-            ("max_cps", self.max_cps.is_some()),
-        ];
-        match given.iter().find(|(_, given)| *given && !format.is_subtitles()) {
-            Some((name, _)) => {
-                let message = format!("{name} shapes subtitles: ask for format=srt or format=vtt with it");
-                Err(AppError::invalid_query(name, message))
-            }
-            None => Ok(shape),
-        }
-    }
-}
-
-/// The transcript.
-#[utoipa::path(
-    get, path = "/jobs/{id}/transcript", params(JobPath, Wanted),
-    responses((status = 200, description = "As the format asks for.", content(
-        (Transcripts = "application/json"),
-        (String = "text/plain"),
-        (String = "text/vtt"),
-        (String = "text/tab-separated-values"),
-    )))
-)]
-pub(in crate::http) async fn transcript(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-    Query(wanted): Query<Wanted>,
-) -> Result<HttpResponse, AppError> {
-    let format = wanted.format()?;
-    let shape = wanted.shape(format)?;
-    let job = find(&service, &caller, &id).await?;
-    let status = job.status.name();
-    match job.status {
-        Status::Completed => {}
-        _ if wanted.partial => {}
-        Status::Queued | Status::Running => return Err(AppError::JobNotFinished { status }),
-        Status::Failed | Status::Cancelled => return Err(AppError::JobEndedWithoutResult { status }),
-    }
-    let segments = service.jobs.store().segments(job.id).await?;
-    let text = render_shaped(&transcript_of(&job, &segments), format, shape.as_ref());
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.content_type())).body(text))
 }
 
 /// A job of the caller's: those of others are not there.

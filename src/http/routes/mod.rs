@@ -10,4 +10,5 @@ pub(super) mod jobs;
 pub(super) mod metrics;
 pub(super) mod model;
 pub(super) mod recording;
+pub(super) mod transcripts;
 pub(super) mod webhooks;

@@ -55,6 +55,10 @@ pub(in crate::http) struct JobView {
     #[schema(nullable = false, format = "uuid")]
     #[serde(skip_serializing_if = "Option::is_none")]
     reused_from: Option<String>,
+    /// Of the transcript as people left it, the latest: only where somebody changed it. `result` is what the engine wrote.
+    #[schema(nullable = false, minimum = 1)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript_revision: Option<u32>,
     /// What was odd about the recording: only where there is something.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -178,6 +182,7 @@ impl JobView {
             waiting_for: waiting(service, job),
             attempts: job.attempts,
             reused_from: job.reused_from.map(|id| id.to_string()),
+            transcript_revision: Some(job.revision).filter(|revision| *revision > 0),
             warnings: warnings(job),
             error: job
                 .error
@@ -235,6 +240,7 @@ pub(in crate::http) fn transcript_of<'a>(job: &Job, segments: &'a [Segment]) -> 
         duration_secs: job.audio.duration_secs.unwrap_or_default(),
         task: job.options.task,
         segments,
+        revision: None,
     }
 }
 

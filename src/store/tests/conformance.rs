@@ -17,10 +17,11 @@ use actors::domain::jobs::progress::Progress;
 use actors::domain::language::Language;
 use actors::domain::peaks::Peaks;
 use actors::domain::time::Timestamp;
+use actors::domain::transcript::edit::EditedSegment;
 use actors::domain::transcript::{Decoding, Flag, Segment, Word};
 use actors::ports::{
-    Cancelled, Checkpoint, Claim, Earlier, Ending, JobCounts, JobQuery, Store, StoreError, SubmitError,
-    Terms, Waiting,
+    Cancelled, Checkpoint, Claim, Earlier, Ending, JobCounts, JobQuery, Revised, Store, StoreError,
+    SubmitError, Terms, Waiting,
 };
 use uuid::Uuid;
 
@@ -57,6 +58,8 @@ macro_rules! conforms {
             a_call_sent_again_is_the_same_job_until_its_result_is_old
             a_job_like_an_earlier_one_is_given_its_result
             peaks_are_kept_as_long_as_their_job
+            revisions_follow_each_other_and_leave_the_original
+            revisions_go_with_their_job
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
@@ -128,6 +131,7 @@ fn segment(id: u32) -> Segment {
         words: Some(vec![Word { word: " a".into(), start: 0.1, end: 0.3, probability: 0.123_456_79 }]),
         flags: vec![Flag::LowConfidence],
         channel: None,
+        speaker: None,
         decoding: Decoding {
             tokens: vec![1, 50_257],
             logprobs: vec![-0.333_333_34, 0.0],
@@ -548,6 +552,54 @@ pub(crate) async fn peaks_are_kept_as_long_as_their_job(store: &dyn Store) {
     assert!(matches!(store.cancel(id).await.unwrap(), Cancelled::Removed { .. }));
     store.keep_peaks(id, &first).await.unwrap();
     assert_eq!(store.peaks(id).await.unwrap(), None);
+}
+
+fn edited(text: &str) -> Vec<EditedSegment> {
+    let words = Some(vec![Word { word: "a".into(), start: 0.1, end: 0.3, probability: 0.25 }]);
+    let (speaker, flags) = (Some("Zo\u{eb}".to_owned()), vec![Flag::LowConfidence]);
+    let first = EditedSegment {
+        start: 0.5,
+        end: 1.0 / 3.0,
+        text: text.into(),
+        speaker,
+        words,
+        flags,
+        channel: Some(1),
+    };
+    let second = EditedSegment { speaker: None, words: None, flags: vec![], channel: None, ..first.clone() };
+    vec![first, second]
+}
+
+pub(crate) async fn revisions_follow_each_other_and_leave_the_original(store: &dyn Store) {
+    let (claim, plan) = running(store, 1).await;
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 0..3)).await.unwrap();
+    store.end(claim.fence, Ending::Completed).await.unwrap();
+    let (id, original) = (claim.job.id, store.segments(claim.job.id).await.unwrap());
+    assert_eq!(job(store, id).await.revision, 0);
+    let Revised::Kept(first) = store.revise(id, 0, "alice", &edited("one")).await.unwrap() else { panic!() };
+    assert_eq!((first.number, first.owner.as_str(), first.segments), (1, "alice", 2));
+    for base in [0, 2] {
+        let late = store.revise(id, base, "bob", &edited("late")).await.unwrap();
+        assert_eq!(late, Revised::Outdated { latest: 1 });
+    }
+    let Revised::Kept(second) = store.revise(id, 1, "", &[]).await.unwrap() else { panic!() };
+    assert_eq!(job(store, id).await.revision, 2);
+    assert_eq!(store.revisions(id).await.unwrap(), [second, first]);
+    assert_eq!(store.revision(id, 1).await.unwrap(), Some(edited("one")));
+    assert_eq!(store.revision(id, 2).await.unwrap(), Some(vec![]));
+    for other in [0, 3] {
+        assert_eq!(store.revision(id, other).await.unwrap(), None);
+    }
+    assert_eq!(store.segments(id).await.unwrap(), original);
+}
+
+pub(crate) async fn revisions_go_with_their_job(store: &dyn Store) {
+    let id = submit(store, Priority::Batch).await.id;
+    store.cancel(id).await.unwrap();
+    store.revise(id, 0, "", &edited("one")).await.unwrap();
+    assert!(matches!(store.cancel(id).await.unwrap(), Cancelled::Removed { .. }));
+    assert_eq!(store.revise(id, 1, "", &edited("two")).await.unwrap(), Revised::NoJob);
+    assert_eq!((store.revision(id, 1).await.unwrap(), store.revisions(id).await.unwrap()), (None, vec![]));
 }
 
 pub(crate) async fn only_what_ended_long_ago_is_removed(store: &dyn Store) {

@@ -8,7 +8,17 @@ use crate::transcript::one_line::one_line;
 
 fn segment(start: f64, end: f64, text: &str) -> Segment {
     let decoding = Decoding::default();
-    Segment { id: 0, start, end, text: text.into(), words: None, flags: vec![], channel: None, decoding }
+    Segment {
+        id: 0,
+        start,
+        end,
+        text: text.into(),
+        words: None,
+        flags: vec![],
+        channel: None,
+        speaker: None,
+        decoding,
+    }
 }
 
 /// With word times, the words one after the other, each with its length.
@@ -40,6 +50,7 @@ fn cues(shape: &Shape, segments: &[Segment], duration_secs: f64) -> Vec<Cue> {
         duration_secs,
         task: Task::Transcribe,
         segments,
+        revision: None,
     })
 }
 

@@ -215,6 +215,8 @@ pub struct Job {
     pub language_probability: Option<f32>,
     /// The earlier job whose result it was given instead of being transcribed.
     pub reused_from: Option<JobId>,
+    /// Of its transcript as people left it, the latest one; 0: nobody changed it.
+    pub revision: u32,
     /// What was odd about the recording, one sentence each: known once it was planned.
     pub warnings: Vec<String>,
 }

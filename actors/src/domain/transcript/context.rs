@@ -64,6 +64,7 @@ mod tests {
             text: text.into(),
             words: None,
             channel: None,
+            speaker: None,
             flags: vec![],
             decoding: Decoding::default(),
         }

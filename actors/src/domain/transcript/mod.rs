@@ -1,6 +1,7 @@
 //! What the engine returns: segments, words and tokens; how chunks of it are joined.
 
 pub mod context;
+pub mod edit;
 pub mod placement;
 pub mod repetition;
 pub mod seam;
@@ -25,6 +26,9 @@ pub struct Segment {
     /// Whose it is, from 0, where channels are transcribed each by itself.
     #[serde(default)]
     pub channel: Option<u8>,
+    /// Who says it, as a person named them.
+    #[serde(default)]
+    pub speaker: Option<String>,
     pub decoding: Decoding,
 }
 
@@ -155,6 +159,7 @@ mod tests {
             words: None,
             flags: vec![],
             channel: None,
+            speaker: None,
             decoding: Decoding::default(),
         }
     }

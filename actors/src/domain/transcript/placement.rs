@@ -84,6 +84,7 @@ mod tests {
             words: Some(words),
             flags: vec![],
             channel: None,
+            speaker: None,
             decoding: Decoding::default(),
         };
         ChunkTranscript { segments: vec![segment], ..ChunkTranscript::silent(None) }

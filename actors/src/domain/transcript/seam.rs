@@ -205,6 +205,7 @@ mod tests {
             text: words.iter().map(|word| word.word.as_str()).collect(),
             flags: vec![],
             channel: None,
+            speaker: None,
             decoding: Decoding {
                 tokens: (0..).take(bytes.len()).collect(),
                 logprobs: vec![-0.1; bytes.len()],

@@ -204,6 +204,7 @@ impl Local {
             duration_secs: plan.duration_secs(),
             task: self.wanted.task,
             segments: &decoded.segments,
+            revision: None,
         };
         let shape = self.wanted.shape()?;
         let formats = self.wanted.formats();

@@ -106,6 +106,7 @@ impl<B: Backend> Decoder<B> {
                 text: written,
                 words,
                 channel: None,
+                speaker: None,
             });
         }
         segments

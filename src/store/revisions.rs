@@ -1,0 +1,90 @@
+//! Transcripts as people left them.
+
+use actors::domain::jobs::job::JobId;
+use actors::domain::time::Timestamp;
+use actors::domain::transcript::edit::EditedSegment;
+use actors::ports::{Revised, Revision, RevisionStore, StoreError};
+use async_trait::async_trait;
+
+use super::fault::Fault;
+use super::rows::{from_json, small, to_json};
+use super::sql;
+use super::sqlite::SqliteStore;
+
+#[async_trait]
+impl RevisionStore for SqliteStore {
+    async fn revise(
+        &self,
+        id: JobId,
+        base: u32,
+        owner: &str,
+        segments: &[EditedSegment],
+    ) -> Result<Revised, StoreError> {
+        Ok(self.add_revision(id, base, owner, segments).await?)
+    }
+
+    async fn revision(&self, id: JobId, number: u32) -> Result<Option<Vec<EditedSegment>>, StoreError> {
+        Ok(self.read_revision(id, number).await?)
+    }
+
+    async fn revisions(&self, id: JobId) -> Result<Vec<Revision>, StoreError> {
+        Ok(self.list_revisions(id).await?)
+    }
+}
+
+impl SqliteStore {
+    async fn add_revision(
+        &self,
+        id: JobId,
+        base: u32,
+        owner: &str,
+        segments: &[EditedSegment],
+    ) -> Result<Revised, Fault> {
+        let (key, body) = (id.to_string(), to_json("an edited transcript", &segments)?);
+        let count = i64::try_from(segments.len()).unwrap_or(i64::MAX);
+        let mut change = self.change().await?;
+        let now = self.now();
+        let revised: Option<i64> = sqlx::query_scalar(sql::REVISE)
+            .bind(&key)
+            .bind(i64::from(base))
+            .bind(now.0)
+            .fetch_optional(&mut *change)
+            .await?;
+        let Some(number) = revised else {
+            let latest: Option<i64> =
+                sqlx::query_scalar(sql::LATEST_REVISION).bind(&key).fetch_optional(&mut *change).await?;
+            let outdated = |latest| Revised::Outdated { latest: small(latest) };
+            return Ok(latest.map_or(Revised::NoJob, outdated));
+        };
+        sqlx::query(sql::KEEP_REVISION)
+            .bind(&key)
+            .bind(number)
+            .bind(now.0)
+            .bind(owner)
+            .bind(count)
+            .bind(body)
+            .execute(&mut *change)
+            .await?;
+        self.commit(change, "revision").await?;
+        Ok(Revised::Kept(revision((number, now.0, owner.to_owned(), count))))
+    }
+
+    async fn read_revision(&self, id: JobId, number: u32) -> Result<Option<Vec<EditedSegment>>, Fault> {
+        let body: Option<String> = sqlx::query_scalar(sql::REVISION)
+            .bind(id.to_string())
+            .bind(i64::from(number))
+            .fetch_optional(&self.readers)
+            .await?;
+        body.map(|body| from_json("an edited transcript", &body)).transpose()
+    }
+
+    async fn list_revisions(&self, id: JobId) -> Result<Vec<Revision>, Fault> {
+        let rows = sqlx::query_as(sql::REVISIONS).bind(id.to_string()).fetch_all(&self.readers).await?;
+        Ok(rows.into_iter().map(revision).collect())
+    }
+}
+
+fn revision((number, created_at, owner, segments): (i64, i64, String, i64)) -> Revision {
+    let created_at = Timestamp(created_at);
+    Revision { number: small(number), created_at, owner, segments: small(segments) }
+}
