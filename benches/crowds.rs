@@ -1,5 +1,5 @@
-//! The service among many: ten thousand followers, a hundred thousand jobs in the queue, one huge upload.
-//! `make bench-crowds`; arguments pick some of `followers`, `queue` and `upload`.
+//! The service among many: ten thousand followers, a hundred thousand jobs in the queue, ten thousand transcripts that are
+//! searched, one huge upload. `make bench-crowds`; arguments pick some of `followers`, `queue`, `lists` and `upload`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../tests/api/fixtures.rs"]
@@ -15,9 +15,12 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
+use actors::domain::audio::{Plan, Span};
 use actors::domain::jobs::job::{Audio, BlobKey, JobId, NewJob};
 use actors::domain::jobs::options::{Options, Priority};
-use actors::ports::{JobStore, Terms};
+use actors::domain::jobs::progress::Progress;
+use actors::domain::transcript::{Decoding, Segment};
+use actors::ports::{Checkpoint, Ending, JobStore, Terms};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Semaphore;
@@ -30,6 +33,7 @@ const FOLLOWERS: usize = 10_000;
 const QUEUED: usize = 100_000;
 const OWNERS: usize = 10;
 const CLAIMS: usize = 2_000;
+const TRANSCRIPTS: usize = 10_000;
 const UPLOAD_BYTES: u64 = 1 << 30;
 
 fn main() {
@@ -41,6 +45,9 @@ fn main() {
     }
     if is_wanted("queue") {
         runtime.block_on(queue());
+    }
+    if is_wanted("lists") {
+        lists(&runtime);
     }
     if is_wanted("upload") {
         upload();
@@ -207,6 +214,117 @@ fn wav_header(data_bytes: u32) -> Vec<u8> {
     header.extend(b"data");
     header.extend(data_bytes.to_le_bytes());
     header
+}
+
+/// How long a page of jobs takes, over HTTP, and a search in ten thousand transcripts of 1,500 words.
+fn lists(runtime: &tokio::runtime::Runtime) {
+    let dir = tempfile::tempdir().unwrap();
+    let vocabulary = vocabulary();
+    let data = dir.path().join("data");
+    runtime.block_on(async {
+        let store = SqliteStore::open(&data).await.unwrap();
+        let mut dice = fastrand::Rng::with_seed(2);
+        let began = Instant::now();
+        for _ in 0..TRANSCRIPTS {
+            complete_job(&store, &vocabulary, &mut dice).await;
+        }
+        println!("{TRANSCRIPTS} jobs transcribed in {:.1} s", began.elapsed().as_secs_f64());
+        store.close().await;
+    });
+    let bytes = fs::metadata(data.join("verbatim.db")).unwrap().len();
+    println!("the database has {:.0} MB", bytes as f64 / 1e6);
+    let service = Service::start_in(dir, &[]);
+    let (common, rare) = (&vocabulary[3], &vocabulary[vocabulary.len() - 1]);
+    let queries = [
+        ("a page", "limit=50".to_owned()),
+        ("a page of 500", "limit=500".to_owned()),
+        ("a page of two states", "status=failed,completed".to_owned()),
+        ("a page of no model", "model=large".to_owned()),
+        ("a common word", format!("q={common}")),
+        ("a rare word", format!("q={rare}")),
+        ("two words", format!("q={rare}+{}", vocabulary[700])),
+        ("a part of a filename", "q=meeting_77".to_owned()),
+        ("a word that nobody said", "q=zzyzx".to_owned()),
+        ("a common word in no state", format!("q={common}&status=failed")),
+        ("two letters that nobody said", "q=%C3%BC%C3%B6".to_owned()),
+    ];
+    for (name, query) in queries {
+        let mut times = Vec::new();
+        let mut found = 0;
+        for _ in 0..30 {
+            let began = Instant::now();
+            let page = service.get(&format!("/jobs?{query}"));
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+            found = page.json()["jobs"].as_array().unwrap().len();
+        }
+        println!("{name}: {}, {found} jobs", spread(&mut times));
+    }
+}
+
+/// Made-up words, the most frequent ones first.
+fn vocabulary() -> Vec<String> {
+    let mut dice = fastrand::Rng::with_seed(1);
+    let mut word = || -> String {
+        let syllables = 1 + dice.usize(..4);
+        (0..syllables)
+            .flat_map(|_| {
+                [dice.choice(b"bcdfghklmnprstvw").unwrap(), dice.choice(b"aeiou").unwrap()]
+                    .map(|c| *c as char)
+            })
+            .collect()
+    };
+    (0..20_000).map(|_| word()).collect()
+}
+
+async fn complete_job(store: &SqliteStore, vocabulary: &[String], dice: &mut fastrand::Rng) {
+    let words = 100 + dice.usize(..2_800);
+    let segments: Vec<_> = (0..words / 12)
+        .map(|n| {
+            // As words of a language are: the n-th most frequent one is there 1/n as often.
+            let word = |_| {
+                vocabulary[((vocabulary.len() as f64).powf(dice.f64()) as usize).min(vocabulary.len() - 1)]
+                    .as_str()
+            };
+            let text: Vec<_> = (0..12).map(word).collect();
+            let start = n as f64 * 5.0;
+            Segment {
+                id: n as u32,
+                start,
+                end: start + 4.5,
+                text: format!(" {}", text.join(" ")),
+                words: None,
+                flags: vec![],
+                channel: None,
+                speaker: None,
+                decoding: Decoding::default(),
+            }
+        })
+        .collect();
+    let audio = Audio {
+        filename: Some(format!("meeting_{}.mp3", dice.u32(..100_000))),
+        bytes: 1,
+        sha256: String::new(),
+        duration_secs: None,
+        blob: BlobKey(String::new()),
+    };
+    let new = NewJob {
+        id: JobId::new(),
+        owner: String::new(),
+        once: None,
+        audio,
+        options: Options::default(),
+        metadata: None,
+        webhook_url: None,
+    };
+    store.submit(new, Terms { max_queued: u64::MAX, reuse: None }).await.unwrap();
+    let (claim, _) = store.claim(Priority::Batch, None).await.unwrap().unwrap();
+    let samples = segments.len() as u64 * 80_000;
+    let plan = Plan { samples, chunks: vec![Span { start: 0, end: samples }], ..Plan::default() };
+    let progress = Progress::new(1, 1, plan.duration_secs(), plan.duration_secs(), None);
+    store.planned(claim.fence, &plan, progress.clone()).await.unwrap();
+    let done = Checkpoint { chunk: 0, segments, language: None, language_probability: None, progress };
+    store.checkpoint(claim.fence, done).await.unwrap();
+    store.end(claim.fence, Ending::Completed).await.unwrap();
 }
 
 /// A line of the process's status, in bytes.

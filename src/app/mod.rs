@@ -92,6 +92,14 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     }
     warn_of_unusable_models(&service);
     actix_web::rt::spawn(late_models::load_when_there(service.model.clone(), store.clone()));
+    let indexed = store.clone();
+    actix_web::rt::spawn(async move {
+        match indexed.index_jobs().await {
+            Ok(0) => {}
+            Ok(jobs) => info!(jobs, "jobs of an earlier version indexed for search"),
+            Err(error) => warn!(%error, "cannot index jobs for search"),
+        }
+    });
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     if let Some((listener, config)) = wyoming {

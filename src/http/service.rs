@@ -97,6 +97,16 @@ impl Service {
         Ok(self.model.status().choice(self.find_model(name)?))
     }
 
+    /// What jobs of the model of that name may have in their options: the default one has two names, and one that is not
+    /// served any more still has jobs.
+    pub(super) fn wanted_as(&self, name: &str) -> Vec<Option<String>> {
+        let Some(number) = self.model.find(Some(name)) else { return vec![Some(name.to_owned())] };
+        let mut names =
+            vec![self.model.status().choice(number), self.model.names().into_iter().nth(number.0)];
+        names.dedup();
+        names
+    }
+
     /// Whether the model that is asked for can do what is asked of it. One whose file is not there, or cannot be read, is
     /// taken for one that can: its engine refuses the rest.
     ///

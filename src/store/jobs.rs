@@ -136,21 +136,6 @@ impl SqliteStore {
         row.map(Job::try_from).transpose()
     }
 
-    async fn read_jobs(&self, query: JobQuery) -> Result<Vec<Job>, Fault> {
-        // Sorts after every id.
-        let newest = || "~".to_owned();
-        let before = query.before.map_or_else(newest, |id| id.to_string());
-        let statement = match query.status {
-            Some(status) => sqlx::query_as::<_, JobRow>(sql::JOBS_IN_STATE)
-                .bind(before)
-                .bind(i64::from(query.limit))
-                .bind(query.owner)
-                .bind(status.name()),
-            None => sqlx::query_as(sql::JOBS).bind(before).bind(i64::from(query.limit)).bind(query.owner),
-        };
-        statement.fetch_all(&self.readers).await?.into_iter().map(Job::try_from).collect()
-    }
-
     async fn read_segments(&self, id: JobId) -> Result<Vec<Segment>, Fault> {
         let bodies: Vec<String> =
             sqlx::query_scalar(sql::SEGMENTS).bind(id.to_string()).fetch_all(&self.readers).await?;

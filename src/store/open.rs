@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::directory::{self, create_durably};
 use super::fault::{is_disk_full, sqlite_code};
+use super::search;
 use super::sql;
 use super::sqlite::{Clock, SqliteStore, system_clock};
 
@@ -177,6 +178,8 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreOpenError>
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(path, &error),
         other => StoreOpenError::Failed { path: path.to_owned(), detail: other.to_string() },
     })?;
+    let searched = sqlx::query(search::CREATE).execute(writer).await;
+    searched.map_err(|error| explain(path, &error))?;
     let named = sqlx::query(sql::WANT_THE_DEFAULT_MODEL).execute(writer).await;
     named.map(drop).map_err(|error| explain(path, &error))
 }

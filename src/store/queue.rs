@@ -18,6 +18,7 @@ use super::fault::Fault;
 use super::order::{self, Next};
 use super::reuse;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
+use super::search;
 use super::sql;
 use super::sqlite::SqliteStore;
 use super::stored_plan::stored_plan;
@@ -105,6 +106,7 @@ impl SqliteStore {
             job = answered;
             events.extend(more);
         }
+        search::index(&mut change, job.id).await?;
         self.commit(change, "submit").await?;
         Ok(Admission::Taken(Box::new(job), events))
     }
@@ -180,6 +182,7 @@ impl SqliteStore {
             .await?;
         let event = append_to_job(&mut change, now, id, JobEvent::Cancelled).await?;
         outbox::write_job_messages(&mut change, now, id, cancelled).await?;
+        search::index(&mut change, id).await?;
         self.commit(change, "cancel").await?;
         Ok(Cancelled::Now { job: Box::new(row.try_into()?), events: vec![event] })
     }
@@ -279,6 +282,7 @@ async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fa
 
 async fn remove(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {
     let key = id.to_string();
+    search::remove(change, id).await?;
     sqlx::query(sql::DELETE_SEGMENTS).bind(&key).execute(&mut *change).await?;
     sqlx::query(sql::DELETE_PLAN).bind(&key).execute(&mut *change).await?;
     sqlx::query(sql::DELETE_EVENTS).bind(name(Stream::Job(id))).execute(&mut *change).await?;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use super::fault::Fault;
 use super::rows::{from_json, small, to_json};
+use super::search;
 use super::sql;
 use super::sqlite::SqliteStore;
 
@@ -65,6 +66,7 @@ impl SqliteStore {
             .bind(body)
             .execute(&mut *change)
             .await?;
+        search::index(&mut change, id).await?;
         self.commit(change, "revision").await?;
         Ok(Revised::Kept(revision((number, now.0, owner.to_owned(), count))))
     }

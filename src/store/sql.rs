@@ -1,5 +1,6 @@
 //! Every statement, in one place. Placeholders are `$1`, and nothing here is known to one engine only:
-//! `make test-postgres` has PostgreSQL read them all.
+//! `make test-postgres` has PostgreSQL read them all. The index that texts are searched in is SQLite's own: see
+//! [`super::search`].
 
 /// The columns of [`super::rows::JobRow`].
 macro_rules! job_columns {
@@ -265,6 +266,34 @@ pub(super) const JOBS_IN_STATE: &str = concat!(
     job_columns!(),
     " FROM jobs WHERE owner = $3 AND state = $4 AND id < $1 ORDER BY id DESC LIMIT $2"
 );
+
+/// 1: ids before this one, 2: at most, 3: owner, 4: model.
+pub(super) const JOBS_OF_MODEL: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    " FROM jobs WHERE owner = $3 AND model = $4 AND id < $1 ORDER BY id DESC LIMIT $2"
+);
+
+/// 1: ids before this one, 2: at most, 3: owner, 4: state, 5: model.
+pub(super) const JOBS_IN_STATE_OF_MODEL: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    " FROM jobs WHERE owner = $3 AND state = $4 AND COALESCE(model, '') = $5 AND id < $1 ORDER BY id DESC LIMIT $2"
+);
+
+/// What a job is found by, but for its transcript.
+pub(super) const SEARCHED: &str = "SELECT filename, metadata, revision, search_row FROM jobs WHERE id = $1";
+
+pub(super) const IS_SEARCH_ROW_TAKEN: &str = "SELECT COUNT(*) FROM jobs WHERE search_row = $1";
+
+/// 1: id, 2: row.
+pub(super) const KEEP_SEARCH_ROW: &str = "UPDATE jobs SET search_row = $2 WHERE id = $1";
+
+pub(super) const SEARCH_ROW: &str = "SELECT search_row FROM jobs WHERE id = $1";
+
+/// 1: at most.
+pub(super) const NOT_SEARCHABLE: &str =
+    "SELECT id FROM jobs WHERE search_row IS NULL ORDER BY id DESC LIMIT $1";
 
 pub(super) const SEGMENTS: &str = "SELECT body FROM segments WHERE job_id = $1 ORDER BY chunk, idx";
 

@@ -15,6 +15,7 @@ use sqlx::sqlite::SqliteQueryResult;
 use super::events::append_to_job;
 use super::fault::Fault;
 use super::rows::{self, finite, from_json, integer, to_json};
+use super::search;
 use super::sql;
 use super::sqlite::SqliteStore;
 use super::webhooks::outbox;
@@ -121,6 +122,7 @@ impl SqliteStore {
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, event).await?;
         outbox::write_job_messages(&mut change, now, fence.id, ended).await?;
+        search::index(&mut change, fence.id).await?;
         self.commit(change, "end").await?;
         Ok(recorded)
     }

@@ -43,6 +43,7 @@ fn everyone_sees_their_own_jobs_and_no_others() {
 
     service = service.with_key(BOB);
     assert_eq!(service.get("/jobs").json()["jobs"], json!([]));
+    assert_eq!(service.get("/jobs?q=three").json()["jobs"], json!([]));
     for path in ["", "/events", "/transcript", "/audio", "/audio/peaks"] {
         let hidden = service.get(&format!("/jobs/{id}{path}"));
         assert_eq!((hidden.status, hidden.error().as_str()), (404, "job_not_found"), "{path}");

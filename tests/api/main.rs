@@ -36,6 +36,7 @@ mod openapi;
 mod page;
 mod recording;
 mod restart;
+mod search;
 mod selection;
 mod service;
 mod silero;

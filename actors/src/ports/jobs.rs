@@ -12,6 +12,7 @@ use crate::domain::jobs::job::{BlobKey, Job, JobError, JobId, NewJob, Status};
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::progress::Progress;
 use crate::domain::jobs::queue::Queued;
+use crate::domain::jobs::words::SearchWords;
 use crate::domain::language::Language;
 use crate::domain::transcript::Segment;
 
@@ -108,7 +109,12 @@ pub enum Cancelled {
 #[derive(Debug, Clone, Default)]
 pub struct JobQuery {
     pub owner: String,
-    pub status: Option<Status>,
+    /// Any of these; all where there are none.
+    pub statuses: Vec<Status>,
+    /// Any of these, as in the options; all where there are none.
+    pub models: Vec<Option<String>>,
+    /// All of them are in the id, the filename, the metadata or the transcript as it was last changed.
+    pub words: Option<SearchWords>,
     pub before: Option<JobId>,
     pub limit: u32,
 }

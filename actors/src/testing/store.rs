@@ -67,6 +67,22 @@ impl Tables {
 }
 
 impl Tables {
+    /// What a job is found by.
+    fn text_of(&self, job: &Job) -> String {
+        let (id, Job { audio, metadata, .. }) = (job.id.to_string(), job);
+        let mut parts =
+            vec![id, audio.filename.clone().unwrap_or_default(), metadata.clone().unwrap_or_default()];
+        if let Some(row) = self.jobs.get(&job.id) {
+            match row.revisions.last() {
+                Some((_, edited)) => {
+                    parts.extend(edited.iter().flat_map(|one| one.speaker.iter().chain([&one.text])).cloned())
+                }
+                None => parts.extend(row.segments.iter().map(|(_, segment)| segment.text.clone())),
+            }
+        }
+        parts.join("\n")
+    }
+
     /// The newest job of the same owner that has the same result.
     fn same_as(&self, job: &Job, made_with: &str) -> Option<JobId> {
         let is_same = |row: &&Row| {
@@ -298,7 +314,9 @@ impl JobStore for MemoryStore {
         let wanted = newest_first
             .filter(|job| job.owner == query.owner)
             .filter(|job| query.before.is_none_or(|before| job.id < before))
-            .filter(|job| query.status.is_none_or(|status| job.status == status));
+            .filter(|job| query.statuses.is_empty() || query.statuses.contains(&job.status))
+            .filter(|job| query.models.is_empty() || query.models.contains(&job.options.model))
+            .filter(|job| query.words.as_ref().is_none_or(|words| words.are_in(&tables.text_of(job))));
         Ok(wanted.take(query.limit as usize).cloned().collect())
     }
 

@@ -3,6 +3,7 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actors::domain::jobs::job::{Job, Status};
+use actors::domain::jobs::words::SearchWords;
 use actors::domain::model::lifecycle::Demand;
 use actors::domain::model::models::ModelNo;
 use actors::model::State;
@@ -129,9 +130,16 @@ const LARGEST_PAGE: u32 = 500;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Listing {
-    /// Only these.
-    #[param(value_type = Option<JobStatus>, inline)]
+    /// Only these, with commas between them.
+    #[param(value_type = Option<Vec<JobStatus>>, inline, style = Form, explode = false, min_items = 1)]
     status: Option<String>,
+    /// Only jobs of this model.
+    #[param(max_length = 200)]
+    model: Option<String>,
+    /// Parts of words that all are in the id, the filename, the metadata or the transcript as it was last changed. Case is
+    /// ignored.
+    #[param(max_length = 200)]
+    q: Option<String>,
     /// Of a page; 50 unless it is given.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
@@ -141,14 +149,23 @@ pub(in crate::http) struct Listing {
 }
 
 impl Listing {
-    fn query(&self, owner: String) -> Result<JobQuery, AppError> {
+    fn query(&self, service: &Service, owner: String) -> Result<JobQuery, AppError> {
         let bad = |param, message: &str| AppError::invalid_query(param, message);
-        let status = match &self.status {
-            None => None,
-            Some(name) => Some(Status::from_name(name).ok_or_else(|| {
-                bad("status", "status must be queued, running, completed, failed or cancelled")
-            })?),
+        let known = |name: &str| {
+            Status::from_name(name).ok_or_else(|| {
+                bad(
+                    "status",
+                    "status must be queued, running, completed, failed or cancelled, or several of them",
+                )
+            })
         };
+        let mut statuses = Vec::new();
+        for name in self.status.as_deref().into_iter().flat_map(|names| names.split(',')) {
+            let status = known(name)?;
+            if !statuses.contains(&status) {
+                statuses.push(status);
+            }
+        }
         let before = self.cursor.as_deref().map(str::parse).transpose();
         let before =
             before.map_err(|_| bad("cursor", "cursor must be the next_cursor of an earlier page"))?;
@@ -156,7 +173,10 @@ impl Listing {
         if !(1..=LARGEST_PAGE).contains(&limit) {
             return Err(bad("limit", "limit must be from 1 to 500"));
         }
-        Ok(JobQuery { owner, status, before, limit })
+        let words = SearchWords::new(self.q.as_deref().unwrap_or_default());
+        let words = words.map_err(|error| AppError::invalid_query("q", format!("q {error}")))?;
+        let models = self.model.as_deref().map(|name| service.wanted_as(name)).unwrap_or_default();
+        Ok(JobQuery { owner, statuses, models, words, before, limit })
     }
 }
 
@@ -170,7 +190,7 @@ pub(in crate::http) async fn list(
     caller: Caller,
     Query(listing): Query<Listing>,
 ) -> Result<impl Responder, AppError> {
-    let query = listing.query(caller.owner)?;
+    let query = listing.query(&service, caller.owner)?;
     let jobs = service.jobs.store().jobs(JobQuery { limit: query.limit + 1, ..query.clone() }).await?;
     let page: Vec<&Job> = jobs.iter().take(query.limit as usize).collect();
     let more = jobs.len() > page.len();

@@ -14,6 +14,7 @@ use actors::domain::jobs::job::{Audio, BlobKey, Idempotency, Job, JobError, JobI
 use actors::domain::jobs::options::{Options, Priority, Task};
 use actors::domain::jobs::origin::{Api, Origin};
 use actors::domain::jobs::progress::Progress;
+use actors::domain::jobs::words::SearchWords;
 use actors::domain::language::Language;
 use actors::domain::peaks::Peaks;
 use actors::domain::time::Timestamp;
@@ -60,6 +61,9 @@ macro_rules! conforms {
             peaks_are_kept_as_long_as_their_job
             revisions_follow_each_other_and_leave_the_original
             revisions_go_with_their_job
+            lists_are_of_several_states_and_of_a_model
+            jobs_are_found_by_all_that_is_known_of_them
+            a_search_goes_page_by_page_and_stays_with_its_owner
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
@@ -539,6 +543,108 @@ pub(crate) async fn cancelling_an_ended_job_removes_every_trace(store: &dyn Stor
     assert_eq!(job(store, other.id).await, other);
 }
 
+async fn ids(store: &dyn Store, query: JobQuery) -> Vec<JobId> {
+    store.jobs(query).await.unwrap().into_iter().map(|job| job.id).collect()
+}
+
+pub(crate) async fn lists_are_of_several_states_and_of_a_model(store: &dyn Store) {
+    let of_model = async |model: Option<&str>| {
+        let options = Options { model: model.map(str::to_owned), ..Options::default() };
+        store.submit(NewJob { options, ..new_job(Priority::Batch) }, NO_LIMIT).await.unwrap().0.id
+    };
+    let (a, b) = (of_model(Some("large")).await, of_model(None).await);
+    let (c, d) = (of_model(Some("large")).await, of_model(Some("small")).await);
+    store.cancel(b).await.unwrap();
+    store.cancel(c).await.unwrap();
+    let large = || Some("large".to_owned());
+    let (queued, cancelled, failed) = (Status::Queued, Status::Cancelled, Status::Failed);
+    let table = [
+        (vec![], vec![], 10, vec![d, c, b, a]),
+        (vec![queued, cancelled, failed], vec![], 10, vec![d, c, b, a]),
+        (vec![queued, cancelled], vec![], 3, vec![d, c, b]),
+        (vec![cancelled, failed], vec![], 10, vec![c, b]),
+        (vec![], vec![large()], 10, vec![c, a]),
+        (vec![], vec![None, large()], 2, vec![c, b]),
+        (vec![queued], vec![large(), None], 10, vec![a]),
+        (vec![failed], vec![large()], 10, vec![]),
+    ];
+    for (statuses, models, limit, expected) in table {
+        let query = JobQuery { statuses, models, limit, ..JobQuery::default() };
+        assert_eq!(ids(store, query.clone()).await, expected, "{query:?}");
+    }
+}
+
+fn search(text: &str) -> JobQuery {
+    JobQuery { words: SearchWords::new(text).unwrap(), limit: 10, ..JobQuery::default() }
+}
+
+pub(crate) async fn jobs_are_found_by_all_that_is_known_of_them(store: &dyn Store) {
+    let metadata = Some(r#"{"case":"Blue Folder 4711"}"#.to_owned());
+    let audio = Audio { filename: Some("GR\u{d6}SSE_100%.wav".into()), ..new_job(Priority::Batch).audio };
+    let new = NewJob { metadata, audio, ..new_job(Priority::Batch) };
+    let id = store.submit(new, NO_LIMIT).await.unwrap().0.id;
+    let other = submit(store, Priority::Batch).await.id;
+    let (claim, _) = claim_next(store, Priority::Batch).await.unwrap();
+    assert_eq!(claim.job.id, id);
+    assert_eq!(ids(store, search("\"7\"")).await, [], "nothing was said yet");
+    let plan = plan(1);
+    store.planned(claim.fence, &plan, progress(0, &plan)).await.unwrap();
+    store.checkpoint(claim.fence, checkpoint(0, &plan, 7..9)).await.unwrap();
+    store.end(claim.fence, Ending::Completed).await.unwrap();
+    let whole = id.to_string();
+    for text in [
+        "gr\u{f6}sse",
+        "100%",
+        "folder 4711",
+        "4711 BLUE wav",
+        "\"7\"",
+        "\"8\" GR\u{d6}\u{df}ER",
+        &whole,
+        &whole[24..],
+    ] {
+        assert_eq!(ids(store, search(text)).await, [id], "{text}");
+    }
+    for text in ["green folder", "gr*sse", "100_", "gr?sse", "[g]r", "\"9\"", "folder x4711"] {
+        assert_eq!(ids(store, search(text)).await, [], "{text}");
+    }
+    assert_eq!(ids(store, search("wav")).await, [other, id]);
+    assert_eq!(ids(store, search("w")).await, [other, id], "as short as one letter");
+    let completed = JobQuery { statuses: vec![Status::Completed], models: vec![None], ..search("wav") };
+    assert_eq!(ids(store, completed).await, [id]);
+
+    store.revise(id, 0, "", &edited("Renamed")).await.unwrap();
+    assert_eq!(ids(store, search("renamed zo\u{eb}")).await, [id], "as it was last changed");
+    assert_eq!(ids(store, search("\"7\"")).await, []);
+    store.cancel(id).await.unwrap();
+    assert_eq!(ids(store, search("renamed")).await, []);
+}
+
+pub(crate) async fn a_search_goes_page_by_page_and_stays_with_its_owner(store: &dyn Store) {
+    let mut mine = vec![];
+    for n in 0..7 {
+        let owner = if n % 3 == 2 { "other" } else { "" };
+        let new = NewJob { owner: owner.into(), ..new_job(Priority::Batch) };
+        let id = store.submit(new, NO_LIMIT).await.unwrap().0.id;
+        if owner.is_empty() {
+            mine.insert(0, id);
+        }
+    }
+    let mut found: Vec<JobId> = vec![];
+    loop {
+        let page = ids(store, JobQuery { limit: 2, before: found.last().copied(), ..search(".wav") }).await;
+        if page.is_empty() {
+            break;
+        }
+        found.extend(&page);
+        if found.len() == 4 {
+            // A cursor that is gone is still a place.
+            store.cancel(found[3]).await.unwrap();
+            store.cancel(found[3]).await.unwrap();
+        }
+    }
+    assert_eq!(found, mine);
+}
+
 pub(crate) async fn peaks_are_kept_as_long_as_their_job(store: &dyn Store) {
     let id = submit(store, Priority::Batch).await.id;
     assert_eq!(store.peaks(id).await.unwrap(), None);
@@ -682,7 +788,7 @@ pub(crate) async fn jobs_are_listed_newest_first_and_page_by_page(store: &dyn St
     assert_eq!(listed, expected);
 
     let running = claim(store).await.job.id;
-    let of = |status| JobQuery { status: Some(status), limit: 10, ..JobQuery::default() };
+    let of = |status| JobQuery { statuses: vec![status], limit: 10, ..JobQuery::default() };
     let ids = |jobs: Vec<Job>| jobs.iter().map(|job| job.id).collect::<Vec<_>>();
     assert_eq!(ids(store.jobs(of(Status::Running)).await.unwrap()), [running]);
     assert_eq!(ids(store.jobs(of(Status::Queued)).await.unwrap()), expected[..4]);
@@ -694,7 +800,8 @@ pub(crate) async fn everyone_lists_their_own_jobs(store: &dyn Store) {
     let (mine, _) = store.submit(of("mine"), NO_LIMIT).await.unwrap();
     store.submit(of("yours"), NO_LIMIT).await.unwrap();
     for status in [None, Some(Status::Queued)] {
-        let query = JobQuery { owner: "mine".into(), status, limit: 10, before: None };
+        let statuses = status.into_iter().collect();
+        let query = JobQuery { owner: "mine".into(), statuses, limit: 10, ..JobQuery::default() };
         assert_eq!(store.jobs(query).await.unwrap(), std::slice::from_ref(&mine));
     }
     assert_eq!(store.jobs(JobQuery { limit: 10, ..JobQuery::default() }).await.unwrap(), []);

@@ -13,7 +13,8 @@ use actors::clock::Clock;
 use actors::domain::event::Stream;
 use actors::domain::jobs::job::{Idempotency, KeyLife, NewJob};
 use actors::domain::jobs::options::Priority;
-use actors::ports::{Ending, EventLog, JobStore, StoreError, SubmitError, SubscriberStore};
+use actors::domain::jobs::words::SearchWords;
+use actors::ports::{Ending, EventLog, JobQuery, JobStore, StoreError, SubmitError, SubscriberStore};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
@@ -68,7 +69,14 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
         super::sql::AHEAD_BEGUN_EARLIER,
         super::sql::AHEAD_OF_OWN,
         super::sql::AHEAD_OF_ANOTHER,
+        super::sql::JOBS,
         super::sql::JOBS_IN_STATE,
+        super::sql::JOBS_OF_MODEL,
+        super::sql::JOBS_IN_STATE_OF_MODEL,
+        super::sql::NOT_SEARCHABLE,
+        super::sql::IS_SEARCH_ROW_TAKEN,
+        super::sql::REVISION,
+        super::sql::REVISIONS,
         super::sql::COUNT_RUNNING,
         super::sql::RUNNING_JOBS,
         super::sql::ABANDONED,
@@ -118,6 +126,23 @@ async fn a_store_opened_again_is_as_it_was() {
     assert_eq!((again.job.id, again.chunks_done, again.segments_done), (job.id, 1, 2));
     assert_eq!(events[0].seq, 6);
     assert!(store.blob_keys().await.unwrap().contains(&job.audio.blob.0));
+}
+
+#[tokio::test]
+async fn jobs_that_an_older_version_took_in_are_found_once_indexed() {
+    let (store, _dir) = open().await;
+    let mut ids = vec![];
+    for _ in 0..45 {
+        ids.insert(0, conformance::submit(&store, Priority::Batch).await.id);
+    }
+    sqlx::query("UPDATE jobs SET search_row = NULL").execute(&store.writer).await.unwrap();
+    let words = SearchWords::new("gr\u{f6}\u{df}e.wav").unwrap();
+    let query = JobQuery { words, limit: 100, ..JobQuery::default() };
+    assert_eq!(store.jobs(query.clone()).await.unwrap(), []);
+    assert_eq!(store.index_jobs().await.unwrap(), 45);
+    assert_eq!(store.index_jobs().await.unwrap(), 0);
+    let found: Vec<_> = store.jobs(query).await.unwrap().into_iter().map(|job| job.id).collect();
+    assert_eq!(found, ids);
 }
 
 #[tokio::test]

@@ -10,3 +10,4 @@ pub mod progress;
 pub mod queue;
 pub mod selection;
 pub mod turns;
+pub mod words;

@@ -1,0 +1,221 @@
+//! The texts that jobs are found by, in an index of SQLite's own (FTS5).
+//!
+//! No other engine knows it, so it is not part of the schema: it is made when the store is opened, and could be made anew at any time. Its
+//! trigrams say in which texts a word may be; the text itself, kept beside them in lower case, decides. Ten thousand
+//! transcripts of 1,650 words were searched in 20 ms at most, and by LIKE alone in 110 ms; the index adds a third to their size.
+
+use actors::domain::jobs::job::JobId;
+use actors::domain::jobs::words::SearchWords;
+use actors::domain::transcript::Segment;
+use actors::domain::transcript::edit::EditedSegment;
+use actors::ports::{JobQuery, StoreError};
+use serde_json::Value;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::fault::Fault;
+use super::rows::{JobRow, from_json, job_id};
+use super::sql;
+use super::sqlite::SqliteStore;
+
+pub(super) const CREATE: &str = "CREATE VIRTUAL TABLE IF NOT EXISTS job_texts \
+    USING fts5(body, tokenize = 'trigram', detail = none, columnsize = 0)";
+/// 1: row, 2: text. A row of which no job knows is one that an earlier version left.
+const INSERT: &str = "INSERT OR REPLACE INTO job_texts (rowid, body) VALUES ($1, $2)";
+/// 1: row, 2: text.
+const UPDATE: &str = "UPDATE job_texts SET body = $2 WHERE rowid = $1";
+const DELETE: &str = "DELETE FROM job_texts WHERE rowid = $1";
+
+/// Jobs that are put into the index in one transaction.
+const BATCH: i64 = 20;
+/// Ids of one millisecond may fall on one row; the next ones are free.
+const NEXT_ROWS: i64 = 64;
+
+impl SqliteStore {
+    /// Puts jobs into the index that are not in it yet, as those of an earlier version, the newest first, and says how
+    /// many they were.
+    pub async fn index_jobs(&self) -> Result<usize, StoreError> {
+        let mut indexed = 0;
+        loop {
+            match self.index_some().await? {
+                0 => return Ok(indexed),
+                more => indexed += more,
+            }
+        }
+    }
+
+    async fn index_some(&self) -> Result<usize, Fault> {
+        let mut change = self.change().await?;
+        let ids: Vec<String> =
+            sqlx::query_scalar(sql::NOT_SEARCHABLE).bind(BATCH).fetch_all(&mut *change).await?;
+        for id in &ids {
+            index(&mut change, job_id(id)?).await?;
+        }
+        self.commit(change, "index").await?;
+        Ok(ids.len())
+    }
+}
+
+/// Keeps what a job is found by as it is now.
+pub(super) async fn index(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {
+    let key = id.to_string();
+    let row: Option<(Option<String>, Option<String>, i64, Option<i64>)> =
+        sqlx::query_as(sql::SEARCHED).bind(&key).fetch_optional(&mut *change).await?;
+    let Some((filename, metadata, revision, row)) = row else { return Ok(()) };
+    let mut text = vec![key.clone(), filename.unwrap_or_default()];
+    if let Some(metadata) = metadata {
+        match serde_json::from_str(&metadata) {
+            Ok(metadata) => add_texts(&metadata, &mut text),
+            Err(_) => text.push(metadata),
+        }
+    }
+    add_transcript(change, &key, revision, &mut text).await?;
+    let text = text.join("\n").to_lowercase();
+    if let Some(row) = row {
+        sqlx::query(UPDATE).bind(row).bind(text).execute(&mut *change).await?;
+        return Ok(());
+    }
+    let mut row = row_of(id);
+    while sqlx::query_scalar::<_, i64>(sql::IS_SEARCH_ROW_TAKEN).bind(row).fetch_one(&mut *change).await? > 0
+    {
+        row += 1;
+    }
+    sqlx::query(INSERT).bind(row).bind(text).execute(&mut *change).await?;
+    sqlx::query(sql::KEEP_SEARCH_ROW).bind(key).bind(row).execute(&mut *change).await?;
+    Ok(())
+}
+
+/// Before the job itself goes.
+pub(super) async fn remove(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {
+    let row: Option<Option<i64>> =
+        sqlx::query_scalar(sql::SEARCH_ROW).bind(id.to_string()).fetch_optional(&mut *change).await?;
+    if let Some(Some(row)) = row {
+        sqlx::query(DELETE).bind(row).execute(&mut *change).await?;
+    }
+    Ok(())
+}
+
+/// The newest jobs in which all the words are.
+pub(super) async fn find(
+    reader: &mut SqliteConnection,
+    query: &JobQuery,
+    words: &SearchWords,
+) -> Result<Vec<JobRow>, Fault> {
+    // The texts come first, whatever the planner thinks: from the newest on, until there are enough.
+    let mut statement = QueryBuilder::<Sqlite>::new(
+        "SELECT jobs.* FROM job_texts CROSS JOIN jobs ON jobs.search_row = job_texts.rowid WHERE jobs.owner = ",
+    );
+    statement.push_bind(query.owner.clone());
+    for word in words.iter() {
+        statement.push(" AND job_texts.body GLOB ").push_bind(pattern(word));
+    }
+    if let Some(before) = query.before {
+        statement.push(" AND job_texts.rowid < ").push_bind(row_of(before) + NEXT_ROWS);
+        statement.push(" AND jobs.id < ").push_bind(before.to_string());
+    }
+    if !query.statuses.is_empty() {
+        statement.push(" AND jobs.state IN (");
+        let mut list = statement.separated(", ");
+        query.statuses.iter().for_each(|status| {
+            list.push_bind(status.name());
+        });
+        statement.push(")");
+    }
+    if !query.models.is_empty() {
+        statement.push(" AND COALESCE(jobs.model, '') IN (");
+        let mut list = statement.separated(", ");
+        query.models.iter().for_each(|model| {
+            list.push_bind(model.clone().unwrap_or_default());
+        });
+        statement.push(")");
+    }
+    statement.push(" ORDER BY job_texts.rowid DESC LIMIT ").push_bind(i64::from(query.limit));
+    Ok(statement.build_query_as().fetch_all(reader).await?)
+}
+
+/// A word anywhere in a text: signs that mean something in patterns mean themselves.
+fn pattern(word: &str) -> String {
+    let mut pattern = String::from("*");
+    for c in word.chars() {
+        match c {
+            '*' | '?' | '[' => pattern.extend(['[', c, ']']),
+            _ => pattern.push(c),
+        }
+    }
+    pattern.push('*');
+    pattern
+}
+
+/// Where a job stands in the index: later ones behind earlier ones. Its time to the millisecond, and the lower bits of the
+/// counter that tells the ids of one millisecond apart.
+fn row_of(id: JobId) -> i64 {
+    const TIME_BITS: u32 = 42;
+    const COUNTER_BITS: u32 = 21;
+    let bits = id.0.as_u128();
+    let part = |shift: u32, width: u32| i64::try_from((bits >> shift) & ((1 << width) - 1)).unwrap_or(0);
+    (part(80, TIME_BITS) << COUNTER_BITS) | part(32, COUNTER_BITS)
+}
+
+/// The keys and values of metadata, without the signs of JSON.
+fn add_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::Null => {}
+        Value::Bool(truth) => texts.push(truth.to_string()),
+        Value::Number(number) => texts.push(number.to_string()),
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                texts.push(name.clone());
+                add_texts(value, texts);
+            }
+        }
+    }
+}
+
+/// As people last left it; without that, as the engine wrote it.
+async fn add_transcript(
+    change: &mut SqliteConnection,
+    key: &str,
+    revision: i64,
+    texts: &mut Vec<String>,
+) -> Result<(), Fault> {
+    if revision > 0 {
+        let body: String =
+            sqlx::query_scalar(sql::REVISION).bind(key).bind(revision).fetch_one(change).await?;
+        let segments: Vec<EditedSegment> = from_json("an edited transcript", &body)?;
+        texts.extend(segments.into_iter().flat_map(|one| one.speaker.into_iter().chain([one.text])));
+        return Ok(());
+    }
+    let bodies: Vec<String> = sqlx::query_scalar(sql::SEGMENTS).bind(key).fetch_all(change).await?;
+    let mut text = String::new();
+    for body in &bodies {
+        let segment: Segment = from_json("a segment", body)?;
+        text.push_str(&segment.text);
+    }
+    texts.push(text);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_in_the_order_of_ids() {
+        let id = |text: &str| row_of(JobId(Uuid::parse_str(text).unwrap()));
+        let rows = [
+            id("01a208b0-500d-71c0-80b9-819d480ee5c9"),
+            id("01a208b0-500d-71c0-80b9-819e00000000"),
+            id("01a208b0-500e-7000-8000-000000000000"),
+            id("01a208b1-0000-7000-8000-000000000000"),
+        ];
+        assert!(rows.is_sorted_by(|one, next| one < next) && rows[0] > 0, "{rows:?}");
+    }
+
+    #[test]
+    fn signs_of_patterns_mean_themselves() {
+        assert_eq!(pattern("a*b?[c]"), "*a[*]b[?][[]c]*");
+    }
+}
