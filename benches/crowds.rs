@@ -167,6 +167,7 @@ fn job(n: usize) -> NewJob {
         options: Options { priority, ..Options::default() },
         metadata: None,
         webhook_url: None,
+        retry_of: None,
     }
 }
 
@@ -311,10 +312,12 @@ async fn complete_job(store: &SqliteStore, vocabulary: &[String], dice: &mut fas
         id: JobId::new(),
         owner: String::new(),
         once: None,
+        origin: Default::default(),
         audio,
         options: Options::default(),
         metadata: None,
         webhook_url: None,
+        retry_of: None,
     };
     store.submit(new, Terms { max_queued: u64::MAX, reuse: None }).await.unwrap();
     let (claim, _) = store.claim(Priority::Batch, None).await.unwrap().unwrap();

@@ -73,7 +73,7 @@ codes! {
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "No webhook subscriber has this id."
     DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
-    JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has no transcript yet; `?partial=true` gives what there is."
+    JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has not ended: it has no transcript yet (`?partial=true` gives what there is), and cannot be edited or retried."
     JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
     IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 REQUEST "Another request was sent under this `Idempotency-Key` within the last 24 hours."
     FETCH_FAILED "fetch_failed" 422 REQUEST "The recording could not be fetched from its URL; the message has the reason."
@@ -281,6 +281,8 @@ pub enum AppError {
     WebhookNotFound,
     #[error("this webhook subscriber has no delivery with this id")]
     DeliveryNotFound,
+    #[error("the job is {status}: wait for its end, or cancel it")]
+    JobNotEnded { status: &'static str },
     #[error("the job is {status}: its transcript is not finished; ?partial=true returns the finished part")]
     JobNotFinished { status: &'static str },
     #[error(
@@ -371,7 +373,7 @@ impl AppError {
             Self::BodyTooLarge { .. } => &BODY_TOO_LARGE,
             Self::WebhookNotFound => &WEBHOOK_NOT_FOUND,
             Self::DeliveryNotFound => &DELIVERY_NOT_FOUND,
-            Self::JobNotFinished { .. } => &JOB_NOT_FINISHED,
+            Self::JobNotFinished { .. } | Self::JobNotEnded { .. } => &JOB_NOT_FINISHED,
             Self::JobEndedWithoutResult { .. } => &JOB_ENDED_WITHOUT_RESULT,
             Self::DiskFull => &DISK_FULL,
             Self::Internal { .. } => &INTERNAL,
@@ -420,6 +422,7 @@ impl AppError {
             | Self::WebhookNotFound
             | Self::DeliveryNotFound
             | Self::JobNotFinished { .. }
+            | Self::JobNotEnded { .. }
             | Self::JobEndedWithoutResult { .. }
             | Self::DiskFull
             | Self::Internal { .. } => None,
@@ -475,6 +478,7 @@ impl AppError {
             | Self::WebhookNotFound
             | Self::DeliveryNotFound
             | Self::JobNotFinished { .. }
+            | Self::JobNotEnded { .. }
             | Self::JobEndedWithoutResult { .. }
             | Self::DiskFull
             | Self::Internal { .. } => None,

@@ -159,6 +159,10 @@ impl BlobStore for Nowhere {
         Ok(None)
     }
 
+    async fn copy(&self, _: &BlobKey) -> Result<Option<BlobKey>, StoreError> {
+        Ok(None)
+    }
+
     async fn delete(&self, _: &BlobKey) -> Result<(), StoreError> {
         Ok(())
     }

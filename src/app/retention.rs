@@ -74,6 +74,10 @@ mod tests {
             Ok(None)
         }
 
+        async fn copy(&self, _: &BlobKey) -> Result<Option<BlobKey>, StoreError> {
+            Ok(None)
+        }
+
         async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {
             self.0.lock().unwrap().push(key.clone());
             Ok(())

@@ -70,6 +70,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(delete().to(jobs::cancel))
                 .default_service(only("GET, HEAD, DELETE")),
         )
+        .service(resource("/jobs/{id}/retry").route(post().to(jobs::retry)).default_service(only("POST")))
         .service(resource("/jobs/{id}/events").route(get().to(events::of_job)).default_service(only("GET")))
         .service(
             resource("/jobs/{id}/audio")

@@ -41,6 +41,7 @@ use crate::error::ErrorBody;
         jobs::submit,
         jobs::show,
         jobs::cancel,
+        jobs::retry,
         transcripts::show,
         transcripts::edit,
         transcripts::revisions,

@@ -111,6 +111,20 @@ impl BlobStore for FileBlobs {
         }
     }
 
+    /// A second name of the same file.
+    async fn copy(&self, key: &BlobKey) -> Result<Option<BlobKey>, StoreError> {
+        let copy = BlobKey(Uuid::now_v7().to_string());
+        match self.files.copy(&location(key)?, &location(&copy)?).await {
+            Ok(()) => {
+                let bytes = fs::metadata(self.path(&copy)).map_or(0, |file| file.len());
+                self.used.fetch_add(bytes, Ordering::Relaxed);
+                Ok(Some(copy))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {
         let bytes = fs::metadata(self.path(key)).map_or(0, |file| file.len());
         match self.files.delete(&location(key)?).await {

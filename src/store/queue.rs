@@ -92,6 +92,7 @@ impl SqliteStore {
             .bind(model)
             .bind(new.origin.api.name())
             .bind(new.origin.traceparent.map(|parent| parent.to_string()))
+            .bind(new.retry_of.map(|id| id.to_string()))
             .fetch_one(&mut *change)
             .await?;
         let mut job = Job::try_from(row)?;

@@ -39,6 +39,7 @@ pub(super) struct JobRow {
     api: String,
     traceparent: Option<String>,
     revision: i64,
+    retry_of: Option<String>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -70,6 +71,7 @@ impl TryFrom<JobRow> for Job {
             language: row.language.map(|code| language(&code)).transpose()?,
             language_probability: row.language_probability,
             reused_from: row.reused_from.map(|id| job_id(&id)).transpose()?,
+            retry_of: row.retry_of.map(|id| job_id(&id)).transpose()?,
             revision: small(row.revision),
             warnings: row
                 .warnings

@@ -7,7 +7,7 @@ macro_rules! job_columns {
     () => {
         "id, owner, state, created_at, started_at, finished_at, filename, bytes, blob_sha256, blob_key, \
          duration_samples, params, metadata, webhook_url, progress, attempts, error, language, \
-         language_probability, reused_from, warnings, api, traceparent, revision"
+         language_probability, reused_from, warnings, api, traceparent, revision, retry_of"
     };
 }
 
@@ -20,8 +20,8 @@ pub(super) const COUNT_QUEUED: &str = "SELECT COUNT(*) FROM jobs WHERE state = '
 pub(super) const INSERT_JOB: &str = concat!(
     "INSERT INTO jobs (id, state, priority, params, metadata, webhook_url, blob_key, blob_sha256, bytes, \
      filename, duration_samples, language, created_at, updated_at, owner, idem_key, idem_fp, model, api, \
-     traceparent) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17, $18, $19) RETURNING ",
+     traceparent, retry_of) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING ",
     job_columns!()
 );
 

@@ -49,6 +49,7 @@ fn everyone_sees_their_own_jobs_and_no_others() {
         assert_eq!((hidden.status, hidden.error().as_str()), (404, "job_not_found"), "{path}");
     }
     assert_eq!(service.get(&format!("/jobs/{id}/transcript/revisions")).error(), "job_not_found");
+    assert_eq!(service.post(&format!("/jobs/{id}/retry")).error(), "job_not_found");
     let edit = json!({ "base_revision": 0, "segments": [] });
     assert_eq!(service.put_json(&format!("/jobs/{id}/transcript"), &edit).error(), "job_not_found");
     assert_eq!(service.delete(&format!("/jobs/{id}")).status, 404);

@@ -183,3 +183,43 @@ fn reuse_results_answers_the_same_recording_again() {
     let other = service.finished(&service.queue("en_phrases.wav", &[("word_timestamps", "true")]));
     assert_eq!((&other["reused_from"], &other["attempts"]), (&Value::Null, &json!(1)));
 }
+
+#[test]
+fn a_retry_is_a_new_job_of_the_same_recording() {
+    let service = Service::start_with(&[("VERBATIM__JOBS__REUSE_RESULTS", "true")]);
+    let fields = [("metadata", r#"{"case":7}"#), ("language", "en"), ("word_timestamps", "true")];
+    let first = service.queue("en_short.wav", &fields);
+    let early = service.queue("long.ogg", &[]);
+    let refused = service.post(&format!("/jobs/{early}/retry"));
+    assert_eq!((refused.status, refused.error().as_str()), (409, "job_not_finished"));
+    service.delete(&format!("/jobs/{early}"));
+    let before = service.finished(&first);
+    let answer = service.post(&format!("/jobs/{first}/retry"));
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let id = answer.json()["id"].as_str().unwrap().to_owned();
+    assert_ne!(id, first);
+    assert_eq!(answer.header("location"), Some(format!("/jobs/{id}").as_str()));
+    assert_eq!(service.delete(&format!("/jobs/{first}")).status, 204, "each goes by itself");
+    let after = service.finished(&id);
+    assert_eq!((&after["retry_of"], after.get("reused_from")), (&json!(first), None));
+    for same in ["options", "metadata", "audio", "result"] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    assert_eq!(
+        service.get(&format!("/jobs/{id}/audio/peaks?points=1")).status,
+        200,
+        "its recording is there"
+    );
+    assert_eq!(service.post(&format!("/jobs/{first}/retry")).error(), "job_not_found");
+
+    let keyed = |key: &str, job: &str| {
+        service.post_json_with(&format!("/jobs/{job}/retry"), &[("idempotency-key", key)], &json!({}))
+    };
+    let once = keyed("again", &id);
+    assert_eq!(keyed("again", &id).json()["id"], once.json()["id"]);
+    assert_eq!(keyed("again", &early).error(), "idempotency_key_reused");
+    for blob in std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap() {
+        std::fs::remove_file(blob.unwrap().path()).unwrap();
+    }
+    assert_eq!(service.post(&format!("/jobs/{early}/retry")).error(), "recording_not_found");
+}

@@ -403,7 +403,11 @@ impl Handler<Submit> for JobActor {
         if let Some(model) = failed_model {
             self.deps.jobs_to_fail.expect_another_try(model, status.failures(model));
         }
-        let reuse = if reuse_results { facts_of(job.options.model.as_deref()) } else { None };
+        let reuse = if reuse_results && job.retry_of.is_none() {
+            facts_of(job.options.model.as_deref())
+        } else {
+            None
+        };
         let terms = Terms { max_queued, reuse };
         let taken = caught(Self::NAME, submit(self.deps.clone(), job, terms).instrument(span));
         Box::pin(taken.into_actor(self).map(move |taken, this, ctx| {

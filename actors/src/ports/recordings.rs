@@ -33,6 +33,9 @@ pub trait BlobStore: Send + Sync + 'static {
     /// is an error.
     async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<Option<BlobBytes>, StoreError>;
 
+    /// Another blob of the same bytes, which goes by itself; `None` where there is no such blob.
+    async fn copy(&self, key: &BlobKey) -> Result<Option<BlobKey>, StoreError>;
+
     /// Removes a blob; a missing one is not an error.
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;
 }

@@ -266,6 +266,7 @@ impl JobStore for MemoryStore {
             attempts: 0,
             error: None,
             reused_from: None,
+            retry_of: new.retry_of,
             revision: 0,
             warnings: vec![],
         };

@@ -179,6 +179,7 @@ pub(crate) fn new_job() -> NewJob {
         options: Options::default(),
         metadata: None,
         webhook_url: None,
+        retry_of: None,
     }
 }
 

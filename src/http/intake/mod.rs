@@ -8,5 +8,6 @@ pub(super) mod edit;
 pub(super) mod form;
 pub(super) mod origin;
 pub(super) mod query;
+pub(super) mod retry;
 pub(super) mod submission;
 mod upload_pace;

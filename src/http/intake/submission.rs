@@ -182,14 +182,7 @@ impl Received {
     ) -> Result<Job, AppError> {
         let (id, uploaded) = (JobId::new(), self.blob.key.clone());
         let taken = self.submit(service, id, owner, once).await;
-        let is_needed = match &taken {
-            Ok(job) => job.audio.blob == uploaded,
-            // A store that fails may have kept the job all the same.
-            Err(_) => !matches!(service.jobs.store().job(id).await, Ok(None)),
-        };
-        if !is_needed && let Err(error) = service.blobs.delete(&uploaded).await {
-            warn!(%error, "cannot remove an upload");
-        }
+        remove_unless_needed(service, id, &taken, &uploaded).await;
         taken
     }
 
@@ -206,8 +199,26 @@ impl Received {
         let StoredBlob { key, bytes, sha256 } = blob;
         let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
         let Form { options, metadata, webhook_url, .. } = form;
-        let job = NewJob { id, owner, once, origin, audio, options, metadata, webhook_url };
+        let retry_of = None;
+        let job = NewJob { id, owner, once, origin, audio, options, metadata, webhook_url, retry_of };
         Ok(service.jobs.submit(job).await?)
+    }
+}
+
+/// Removes the recording of a job that was not taken in, or that is an earlier one.
+pub(super) async fn remove_unless_needed(
+    service: &Service,
+    id: JobId,
+    taken: &Result<Job, AppError>,
+    recording: &BlobKey,
+) {
+    let is_needed = match taken {
+        Ok(job) => job.audio.blob == *recording,
+        // A store that fails may have kept the job all the same.
+        Err(_) => !matches!(service.jobs.store().job(id).await, Ok(None)),
+    };
+    if !is_needed && let Err(error) = service.blobs.delete(recording).await {
+        warn!(%error, "cannot remove an upload");
     }
 }
 

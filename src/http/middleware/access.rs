@@ -138,6 +138,9 @@ mod tests {
         }
         assert_eq!(needed(Method::GET, "/v1/models"), read);
         assert_eq!(needed(Method::DELETE, "/jobs/1"), submit);
+        assert_eq!(needed(Method::PUT, "/jobs/1/transcript"), submit);
+        assert_eq!(needed(Method::POST, "/jobs/1/retry"), submit);
+        assert_eq!(needed(Method::GET, "/jobs/1/audio"), read);
         assert_eq!(needed(Method::GET, "/jobs/1/events"), read);
         assert_eq!(needed(Method::HEAD, "/model/status"), read);
         assert_eq!(needed(Method::GET, "/debug/state"), admin);

@@ -20,6 +20,7 @@ use crate::http::intake::disk_room::check_room;
 use crate::http::intake::form;
 use crate::http::intake::origin::origin;
 use crate::http::intake::query::{IdempotencyKey, JobPath, Query, flag, idempotency_key, job_id};
+use crate::http::intake::retry;
 use crate::http::intake::submission::receive;
 use crate::http::openapi::{JobStatus, RemoteForm, RetryAfter, SubmissionForm};
 use crate::http::service::Service;
@@ -233,6 +234,35 @@ pub(in crate::http) async fn cancel(
         Cancelled::NotFound => Err(AppError::JobNotFound),
         Cancelled::Removed { .. } => Ok(HttpResponse::NoContent().finish()),
     }
+}
+
+/// Does a job that has ended once more: a new job of the same recording and options.
+///
+/// It waits in the queue whatever the model does, and is transcribed even where `reuse_results` is on.
+#[utoipa::path(
+    post, path = "/jobs/{id}/retry", params(JobPath, IdempotencyKey),
+    responses(
+        (status = 202, description = "The new job, on disk.", body = JobView, headers(("Location" = String))),
+    )
+)]
+pub(in crate::http) async fn retry(
+    service: web::Data<Service>,
+    caller: Caller,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, AppError> {
+    let key = idempotency_key(&request)?;
+    let job = find(&service, &caller, &id).await?;
+    if !job.status.has_ended() {
+        return Err(AppError::JobNotEnded { status: job.status.name() });
+    }
+    if service.is_draining() {
+        return Err(AppError::ShuttingDown);
+    }
+    let (retrying, origin) = (service.clone(), origin(&request));
+    let job = detached(async move { retry::retry(&retrying, job, key, origin).await }).await?;
+    let view = JobView::whole(&service, &job).await?;
+    Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
 }
 
 /// A job of the caller's: those of others are not there.

@@ -40,10 +40,10 @@ const HEAD_BYTES: u64 = 4096;
     ),
     responses(
         (status = 200, description = "All of it.", headers(("ETag" = String), ("Accept-Ranges" = String)), content(
-            (Vec<u8> = "audio/*"), (Vec<u8> = "video/*"), (Vec<u8> = "application/octet-stream"),
+            (String = "audio/*"), (String = "video/*"), (String = "application/octet-stream"),
         )),
         (status = 206, description = "The range.", headers(("ETag" = String), ("Content-Range" = String)), content(
-            (Vec<u8> = "audio/*"), (Vec<u8> = "video/*"), (Vec<u8> = "application/octet-stream"),
+            (String = "audio/*"), (String = "video/*"), (String = "application/octet-stream"),
         )),
         (status = 304, description = "The client has it."),
     )

@@ -170,7 +170,7 @@ pub(in crate::http) async fn edit(
 ) -> Result<HttpResponse, AppError> {
     let job = find(&service, &caller, &id).await?;
     if !job.status.has_ended() {
-        return Err(AppError::JobNotFinished { status: job.status.name() });
+        return Err(AppError::JobNotEnded { status: job.status.name() });
     }
     let (base, segments) = receive(&service.limits, &request, body, job.audio.duration_secs).await?;
     match service.jobs.store().revise(job.id, base, &caller.owner, &segments).await? {

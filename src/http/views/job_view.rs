@@ -55,6 +55,10 @@ pub(in crate::http) struct JobView {
     #[schema(nullable = false, format = "uuid")]
     #[serde(skip_serializing_if = "Option::is_none")]
     reused_from: Option<String>,
+    /// The job that this one does once more: only where there is one.
+    #[schema(nullable = false, format = "uuid")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_of: Option<String>,
     /// Of the transcript as people left it, the latest: only where somebody changed it. `result` is what the engine wrote.
     #[schema(nullable = false, minimum = 1)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,6 +186,7 @@ impl JobView {
             waiting_for: waiting(service, job),
             attempts: job.attempts,
             reused_from: job.reused_from.map(|id| id.to_string()),
+            retry_of: job.retry_of.map(|id| id.to_string()),
             transcript_revision: Some(job.revision).filter(|revision| *revision > 0),
             warnings: warnings(job),
             error: job

@@ -60,6 +60,20 @@ async fn a_part_of_a_blob_is_read_and_goes_on_after_its_removal() {
 }
 
 #[tokio::test]
+async fn a_copy_stays_when_the_first_blob_goes() {
+    let (blobs, _dir) = fresh();
+    let mut writer = blobs.create().await.unwrap();
+    writer.write(Bytes::from("abc")).await.unwrap();
+    let first = writer.finish().await.unwrap().key;
+    let copy = blobs.copy(&first).await.unwrap().unwrap();
+    assert_ne!(copy, first);
+    blobs.delete(&first).await.unwrap();
+    assert_eq!(fs::read(blobs.path(&copy)).unwrap(), b"abc");
+    assert_eq!(blobs.copy(&first).await.unwrap(), None);
+    assert_eq!(names(&blobs.dir), [copy.0]);
+}
+
+#[tokio::test]
 async fn nothing_is_left_of_an_aborted_blob() {
     let (blobs, _dir) = fresh();
     let mut writer = blobs.create().await.unwrap();

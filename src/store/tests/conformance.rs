@@ -64,6 +64,7 @@ macro_rules! conforms {
             lists_are_of_several_states_and_of_a_model
             jobs_are_found_by_all_that_is_known_of_them
             a_search_goes_page_by_page_and_stays_with_its_owner
+            a_retry_says_of_which_job_it_is_one
             a_list_goes_on_after_its_cursor_was_removed
             events_are_read_in_pieces_without_gap_or_repetition
             events_of_the_model_have_a_numbering_of_their_own
@@ -106,6 +107,7 @@ pub(crate) fn new_job(priority: Priority) -> NewJob {
         options: Options { priority, ..Options::default() },
         metadata: None,
         webhook_url: None,
+        retry_of: None,
     }
 }
 
@@ -643,6 +645,13 @@ pub(crate) async fn a_search_goes_page_by_page_and_stays_with_its_owner(store: &
         }
     }
     assert_eq!(found, mine);
+}
+
+pub(crate) async fn a_retry_says_of_which_job_it_is_one(store: &dyn Store) {
+    let first = submit(store, Priority::Batch).await;
+    let new = NewJob { retry_of: Some(first.id), ..new_job(Priority::Batch) };
+    let id = store.submit(new, NO_LIMIT).await.unwrap().0.id;
+    assert_eq!((first.retry_of, job(store, id).await.retry_of), (None, Some(first.id)));
 }
 
 pub(crate) async fn peaks_are_kept_as_long_as_their_job(store: &dyn Store) {

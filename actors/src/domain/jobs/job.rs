@@ -162,6 +162,8 @@ pub struct NewJob {
     /// A JSON object, kept as it came.
     pub metadata: Option<String>,
     pub webhook_url: Option<String>,
+    /// The earlier job that is done once more, from its beginning.
+    pub retry_of: Option<JobId>,
 }
 
 /// Sent under this key, a request makes one job however often it is sent.
@@ -215,6 +217,8 @@ pub struct Job {
     pub language_probability: Option<f32>,
     /// The earlier job whose result it was given instead of being transcribed.
     pub reused_from: Option<JobId>,
+    /// The earlier job that is done once more.
+    pub retry_of: Option<JobId>,
     /// Of its transcript as people left it, the latest one; 0: nobody changed it.
     pub revision: u32,
     /// What was odd about the recording, one sentence each: known once it was planned.
