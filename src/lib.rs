@@ -24,6 +24,8 @@ pub mod raw_pcm;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "otel")]
+pub mod traces;
 pub mod transcript;
 pub mod webhook;
 pub mod wire_time;

@@ -27,6 +27,8 @@ pub(super) fn run(args: &ServiceArgs) -> Result<(), Failure> {
     let log = &effective.settings.log;
     let level = telemetry::init(&log.level, log.format)?;
     warn_of_left_data(&effective.settings);
+    #[cfg(feature = "otel")]
+    let _sent_at_the_end = crate::traces::start();
     let reload = Reload::new(move || {
         let settings = settings::load(&sources)?.settings;
         // A level that was loaded can be read.

@@ -46,5 +46,7 @@ mod start;
 mod subtitles;
 mod supervisor;
 mod torture;
+#[cfg(feature = "otel")]
+mod traces;
 mod webhooks;
 mod wyoming;
