@@ -107,8 +107,8 @@ fn level<S: 'static>(handle: Handle<EnvFilter, S>) -> LogLevel {
 }
 
 /// Libraries that log more than an operator needs: about junk bytes in every other MP4, about
-/// each thread of the server. A filter that names them says otherwise.
-const QUIET: &str = "symphonia=error,actix_server=warn,mp4parse=error";
+/// each thread of the server, an error about each request that is not HTTP. A filter that names them says otherwise.
+const QUIET: &str = "symphonia=error,actix_server=warn,mp4parse=error,actix_http::h1::dispatcher=off";
 
 /// Reads `log.level`: a level, or a filter such as "info,actors=debug".
 ///

@@ -1,6 +1,8 @@
 //! What the service logs of requests and jobs, and what it does not.
 
 use std::fs;
+use std::io::{Write, read_to_string};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -70,6 +72,9 @@ fn the_log_says_who_asked_for_what_and_what_came_of_a_job() {
     service.post_form("/jobs?queue=true", Some(("a.txt", b"no recording, but words")), &[]);
     service.get_with("/health/ready", &[]);
     service.get("/nowhere?key=hidden");
+    let mut stream = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(b"GET /jobs HTTP/1.1\r\nhost: localhost\r\nno header\r\n\r\n").unwrap();
+    assert!(read_to_string(stream).unwrap().starts_with("HTTP/1.1 400"));
     service.get_with("/jobs", &[("x-api-key", OTHER_KEY)]);
 
     let answered = logged.until(|line| is_answer_to(line, &format!("/jobs/{id}")));

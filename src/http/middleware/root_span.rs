@@ -74,7 +74,11 @@ impl Access {
         let latency = extensions.get::<Begun>().map(|begun| begun.0.elapsed());
         Self {
             client: request.peer_addr().map(|address| address.ip().to_string()),
-            owner: extensions.get::<Caller>().map(|caller| caller.owner.clone()),
+            // Without a key it is empty.
+            owner: extensions
+                .get::<Caller>()
+                .map(|caller| caller.owner.clone())
+                .filter(|name| !name.is_empty()),
             route: request.match_pattern(),
             latency_ms: latency.map(|latency| latency.as_millis() as u64),
         }
