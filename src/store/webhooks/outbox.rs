@@ -38,6 +38,9 @@ pub(in crate::store) async fn write_model_messages(
     Ok(())
 }
 
+/// A job's URL and trace, and the subscriber of that URL with its state.
+type OwnWebhook = (String, Option<String>, Option<String>, Option<String>);
+
 /// Writes, inside the change that ended a job, the message to its own URL.
 pub(in crate::store) async fn write_job_messages(
     change: &mut SqliteConnection,
@@ -46,7 +49,7 @@ pub(in crate::store) async fn write_job_messages(
     status: Status,
 ) -> Result<(), Fault> {
     let Some(message) = Message::of_job(id, status, now) else { return Ok(()) };
-    let own: Option<(String, Option<String>, Option<String>, Option<String>)> =
+    let own: Option<OwnWebhook> =
         sqlx::query_as(sql::OWN_WEBHOOK).bind(id.to_string()).fetch_optional(&mut *change).await?;
     let Some((url, traceparent, subscriber, its_state)) = own else { return Ok(()) };
     match its_state.as_deref().map(state).transpose()? {
