@@ -1,10 +1,10 @@
 // What can be done with a job as a whole.
 
-import { json, request } from "./api.js";
+import { json, randomKey } from "./api.js";
 import { confirmDialog } from "./dialogs.js";
 import { announce } from "./dom.js";
 import { t } from "./i18n.js";
-import { choicesOf, uploads } from "./uploads.js";
+import { uploads } from "./uploads.js";
 
 /** @typedef {import("./types.d.ts").Job} Job */
 
@@ -23,15 +23,10 @@ export async function cancelOrRemove(job) {
   return left ? "cancelled" : "removed";
 }
 
-/** Sends the recording of a job again, with the same options. @param {Job} job */
+/** Has a job that is over done once more, and shows the new one. @param {Job} job */
 export async function retry(job) {
-  const file = uploads.files.get(job.id) ?? (await recording(job));
-  uploads.addFile(file, choicesOf(job));
-  location.hash = "#/";
-}
-
-/** The recording that the service has stored. @param {Job} job */
-async function recording(job) {
-  const answer = await request(`jobs/${job.id}/audio`);
-  return new File([await answer.blob()], job.audio.filename ?? t("job.unnamed"));
+  const again = await json(`jobs/${job.id}/retry`, { method: "POST", headers: { "idempotency-key": randomKey() } });
+  const file = uploads.files.get(job.id);
+  if (file) uploads.files.set(again.id, file);
+  location.hash = `#/jobs/${again.id}`;
 }

@@ -166,15 +166,3 @@ function fields({ model, language, task, words, formats, prompt }) {
     ...(formats.length > 0 && { metadata: { formats } }),
   };
 }
-
-/** The choices that a job was sent with. @param {Job} job @returns {JobChoices} */
-export function choicesOf({ options, metadata }) {
-  return {
-    model: options.model ?? "",
-    language: options.language ?? "",
-    task: options.task,
-    words: options.word_timestamps,
-    formats: Array.isArray(metadata?.formats) ? metadata.formats : [],
-    prompt: options.prompt ?? "",
-  };
-}

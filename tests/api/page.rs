@@ -93,6 +93,11 @@ fn a_transcript_is_read_beside_its_player() {
 }
 
 #[test]
+fn text_and_speakers_are_edited_and_the_original_stays() {
+    in_browser("edit.mjs", &Service::start());
+}
+
+#[test]
 fn words_keep_their_times_and_changes_can_be_undone() {
     output(&mut node("../web/draft.mjs"));
 }

@@ -83,6 +83,15 @@ await inBrowser(
       assert.ok(text.startsWith(begins), `${format}: ${text}`);
     }
 
+    // From the service, which has the recording after a reload, too.
+    await page.reload();
+    await finished(page);
+    await until("the waveform is back", () =>
+      page.locator(".waveform canvas").evaluate((canvas) => canvas.width > 0 && new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, 4).data).size > 1),
+    );
+    await page.locator("#transcript .text > [data-start]").nth(number).click();
+    await until("the word is marked again", async () => (await said()) === words[number].word.trim());
+
     // All that were chosen with the upload.
     const files = [];
     page.on("download", (download) => files.push(download.suggestedFilename()));
