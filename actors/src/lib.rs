@@ -11,6 +11,7 @@ pub mod notifier;
 pub mod observe;
 mod panics;
 pub mod ports;
+pub mod pull;
 pub mod testing;
 mod worker;
 

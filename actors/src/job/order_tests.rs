@@ -182,6 +182,17 @@ const ROWS: &[Row] = &[
         }
         .boxed_local()
     }),
+    ("the same while its file is being downloaded", || {
+        async {
+            let mut queue = Queue::with_loads([Scripted::Pulling]);
+            queue.order.on_model_failed = OnModelFailed::Fail;
+            queue.try_large(State::Failed).await;
+            let waiting = queue.submit("", Batch, LARGE).await;
+            queue.runs_another_model().await;
+            assert_eq!(queue.status(waiting).await, Status::Queued);
+        }
+        .boxed_local()
+    }),
     ("the same after a new job for that model was taken in", || {
         async {
             let mut queue = Queue::with_loads([Scripted::Broken]);

@@ -18,6 +18,7 @@
 //! | the model of the first job waits for memory | jobs of other models, until the next try | they may fit into the memory that there is |
 //! | the model of the first job cannot be loaded | jobs of other models | only a new job or a request has it tried again |
 //! | the same with on_model_failed = "fail" | jobs of other models; those of that one fail | their owners learn of it at once |
+//! | the same while its file is being downloaded | jobs of other models; none fails | it is tried again after the download |
 //! | the same after a new job for that model was taken in | jobs of other models; none fails | the model is tried once more for the new job ([`JobsToFail`](super::jobs_to_fail::JobsToFail)) |
 //! | the memory was asked for with a hold | no job until the hold ends, or a new job comes | it is needed elsewhere |
 //! | all workers are busy and an interactive job waits for a worker that runs a batch job | the interactive job, after the present batch of chunks | it waits for seconds, not for the end of a long recording |
@@ -90,7 +91,8 @@ async fn try_search(
     let status = deps.model.status();
     if on_model_failed == OnModelFailed::Fail {
         let failing = |model, known: &Known| {
-            known.failure.is_some() && deps.jobs_to_fail.fails_jobs(model, known.failures)
+            known.failure.as_ref().is_some_and(|failure| !failure.is_temporary())
+                && deps.jobs_to_fail.fails_jobs(model, known.failures)
         };
         for model in status.choices(failing) {
             let number = deps.model.find(model.as_deref()).unwrap_or_default();

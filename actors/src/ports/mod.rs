@@ -3,6 +3,7 @@
 
 mod engine;
 mod jobs;
+mod models;
 mod peaks;
 mod recordings;
 mod revisions;
@@ -11,6 +12,7 @@ mod webhooks;
 
 pub use engine::*;
 pub use jobs::*;
+pub use models::*;
 pub use peaks::*;
 pub use recordings::*;
 pub use revisions::*;

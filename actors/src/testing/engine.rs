@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::domain::model::lifecycle::Failure;
 use crate::domain::transcript::{ChunkTranscript, Decoding, Segment};
 use crate::ports::{
     Batch, CancelToken, ChunkAudio, Device, Engine, EngineExit, EngineFault, Holder, LoadFailure,
@@ -29,6 +30,10 @@ pub enum Scripted {
     BlockDeaf,
     OutOfMemory,
     Broken,
+    /// There is no file, for loads.
+    Missing,
+    /// Its file is being downloaded, for loads.
+    Pulling,
     Panic,
     /// Only for chunks: the engine's process ends.
     Exit,
@@ -277,6 +282,12 @@ impl Engine for FakeEngine {
             Scripted::Broken => {
                 return Err(LoadFailure::Broken { code: "model_corrupt", message: "scripted".into() });
             }
+            Scripted::Pulling => {
+                return Err(LoadFailure::Broken { code: Failure::MODEL_PULLING, message: "scripted".into() });
+            }
+            Scripted::Missing => {
+                return Err(LoadFailure::Broken { code: "model_not_found", message: "scripted".into() });
+            }
             Scripted::Panic => panic_quietly(),
             Scripted::Succeed | Scripted::Block | Scripted::Exit => {}
         }
@@ -315,7 +326,9 @@ impl LoadedModel for FakeModel {
             Scripted::OutOfMemory => {
                 return Err(EngineFault::OutOfMemory { needed_bytes: 100, free_bytes: 10 });
             }
-            Scripted::Broken => return Err(EngineFault::Refused { message: "scripted".into() }),
+            Scripted::Broken | Scripted::Missing | Scripted::Pulling => {
+                return Err(EngineFault::Refused { message: "scripted".into() });
+            }
             Scripted::Panic => panic_quietly(),
             Scripted::Exit => {
                 shared.exit(&self.life, EngineFault::Exited { detail: "scripted".into() });

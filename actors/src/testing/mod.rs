@@ -10,6 +10,7 @@ mod outbox_tables;
 mod peaks;
 mod recordings;
 mod revisions;
+mod shelf;
 mod store;
 mod transport;
 #[cfg(test)]
@@ -17,5 +18,6 @@ pub(crate) mod world;
 
 pub use engine::{FakeEngine, FakeProbe, POISON, Scripted};
 pub use recordings::FakeRecordings;
+pub use shelf::FakeShelf;
 pub use store::MemoryStore;
 pub use transport::{SentWebhooks, TransportFake};

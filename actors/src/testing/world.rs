@@ -18,6 +18,7 @@ use crate::job::{JobHandle, JobParts, JobSettings, OnModelFailed};
 use crate::model::{ModelHandle, ModelParts, ModelStatus, State};
 use crate::notifier::NotifierHandle;
 use crate::ports::{Engine, JobStore};
+use crate::pull::{OnDemand, PullHandle};
 
 pub(crate) struct World {
     pub engine: Arc<FakeEngine>,
@@ -34,6 +35,8 @@ pub(crate) struct World {
 /// outlasts.
 pub(crate) struct Setting {
     pub engine: FakeEngine,
+    /// Downloads the default model, "fake", when it is missing.
+    pub on_demand: Option<PullHandle>,
     /// Beside the default one.
     pub models: Vec<&'static str>,
     pub idle_timeout: Stay,
@@ -54,6 +57,7 @@ impl Default for Setting {
     fn default() -> Self {
         Self {
             engine: FakeEngine::default(),
+            on_demand: None,
             models: vec![],
             idle_timeout: Stay::For(Duration::from_secs(3600)),
             yield_below_free_bytes: None,
@@ -85,7 +89,10 @@ impl World {
             yield_below_free_bytes: setting.yield_below_free_bytes,
         };
         let others = setting.models.iter().map(|name| Arc::new(engine.another(name)) as Arc<dyn Engine>);
-        let default: Arc<dyn Engine> = engine.clone();
+        let default: Arc<dyn Engine> = match setting.on_demand {
+            Some(pulls) => Arc::new(OnDemand::new(engine.clone(), "fake".into(), pulls)),
+            None => engine.clone(),
+        };
         let parts = ModelParts {
             engines: std::iter::once(default).chain(others).collect(),
             memory: probe.clone(),

@@ -95,6 +95,16 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// The code of a model whose file is being downloaded.
+    pub const MODEL_PULLING: &str = "model_pulling";
+
+    /// Whether it ends by itself: the model is loaded once its file is there.
+    pub fn is_temporary(&self) -> bool {
+        self.code == Self::MODEL_PULLING
+    }
+}
+
 /// What asks for the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {

@@ -1,0 +1,41 @@
+//! Loads a model once its download is over.
+
+use super::handle::PullHandle;
+use crate::domain::model::lifecycle::{Demand, Failure};
+use crate::domain::model::models::ModelNo;
+use crate::model::ModelHandle;
+
+/// A model of the settings that the catalogue has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulled {
+    pub model: ModelNo,
+    /// In the catalogue.
+    pub name: String,
+}
+
+/// Has every model that failed for its download tried again when that is over, whatever came of it. Ends with the model's
+/// actor.
+pub async fn load_pulled(models: Vec<Pulled>, pulls: PullHandle, model: ModelHandle) {
+    let (mut table, mut status) = (pulls.watch(), model.watch());
+    loop {
+        table.mark_unchanged();
+        let shown = status.borrow_and_update().clone();
+        let waits = |number: ModelNo| {
+            let known = shown.models.get(number.0);
+            known.and_then(|known| known.failure.as_ref()).is_some_and(Failure::is_temporary)
+        };
+        for Pulled { model: number, name } in &models {
+            if waits(*number) && !pulls.is_pulling(name) {
+                // Like a new job, it takes no memory from a model that is in use.
+                model.demand(Demand::NewJob, *number);
+            }
+        }
+        let changed = tokio::select! {
+            changed = table.changed() => changed,
+            changed = status.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
