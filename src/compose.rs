@@ -8,20 +8,23 @@ use std::time::Duration;
 
 use actors::domain::language::Language;
 use actors::domain::model::lifecycle::Policy;
+use actors::domain::model::models::ModelNo;
 use actors::domain::webhook::Secret;
 use actors::job::{JobSettings, OnModelFailed};
 use actors::ports::{Engine, MemoryProbe, VoiceDetector};
+use actors::pull::Pulled;
 use secrecy::ExposeSecret;
 use thiserror::Error;
 
 use crate::audio::{AudioSettings, Channels, Ffmpeg, NoFfmpeg, PlanSettings};
 use crate::auth::{self, Caller, Keys, KeysFileError, Sites};
 use crate::engine::{
-    BackendChoice, BadVadModel, DecodeConfig, EngineConfig, ProcessEngine, Silero, ThreadEngine,
+    BackendChoice, BadVadModel, DecodeConfig, EngineConfig, ModelHeader, ProcessEngine, Silero, ThreadEngine,
 };
 use crate::http::{Rates, Streams, WaitPolicy};
 use crate::memory::{self, Place};
-use crate::outgoing::{AddressRules, BadAllowEntry};
+use crate::models::{Catalog, PullConfig, Shelf};
+use crate::outgoing::{AddressRules, BadAllowEntry, tls};
 use crate::settings::{self, AuthMode, Isolation, Settings};
 use crate::webhook::WebhookConfig;
 use crate::wyoming;
@@ -155,6 +158,34 @@ pub fn policy(settings: &Settings) -> Policy {
         yield_below_free_bytes: (settings.gpu.yield_below_free_bytes > 0)
             .then_some(settings.gpu.yield_below_free_bytes),
     }
+}
+
+/// Where models are downloaded from, and where to.
+pub fn pull_config(settings: &Settings) -> PullConfig {
+    let model = &settings.model;
+    PullConfig {
+        dir: model.dir.clone(),
+        source_url: model.source_url.clone(),
+        hub_url: model.hub_url.clone(),
+        catalog: Catalog::PUBLISHED,
+        roots: tls::system_roots,
+    }
+}
+
+/// The models folder and the catalogue.
+pub fn shelf(settings: &Settings) -> Shelf {
+    Shelf::new(pull_config(settings), |path| ModelHeader::read(path).ok().map(|header| header.multilingual()))
+}
+
+/// The models that can be downloaded: those whose file or folder is where a download of the catalogue puts it.
+pub fn pulled(settings: &Settings) -> Vec<Pulled> {
+    let PullConfig { dir, catalog, .. } = pull_config(settings);
+    let files = settings.model_files().into_iter().enumerate();
+    let known = files.filter_map(|(number, (_, path))| {
+        let known = catalog.models().find(|model| model.path(&dir) == path)?;
+        Some(Pulled { model: ModelNo(number), name: known.name.to_owned() })
+    });
+    known.collect()
 }
 
 /// # Errors
@@ -300,6 +331,18 @@ mod tests {
         assert_eq!(engine_config(&limited).memory_limit_bytes, Some(5_000_000_000));
         assert_eq!(policy(&with(&[("IDLE_TIMEOUT_SECS", "-1")])).idle_timeout, Stay::Forever);
         assert_eq!(policy(&with(&[("IDLE_TIMEOUT_SECS", "0")])).idle_timeout, Stay::NOT_AT_ALL);
+    }
+
+    #[test]
+    fn models_are_downloaded_to_where_the_settings_look_for_them() {
+        let names = |env: &[(&str, &str)]| {
+            pulled(&with(env)).into_iter().map(|pulled| (pulled.model.0, pulled.name)).collect::<Vec<_>>()
+        };
+        let folder = ("VERBATIM__MODEL__NAME", "faster-whisper-base");
+        assert_eq!(names(&[folder]), [(0, "faster-whisper-base".to_owned())]);
+        let more = [("VERBATIM__MODEL__NAME", "mine"), ("VERBATIM__MODELS__BIG", "models/ggml-large-v3.bin")];
+        assert_eq!(names(&more), [(1, "large-v3".to_owned())]);
+        assert_eq!(names(&[("VERBATIM__MODEL__PATH", "/elsewhere/ggml-base.bin")]), []);
     }
 
     #[test]

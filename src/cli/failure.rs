@@ -15,7 +15,7 @@ use crate::auth::KeysFileError;
 use crate::client::BadServerUrl;
 use crate::compose::BadAudioSettings;
 use crate::engine::ModelFileError;
-use crate::models::PullError;
+use crate::models::{PullError, RemoveError};
 use crate::outgoing::BadAllowEntry;
 use crate::settings::SettingsError;
 use crate::store::{BackupError, RestoreError};
@@ -94,6 +94,14 @@ pub(super) enum Failure {
     ModelFile(#[from] ModelFileError),
     #[error(transparent)]
     Pull(#[from] PullError),
+    #[error("--sha256 and --name are for files at a URL: give the URL, or leave them out")]
+    OnlyWithUrl,
+    #[error(transparent)]
+    Remove(#[from] RemoveError),
+    #[error("nobody can be asked here: add --yes to remove the model")]
+    NeedsYes,
+    #[error("not removed")]
+    NotRemoved,
     #[error(transparent)]
     Backup(#[from] BackupError),
     #[error(transparent)]
@@ -167,13 +175,18 @@ impl Failure {
             | Self::NoKeysFile
             | Self::EnglishOnly { .. }
             | Self::CannotTranslate { .. }
+            | Self::OnlyWithUrl
+            | Self::NeedsYes
             | Self::BadKey => Kind::Usage,
+            Self::Pull(error) if error.is_usage() => Kind::Usage,
             Self::Start(_)
             | Self::NoProgram(_)
             | Self::Audio(_)
             | Self::Load(_)
             | Self::ModelFile(_)
             | Self::Pull(_)
+            | Self::Remove(_)
+            | Self::NotRemoved
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Unreadable { .. }

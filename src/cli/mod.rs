@@ -36,6 +36,7 @@ use jobs::JobsArgs;
 use keys::KeysArgs;
 use model::ModelArgs;
 use models::ModelsCommand;
+use serve::ServeArgs;
 use settings_args::{EngineArgs, ServiceArgs, SettingsArgs};
 use transcribe::TranscribeArgs;
 use webhooks::WebhooksArgs;
@@ -50,16 +51,16 @@ pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    service: ServiceArgs,
+    serve: ServeArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service (the default command)
-    Serve(ServiceArgs),
+    Serve(ServeArgs),
     /// Transcribe recordings, here or on a server
     Transcribe(Box<TranscribeArgs>),
-    /// List, download and inspect models
+    /// List, download, inspect and remove models
     #[command(subcommand)]
     Models(ModelsCommand),
     /// List, show, cancel, follow and remove the jobs of a running service
@@ -120,7 +121,7 @@ impl Cli {
     /// # Blocking
     /// Until it is done: for the service, until it is stopped.
     pub fn run(self) -> ExitCode {
-        let done = match self.command.unwrap_or(Command::Serve(self.service)) {
+        let done = match self.command.unwrap_or(Command::Serve(self.serve)) {
             Command::EngineWorker => return crate::engine::run_worker(),
             Command::VadWorker { model } => return crate::engine::run_vad_worker(&model),
             Command::Serve(args) => serve::run(&args),

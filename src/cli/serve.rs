@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::Args;
 use tracing::warn;
 
 use crate::app::Reload;
@@ -19,11 +20,22 @@ use super::{SettingsArgs, stdout};
 const QUIET: &str = "warn";
 const SERVICE_DEFAULT: &str = "info";
 
+/// The options of the service.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ServeArgs {
+    /// Download the model if it is missing
+    #[arg(long)]
+    pull: bool,
+    #[command(flatten)]
+    pub(super) service: ServiceArgs,
+}
+
 /// # Blocking
 /// Until the service is stopped.
-pub(super) fn run(args: &ServiceArgs) -> Result<(), Failure> {
-    let sources = args.sources();
-    let effective = settings::load(&sources)?;
+pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let sources = args.service.sources();
+    let mut effective = settings::load(&sources)?;
+    effective.settings.model.auto_pull |= args.pull;
     let log = &effective.settings.log;
     let level = telemetry::init(&log.level, log.format)?;
     warn_of_left_data(&effective.settings);

@@ -23,12 +23,12 @@ fn the_arguments_are_well_formed() {
 #[test]
 fn the_service_is_what_happens_without_a_command() {
     let cli = parsed("").unwrap();
-    assert!(cli.command.is_none() && cli.service.settings.config.is_none());
+    assert!(cli.command.is_none() && cli.serve.service.settings.config.is_none());
     let cli = parsed("--config a.toml").unwrap();
     assert!(cli.command.is_none());
-    assert_eq!(cli.service.settings.config, Some("a.toml".into()));
+    assert_eq!(cli.serve.service.settings.config, Some("a.toml".into()));
     let cli = parsed("serve --config a.toml").unwrap();
-    assert!(matches!(cli.command, Some(Command::Serve(args)) if args.settings.config.is_some()));
+    assert!(matches!(cli.command, Some(Command::Serve(args)) if args.service.settings.config.is_some()));
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::fmt;
 use std::path::Path;
 
 use super::catalog::Catalog;
-use super::pull::part_path;
+use super::file::part_path;
+use super::folder::partial_path;
+use super::known::KnownModel;
 
 /// A known model and whether it is in the models folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed {
-    pub name: &'static str,
-    pub size: &'static str,
+    pub model: &'static KnownModel,
     pub presence: Presence,
 }
 
@@ -19,7 +20,7 @@ pub enum Presence {
     Absent,
     /// Begun; pulling it again continues from there.
     Partial,
-    Present,
+    Installed,
 }
 
 impl fmt::Display for Presence {
@@ -27,28 +28,24 @@ impl fmt::Display for Presence {
         f.pad(match self {
             Self::Absent => "-",
             Self::Partial => "partial",
-            Self::Present => "present",
+            Self::Installed => "installed",
         })
     }
 }
 
-/// The published models in their usual order. A folder that does not exist holds none of them.
-pub fn list(dir: &Path) -> Vec<Listed> {
-    Catalog::PUBLISHED
-        .models()
-        .iter()
-        .map(|model| Listed {
-            name: model.name,
-            size: model.size,
-            presence: presence(&dir.join(model.file_name())),
-        })
-        .collect()
+/// The models of a catalogue in its order. A folder that does not exist holds none of them.
+///
+/// # Blocking
+/// Looks for each of them.
+pub fn list(dir: &Path, catalog: Catalog) -> Vec<Listed> {
+    catalog.models().map(|model| Listed { model, presence: presence(model, dir) }).collect()
 }
 
-fn presence(file: &Path) -> Presence {
-    if file.is_file() {
-        Presence::Present
-    } else if part_path(file).is_file() {
+fn presence(model: &KnownModel, dir: &Path) -> Presence {
+    let path = model.path(dir);
+    if model.is_in(dir) {
+        Presence::Installed
+    } else if part_path(&path).is_file() || partial_path(&path).is_dir() {
         Presence::Partial
     } else {
         Presence::Absent
@@ -66,15 +63,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("ggml-tiny.bin"), "x").unwrap();
         fs::write(dir.path().join("ggml-base.bin.part"), "x").unwrap();
-        let listed = list(dir.path());
-        let presence = |name: &str| listed.iter().find(|l| l.name == name).unwrap().presence;
-        assert_eq!(presence("tiny"), Presence::Present);
+        fs::create_dir(dir.path().join("faster-whisper-base")).unwrap();
+        fs::create_dir(dir.path().join("faster-whisper-tiny.partial")).unwrap();
+        let listed = list(dir.path(), Catalog::PUBLISHED);
+        let presence = |name: &str| listed.iter().find(|l| l.model.name == name).unwrap().presence;
+        assert_eq!(presence("tiny"), Presence::Installed);
         assert_eq!(presence("base"), Presence::Partial);
+        assert_eq!(presence("faster-whisper-base"), Presence::Installed);
+        assert_eq!(presence("faster-whisper-tiny"), Presence::Partial);
         assert_eq!(presence("large-v3"), Presence::Absent);
-    }
-
-    #[test]
-    fn a_folder_that_is_not_there_holds_nothing() {
-        assert!(list(Path::new("/nowhere/at/all")).iter().all(|l| l.presence == Presence::Absent));
     }
 }

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::io::{IsTerminal, stderr};
 
+use actors::ports::{PullStage, PullStep};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const WITH_TOTAL: &str = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}";
+const VERIFYING: &str = "{msg} {bytes}, verifying";
 const WITHOUT_TOTAL: &str = "{msg} {bytes} {bytes_per_sec}";
 
 /// Bytes, speed and time left on stderr; nothing at all where stderr is not a terminal.
@@ -19,18 +21,22 @@ impl PullBar {
         Self(bar.with_message(name))
     }
 
-    /// `done` of `total` bytes are here, those of an earlier run included. What is there at the first
-    /// call does not count as speed.
-    pub fn update(&self, done: u64, total: Option<u64>) {
-        if let Some(total) = total
-            && self.0.length().is_none()
-        {
-            self.0.set_length(total);
-            self.0.set_style(style(WITH_TOTAL));
-            self.0.set_position(done);
-            self.0.reset_eta();
+    /// Shows how far a download is. What is there at the first call does not count as speed.
+    pub fn update(&self, PullStep { stage, bytes, total_bytes }: PullStep) {
+        match (total_bytes, self.0.length()) {
+            (Some(total), None) => {
+                self.0.set_length(total);
+                self.0.set_style(style(WITH_TOTAL));
+                self.0.set_position(bytes);
+                self.0.reset_eta();
+            }
+            (Some(total), Some(shown)) if shown != total => self.0.set_length(total),
+            (Some(_) | None, _) => {}
         }
-        self.0.set_position(done);
+        if stage == PullStage::Verifying && !self.0.is_finished() {
+            self.0.set_style(style(VERIFYING));
+        }
+        self.0.set_position(bytes);
     }
 
     /// Takes the bar off the screen.
@@ -39,7 +45,7 @@ impl PullBar {
     }
 }
 
-#[allow(clippy::expect_used, reason = "both templates are constants that the test below builds")]
+#[allow(clippy::expect_used, reason = "the templates are constants that the test below builds")]
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("a constant template").progress_chars("=> ")
 }
@@ -49,11 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_templates_are_well_formed_and_the_bar_follows() {
+    fn all_templates_are_well_formed_and_the_bar_follows() {
         let bar = PullBar::new("tiny");
-        bar.update(5, None);
-        bar.update(10, Some(100));
+        let update = |stage, bytes, total_bytes| bar.update(PullStep { stage, bytes, total_bytes });
+        update(PullStage::Pulling, 5, None);
+        update(PullStage::Pulling, 10, Some(100));
         assert_eq!((bar.0.position(), bar.0.length()), (10, Some(100)));
+        update(PullStage::Verifying, 100, Some(100));
         bar.finish();
     }
 }

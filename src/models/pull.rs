@@ -1,159 +1,165 @@
-//! A verified download of a known model.
+//! A verified download of a model.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls::ClientConfig;
+use actors::ports::PullStep;
+use rustls::pki_types::CertificateDer;
 use tracing::info;
+use url::Url;
 
-use super::catalog::{Catalog, KnownModel};
-use super::checksum::{self, Checksums, with_suffix};
-use super::download::{self, Download};
+use super::catalog::Catalog;
+use super::client::Client;
 use super::error::PullError;
+use super::file::{self, Checksum, Source, part_path};
+use super::folder::{self, partial_path};
+use super::known::{KnownModel, Origin, Pin};
+use super::meter::Meter;
+use super::room::check_room;
+use super::wanted::Wanted;
+
+/// The file with the weights in a folder.
+const WEIGHTS: &str = "model.bin";
 
 /// Where models come from and where they go.
 #[derive(Debug, Clone)]
 pub struct PullConfig {
     pub dir: PathBuf,
-    /// The folder of the `ggml-<name>.bin` files; [`super::DEFAULT_SOURCE`].
+    /// The folder of whisper.cpp's `ggml-<name>.bin` files.
     pub source_url: String,
+    /// The hub of all others: `<hub>/<repository>/resolve/main/<file>`.
+    pub hub_url: String,
     pub catalog: Catalog,
-    pub tls: Arc<ClientConfig>,
+    /// The certificates to trust; none: the bundled public authorities.
+    pub roots: fn() -> Vec<CertificateDer<'static>>,
 }
 
-/// What pulling a model did. Either way the file is there, has the published checksum, and its
-/// SHA-256 stands beside it in `<file>.sha256`.
+/// What pulling a model did. Either way the file or folder is there, its weights have the expected checksum, and their
+/// SHA-256 stands beside them in `<file>.sha256`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pulled {
     Downloaded(PathBuf),
     AlreadyThere(PathBuf),
 }
 
-impl Pulled {
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Downloaded(path) | Self::AlreadyThere(path) => path,
+/// Downloads a model to the models folder, unless it is there already, and verifies it. `keep_going` is polled between
+/// reads; once it says no, what has come stays for the next try.
+///
+/// # Blocking
+/// For as long as the download takes.
+pub fn pull(
+    wanted: &Wanted,
+    config: &PullConfig,
+    keep_going: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(PullStep),
+) -> Result<Pulled, PullError> {
+    fs::create_dir_all(&config.dir).map_err(PullError::at(&config.dir))?;
+    let known = match wanted {
+        Wanted::Known(model) => Some(model.bytes),
+        Wanted::Url { .. } => None,
+    };
+    let mut meter = Meter::new(known, keep_going, progress);
+    let pulled = match wanted {
+        Wanted::Url { url, name, expected } => {
+            let target = config.dir.join(format!("ggml-{name}.bin"));
+            let checksum = Checksum::Known(expected.clone());
+            pull_file(target, Source { url: url.clone(), checksum, sidecar: true }, config, &mut meter)
+        }
+        Wanted::Known(model) => pull_known(model, config, &mut meter),
+    }?;
+    if let Pulled::Downloaded(path) = &pulled {
+        info!(model = wanted.name(), path = %path.display(), "model downloaded and verified");
+    }
+    Ok(pulled)
+}
+
+fn pull_known(model: &KnownModel, config: &PullConfig, meter: &mut Meter<'_>) -> Result<Pulled, PullError> {
+    let target = model.path(&config.dir);
+    let checksum = match &model.pin {
+        Pin::Pinned(expected) => Checksum::Known(expected.clone()),
+        Pin::Hub => Checksum::FromServer,
+    };
+    if !target.exists() {
+        check_room(&config.dir, model.bytes.saturating_sub(so_far(&target)))?;
+    }
+    let in_repository = |repository: &str, file: &str| {
+        address(&format!("{}/{repository}/resolve/main", trimmed(&config.hub_url)), file)
+    };
+    match &model.origin {
+        Origin::WhisperCpp => {
+            let url = address(trimmed(&config.source_url), &model.file_name())?;
+            pull_file(target, Source { url, checksum, sidecar: true }, config, meter)
+        }
+        Origin::File { repository, file } => {
+            let url = in_repository(repository, file)?;
+            pull_file(target, Source { url, checksum, sidecar: true }, config, meter)
+        }
+        Origin::Folder { repository, files } => {
+            let source = |file: &str, checksum: Checksum| {
+                let url = in_repository(repository, file)?;
+                Ok::<_, PullError>(Source { url, checksum, sidecar: file == WEIGHTS })
+            };
+            let mut sources = Vec::new();
+            for file in *files {
+                sources.push((*file, source(file, Checksum::FromServerIfAny)?));
+            }
+            sources.push((WEIGHTS, source(WEIGHTS, checksum)?));
+            pull_folder(target, &sources, config, meter)
         }
     }
 }
 
-/// [`pull`] for a thread with no runtime: it brings its own.
-///
-/// # Panics
-/// Inside another runtime.
-///
-/// # Blocking
-/// For as long as the download takes.
-pub fn pull_blocking(
-    name: &str,
+fn pull_file(
+    target: PathBuf,
+    source: Source,
     config: &PullConfig,
-    progress: impl FnMut(u64, Option<u64>),
+    meter: &mut Meter<'_>,
 ) -> Result<Pulled, PullError> {
-    actix_rt::System::new().block_on(pull(name, config, progress))
+    let is_new = !target.exists() && {
+        let client = Client::new(&(config.roots)());
+        file::fetch(&target, &source, &client, meter)?.is_some()
+    };
+    if is_new {
+        return Ok(Pulled::Downloaded(target));
+    }
+    file::confirm(&target, source.checksum.known(), meter)?;
+    Ok(Pulled::AlreadyThere(target))
 }
 
-/// Downloads a known model to `ggml-<name>.bin` in the models folder, unless it is there already.
-///
-/// The file appears under its name only once it is whole, verified and on disk; until then it is
-/// `<file>.part`, which a later call continues. `progress` gets the bytes that are here and the
-/// bytes of the whole, if known.
-///
-/// # Blocking
-/// Writes to disk and computes checksums on the calling thread: not for a thread of an async runtime.
-///
-/// # Cancel safety
-/// What has come stays for the next call.
-pub async fn pull(
-    name: &str,
+fn pull_folder(
+    target: PathBuf,
+    sources: &[(&str, Source)],
     config: &PullConfig,
-    mut progress: impl FnMut(u64, Option<u64>),
+    meter: &mut Meter<'_>,
 ) -> Result<Pulled, PullError> {
-    let model = config
-        .catalog
-        .find(name)
-        .ok_or_else(|| PullError::Unknown { name: name.to_owned(), known: config.catalog.names() })?;
-    fs::create_dir_all(&config.dir).map_err(PullError::at(&config.dir))?;
-    let target = config.dir.join(model.file_name());
-    if target.exists() {
-        return confirm(model, target);
+    let is_new = !target.exists() && {
+        let client = Client::new(&(config.roots)());
+        folder::fetch(&target, sources, &client, meter)?
+    };
+    if is_new {
+        return Ok(Pulled::Downloaded(target));
     }
-    let part_path = part_path(&target);
-    let mut part = open_alone(&part_path)?;
-    // Another process may have finished between the check and the lock.
-    if target.exists() {
-        return confirm(model, target);
-    }
-    let url = format!("{}/{}", config.source_url.trim_end_matches('/'), model.file_name());
-    let client = download::client(Arc::clone(&config.tls));
-    let outcome = Download { url: &url, path: &part_path, part: &mut part }.run(&client, &mut progress).await;
-    outcome.inspect_err(|_| drop_if_empty(&part, &part_path))?;
-    settle(model, &part, &part_path, &target)?;
-    info!(model = name, path = %target.display(), "model downloaded and verified");
-    Ok(Pulled::Downloaded(target))
+    let weights = sources.iter().find(|(name, _)| *name == WEIGHTS);
+    let expected = weights.and_then(|(_, source)| source.checksum.known());
+    file::confirm(&target.join(WEIGHTS), expected, meter)?;
+    Ok(Pulled::AlreadyThere(target))
 }
 
-/// Where a file lies until it is whole.
-pub(super) fn part_path(target: &Path) -> PathBuf {
-    with_suffix(target, ".part")
+/// Bytes that earlier tries brought.
+fn so_far(target: &Path) -> u64 {
+    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let in_folder = fs::read_dir(partial_path(target)).into_iter().flatten().flatten();
+    length(&part_path(target)) + in_folder.map(|entry| length(&entry.path())).sum::<u64>()
 }
 
-/// A model that is there is verified again, and its SHA-256 written if it is missing.
-fn confirm(model: &KnownModel, path: PathBuf) -> Result<Pulled, PullError> {
-    let sums = checksum::of_file(&path).map_err(PullError::at(&path))?;
-    if sums.sha1 != model.sha1 {
-        return Err(PullError::Differs { path, expected: model.sha1.to_owned(), found: sums.sha1 });
-    }
-    checksum::write_sidecar(&path, &sums.sha256).map_err(PullError::at(&path))?;
-    Ok(Pulled::AlreadyThere(path))
+fn trimmed(url: &str) -> &str {
+    url.trim_end_matches('/')
 }
 
-/// Opens or creates the unfinished file; two processes never write to it at once.
-fn open_alone(path: &Path) -> Result<File, PullError> {
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let part = opened.map_err(PullError::at(path))?;
-    match part.try_lock() {
-        Ok(()) => Ok(part),
-        Err(TryLockError::WouldBlock) => Err(PullError::Busy { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(PullError::at(path)(error)),
-    }
-}
-
-/// A try that brought nothing leaves nothing.
-fn drop_if_empty(part: &File, path: &Path) {
-    if part.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-        // An empty file does no harm: the next try continues at its end.
-        let _: io::Result<()> = fs::remove_file(path);
-    }
-}
-
-/// Verifies the whole file and gives it its name. The checksum beside it comes first: a model
-/// without one would be loaded unchecked.
-fn settle(model: &KnownModel, part: &File, part_path: &Path, target: &Path) -> Result<(), PullError> {
-    part.sync_all().map_err(PullError::at(part_path))?;
-    let Checksums { sha1, sha256 } = checksum::of_file(part_path).map_err(PullError::at(part_path))?;
-    download::forget_validator(part_path);
-    if sha1 != model.sha1 {
-        fs::remove_file(part_path).map_err(PullError::at(part_path))?;
-        return Err(PullError::Corrupt {
-            file: model.file_name(),
-            expected: model.sha1.to_owned(),
-            found: sha1,
-        });
-    }
-    checksum::write_sidecar(target, &sha256)
-        .and_then(|()| fs::rename(part_path, target))
-        .and_then(|()| sync_folder(target))
-        .map_err(PullError::at(target))
-}
-
-/// A new name is on disk only once its folder is.
-fn sync_folder(file: &Path) -> io::Result<()> {
-    match file.parent() {
-        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
-        Some(_) | None => Ok(()),
-    }
+fn address(folder: &str, file: &str) -> Result<Url, PullError> {
+    let text = format!("{folder}/{file}");
+    let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
+    text.parse().ok().filter(is_http).ok_or(PullError::BadUrl { url: text })
 }
 
 #[cfg(test)]

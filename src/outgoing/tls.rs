@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tracing::{debug, warn};
 
@@ -27,13 +28,21 @@ pub fn with_roots(roots: RootCertStore) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-fn roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
+/// The certificates that the system trusts; none in slim container images.
+///
+/// # Blocking
+/// Reads them: some milliseconds.
+pub fn system_roots() -> Vec<CertificateDer<'static>> {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         warn!(%error, "some of the system's certificates could not be read");
     }
-    let (added, ignored) = roots.add_parsable_certificates(found.certs);
+    found.certs
+}
+
+fn roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let (added, ignored) = roots.add_parsable_certificates(system_roots());
     if added == 0 {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }

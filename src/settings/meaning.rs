@@ -21,7 +21,12 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
     let faults =
         faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
-    let faults = faults.chain([languages(settings), allowed_hosts(settings), cors_origins(settings)]);
+    let faults = faults.chain([
+        hub_url(settings),
+        languages(settings),
+        allowed_hosts(settings),
+        cors_origins(settings),
+    ]);
     let faults = faults.chain([unauthenticated_address(settings, merged), keyless_wyoming(settings)]);
     let mut problems: Vec<Problem> = faults
         .flatten()
@@ -64,9 +69,15 @@ fn model_name(settings: &Settings) -> Fault {
 }
 
 fn source_url(settings: &Settings) -> Fault {
-    let url = &settings.model.source_url;
-    let wrong = !(url.starts_with("https://") || url.starts_with("http://"));
-    fault_if(wrong, "model.source_url", "must begin with https:// or http://")
+    fault_if(!is_http(&settings.model.source_url), "model.source_url", "must begin with https:// or http://")
+}
+
+fn hub_url(settings: &Settings) -> Fault {
+    fault_if(!is_http(&settings.model.hub_url), "model.hub_url", "must begin with https:// or http://")
+}
+
+fn is_http(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 fn auth(settings: &Settings) -> Fault {

@@ -75,6 +75,8 @@ pub struct Model {
     pub name: String,
     pub dir: PathBuf,
     pub source_url: String,
+    pub hub_url: String,
+    pub auto_pull: bool,
     /// 0: at once, -1: never.
     pub idle_timeout_secs: i64,
     pub gpu_poll_interval_secs: u64,
@@ -280,9 +282,19 @@ impl Settings {
 impl Model {
     fn file(&self) -> (String, PathBuf) {
         if self.path.as_os_str().is_empty() {
-            return (self.name.clone(), self.dir.join(format!("ggml-{}.bin", self.name)));
+            return (self.name.clone(), self.file_of(&self.name));
         }
         (id_of(&self.path), self.path.clone())
+    }
+
+    /// Where a model of that name is: a CTranslate2 folder of the name, else `ggml-<name>.bin`. Names of faster-whisper's
+    /// folders stand for folders before those are there.
+    fn file_of(&self, name: &str) -> PathBuf {
+        let folder = self.dir.join(name);
+        if name.starts_with("faster-") || folder.is_dir() {
+            return folder;
+        }
+        self.dir.join(format!("ggml-{name}.bin"))
     }
 
     /// How long the model stays loaded without work.

@@ -397,6 +397,13 @@ fn the_model_is_a_name_in_a_folder_or_a_file() {
     assert_eq!(file(&[]), ("base".into(), PathBuf::from("models/ggml-base.bin")));
     let named = [("VERBATIM__MODEL__NAME", "tiny"), ("VERBATIM__MODEL__DIR", "/m")];
     assert_eq!(file(&named), ("tiny".into(), PathBuf::from("/m/ggml-tiny.bin")));
+    let folder = [("VERBATIM__MODEL__NAME", "faster-whisper-base")];
+    assert_eq!(file(&folder).1, PathBuf::from("models/faster-whisper-base"));
+    let foreign = tempfile::tempdir().unwrap();
+    std::fs::create_dir(foreign.path().join("mine")).unwrap();
+    let dir = foreign.path().to_str().unwrap();
+    let mine = [("VERBATIM__MODEL__NAME", "mine"), ("VERBATIM__MODEL__DIR", dir)];
+    assert_eq!(file(&mine), ("mine".into(), foreign.path().join("mine")));
     for (path, id) in
         [("/x/ggml-words-q8_0.bin", "words-q8_0"), ("own.model.bin", "own.model"), ("ggml-.bin", "ggml-")]
     {

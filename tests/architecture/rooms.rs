@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("fuzzing", &["audio", "http", "outgoing", "settings", "wyoming"]),
     ("hex", &[]),
     ("memory", &[]),
-    ("models", &["hex"]),
+    ("models", &["failpoint", "hex"]),
     ("outgoing", &[]),
     ("raw_pcm", &[]),
     ("store", &["failpoint", "hex"]),
@@ -34,7 +34,13 @@ const ROOMS: &[(&str, &[&str])] = &[
         "http",
         &["auth", "error", "failpoint", "hex", "outgoing", "raw_pcm", "transcript", "webhook", "wire_time"],
     ),
-    ("compose", &["audio", "auth", "engine", "http", "memory", "outgoing", "settings", "webhook", "wyoming"]),
+    (
+        "compose",
+        &[
+            "audio", "auth", "engine", "http", "memory", "models", "outgoing", "settings", "webhook",
+            "wyoming",
+        ],
+    ),
     (
         "app",
         &[
@@ -203,7 +209,7 @@ fn handlers_use_no_actor_address_file_or_database() {
 
 #[test]
 fn handlers_use_handles_ports_domain_and_guards() {
-    let of_actors = ["clock", "domain", "job", "model", "notifier", "ports"];
+    let of_actors = ["clock", "domain", "job", "model", "notifier", "ports", "pull"];
     let of_webhook = ["check_secret", "new_secret"];
     let of_outgoing = ["AddressRules", "TargetUrl"];
     for file in sources("src/http") {
