@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_RANGE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use actors::clock::Clock;
-use actors::domain::model::lifecycle::Shortage;
+use actors::domain::model::lifecycle::{Failure, Shortage};
 use actors::domain::time::Timestamp;
 use actors::model::{ModelStatus, State};
 use actors::ports::{AudioError, SourceError, StoreError, SubmitError};
@@ -66,12 +66,13 @@ codes! {
     FORBIDDEN_HOST "forbidden_host" 403 AUTH "The request names a host that the service does not answer to; see `[server] allowed_hosts`."
     FORBIDDEN_ORIGIN "forbidden_origin" 403 AUTH "The request comes from a web page of another site; see `[server] cors_origins`."
     ROUTE_NOT_FOUND "route_not_found" 404 REQUEST "No route matches this path."
-    UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name; the message names those it does."
+    UNKNOWN_MODEL "unknown_model" 404 REQUEST "The service serves no model of this name, or the catalogue has none to download; the message says where to find those there are."
     JOB_NOT_FOUND "job_not_found" 404 REQUEST "No job has this id."
     RECORDING_NOT_FOUND "recording_not_found" 404 REQUEST "The job's recording is no longer kept."
     REVISION_NOT_FOUND "revision_not_found" 404 REQUEST "The job's transcript has no such revision."
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "No webhook subscriber has this id."
     DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
+    PULL_NOT_FOUND "pull_not_found" 404 REQUEST "No model of this name is being downloaded, or was since the start."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
     JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has not ended: it has no transcript yet (`?partial=true` gives what there is), and cannot be edited or retried."
     JOB_ENDED_WITHOUT_RESULT "job_ended_without_result" 422 REQUEST "The job failed or was cancelled and will have no transcript; `?partial=true` gives what there is."
@@ -90,6 +91,7 @@ codes! {
     RATE_LIMITED "rate_limited" 429 RATE "More requests came than `[limits] requests_per_minute` allows a caller; try again after `Retry-After` seconds."
     INTERNAL "internal_error" 500 SERVER "Internal error; the log contains the details under the request's id."
     MODEL_NOT_READY "model_not_ready" 503 OVERLOAD "The model is not loaded; the load was triggered. Try again after `Retry-After` seconds."
+    MODEL_PULLING "model_pulling" 503 OVERLOAD "The model's file is being downloaded, and the model is loaded after that; `GET /models/pulls` shows the progress. Try again after `Retry-After` seconds."
     OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model, and a call that waits for it has waited as long as it may. Try again after `Retry-After` seconds."
     TOO_MANY_STREAMS "too_many_streams" 503 OVERLOAD "As many event streams are open as `[limits]` allows; try again after `Retry-After` seconds."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
@@ -176,6 +178,9 @@ pub fn one_of(names: impl IntoIterator<Item = &'static str>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
 }
 
+/// When to ask again for a model that is being downloaded.
+const WHILE_PULLING_SECS: u64 = 60;
+
 /// Why a request is not answered as its sender hoped.
 #[derive(Debug, Error)]
 pub enum AppError {
@@ -255,6 +260,10 @@ pub enum AppError {
     IdempotencyKeyReused,
     #[error("model {name:?} does not exist: use one of {known}; \"whisper-1\" is the first of them")]
     UnknownModel { name: String, known: String },
+    #[error("{name:?} is not in the catalogue: GET /models lists the models that can be downloaded")]
+    NotInCatalog { name: String },
+    #[error("no model of this name is being downloaded, or was since the start")]
+    PullNotFound,
     /// Of an awaited job. Trying again would not help.
     #[error("{message}")]
     JobFailed { message: String },
@@ -330,6 +339,7 @@ impl AppError {
             Self::ModelFailed { code, .. } => match *code {
                 "model_not_found" => &MODEL_NOT_FOUND,
                 "model_corrupt" => &MODEL_CORRUPT,
+                Failure::MODEL_PULLING => &MODEL_PULLING,
                 _ => &MODEL_FAILED,
             },
             Self::ShuttingDown => &SHUTTING_DOWN,
@@ -360,7 +370,8 @@ impl AppError {
             Self::ForbiddenHost { .. } => &FORBIDDEN_HOST,
             Self::ForbiddenOrigin { .. } => &FORBIDDEN_ORIGIN,
             Self::IdempotencyKeyReused => &IDEMPOTENCY_KEY_REUSED,
-            Self::UnknownModel { .. } => &UNKNOWN_MODEL,
+            Self::UnknownModel { .. } | Self::NotInCatalog { .. } => &UNKNOWN_MODEL,
+            Self::PullNotFound => &PULL_NOT_FOUND,
             Self::JobFailed { .. } => &JOB_ENDED_WITHOUT_RESULT,
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
@@ -389,6 +400,7 @@ impl AppError {
             Self::MissingFile { part } => Some(part),
             Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => Some("file"),
             Self::UnknownModel { .. } | Self::CannotDetectLanguages { .. } => Some("model"),
+            Self::NotInCatalog { .. } => Some("name"),
             Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Some("url"),
             Self::InvalidWebhookSecret => Some("secret"),
             Self::RangeNotSatisfiable { .. } => Some("Range"),
@@ -421,6 +433,7 @@ impl AppError {
             | Self::BodyTooLarge { .. }
             | Self::WebhookNotFound
             | Self::DeliveryNotFound
+            | Self::PullNotFound
             | Self::JobNotFinished { .. }
             | Self::JobNotEnded { .. }
             | Self::JobEndedWithoutResult { .. }
@@ -436,6 +449,7 @@ impl AppError {
             | Self::OutOfMemory { retry_after, .. }
             | Self::QueueFull { retry_after, .. }
             | Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::ModelFailed { code: Failure::MODEL_PULLING, .. } => Some(WHILE_PULLING_SECS),
             Self::ShuttingDown => Some(30),
             Self::TooManyStreams => Some(10),
             Self::UploadTooSlow(_)
@@ -465,6 +479,7 @@ impl AppError {
             | Self::ForbiddenHost { .. }
             | Self::ForbiddenOrigin { .. }
             | Self::UnknownModel { .. }
+            | Self::NotInCatalog { .. }
             | Self::JobFailed { .. }
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }
@@ -477,6 +492,7 @@ impl AppError {
             | Self::RangeNotSatisfiable { .. }
             | Self::WebhookNotFound
             | Self::DeliveryNotFound
+            | Self::PullNotFound
             | Self::JobNotFinished { .. }
             | Self::JobNotEnded { .. }
             | Self::JobEndedWithoutResult { .. }

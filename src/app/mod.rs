@@ -12,6 +12,7 @@ mod supervisor;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -22,10 +23,12 @@ use actix_web::{App, HttpServer, web};
 use actors::clock::Clock;
 use actors::domain::event::UnloadReason;
 use actors::domain::model::lifecycle::Failure;
+use actors::domain::model::pulls::Pull;
 use actors::job::{JobHandle, JobParts};
 use actors::model::{ModelHandle, ModelParts};
 use actors::notifier::NotifierHandle;
-use actors::ports::WebhookTransport;
+use actors::ports::{Engine, WebhookTransport};
+use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
 use tracing::{error, info, warn};
 use tracing_actix_web::TracingLogger;
 
@@ -125,7 +128,8 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
 
 /// Jobs wait for as long as it takes, so the log says at once what they will wait for.
 fn warn_of_unusable_models(service: &Service) {
-    for known in service.model.status().models {
+    let models = service.model.status().models.into_iter();
+    for known in models.filter(|known| !service.pulls.is_pulling(&known.facts.id)) {
         if let Some(Failure { message, .. }) = known.facts.unusable {
             warn!(model = known.facts.id, "{message}");
         }
@@ -152,11 +156,17 @@ async fn start_actors(
     let removed_files = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
     info!(requeued, removed_files, storage.dir = %settings.storage.dir.display(), "storage opened");
     let memory = compose::memory(settings);
+    let pulls = PullHandle::new(Arc::new(compose::shelf(settings)));
     let recordings = Arc::new(recordings);
     let webhook_rules = webhooks.rules.clone();
     let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), actor_stopped);
+    let pulled = compose::pulled(settings);
+    let mut engines = compose::engines(settings, &memory).map_err(StartError::Program)?;
+    if settings.model.auto_pull {
+        pull_missing(&pulled, &pulls, &mut engines);
+    }
     let parts = ModelParts {
-        engines: compose::engines(settings, &memory).map_err(StartError::Program)?,
+        engines,
         memory: memory.clone(),
         policy: compose::policy(settings),
         notifier: notifier.clone(),
@@ -164,6 +174,7 @@ async fn start_actors(
     };
     info!(models = parts.engines.len(), "models named");
     let model = ModelHandle::start(parts, actor_stopped);
+    actix_web::rt::spawn(load_pulled(pulled, pulls.clone(), model.clone()));
     let jobs = JobHandle::start(JobParts {
         store,
         recordings: recordings.clone(),
@@ -184,6 +195,7 @@ async fn start_actors(
     Ok(Arc::new(Service {
         model,
         jobs,
+        pulls,
         notifier,
         blobs,
         recordings,
@@ -201,6 +213,21 @@ async fn start_actors(
         started: Instant::now(),
         draining: AtomicBool::new(false),
     }))
+}
+
+/// Begins the downloads of models that are missing, and has each tried again when it is missing at a load.
+///
+/// # Blocking
+/// Reads the headers of those that are there.
+fn pull_missing(pulled: &[Pulled], pulls: &PullHandle, engines: &mut [Arc<dyn Engine>]) {
+    for Pulled { model, name } in pulled {
+        let Some(engine) = engines.get_mut(model.0) else { continue };
+        if !Path::new(&engine.describe().path).exists() {
+            // Its name is from the catalogue.
+            let _: Option<Pull> = pulls.ask(name);
+        }
+        *engine = Arc::new(OnDemand::new(engine.clone(), name.clone(), pulls.clone()));
+    }
 }
 
 /// Made on the notifier's own thread: the client in it cannot change threads.
@@ -278,5 +305,6 @@ async fn stop(service: &Service, server: &ServerHandle, limit: Duration) {
         warn!(%error, "the model was not unloaded");
     }
     service.notifier.stop().await;
+    service.pulls.stop();
     server.stop(true).await;
 }

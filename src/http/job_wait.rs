@@ -107,7 +107,8 @@ impl JobWait {
                 Ok(()) = self.model.changed(), if waits => {
                     let status = self.model.borrow_and_update().clone();
                     let failed_now = status.failures(self.number) > self.failures_before;
-                    if let Some(Failure { code, message }) = status.of(self.number).failure().filter(|_| failed_now) {
+                    let is_final = |failure: &&Failure| failed_now && !failure.is_temporary();
+                    if let Some(Failure { code, message }) = status.of(self.number).failure().filter(is_final) {
                         self.grace = Duration::ZERO;
                         return Err(AppError::ModelFailed { code, message: message.clone() });
                     }

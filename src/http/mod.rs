@@ -52,7 +52,8 @@ pub use waveforms::Waveforms;
 use crate::error::AppError;
 use methods::{only, read};
 use routes::{
-    asr, debug, deliveries, events, health, inference, jobs, metrics, model, recording, transcripts, webhooks,
+    asr, debug, deliveries, events, health, inference, jobs, metrics, model, models, recording, transcripts,
+    webhooks,
 };
 
 /// Every route of the service.
@@ -97,6 +98,18 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/model/load").route(post().to(model::load)).default_service(only("POST")))
         .service(resource("/model/unload").route(post().to(model::unload)).default_service(only("POST")))
         .service(resource("/model/events").route(get().to(events::of_model)).default_service(only("GET")))
+        .service(resource("/models").route(read().to(models::list)).default_service(only("GET, HEAD")))
+        .service(
+            resource("/models/pulls")
+                .route(post().to(models::pull))
+                .route(get().to(models::pulls))
+                .default_service(only("GET, POST")),
+        )
+        .service(
+            resource("/models/pulls/{name}")
+                .route(delete().to(models::cancel))
+                .default_service(only("DELETE")),
+        )
         .service(
             resource("/webhooks")
                 .route(read().to(webhooks::list))

@@ -28,7 +28,8 @@ use values::{objects, text};
 
 use super::openai;
 use super::routes::{
-    asr, debug, deliveries, events, health, inference, jobs, metrics, model, recording, transcripts, webhooks,
+    asr, debug, deliveries, events, health, inference, jobs, metrics, model, models, recording, transcripts,
+    webhooks,
 };
 use crate::error::ErrorBody;
 
@@ -52,6 +53,10 @@ use crate::error::ErrorBody;
         model::load,
         model::unload,
         events::of_model,
+        models::list,
+        models::pull,
+        models::pulls,
+        models::cancel,
         webhooks::list,
         webhooks::add,
         webhooks::remove,

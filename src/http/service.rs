@@ -15,6 +15,7 @@ use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
 use actors::ports::{BlobStore, Cancelled, MemoryProbe, Recordings, Sources, StoreError};
+use actors::pull::PullHandle;
 use tracing::warn;
 
 use super::callers::Callers;
@@ -31,6 +32,7 @@ use crate::outgoing::AddressRules;
 pub struct Service {
     pub model: ModelHandle,
     pub jobs: JobHandle,
+    pub pulls: PullHandle,
     pub notifier: NotifierHandle,
     pub blobs: Arc<dyn BlobStore>,
     pub recordings: Arc<dyn Recordings>,

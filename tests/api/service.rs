@@ -257,7 +257,16 @@ impl Service {
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id.to_string());
         }
-        let response = request.call().unwrap();
+        Self::follow(request.call().unwrap())
+    }
+
+    /// The events of downloads.
+    pub fn pull_events(&self) -> Events {
+        let request = self.agent.get(self.url("/models/pulls")).header("accept", "text/event-stream");
+        Self::follow(request.call().unwrap())
+    }
+
+    fn follow(response: Response<Body>) -> Events {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["x-accel-buffering"], "no");

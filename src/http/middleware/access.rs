@@ -145,6 +145,9 @@ mod tests {
         assert_eq!(needed(Method::HEAD, "/model/status"), read);
         assert_eq!(needed(Method::GET, "/debug/state"), admin);
         assert_eq!(needed(Method::POST, "/model/unload"), admin);
+        assert_eq!(needed(Method::GET, "/models/pulls"), read);
+        assert_eq!(needed(Method::POST, "/models/pulls"), admin);
+        assert_eq!(needed(Method::DELETE, "/models/pulls/base"), admin);
         assert_eq!(needed(Method::POST, "/whatever"), admin);
     }
 

@@ -11,6 +11,7 @@ use utoipa::openapi::schema::{Object, OneOfBuilder, Schema, Type};
 
 use crate::error::one_of;
 use crate::http::service::Service;
+use crate::http::views::pull_view::pull_view;
 
 /// The description of the state; the actors' own snapshots are what is sent.
 #[derive(ToSchema)]
@@ -27,6 +28,8 @@ pub(in crate::http) struct DebugState {
     workers: (),
     #[schema(schema_with = observed)]
     notifier: (),
+    #[schema(value_type = Vec<Object>)]
+    pulls: (),
 }
 
 /// The state of an actor, or that it did not answer.
@@ -43,7 +46,7 @@ fn observed() -> Schema {
     responses((status = 200, description = "By the names of the actors.", body = DebugState))
 )]
 pub(in crate::http) async fn state(service: web::Data<Service>) -> impl Responder {
-    let Service { model, jobs, notifier, .. } = &**service;
+    let Service { model, jobs, notifier, pulls, .. } = &**service;
     let (of_jobs, queue, of_notifier) = join!(jobs.observe(), jobs.observe_queue(), notifier.observe());
     web::Json(json!({
         (ModelHandle::NAME): model.observe(),
@@ -51,5 +54,6 @@ pub(in crate::http) async fn state(service: web::Data<Service>) -> impl Responde
         "queue": queue,
         (JobHandle::WORKERS): jobs.observe_workers(),
         (NotifierHandle::NAME): of_notifier,
+        "pulls": pulls.list().iter().map(pull_view).collect::<Vec<_>>(),
     }))
 }

@@ -76,7 +76,7 @@ pub(in crate::http) async fn of_model(
     Ok(respond(&request, stream::iter([status]).chain(events), open))
 }
 
-fn respond(
+pub(super) fn respond(
     request: &HttpRequest,
     events: impl FutureStream<Item = sse::Event> + 'static,
     open: OpenStream,
@@ -115,7 +115,7 @@ fn on_the_wire(event: &Recorded) -> sse::Event {
     }
 }
 
-fn message(id: u64, name: &'static str, data: &Value) -> sse::Event {
+pub(super) fn message(id: u64, name: &'static str, data: &Value) -> sse::Event {
     sse::Event::Data(sse::Data::new(data.to_string()).id(id.to_string()).event(name))
 }
 

@@ -70,9 +70,14 @@ pub(in crate::http) async fn ready(service: web::Data<Service>) -> Result<HttpRe
     service.jobs.store().counts().await?;
     let described = service.clone();
     let facts = web::block(move || described.model.describe(ModelNo::default()));
-    if let Some(Failure { code, message }) =
-        facts.await.map_err(AppError::internal)?.and_then(|facts| facts.unusable)
+    if let Some(facts) = facts.await.map_err(AppError::internal)?
+        && let Some(Failure { code, message }) = facts.unusable
     {
+        if service.pulls.is_pulling(&facts.id) {
+            let message =
+                format!("the model {} is being downloaded; GET /models/pulls shows the progress", facts.id);
+            return Err(AppError::ModelFailed { code: Failure::MODEL_PULLING, message });
+        }
         let error = AppError::ModelFailed { code, message };
         return Ok(HttpResponse::ServiceUnavailable().json(error.body()));
     }

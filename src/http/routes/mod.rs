@@ -9,6 +9,7 @@ pub(super) mod inference;
 pub(super) mod jobs;
 pub(super) mod metrics;
 pub(super) mod model;
+pub(super) mod models;
 pub(super) mod recording;
 pub(super) mod transcripts;
 pub(super) mod webhooks;

@@ -4,4 +4,5 @@ pub(super) mod answers;
 pub(super) mod exposition;
 pub(super) mod job_view;
 pub(super) mod model_view;
+pub(super) mod pull_view;
 pub(super) mod waiting_view;
