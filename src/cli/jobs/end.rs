@@ -2,9 +2,10 @@
 
 use uuid::Uuid;
 
+use super::failures::has_failed;
 use crate::cli::failure::Failure;
 use crate::cli::form::Form;
-use crate::cli::{stderr, stdout};
+use crate::cli::stdout;
 use crate::client::{JobSeen, Server};
 
 /// What becomes of jobs that are to be removed and have not ended.
@@ -65,16 +66,4 @@ async fn remove_one(server: &Server, id: Uuid, unfinished: Unfinished, form: For
     } else {
         format!("removed {id}\n")
     })
-}
-
-/// Whether it failed; a failure is printed.
-fn has_failed(done: Result<(), Failure>) -> Result<bool, Failure> {
-    match done {
-        Ok(()) => Ok(false),
-        Err(closed @ (Failure::StdoutClosed | Failure::Stdout(_))) => Err(closed),
-        Err(failure) => {
-            stderr::print_line(&format!("error: {failure}"));
-            Ok(true)
-        }
-    }
 }

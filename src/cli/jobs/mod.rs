@@ -1,8 +1,10 @@
 //! `verbatim jobs`: the jobs of a running service.
 
 mod end;
+mod failures;
 mod follow;
 mod list;
+mod retry;
 mod show;
 
 use actors::domain::jobs::job::Status;
@@ -37,6 +39,9 @@ enum JobsCommand {
         /// How many jobs, at most
         #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
         limit: usize,
+        /// Only jobs with all these words in file name, metadata or transcript
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
     },
     /// Show a job with its transcript
     Show { id: Uuid },
@@ -51,6 +56,11 @@ enum JobsCommand {
         /// How progress is shown on stderr
         #[arg(long, value_enum, default_value_t, value_name = "HOW")]
         progress: ProgressMode,
+    },
+    /// Transcribe the recordings of jobs that have ended once more, with the same options
+    Retry {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<Uuid>,
     },
     /// Remove jobs that have ended, with their recordings
     Rm {
@@ -67,10 +77,18 @@ pub(super) fn run(args: &JobsArgs) -> Result<(), Failure> {
     let (server, form) = (&connection.server, Form::from(args.server.json));
     connection.run(async {
         match &args.command {
-            JobsCommand::List { status, limit } => list::run(server, *status, *limit, form).await,
+            JobsCommand::List { status, limit, search } => {
+                list::run(
+                    server,
+                    &list::Query { status: *status, limit: *limit, search: search.clone() },
+                    form,
+                )
+                .await
+            }
             JobsCommand::Show { id } => show::run(server, *id, form).await,
             JobsCommand::Cancel { ids } => end::cancel(server, ids, form).await,
             JobsCommand::Follow { id, progress } => follow::run(server, *id, *progress, form).await,
+            JobsCommand::Retry { ids } => retry::run(server, ids, form).await,
             JobsCommand::Rm { ids, force } => {
                 let unfinished = if *force { end::Unfinished::Cancel } else { end::Unfinished::Refuse };
                 end::remove(server, ids, unfinished, form).await

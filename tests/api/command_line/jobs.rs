@@ -24,6 +24,19 @@ fn jobs_are_listed_and_shown() {
 }
 
 #[test]
+fn jobs_are_searched_and_retried() {
+    let service = Service::start();
+    let id = service.queue("en_short.wav", &[]);
+    service.finished(&id);
+    let found = |text: &str| json(&mut client(&service, &["jobs", "list", "--search", text, "--json"]));
+    assert_eq!(found("two three")["jobs"][0]["id"], id);
+    assert_eq!(found("goodbye")["jobs"], Value::Array(vec![]));
+    let retried = printed(&mut client(&service, &["jobs", "retry", &id]));
+    let again = retried.trim_end().strip_prefix(&format!("retried {id} as ")).unwrap();
+    assert_eq!(service.finished(again)["result"]["text"], "One two three.");
+}
+
+#[test]
 fn a_job_is_followed_to_its_end() {
     let service = Service::start();
     let id = service.queue("en_short.wav", &[]);

@@ -1,0 +1,28 @@
+//! `verbatim jobs retry`.
+
+use uuid::Uuid;
+
+use super::failures::has_failed;
+use crate::cli::failure::Failure;
+use crate::cli::form::Form;
+use crate::cli::stdout;
+use crate::client::{JobSeen, Server};
+
+/// # Errors
+/// A job could not be retried; the others were all the same.
+pub(super) async fn run(server: &Server, ids: &[Uuid], form: Form) -> Result<(), Failure> {
+    let mut failed = false;
+    for id in ids {
+        failed |= has_failed(retry(server, *id, form).await)?;
+    }
+    if failed { Err(Failure::Reported) } else { Ok(()) }
+}
+
+async fn retry(server: &Server, id: Uuid, form: Form) -> Result<(), Failure> {
+    let answer = server.post(&format!("/jobs/{id}/retry"), None).await?;
+    if form.is_json() {
+        return stdout::print(&format!("{answer}\n"));
+    }
+    let job: JobSeen = server.read(&answer)?;
+    stdout::print(&format!("retried {id} as {}\n", job.id))
+}
