@@ -245,9 +245,9 @@ fn lists(runtime: &tokio::runtime::Runtime) {
         ("a rare word", format!("q={rare}")),
         ("two words", format!("q={rare}+{}", vocabulary[700])),
         ("a part of a filename", "q=meeting_77".to_owned()),
-        ("a word that nobody said", "q=zzyzx".to_owned()),
+        ("a word in no transcript", "q=zzyzx".to_owned()),
         ("a common word in no state", format!("q={common}&status=failed")),
-        ("two letters that nobody said", "q=%C3%BC%C3%B6".to_owned()),
+        ("two letters in no transcript", "q=%C3%BC%C3%B6".to_owned()),
     ];
     for (name, query) in queries {
         let mut times = Vec::new();

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// How often it is looked whether the service stops meanwhile.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What was kept of the job's recording, or is measured and kept now. The work goes on when its client leaves: the next one
+/// What was kept of the job's recording, or is measured and kept now. The work continues when its client disconnects: the next one
 /// has its result.
 pub(super) async fn peaks_of(service: web::Data<Service>, job: Job) -> Result<Peaks, AppError> {
     let store = service.jobs.store();

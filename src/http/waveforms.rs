@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 pub struct Waveforms(Arc<Mutex<()>>);
 
 impl Waveforms {
-    /// Waits until nobody else decodes. Dropped, the next one may.
+    /// Waits until no other request decodes. Dropped, the next one may.
     pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
         self.0.clone().lock_owned().await
     }

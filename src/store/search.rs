@@ -1,6 +1,6 @@
 //! The texts that jobs are found by, in an index of SQLite's own (FTS5).
 //!
-//! No other engine knows it, so it is not part of the schema: it is made when the store is opened, and could be made anew at any time. Its
+//! No other engine has it, so it is not part of the schema: it is made when the store is opened, and could be made again at any time. Its
 //! trigrams say in which texts a word may be; the text itself, kept beside them in lower case, decides. Ten thousand
 //! transcripts of 1,650 words were searched in 20 ms at most, and by LIKE alone in 110 ms; the index adds a third to their size.
 
@@ -19,7 +19,7 @@ use super::sqlite::SqliteStore;
 
 pub(super) const CREATE: &str = "CREATE VIRTUAL TABLE IF NOT EXISTS job_texts \
     USING fts5(body, tokenize = 'trigram', detail = none, columnsize = 0)";
-/// 1: row, 2: text. A row of which no job knows is one that an earlier version left.
+/// 1: row, 2: text. A row without a job was left by an earlier version.
 const INSERT: &str = "INSERT OR REPLACE INTO job_texts (rowid, body) VALUES ($1, $2)";
 /// 1: row, 2: text.
 const UPDATE: &str = "UPDATE job_texts SET body = $2 WHERE rowid = $1";
@@ -146,7 +146,7 @@ fn pattern(word: &str) -> String {
 }
 
 /// Where a job stands in the index: later ones behind earlier ones. Its time to the millisecond, and the lower bits of the
-/// counter that tells the ids of one millisecond apart.
+/// counter that distinguishes the ids of one millisecond.
 fn row_of(id: JobId) -> i64 {
     const TIME_BITS: u32 = 42;
     const COUNTER_BITS: u32 = 21;

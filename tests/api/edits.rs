@@ -206,25 +206,25 @@ fn a_reused_result_is_the_original_one() {
 fn a_service_killed_between_edits_has_whole_revisions_only() {
     let mut service = Service::start();
     let (id, path) = finished(&service, "en_short.wav", &[]);
-    let (tell, told) = mpsc::channel();
+    let (acknowledge, revisions) = mpsc::channel();
     let url = format!("{}{path}", service.base);
     let editor = thread::spawn(move || {
         for base in 0.. {
             let body = edit(base, &format!("Edit {}.", base + 1)).to_string();
             let sent = ureq::put(&url).header("content-type", "application/json").send(body);
             match sent {
-                Ok(answer) if answer.status() == 200 => tell.send(base + 1).unwrap(),
+                Ok(answer) if answer.status() == 200 => acknowledge.send(base + 1).unwrap(),
                 Ok(_) | Err(_) => return,
             }
         }
     });
     let mut acknowledged = 0;
     while acknowledged < 20 {
-        acknowledged = told.recv().unwrap();
+        acknowledged = revisions.recv().unwrap();
     }
     service.kill_and_restart();
     editor.join().unwrap();
-    acknowledged = told.try_iter().last().unwrap_or(acknowledged);
+    acknowledged = revisions.try_iter().last().unwrap_or(acknowledged);
     let latest = service.job(&id)["transcript_revision"].as_u64().unwrap();
     // The answer to the last one may have been lost.
     assert!([acknowledged, acknowledged + 1].map(u64::from).contains(&latest), "{latest} of {acknowledged}");
@@ -234,5 +234,5 @@ fn a_service_killed_between_edits_has_whole_revisions_only() {
         let text = service.get(&format!("{path}?format=text&revision={number}")).text;
         assert_eq!(text, format!("Ann: Edit {number}.\nFour."));
     }
-    assert_eq!(service.put_json(&path, &edit(latest as u32, "goes on")).status, 200);
+    assert_eq!(service.put_json(&path, &edit(latest as u32, "continues")).status, 200);
 }

@@ -30,7 +30,7 @@ fn jobs_are_found_by_text_state_and_model() {
         ("q=gr%C3%B6%C3%9Fe+case", &[&english]),
         ("q=GR%C3%96%C3%9FE", &[&english]),
         ("q=%25", &[]),
-        ("q=nobody+said+this", &[]),
+        ("q=never+said+this", &[]),
         ("status=completed", &[&german, &english]),
         ("status=cancelled,completed", &[&all[0], &all[1], &all[2]]),
         ("status=failed,queued", &[]),

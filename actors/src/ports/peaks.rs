@@ -11,6 +11,6 @@ use crate::domain::peaks::Peaks;
 pub trait PeakStore: Send + Sync + 'static {
     async fn peaks(&self, id: JobId) -> Result<Option<Peaks>, StoreError>;
 
-    /// Replaces what was kept of that job; keeps nothing of one that is gone.
+    /// Replaces what was kept of that job; keeps nothing of a removed one.
     async fn keep_peaks(&self, id: JobId, peaks: &Peaks) -> Result<(), StoreError>;
 }

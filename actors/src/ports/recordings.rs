@@ -40,7 +40,7 @@ pub trait BlobStore: Send + Sync + 'static {
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;
 }
 
-/// A blob, or a part of it, piece by piece. Goes on to its end when the blob is removed meanwhile.
+/// A blob, or a part of it, piece by piece. Can be read to its end even if the blob is removed meanwhile.
 pub type BlobBytes = BoxStream<'static, Result<Bytes, StoreError>>;
 
 #[async_trait]

@@ -36,7 +36,7 @@ pub(in crate::http) struct EditForm {
 #[schema(as = EditedSegment)]
 #[serde(deny_unknown_fields)]
 struct SegmentForm {
-    /// Segments are numbered anew.
+    /// Segments are renumbered.
     #[serde(default, rename = "id", deserialize_with = "whole_if_any")]
     _id: Option<u32>,
     #[schema(minimum = 0)]
@@ -74,7 +74,7 @@ struct WordForm {
     probability: f32,
 }
 
-/// JSON does not tell 2 from 2.0.
+/// JSON does not distinguish 2 and 2.0.
 fn whole<'de, D: Deserializer<'de>, N: TryFrom<u64>>(value: D) -> Result<N, D::Error> {
     whole_if_any(value)?.ok_or_else(|| D::Error::custom("must be a number"))
 }

@@ -11,7 +11,7 @@ use crate::http::service::Service;
 /// on disk, and go each by itself.
 ///
 /// # Cancel safety
-/// None: run it where nobody can drop it.
+/// None: run it where it cannot be dropped.
 pub(in crate::http) async fn retry(
     service: &Service,
     job: Job,

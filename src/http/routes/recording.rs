@@ -24,7 +24,7 @@ use crate::wire_time::secs;
 
 /// The file comes from anyone: shown by itself, it runs and loads nothing, and has no origin.
 const SANDBOX: &str = "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox";
-/// So many bytes tell what a recording is.
+/// So many bytes are enough to recognise a recording.
 const HEAD_BYTES: u64 = 4096;
 
 /// The recording as it was sent.

@@ -184,7 +184,7 @@ pub(in crate::http) async fn edit(
 #[derive(Serialize, ToSchema)]
 #[schema(as = Revisions)]
 pub(in crate::http) struct RevisionsView {
-    /// The newest first; empty where nobody changed it.
+    /// The newest first; empty if it was not changed.
     revisions: Vec<RevisionView>,
 }
 

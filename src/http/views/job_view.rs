@@ -59,7 +59,7 @@ pub(in crate::http) struct JobView {
     #[schema(nullable = false, format = "uuid")]
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_of: Option<String>,
-    /// Of the transcript as people left it, the latest: only where somebody changed it. `result` is what the engine wrote.
+    /// Of the transcript as people left it, the latest: only if it was changed. `result` is what the engine wrote.
     #[schema(nullable = false, minimum = 1)]
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript_revision: Option<u32>,

@@ -639,7 +639,7 @@ pub(crate) async fn a_search_goes_page_by_page_and_stays_with_its_owner(store: &
         }
         found.extend(&page);
         if found.len() == 4 {
-            // A cursor that is gone is still a place.
+            // A cursor whose row was removed is still a place.
             store.cancel(found[3]).await.unwrap();
             store.cancel(found[3]).await.unwrap();
         }

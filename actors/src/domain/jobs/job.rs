@@ -219,7 +219,7 @@ pub struct Job {
     pub reused_from: Option<JobId>,
     /// The earlier job that is done once more.
     pub retry_of: Option<JobId>,
-    /// Of its transcript as people left it, the latest one; 0: nobody changed it.
+    /// Of its transcript as people left it, the latest one; 0: it was not changed.
     pub revision: u32,
     /// What was odd about the recording, one sentence each: known once it was planned.
     pub warnings: Vec<String>,
