@@ -182,11 +182,11 @@ fn what_went_wrong_with_a_download_is_said() {
     }
 }
 
-#[cfg(feature = "failpoints")]
 #[test]
+#[cfg_attr(not(debug_assertions), ignore = "needs a debug build")]
 fn a_download_that_does_not_fit_on_the_disk_is_not_begun() {
     let hub = Hub::start(files());
-    let service = service(&hub, &[("FAILPOINTS", "pull.room=return")]);
+    let service = service(&hub, &[("FAILPOINT", "pull.room=error")]);
     pull(&service, NAME);
     let failed = until(&service, is("failed"));
     assert_eq!(failed["error"]["code"], "disk_full");
