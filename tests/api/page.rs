@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use flate2::read::GzDecoder;
 
 use super::clients::{browser_test, node, output};
+use super::hub::Hub;
+use super::pulls;
 use super::service::{SLOW, Service};
 
 const KEY: &str = "a-key-of-many-letters-for-the-page";
@@ -119,19 +121,36 @@ fn the_page_asks_for_a_key_and_works_with_it() {
 }
 
 #[test]
+fn a_model_is_downloaded_from_the_page() {
+    let Some(mut command) = browser_test("pull.mjs") else { return };
+    let hub = Hub::start(pulls::files());
+    hub.hold_at(1000);
+    let service = pulls::service(&hub, &[]);
+    converse(command.arg(&service.base).env("MODEL", pulls::NAME), |asked| match asked {
+        "send the rest" => hub.let_go(),
+        other => panic!("asked for {other:?}"),
+    });
+}
+
+#[test]
 fn the_page_goes_on_after_the_service_was_killed() {
     let Some(mut command) = browser_test("outage.mjs") else { return };
     // A port that is free now: the page finds the service where it was.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let mut service = Service::start_with(&[("VERBATIM__SERVER__PORT", &port)]);
-    let mut test = command.arg(&service.base).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    converse(command.arg(&service.base), |asked| match asked {
+        "kill" => service.kill(),
+        "start" => service.restart(),
+        other => panic!("asked for {other:?}"),
+    });
+}
+
+/// Runs a test that asks for something, a line each time, and waits until it is done.
+fn converse(command: &mut Command, mut act: impl FnMut(&str)) {
+    let mut test = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut answers = test.stdin.take().unwrap();
     for line in BufReader::new(test.stdout.take().unwrap()).lines() {
-        match line.unwrap().as_str() {
-            "kill" => service.kill(),
-            "start" => service.restart(),
-            other => panic!("asked for {other:?}"),
-        }
+        act(&line.unwrap());
         writeln!(answers, "done").unwrap();
     }
     assert!(test.wait().unwrap().success());

@@ -18,10 +18,10 @@ use super::hub::Hub;
 use super::service::{HANG_GUARD, Service, command};
 
 /// The catalogue has no checksum of this one: it is what the hub says.
-const NAME: &str = "faster-distil-whisper-large-v2";
+pub const NAME: &str = "faster-distil-whisper-large-v2";
 
 /// The bundled model as a folder of the hub.
-fn files() -> Vec<(String, Vec<u8>)> {
+pub fn files() -> Vec<(String, Vec<u8>)> {
     let path = fixtures::dir().join("ggml-words-f16.bin");
     let model = to_ctranslate2(&path, &ModelHeader::read(&path).unwrap()).unwrap();
     let at = |file: &str| format!("/Systran/{NAME}/resolve/main/{file}");
@@ -34,7 +34,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
     ]
 }
 
-fn service(hub: &Hub, more: &[(&str, &str)]) -> Service {
+pub fn service(hub: &Hub, more: &[(&str, &str)]) -> Service {
     let (hub_url, source_url) = (hub.url(""), hub.url("/ggml"));
     let from = [("VERBATIM__MODEL__HUB_URL", hub_url.as_str()), ("VERBATIM__MODEL__SOURCE_URL", &source_url)];
     Service::start_with(&[&from, more].concat())
