@@ -98,7 +98,7 @@ pub(super) enum Failure {
     OnlyWithUrl,
     #[error(transparent)]
     Remove(#[from] RemoveError),
-    #[error("nobody can be asked here: add --yes to remove the model")]
+    #[error("there is no terminal to ask on: add --yes to remove the model")]
     NeedsYes,
     #[error("not removed")]
     NotRemoved,

@@ -36,7 +36,7 @@ impl Expected {
         Self { kind: Kind::Sha256, hex: Cow::Borrowed(hex) }
     }
 
-    /// A SHA-256 as somebody wrote it; `None` if it is none.
+    /// A SHA-256 from text; `None` if the text is not one.
     pub fn parse_sha256(text: &str) -> Option<Self> {
         let expected = Self { kind: Kind::Sha256, hex: text.trim().to_ascii_lowercase().into() };
         expected.is_well_formed().then_some(expected)

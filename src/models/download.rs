@@ -16,7 +16,7 @@ use super::room::check_room;
 
 /// What a server's answer means for the bytes that are here already.
 enum Body {
-    /// It goes on at the end of them; bytes of the whole, if told.
+    /// The body starts at their end; bytes of the whole, if the server sent that.
     Rest(Option<u64>),
     /// It is the whole file.
     Whole(Option<u64>),

@@ -48,7 +48,7 @@ pub(super) fn part_path(target: &Path) -> PathBuf {
 /// Downloads a file that is not there.
 ///
 /// The file appears under its name only once it is whole, verified and on disk; until then it is `<file>.part`, which a
-/// later call goes on with. Returns its length, or `None` where another process brought it meanwhile.
+/// later call continues. Returns its length, or `None` where another process brought it meanwhile.
 pub(super) fn fetch(
     target: &Path,
     source: &Source,
@@ -62,9 +62,9 @@ pub(super) fn fetch(
         return Ok(None);
     }
     let outcome = Download { url: &source.url, path: &part_path, part: &mut part }.run(client, meter);
-    let told = outcome.inspect_err(|_| drop_if_empty(&part, &part_path))?;
+    let promised = outcome.inspect_err(|_| drop_if_empty(&part, &part_path))?;
     meter.verifying();
-    settle(target, &part_path, &part, source, told, meter)?;
+    settle(target, &part_path, &part, source, promised, meter)?;
     part.metadata().map(|metadata| Some(metadata.len())).map_err(PullError::at(target))
 }
 
@@ -105,7 +105,7 @@ pub(super) fn open_alone(path: &Path) -> Result<File, PullError> {
 /// A try that brought nothing leaves nothing.
 fn drop_if_empty(part: &File, path: &Path) {
     if part.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-        // An empty one that stays does no harm: the next try goes on from its end.
+        // An empty one that stays does no harm: the next try continues at its end.
         let _: io::Result<()> = fs::remove_file(path);
     }
 }
@@ -117,16 +117,16 @@ fn settle(
     part_path: &Path,
     part: &File,
     source: &Source,
-    told: Option<Expected>,
+    promised: Option<Expected>,
     meter: &Meter<'_>,
 ) -> Result<(), PullError> {
     part.sync_all().map_err(PullError::at(part_path))?;
     let expected = match &source.checksum {
         Checksum::Known(expected) => Some(expected.clone()),
-        Checksum::FromServer if told.is_none() => {
+        Checksum::FromServer if promised.is_none() => {
             return Err(PullError::NoChecksum { url: source.url.to_string() });
         }
-        Checksum::FromServer | Checksum::FromServerIfAny => told,
+        Checksum::FromServer | Checksum::FromServerIfAny => promised,
     };
     let found = checksums(part_path, expected.as_ref(), meter)?;
     forget_validator(part_path);

@@ -21,7 +21,7 @@ pub(super) fn partial_path(target: &Path) -> PathBuf {
 /// Downloads a folder that is not there, file after file.
 ///
 /// The folder appears under its name only once all its files are whole, verified and on disk; until then it is
-/// `<folder>.partial`, which a later call goes on with. Returns `false` where another process brought it meanwhile.
+/// `<folder>.partial`, which a later call continues. Returns `false` where another process brought it meanwhile.
 pub(super) fn fetch(
     target: &Path,
     sources: &[(&str, Source)],

@@ -27,14 +27,14 @@ impl<'a> Meter<'a> {
     /// So many bytes of the present file are here.
     pub(super) fn pulling(&mut self, bytes: u64, total: Option<u64>) {
         let bytes = self.before + bytes;
-        // The server knows best how long its file is.
+        // The server's length of its file counts.
         let of_file = total.map(|total| self.before + total);
         let total_bytes = self.whole.max(of_file).map(|total| total.max(bytes));
-        self.tell(PullStep { stage: PullStage::Pulling, bytes, total_bytes });
+        self.report(PullStep { stage: PullStage::Pulling, bytes, total_bytes });
     }
 
     pub(super) fn verifying(&mut self) {
-        self.tell(PullStep { stage: PullStage::Verifying, ..self.last });
+        self.report(PullStep { stage: PullStage::Verifying, ..self.last });
     }
 
     /// A file of so many bytes is whole; another one follows, or none.
@@ -54,7 +54,7 @@ impl<'a> Meter<'a> {
         self.keep_going
     }
 
-    fn tell(&mut self, step: PullStep) {
+    fn report(&mut self, step: PullStep) {
         self.last = step;
         (self.progress)(step);
     }

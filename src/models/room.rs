@@ -11,7 +11,7 @@ const RESERVE_BYTES: u64 = 64 << 20;
 /// Refuses a download of which so many bytes are still to come.
 pub(super) fn check_room(dir: &Path, to_come: u64) -> Result<(), PullError> {
     let needed = to_come.saturating_add(RESERVE_BYTES);
-    // A file system that does not tell is found full by writing to it.
+    // Where a file system reports no figure, a write finds it full.
     let free = match (failpoint::hit("pull", "room"), rustix::fs::statvfs(dir)) {
         (Err(_), _) => 0,
         (Ok(()), Ok(disk)) => disk.f_bavail.saturating_mul(disk.f_frsize),

@@ -27,7 +27,7 @@ impl Wanted {
         catalog.find(name).map(Self::Known).ok_or_else(unknown)
     }
 
-    /// A file at an address, with the SHA-256 that somebody vouches for. Without a name it is called as its file.
+    /// A file at an address, with the SHA-256 that the request names. Without a name it is called as its file.
     pub fn at_url(text: &str, sha256: Option<&str>, name: Option<&str>) -> Result<Self, PullError> {
         let url =
             text.parse().ok().filter(is_safe).ok_or_else(|| PullError::BadUrl { url: text.to_owned() })?;

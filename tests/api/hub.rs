@@ -92,7 +92,7 @@ fn answer(mut stream: TcpStream, shared: &Shared) {
     };
     let mut reply = String::new();
     let Some(file) = shared.files.get(stored) else {
-        // A client that is gone misses nothing.
+        // The client may have disconnected.
         let _ = stream.write_all(b"HTTP/1.1 404 X\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
         return;
     };

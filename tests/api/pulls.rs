@@ -101,19 +101,19 @@ fn a_download_is_followed_by_its_events() {
     let service = service(&hub, &[]);
     let mut events = service.pull_events();
     pull(&service, NAME);
-    let mut told = Vec::new();
+    let mut seen = Vec::new();
     for event in events.by_ref() {
         assert_eq!((event.name.as_str(), &event.data["type"]), ("pull", &json!("pull")));
         assert_eq!(event.data["name"], NAME);
-        told.push((event.id, event.data["state"].as_str().unwrap().to_owned()));
+        seen.push((event.id, event.data["state"].as_str().unwrap().to_owned()));
         hub.let_go();
         if event.data["state"] == "done" {
             break;
         }
     }
-    assert_eq!(told.first().unwrap().1, "pulling", "{told:?}");
-    assert!(told.is_sorted_by(|before, after| before.0 < after.0), "{told:?}");
-    // A later reader is told how it stands.
+    assert_eq!(seen.first().unwrap().1, "pulling", "{seen:?}");
+    assert!(seen.is_sorted_by(|before, after| before.0 < after.0), "{seen:?}");
+    // A later reader gets its state.
     assert_eq!(service.pull_events().next().unwrap().data["state"], "done");
 }
 
@@ -288,17 +288,17 @@ fn a_url_without_a_checksum_or_without_https_is_bad_usage() {
 fn proxy() -> (u16, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (told, asked) = mpsc::channel();
+    let (seen, asked) = mpsc::channel();
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let told = told.clone();
-            thread::spawn(move || tunnel(stream, &told));
+            let seen = seen.clone();
+            thread::spawn(move || tunnel(stream, &seen));
         }
     });
     (port, asked)
 }
 
-fn tunnel(mut client: TcpStream, told: &mpsc::Sender<String>) {
+fn tunnel(mut client: TcpStream, seen: &mpsc::Sender<String>) {
     let mut reader = BufReader::new(client.try_clone().unwrap());
     let mut first = String::new();
     reader.read_line(&mut first).unwrap();
@@ -306,7 +306,7 @@ fn tunnel(mut client: TcpStream, told: &mpsc::Sender<String>) {
     while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
         line.clear();
     }
-    told.send(first.trim_end().to_owned()).unwrap();
+    seen.send(first.trim_end().to_owned()).unwrap();
     let target = first.split(' ').nth(1).unwrap().replace("localhost", "127.0.0.1");
     let Some(mut server) = target.starts_with("127.").then(|| TcpStream::connect(target).unwrap()) else {
         client.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").unwrap();

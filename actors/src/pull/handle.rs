@@ -102,13 +102,13 @@ impl PullHandle {
         let mut progress = |step: PullStep| {
             let is_due =
                 |(stage, at): (PullStage, Instant)| stage != step.stage || at.elapsed() >= TELL_EVERY;
-            let tell = last.is_none_or(is_due);
-            if tell {
+            let is_shown = last.is_none_or(is_due);
+            if is_shown {
                 last = Some((step.stage, Instant::now()));
             }
-            self.advance(*run, step, tell);
+            self.advance(*run, step, is_shown);
         };
-        let keep_going = || self.table.borrow().wants(*run);
+        let keep_going = || self.table.borrow().has_purpose(*run);
         let pulled = AssertUnwindSafe(|| self.shelf.pull(name, &keep_going, &mut progress));
         let outcome = catch_unwind(pulled).unwrap_or_else(|_| {
             error!(model = name, "a download ended by a panic");
@@ -122,14 +122,14 @@ impl PullHandle {
         self.end(*run, outcome);
     }
 
-    fn advance(&self, run: u64, step: PullStep, tell: bool) {
+    fn advance(&self, run: u64, step: PullStep, is_shown: bool) {
         let state = match step.stage {
             PullStage::Pulling => PullState::Pulling,
             PullStage::Verifying => PullState::Verifying,
         };
         self.table.send_if_modified(|pulls| {
             let is_news = pulls.advance(run, state, step.bytes, step.total_bytes);
-            is_news && tell
+            is_news && is_shown
         });
     }
 

@@ -11,7 +11,7 @@ use crate::ports::{ModelShelf, PullStage, PullStep, ShelfModel};
 /// How often a download looks whether it may end.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Knows every name but "unknown"; each model has ten bytes.
+/// Has every name but "unknown"; each model has ten bytes.
 #[derive(Default)]
 pub struct FakeShelf {
     /// What comes of downloads, in the order in which they end.

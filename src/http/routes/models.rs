@@ -44,7 +44,7 @@ pub(in crate::http) struct NewPull {
 
 /// Downloads a model of the catalogue.
 ///
-/// One that is being downloaded already goes on; one that is here is verified. Two are downloaded at the same time.
+/// A download that runs already continues; a model that is here is verified. Two are downloaded at the same time.
 #[utoipa::path(
     post, path = "/models/pulls", request_body = NewPull,
     responses((status = 202, description = "It is under way.", body = PullView))

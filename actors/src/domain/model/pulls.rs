@@ -117,7 +117,7 @@ impl Pulls {
     }
 
     /// Whether a download still has a purpose.
-    pub fn wants(&self, run: u64) -> bool {
+    pub fn has_purpose(&self, run: u64) -> bool {
         !self.is_stopped && self.pulls.iter().any(|pull| pull.run == run && !pull.state.has_ended())
     }
 
@@ -209,7 +209,7 @@ mod tests {
         assert!(
             matches!(pulls.cancel("base"), Some(PullCancelled::Now(pull)) if pull.state == PullState::Cancelled)
         );
-        assert!(!pulls.wants(run));
+        assert!(!pulls.has_purpose(run));
         assert!(!pulls.advance(run, PullState::Verifying, 1, None));
         pulls.end(run, Ok(()));
         assert_eq!(states(&pulls), [("base", "cancelled")]);
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(pulls.begin(), None);
         pulls.end(first, Err(broken()));
         assert_eq!(pulls.begin().unwrap().run, second);
-        assert!(pulls.wants(second));
+        assert!(pulls.has_purpose(second));
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         pulls.begin();
         pulls.ask("tiny", None);
         pulls.stop();
-        assert!(!pulls.wants(run) && pulls.begin().is_none());
+        assert!(!pulls.has_purpose(run) && pulls.begin().is_none());
         pulls.end(run, Err(broken()));
         assert_eq!(states(&pulls), [("base", "pulling"), ("tiny", "pulling")]);
     }
