@@ -1,5 +1,7 @@
 //! Lists of jobs: each state and each model by an index of its own, and by what they are searched for.
 
+use std::cmp::Reverse;
+
 use actors::domain::jobs::job::{Job, Status};
 use actors::ports::JobQuery;
 use sqlx::SqliteConnection;
@@ -20,7 +22,7 @@ impl SqliteStore {
         };
         let jobs: Result<Vec<_>, _> = rows.into_iter().map(Job::try_from).collect();
         let mut jobs = jobs?;
-        jobs.sort_by(|one, other| other.id.cmp(&one.id));
+        jobs.sort_by_key(|job| Reverse(job.id));
         jobs.truncate(query.limit as usize);
         Ok(jobs)
     }

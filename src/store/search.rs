@@ -55,12 +55,21 @@ impl SqliteStore {
     }
 }
 
+/// What a job is found by, but for its transcript, and where in the index it is.
+#[derive(sqlx::FromRow)]
+struct SearchedRow {
+    filename: Option<String>,
+    metadata: Option<String>,
+    revision: i64,
+    search_row: Option<i64>,
+}
+
 /// Keeps what a job is found by as it is now.
 pub(super) async fn index(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {
     let key = id.to_string();
-    let row: Option<(Option<String>, Option<String>, i64, Option<i64>)> =
+    let row: Option<SearchedRow> =
         sqlx::query_as(sql::SEARCHED).bind(&key).fetch_optional(&mut *change).await?;
-    let Some((filename, metadata, revision, row)) = row else { return Ok(()) };
+    let Some(SearchedRow { filename, metadata, revision, search_row }) = row else { return Ok(()) };
     let mut text = vec![key.clone(), filename.unwrap_or_default()];
     if let Some(metadata) = metadata {
         match serde_json::from_str(&metadata) {
@@ -70,7 +79,7 @@ pub(super) async fn index(change: &mut SqliteConnection, id: JobId) -> Result<()
     }
     add_transcript(change, &key, revision, &mut text).await?;
     let text = text.join("\n").to_lowercase();
-    if let Some(row) = row {
+    if let Some(row) = search_row {
         sqlx::query(UPDATE).bind(row).bind(text).execute(&mut *change).await?;
         return Ok(());
     }
@@ -100,16 +109,60 @@ pub(super) async fn find(
     query: &JobQuery,
     words: &SearchWords,
 ) -> Result<Vec<JobRow>, Fault> {
-    // The texts come first, whatever the planner thinks: from the newest on, until there are enough.
-    let mut statement = QueryBuilder::<Sqlite>::new(
-        "SELECT jobs.* FROM job_texts CROSS JOIN jobs ON jobs.search_row = job_texts.rowid WHERE jobs.owner = ",
-    );
-    statement.push_bind(query.owner.clone());
+    let is_filtered = !query.statuses.is_empty() || !query.models.is_empty();
+    let first = if is_filtered && are_few(reader, query).await? { First::Jobs } else { First::Texts };
+    // The table that comes first is the one that is scanned, whatever the planner thinks.
+    let mut statement = QueryBuilder::<Sqlite>::new(match first {
+        First::Texts => {
+            "SELECT jobs.* FROM job_texts CROSS JOIN jobs ON jobs.search_row = job_texts.rowid WHERE "
+        }
+        First::Jobs => {
+            "SELECT jobs.* FROM jobs CROSS JOIN job_texts ON job_texts.rowid = jobs.search_row WHERE "
+        }
+    });
+    push_filters(&mut statement, query);
     for word in words.iter() {
-        statement.push(" AND job_texts.body GLOB ").push_bind(pattern(word));
+        // With the sign the text itself is looked at, not the index.
+        let sign = if first == First::Jobs { "+" } else { "" };
+        statement.push(format!(" AND {sign}job_texts.body GLOB ")).push_bind(pattern(word));
     }
+    match (first, query.before) {
+        (First::Texts, Some(before)) => {
+            statement.push(" AND job_texts.rowid < ").push_bind(row_of(before) + NEXT_ROWS);
+            statement.push(" ORDER BY job_texts.rowid DESC LIMIT ");
+        }
+        (First::Texts, None) => {
+            statement.push(" ORDER BY job_texts.rowid DESC LIMIT ");
+        }
+        (First::Jobs, _) => {
+            statement.push(" ORDER BY jobs.id DESC LIMIT ");
+        }
+    }
+    statement.push_bind(i64::from(query.limit));
+    Ok(statement.build_query_as().fetch_all(reader).await?)
+}
+
+/// What is scanned: all texts that may have the words, until there are enough, or the few jobs that are asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum First {
+    Texts,
+    Jobs,
+}
+
+/// So many jobs are looked at one by one in less time than all texts that have a common word.
+const FEW: i64 = 500;
+
+async fn are_few(reader: &mut SqliteConnection, query: &JobQuery) -> Result<bool, Fault> {
+    let mut statement = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE ");
+    push_filters(&mut statement, query);
+    statement.push(" LIMIT ").push_bind(FEW).push(") AS some");
+    let count: i64 = statement.build_query_scalar().fetch_one(reader).await?;
+    Ok(count < FEW)
+}
+
+fn push_filters(statement: &mut QueryBuilder<Sqlite>, query: &JobQuery) {
+    statement.push("jobs.owner = ").push_bind(query.owner.clone());
     if let Some(before) = query.before {
-        statement.push(" AND job_texts.rowid < ").push_bind(row_of(before) + NEXT_ROWS);
         statement.push(" AND jobs.id < ").push_bind(before.to_string());
     }
     if !query.statuses.is_empty() {
@@ -121,15 +174,13 @@ pub(super) async fn find(
         statement.push(")");
     }
     if !query.models.is_empty() {
-        statement.push(" AND COALESCE(jobs.model, '') IN (");
+        statement.push(" AND jobs.model IN (");
         let mut list = statement.separated(", ");
         query.models.iter().for_each(|model| {
             list.push_bind(model.clone().unwrap_or_default());
         });
         statement.push(")");
     }
-    statement.push(" ORDER BY job_texts.rowid DESC LIMIT ").push_bind(i64::from(query.limit));
-    Ok(statement.build_query_as().fetch_all(reader).await?)
 }
 
 /// A word anywhere in a text: signs that mean something in patterns mean themselves.
