@@ -72,7 +72,7 @@ impl PullHandle {
         cancelled
     }
 
-    /// No download goes on after this. What has come stays for the next start.
+    /// No download continues after this. Bytes that are here stay for the next start.
     pub fn stop(&self) {
         self.table.send_modify(Pulls::stop);
     }

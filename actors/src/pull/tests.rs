@@ -94,7 +94,7 @@ async fn a_download_that_fails_is_why_the_model_cannot_be_loaded() {
     };
     let failed = world.until_model(is_why("pull_failed")).await;
     assert!(failed.failure().unwrap().message.contains("the disk is on fire"));
-    // Someone asks again: so is the hub.
+    // The download is asked for again: so is the hub.
     world.model.load(ModelNo::default(), None).await.unwrap();
     world.until_model(is_why("model_pulling")).await;
     shelf.finish(Ok(()));
