@@ -318,7 +318,7 @@ async fn complete_job(store: &SqliteStore, vocabulary: &[String], dice: &mut fas
     let samples = segments.len() as u64 * 80_000;
     let plan = Plan { samples, chunks: vec![Span { start: 0, end: samples }], ..Plan::default() };
     let progress = Progress::new(1, 1, plan.duration_secs(), plan.duration_secs(), None);
-    store.planned(claim.fence, &plan, progress.clone()).await.unwrap();
+    store.planned(claim.fence, &plan, progress).await.unwrap();
     let done = Checkpoint { chunk: 0, segments, language: None, language_probability: None, progress };
     store.checkpoint(claim.fence, done).await.unwrap();
     store.end(claim.fence, Ending::Completed).await.unwrap();
