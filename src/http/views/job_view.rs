@@ -47,8 +47,9 @@ pub(in crate::http) struct JobView {
     #[schema(required)]
     queue: Option<PlaceView>,
     /// The error of the model that a queued job waits for: its file is not there or cannot be loaded, or there is not enough
-    /// memory for it.
-    #[schema(required)]
+    /// memory for it. Only where there is one.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     waiting_for: Option<FailureView>,
     attempts: u32,
     /// The job whose transcript this one took over: only where there is one.

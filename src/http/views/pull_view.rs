@@ -11,7 +11,7 @@ use crate::error::one_of;
 
 /// All models that can be downloaded, and all others that are here.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Models)]
+#[schema(as = Shelf)]
 pub(in crate::http) struct ModelsView {
     models: Vec<ShelfModelView>,
 }
