@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::content::Transcript;
 use super::subtitles::Cue;
-use partition::{lines_needed, lines_of, partition};
+use partition::{lines_of, partition};
 use times::Times;
 use words::{Word, chars, words_of};
 
@@ -101,9 +101,7 @@ impl Shape {
             let whole = Times { start: segment.start, end: segment.end };
             return vec![(whole, vec![joined(&words)])];
         };
-        let cues = partition(&words, room.lines * room.line_chars, |words| {
-            lines_needed(words, room.line_chars) <= room.lines
-        });
+        let cues = partition(&words, room.lines, room.line_chars);
         let spoken: Vec<_> = cues.iter().filter_map(|words| Times::of(words)).collect();
         let shown = times::within(segment, next, &spoken);
         let lines =

@@ -115,8 +115,12 @@ pub(in crate::http) async fn show(
         Status::Failed | Status::Cancelled => return Err(AppError::JobEndedWithoutResult { status }),
     }
     let segments = segments_of(&service, &job, revision).await?;
-    let transcript = Transcript { revision: Some(revision), ..transcript_of(&job, &segments) };
-    let text = render_shaped(&transcript, format, shape.as_ref());
+    // A long one takes longer than others may wait for their turn.
+    let text = web::block(move || {
+        let transcript = Transcript { revision: Some(revision), ..transcript_of(&job, &segments) };
+        render_shaped(&transcript, format, shape.as_ref())
+    });
+    let text = text.await.map_err(AppError::internal)?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.content_type())).body(text))
 }
 
