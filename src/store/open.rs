@@ -12,14 +12,13 @@ use thiserror::Error;
 use tracing::warn;
 
 use super::directory::{self, create_durably};
+use super::exchange::{self, Left, REPLACED};
 use super::fault::{is_disk_full, sqlite_code};
+use super::layout::DATABASE;
 use super::search;
 use super::sql;
 use super::sqlite::{Clock, SqliteStore, system_clock};
 
-pub(super) const DATABASE: &str = "verbatim.db";
-/// The folder of the recordings.
-pub(super) const BLOBS: &str = "blobs";
 const LOCK: &str = "lock";
 /// How long a folder that is in use is tried again.
 const LOCK_WAIT_LIMIT: Duration = Duration::from_secs(3);
@@ -50,6 +49,12 @@ pub enum StoreOpenError {
         path.display()
     )]
     NoSharedMemory { path: PathBuf },
+    #[error(
+        "a restore into {} was interrupted, and its data from before lies in {REPLACED} there, beside another database: \
+         keep one, by moving verbatim.db and blobs from {REPLACED} over those in the folder or by removing {REPLACED}",
+        dir.display()
+    )]
+    InterruptedRestore { dir: PathBuf },
     #[error("cannot open the database {}: {detail}", path.display())]
     Failed { path: PathBuf, detail: String },
 }
@@ -77,6 +82,7 @@ impl SqliteStore {
             warn!(%dir, "others can list the storage folder: close it with chmod 700");
         }
         let lock = lock(dir).await?;
+        settle_restore(dir)?;
         let path = dir.join(DATABASE);
         keep_private(dir, &path)?;
         let writer = open_writer(&path).await.map_err(|error| explain(&path, &error))?;
@@ -117,6 +123,14 @@ pub(super) async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
             Err(TryLockError::WouldBlock) => return Err(StoreOpenError::InUse { dir: dir.to_owned() }),
             Err(TryLockError::Error(error)) => return Err(not_writable(&path, &error)),
         }
+    }
+}
+
+/// Puts back what a restore that was killed has moved away. An empty database in its place would cost all recordings.
+pub(super) fn settle_restore(dir: &Path) -> Result<(), StoreOpenError> {
+    match exchange::settle(dir).map_err(|error| not_writable(dir, &error))? {
+        Left::Settled => Ok(()),
+        Left::Unclear => Err(StoreOpenError::InterruptedRestore { dir: dir.to_owned() }),
     }
 }
 

@@ -11,7 +11,8 @@ use thiserror::Error;
 use super::files::{Copied, copy, recordings};
 use super::verify::named_recordings;
 use crate::store::directory::{self, create_durably};
-use crate::store::open::{BLOBS, DATABASE, settings};
+use crate::store::layout::{BLOBS, DATABASE};
+use crate::store::open::settings;
 
 /// The database's copy until the recordings are complete.
 const PARTIAL: &str = "verbatim.db.partial";

@@ -1,7 +1,6 @@
 //! Putting a copy in the place of a storage folder.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -9,12 +8,9 @@ use thiserror::Error;
 use super::files::{Copied, copy, recordings};
 use super::verify::verify;
 use crate::store::directory::{self, create_durably};
-use crate::store::open::{BLOBS, DATABASE, StoreOpenError, lock};
-
-/// The copy, until it is complete.
-const INCOMING: &str = "restore-incoming";
-/// What was there, until the copy is in its place.
-const REPLACED: &str = "restore-replaced";
+use crate::store::exchange::{INCOMING, exchange, remove_folder};
+use crate::store::layout::{BLOBS, DATABASE};
+use crate::store::open::{StoreOpenError, lock, settle_restore};
 
 /// What becomes of data that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,51 +45,28 @@ pub async fn restore(copy_dir: &Path, dir: &Path, replace: Replace) -> Result<Co
     create_durably(dir).map_err(failed)?;
     // Held until the end.
     let _lock = lock(dir).await?;
+    settle_restore(dir)?;
     if dir.join(DATABASE).exists() && replace == Replace::Refuse {
         return Err(RestoreError::Occupied { dir: dir.to_owned() });
     }
-    bring_in(copy_dir, &dir.join(INCOMING)).map_err(failed)?;
+    bring_in(copy_dir, dir).map_err(failed)?;
     exchange(dir).map_err(failed)?;
     Ok(copied)
 }
 
-fn bring_in(from: &Path, incoming: &Path) -> io::Result<()> {
-    remove_folder(incoming)?;
+fn bring_in(from: &Path, dir: &Path) -> io::Result<()> {
+    let incoming = dir.join(INCOMING);
+    remove_folder(&incoming)?;
     create_durably(&incoming.join(BLOBS))?;
     for name in recordings(&from.join(BLOBS))? {
-        copy(&from.join(BLOBS).join(&name), &incoming.join(BLOBS).join(&name))?;
+        let to = incoming.join(BLOBS).join(&name);
+        copy(&from.join(BLOBS).join(&name), &to)?;
+        directory::give_to_owner_of(dir, &to);
     }
     copy(&from.join(DATABASE), &incoming.join(DATABASE))?;
-    directory::sync_folder(&incoming.join(BLOBS))
-}
-
-/// The database leaves first and comes last: it never stands beside recordings that are not its own.
-fn exchange(dir: &Path) -> io::Result<()> {
-    let (incoming, replaced) = (dir.join(INCOMING), dir.join(REPLACED));
-    remove_folder(&replaced)?;
-    create_durably(&replaced)?;
-    for name in [DATABASE.to_owned(), format!("{DATABASE}-wal"), format!("{DATABASE}-shm"), BLOBS.to_owned()]
-    {
-        match fs::rename(dir.join(&name), replaced.join(&name)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            moved => moved?,
-        }
-    }
     for name in [BLOBS, DATABASE] {
-        fs::rename(incoming.join(name), dir.join(name))?;
-        directory::give_to_owner_of(dir, &dir.join(name));
+        directory::give_to_owner_of(dir, &incoming.join(name));
     }
-    for name in recordings(&dir.join(BLOBS))? {
-        directory::give_to_owner_of(dir, &dir.join(BLOBS).join(name));
-    }
-    directory::sync_folder(dir)?;
-    remove_folder(&incoming)?;
-    remove_folder(&replaced)
-}
-
-fn remove_folder(dir: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    directory::sync_folder(&incoming.join(BLOBS))?;
+    directory::sync_folder(&incoming)
 }

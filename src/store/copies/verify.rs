@@ -11,7 +11,8 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::files::Copied;
 use crate::hex::hex;
-use crate::store::open::{BLOBS, DATABASE, settings};
+use crate::store::layout::{BLOBS, DATABASE};
+use crate::store::open::settings;
 use crate::store::sql;
 
 const BLOCK_BYTES: usize = 1 << 20;
