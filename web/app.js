@@ -88,6 +88,8 @@ function banner() {
   return text;
 }
 
+const JOB_ID = /^[0-9a-f-]{36}$/i;
+
 /** Shows what the address names. @param {boolean} moveFocus */
 function route(moveFocus) {
   shown.abort();
@@ -96,8 +98,9 @@ function route(moveFocus) {
   const main = /** @type {HTMLElement} */ (document.getElementById("main"));
   document.title = "Verbatim";
   document.body.dataset.view = kind || "new";
-  const view = kind === "jobs" && id ? jobView(decodeURIComponent(id), shown.signal, () => list.refresh()) : kind === "model" ? modelView(shown.signal) : newJobView(shown.signal);
-  list.select(kind === "jobs" ? id : "");
+  const isJob = kind === "jobs" && JOB_ID.test(id);
+  const view = isJob ? jobView(id, shown.signal, () => list.refresh()) : kind === "model" ? modelView(shown.signal) : newJobView(shown.signal);
+  list.select(isJob ? id : "");
   fill(main, view);
   main.scrollTop = 0;
   if (moveFocus) main.querySelector("h1")?.focus({ preventScroll: true });

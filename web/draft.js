@@ -55,8 +55,9 @@ export class Draft extends EventTarget {
     return this.segments !== this.#saved;
   }
 
-  saved() {
-    this.#saved = this.segments;
+  /** The service has these; what was edited since is not saved. @param {Segment[]} segments */
+  saved(segments) {
+    this.#saved = segments;
     this.dispatchEvent(new Event("change"));
   }
 

@@ -83,8 +83,7 @@ export class Revisions extends EventTarget {
     this.saveButton.disabled = true;
     fill(this.note, t("edit.saving"));
     try {
-      await this.#put();
-      draft.saved();
+      draft.saved(await this.#put());
       fill(this.note, t("edit.saved"));
       announce(t("edit.saved"));
       const { revisions } = await json(`jobs/${this.job.id}/transcript/revisions`);
@@ -96,10 +95,13 @@ export class Revisions extends EventTarget {
     }
   }
 
+  /** Returns what it sent: the draft may be edited meanwhile. */
   async #put() {
-    const segments = this.draft.segments.map(({ start, end, text, speaker, words, flags, channel }) => ({ start, end, text, speaker: speaker ?? null, words: words ?? null, flags: flags ?? [], channel }));
+    const sent = this.draft.segments;
+    const segments = sent.map(({ start, end, text, speaker, words, flags, channel }) => ({ start, end, text, speaker: speaker ?? null, words: words ?? null, flags: flags ?? [], channel }));
     const saved = await json(`jobs/${this.job.id}/transcript`, { method: "PUT", json: { base_revision: this.draft.base, segments } });
     this.latest = this.draft.base = saved.revision;
+    return sent;
   }
 
   async #changedElsewhere() {

@@ -120,7 +120,7 @@ class Uploads extends EventTarget {
       xhr.onloadend = () => done({ status: xhr.status, body: xhr.responseText, after: xhr.getResponseHeader("retry-after") });
       xhr.send(form(file, upload.choices));
     });
-    connection.note(answer.status !== 0);
+    if (this.all.includes(upload)) connection.note(answer.status !== 0);
     if (answer.status === 0) throw new ApiError(0, "unreachable", t("error.unreachable"));
     if (answer.status < 400) return JSON.parse(answer.body);
     if (answer.status !== 401) throw refusal(answer.status, answer.body, answer.after);
