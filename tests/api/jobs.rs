@@ -218,6 +218,8 @@ fn a_retry_is_a_new_job_of_the_same_recording() {
     let once = keyed("again", &id);
     assert_eq!(keyed("again", &id).json()["id"], once.json()["id"]);
     assert_eq!(keyed("again", &early).error(), "idempotency_key_reused");
+    assert_eq!(service.delete(&format!("/jobs/{id}")).status, 204);
+    assert_eq!(keyed("again", &id).json()["id"], once.json()["id"], "also once the first job is gone");
     for blob in std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap() {
         std::fs::remove_file(blob.unwrap().path()).unwrap();
     }

@@ -7,6 +7,26 @@ use super::submission::remove_unless_needed;
 use crate::error::AppError;
 use crate::http::service::Service;
 
+/// The job that the same request made before, under the same `Idempotency-Key`.
+pub(in crate::http) async fn accepted_under(
+    service: &Service,
+    owner: &str,
+    key: Option<&str>,
+    id: &str,
+) -> Result<Option<Job>, AppError> {
+    let Some(key) = key else { return Ok(None) };
+    let store = service.jobs.store();
+    let earlier = store.sent_under(owner, key).await?;
+    match earlier.filter(|earlier| earlier.fingerprint == fingerprint(id)) {
+        Some(earlier) => Ok(store.job(earlier.id).await?),
+        None => Ok(None),
+    }
+}
+
+fn fingerprint(job: &str) -> String {
+    format!("retry {job}")
+}
+
 /// Makes a job of the recording, the options, the metadata and the webhook of one that has ended. When this returns, both are
 /// on disk, and go each by itself.
 ///
@@ -21,7 +41,7 @@ pub(in crate::http) async fn retry(
     service.check_options(&job.options).await?;
     let blob = service.blobs.copy(&job.audio.blob).await?.ok_or(AppError::RecordingNotFound)?;
     let id = JobId::new();
-    let fingerprint = format!("retry {}", job.id);
+    let fingerprint = fingerprint(&job.id.to_string());
     let new = NewJob {
         id,
         once: key.map(|key| Idempotency { key, fingerprint, life: KeyLife::Day }),

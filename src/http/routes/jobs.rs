@@ -97,7 +97,12 @@ pub(in crate::http) async fn submit(
         detached(async move { upload.take_in(&taking, caller.owner, key).await }).await?
     };
     failpoint::hit("answer", "before").map_err(AppError::internal)?;
-    let view = JobView::whole(&service, &job).await?;
+    accepted(&service, &job).await
+}
+
+/// The answer to a request that made a job.
+async fn accepted(service: &Service, job: &Job) -> Result<HttpResponse, AppError> {
+    let view = JobView::whole(service, job).await?;
     Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
 }
 
@@ -252,6 +257,10 @@ pub(in crate::http) async fn retry(
     request: HttpRequest,
 ) -> Result<HttpResponse, AppError> {
     let key = idempotency_key(&request)?;
+    // As for a submission, what was accepted under the key is answered whatever became of the rest.
+    if let Some(again) = retry::accepted_under(&service, &caller.owner, key.as_deref(), &id).await? {
+        return accepted(&service, &again).await;
+    }
     let job = find(&service, &caller, &id).await?;
     if !job.status.has_ended() {
         return Err(AppError::JobNotEnded { status: job.status.name() });
@@ -261,8 +270,7 @@ pub(in crate::http) async fn retry(
     }
     let (retrying, origin) = (service.clone(), origin(&request));
     let job = detached(async move { retry::retry(&retrying, job, key, origin).await }).await?;
-    let view = JobView::whole(&service, &job).await?;
-    Ok(HttpResponse::Accepted().insert_header((LOCATION, format!("/jobs/{}", job.id))).json(view))
+    accepted(&service, &job).await
 }
 
 /// A job of the caller's: those of others are not there.
