@@ -36,7 +36,7 @@ fn answers_are_what_the_description_says() {
 
     holds("ModelStatus", service.get("/model/status").json());
     holds("DebugState", service.get("/debug/state").json());
-    holds("Models", service.get("/models").json());
+    holds("Shelf", service.get("/models").json());
     holds("Pulls", service.get("/models/pulls").json());
     holds("Health", service.get("/health").json());
     let refused = service.post_form("/jobs", Some(("a.wav", b"never read")), &[]);
