@@ -251,9 +251,14 @@ impl ModelActor {
                 Input::RanOutOfMemory { needed_bytes, free_bytes }
             }
             LoadFailure::Broken { code, message } => {
-                error!(code, message, "model cannot be loaded");
-                self.count_failure("failed");
-                Input::LoadFailed(Failure { code, message })
+                let failure = Failure { code, message };
+                if failure.is_temporary() {
+                    info!(reason = failure.message, "model is not loaded yet");
+                } else {
+                    error!(code, reason = failure.message, "model cannot be loaded");
+                    self.count_failure("failed");
+                }
+                Input::LoadFailed(failure)
             }
         }
     }
