@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use sqlx::{ConnectOptions, Connection};
 use thiserror::Error;
 
+use super::database::{DatabaseError, copy_database};
 use super::files::{Copied, copy, recordings};
 use super::verify::named_recordings;
 use crate::store::directory::{self, create_durably};
@@ -53,7 +53,7 @@ pub async fn backup(dir: &Path, target: &Path) -> Result<Copied, BackupError> {
     // Most of the work, so that little can happen between the database's copy and the last recording.
     copy_all(&from, &to).map_err(failed)?;
     for _ in 0..ROUNDS {
-        copy_database(&dir.join(DATABASE), &partial).await.map_err(|error| match error {
+        copy_database(&settings(&dir.join(DATABASE)), &partial).await.map_err(|error| match error {
             DatabaseError::File(error) => failed(error),
             DatabaseError::Database(error) => of_database(error),
         })?;
@@ -69,25 +69,6 @@ pub async fn backup(dir: &Path, target: &Path) -> Result<Copied, BackupError> {
         fs::remove_file(&partial).map_err(failed)?;
     }
     Err(BackupError::Unsteady)
-}
-
-enum DatabaseError {
-    File(io::Error),
-    Database(sqlx::Error),
-}
-
-/// As it is at one moment.
-async fn copy_database(database: &Path, copy: &Path) -> Result<(), DatabaseError> {
-    // SQLite fills an empty file.
-    directory::private(File::options().create_new(true).write(true))
-        .open(copy)
-        .map_err(DatabaseError::File)?;
-    let target = copy.to_str().ok_or_else(|| {
-        DatabaseError::File(io::Error::new(ErrorKind::InvalidInput, "the folder's name is not UTF-8"))
-    })?;
-    let mut source = settings(database).connect().await.map_err(DatabaseError::Database)?;
-    sqlx::query("VACUUM INTO $1").bind(target).execute(&mut source).await.map_err(DatabaseError::Database)?;
-    source.close().await.map_err(DatabaseError::Database)
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Copies of a storage folder: made beside a running service, checked, put back.
 
 mod backup;
+mod database;
 mod files;
 mod restore;
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! Putting a copy in the place of a storage folder.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::database::copy_database;
 use super::files::{Copied, copy, recordings};
 use super::verify::verify;
 use crate::store::directory::{self, create_durably};
 use crate::store::exchange::{INCOMING, exchange, remove_folder};
 use crate::store::layout::{BLOBS, DATABASE};
-use crate::store::open::{StoreOpenError, lock, settle_restore};
+use crate::store::open::{StoreOpenError, lock, settings, settle_restore};
 
 /// What becomes of data that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +51,18 @@ pub async fn restore(copy_dir: &Path, dir: &Path, replace: Replace) -> Result<Co
     if dir.join(DATABASE).exists() && replace == Replace::Refuse {
         return Err(RestoreError::Occupied { dir: dir.to_owned() });
     }
-    bring_in(copy_dir, dir).map_err(failed)?;
+    bring_in_recordings(copy_dir, dir).map_err(failed)?;
+    // With the jobs that a copy by other means than a backup has in the write-ahead log.
+    let (from, to) = (copy_dir.join(DATABASE), dir.join(INCOMING).join(DATABASE));
+    copy_database(&settings(&from).read_only(true), &to)
+        .await
+        .map_err(|error| RestoreError::Failed { dir: dir.to_owned(), detail: error.to_string() })?;
+    make_ready(dir).map_err(failed)?;
     exchange(dir).map_err(failed)?;
     Ok(copied)
 }
 
-fn bring_in(from: &Path, dir: &Path) -> io::Result<()> {
+fn bring_in_recordings(from: &Path, dir: &Path) -> io::Result<()> {
     let incoming = dir.join(INCOMING);
     remove_folder(&incoming)?;
     create_durably(&incoming.join(BLOBS))?;
@@ -63,7 +71,13 @@ fn bring_in(from: &Path, dir: &Path) -> io::Result<()> {
         copy(&from.join(BLOBS).join(&name), &to)?;
         directory::give_to_owner_of(dir, &to);
     }
-    copy(&from.join(DATABASE), &incoming.join(DATABASE))?;
+    Ok(())
+}
+
+/// What is brought in is on disk and has the folder's owner before it takes its place.
+fn make_ready(dir: &Path) -> io::Result<()> {
+    let incoming = dir.join(INCOMING);
+    File::open(incoming.join(DATABASE))?.sync_all()?;
     for name in [BLOBS, DATABASE] {
         directory::give_to_owner_of(dir, &incoming.join(name));
     }

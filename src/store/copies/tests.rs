@@ -54,6 +54,24 @@ async fn a_copy_beside_an_open_store_restores_to_the_same_jobs() {
     assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
 }
 
+#[tokio::test]
+async fn jobs_in_a_copys_write_ahead_log_are_restored() {
+    let (dir, store, _blobs) = storage(&["one"]).await;
+    let target = tempfile::tempdir().unwrap();
+    let (copy, fresh) = (target.path().join("copy"), target.path().join("fresh"));
+    fs::create_dir_all(copy.join("blobs")).unwrap();
+    for name in ["verbatim.db", "verbatim.db-wal"] {
+        fs::copy(dir.path().join(name), copy.join(name)).unwrap();
+    }
+    for file in fs::read_dir(dir.path().join("blobs")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), copy.join("blobs").join(file.file_name())).unwrap();
+    }
+    assert_eq!(restore(&copy, &fresh, Replace::Refuse).await.unwrap().jobs, 1);
+    let restored = SqliteStore::open(&fresh).await.unwrap();
+    assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_copy_is_its_owners_alone() {
