@@ -113,6 +113,8 @@ pub(super) async fn lock(dir: &Path) -> Result<File, StoreOpenError> {
     let file = directory::private(File::options().create(true).truncate(false).write(true))
         .open(&path)
         .map_err(|error| not_writable(&path, &error))?;
+    // Root's would keep the service out that the folder belongs to.
+    directory::give_to_owner_of(dir, &path);
     let begun = Instant::now();
     loop {
         match file.try_lock() {

@@ -72,6 +72,27 @@ async fn jobs_in_a_copys_write_ahead_log_are_restored() {
     assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
 }
 
+/// Only root can make the folder another user's.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_root_restores_is_the_folder_owners() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    const OWNER: u32 = 4711;
+    let (dir, _store, _blobs) = storage(&["one"]).await;
+    let target = tempfile::tempdir().unwrap();
+    let (copy, fresh) = (target.path().join("copy"), target.path().join("fresh"));
+    backup(dir.path(), &copy).await.unwrap();
+    fs::create_dir(&fresh).unwrap();
+    if chown(&fresh, Some(OWNER), Some(OWNER)).is_err() {
+        return;
+    }
+    restore(&copy, &fresh, Replace::Refuse).await.unwrap();
+    for file in fs::read_dir(&fresh).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().uid(), OWNER, "{:?}", file.file_name());
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_copy_is_its_owners_alone() {
