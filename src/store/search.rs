@@ -128,7 +128,7 @@ pub(super) async fn find(
     }
     match (first, query.before) {
         (First::Texts, Some(before)) => {
-            statement.push(" AND job_texts.rowid < ").push_bind(row_of(before) + NEXT_ROWS);
+            statement.push(" AND job_texts.rowid < ").push_bind(rows_end(before));
             statement.push(" ORDER BY job_texts.rowid DESC LIMIT ");
         }
         (First::Texts, None) => {
@@ -206,6 +206,11 @@ fn row_of(id: JobId) -> i64 {
     (part(80, TIME_BITS) << COUNTER_BITS) | part(32, COUNTER_BITS)
 }
 
+/// Behind all rows that may be of a job or of earlier ones, whatever the id a client sent.
+fn rows_end(id: JobId) -> i64 {
+    row_of(id).saturating_add(NEXT_ROWS)
+}
+
 /// The keys and values of metadata, without the signs of JSON.
 fn add_texts(value: &Value, texts: &mut Vec<String>) {
     match value {
@@ -263,6 +268,11 @@ mod tests {
             id("01a208b1-0000-7000-8000-000000000000"),
         ];
         assert!(rows.is_sorted_by(|one, next| one < next) && rows[0] > 0, "{rows:?}");
+    }
+
+    #[test]
+    fn the_last_of_all_ids_has_an_end_of_its_rows() {
+        assert_eq!(rows_end(JobId(Uuid::max())), i64::MAX);
     }
 
     #[test]
