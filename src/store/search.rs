@@ -11,6 +11,7 @@ use actors::domain::transcript::edit::EditedSegment;
 use actors::ports::{JobQuery, StoreError};
 use serde_json::Value;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use tracing::warn;
 
 use super::fault::Fault;
 use super::rows::{JobRow, from_json, job_id};
@@ -77,7 +78,13 @@ pub(super) async fn index(change: &mut SqliteConnection, id: JobId) -> Result<()
             Err(_) => text.push(metadata),
         }
     }
-    add_transcript(change, &key, revision, &mut text).await?;
+    match add_transcript(change, &key, revision, &mut text).await {
+        // A request for the transcript answers with the error; here it must not keep other jobs from the index.
+        Err(fault @ (Fault::Unreadable { .. } | Fault::Sql(sqlx::Error::RowNotFound))) => {
+            warn!(job.id = %key, %fault, "the job is not found by its transcript, which cannot be read");
+        }
+        added => added?,
+    }
     let text = text.join("\n").to_lowercase();
     if let Some(row) = search_row {
         sqlx::query(UPDATE).bind(row).bind(text).execute(&mut *change).await?;

@@ -146,6 +146,31 @@ async fn jobs_that_an_older_version_took_in_are_found_once_indexed() {
 }
 
 #[tokio::test]
+async fn a_job_with_an_unreadable_transcript_is_found_by_name() {
+    let (store, _dir) = open().await;
+    let mut ids = vec![];
+    for _ in 0..3 {
+        ids.insert(0, conformance::submit(&store, Priority::Batch).await.id);
+    }
+    sqlx::query("INSERT INTO segments (job_id, chunk, idx, body) VALUES ($1, 0, 0, '{')")
+        .bind(ids[0].to_string())
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    // Its revision is not there.
+    sqlx::query("UPDATE jobs SET revision = 7 WHERE id = $1")
+        .bind(ids[1].to_string())
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE jobs SET search_row = NULL").execute(&store.writer).await.unwrap();
+    assert_eq!(store.index_jobs().await.unwrap(), 3);
+    let words = SearchWords::new("gr\u{f6}\u{df}e.wav").unwrap();
+    let found = store.jobs(JobQuery { words, limit: 100, ..JobQuery::default() }).await.unwrap();
+    assert_eq!(found.into_iter().map(|job| job.id).collect::<Vec<_>>(), ids);
+}
+
+#[tokio::test]
 async fn a_job_of_an_older_version_is_for_the_default_model() {
     let (store, dir) = open().await;
     let job = conformance::submit(&store, Priority::Batch).await;
