@@ -79,6 +79,7 @@ codes! {
     IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 REQUEST "Another request was sent under this `Idempotency-Key` within the last 24 hours."
     FETCH_FAILED "fetch_failed" 422 REQUEST "The recording could not be fetched from its URL; the message has the reason."
     TRANSCRIPT_CHANGED "transcript_changed" 412 REQUEST "The transcript was changed since `base_revision`; the message has the latest revision."
+    TOO_MANY_REVISIONS "too_many_revisions" 422 REQUEST "The job's transcript was changed as often as it may be; the message has the limit."
     BODY_TOO_LARGE "body_too_large" 413 REQUEST "The body is larger than the route takes."
     FILE_TOO_LARGE "file_too_large" 413 REQUEST "The recording is larger than `[server] max_upload_bytes`."
     UPLOAD_TOO_SLOW "upload_too_slow" 408 REQUEST "The upload came more slowly than `[limits] min_upload_bytes_per_sec` for 30 s."
@@ -281,6 +282,11 @@ pub enum AppError {
     RevisionNotFound { latest: u32 },
     #[error("base_revision is {base}, but the latest is {latest}: change that one")]
     TranscriptChanged { base: u32, latest: u32 },
+    #[error(
+        "the transcript has {limit} revisions, which is the most that are kept: submit the recording \
+         as a new job and change the transcript of that one"
+    )]
+    TooManyRevisions { limit: u32 },
     /// `field` as `segments[3].end`.
     #[error("{message}")]
     InvalidTranscript { field: String, message: String },
@@ -380,6 +386,7 @@ impl AppError {
             Self::RangeNotSatisfiable { .. } => &RANGE_NOT_SATISFIABLE,
             Self::RevisionNotFound { .. } => &REVISION_NOT_FOUND,
             Self::TranscriptChanged { .. } => &TRANSCRIPT_CHANGED,
+            Self::TooManyRevisions { .. } => &TOO_MANY_REVISIONS,
             Self::InvalidTranscript { .. } => &INVALID_TRANSCRIPT,
             Self::BodyTooLarge { .. } => &BODY_TOO_LARGE,
             Self::WebhookNotFound => &WEBHOOK_NOT_FOUND,
@@ -430,6 +437,7 @@ impl AppError {
             | Self::MethodNotAllowed { .. }
             | Self::JobNotFound
             | Self::RecordingNotFound
+            | Self::TooManyRevisions { .. }
             | Self::BodyTooLarge { .. }
             | Self::WebhookNotFound
             | Self::DeliveryNotFound
@@ -487,6 +495,7 @@ impl AppError {
             | Self::RecordingNotFound
             | Self::RevisionNotFound { .. }
             | Self::TranscriptChanged { .. }
+            | Self::TooManyRevisions { .. }
             | Self::InvalidTranscript { .. }
             | Self::BodyTooLarge { .. }
             | Self::RangeNotSatisfiable { .. }

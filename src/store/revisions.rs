@@ -3,7 +3,7 @@
 use actors::domain::jobs::job::JobId;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::edit::EditedSegment;
-use actors::ports::{Revised, Revision, RevisionStore, StoreError};
+use actors::ports::{MAX_REVISIONS, Revised, Revision, RevisionStore, StoreError};
 use async_trait::async_trait;
 
 use super::fault::Fault;
@@ -45,17 +45,17 @@ impl SqliteStore {
         let count = i64::try_from(segments.len()).unwrap_or(i64::MAX);
         let mut change = self.change().await?;
         let now = self.now();
-        let revised: Option<i64> = sqlx::query_scalar(sql::REVISE)
-            .bind(&key)
-            .bind(i64::from(base))
-            .bind(now.0)
-            .fetch_optional(&mut *change)
-            .await?;
+        let revise = sqlx::query_scalar(sql::REVISE).bind(&key).bind(i64::from(base)).bind(now.0);
+        let revised: Option<i64> =
+            if base < MAX_REVISIONS { revise.fetch_optional(&mut *change).await? } else { None };
         let Some(number) = revised else {
             let latest: Option<i64> =
                 sqlx::query_scalar(sql::LATEST_REVISION).bind(&key).fetch_optional(&mut *change).await?;
-            let outdated = |latest| Revised::Outdated { latest: small(latest) };
-            return Ok(latest.map_or(Revised::NoJob, outdated));
+            return Ok(match latest.map(small) {
+                None => Revised::NoJob,
+                Some(latest) if latest == base => Revised::Full,
+                Some(latest) => Revised::Outdated { latest },
+            });
         };
         sqlx::query(sql::KEEP_REVISION)
             .bind(&key)

@@ -18,6 +18,9 @@ pub struct Revision {
     pub segments: u32,
 }
 
+/// Revisions of one job that are kept: each is a whole transcript.
+pub const MAX_REVISIONS: u32 = 1_000;
+
 /// What came of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revised {
@@ -26,6 +29,8 @@ pub enum Revised {
     Outdated {
         latest: u32,
     },
+    /// There are [`MAX_REVISIONS`] already.
+    Full,
     NoJob,
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::store::MemoryStore;
 use crate::domain::jobs::job::JobId;
 use crate::domain::transcript::edit::EditedSegment;
-use crate::ports::{Revised, Revision, RevisionStore, StoreError};
+use crate::ports::{MAX_REVISIONS, Revised, Revision, RevisionStore, StoreError};
 
 #[async_trait]
 impl RevisionStore for MemoryStore {
@@ -21,6 +21,9 @@ impl RevisionStore for MemoryStore {
         let Some(row) = tables.jobs.get_mut(&id) else { return Ok(Revised::NoJob) };
         if row.job.revision != base {
             return Ok(Revised::Outdated { latest: row.job.revision });
+        }
+        if base >= MAX_REVISIONS {
+            return Ok(Revised::Full);
         }
         row.job.revision += 1;
         let segments_kept = u32::try_from(segments.len()).unwrap_or(u32::MAX);

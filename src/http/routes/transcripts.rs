@@ -4,13 +4,14 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use actors::domain::jobs::job::{Job, Status};
 use actors::domain::transcript::{Segment, edit};
-use actors::ports::{Revised, Revision};
+use actors::ports::{MAX_REVISIONS, Revised, Revision};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::jobs::find;
 use crate::auth::Caller;
 use crate::error::AppError;
+use crate::http::intake::disk_room::check_room;
 use crate::http::intake::edit::{EditForm, receive};
 use crate::http::intake::query::{JobPath, Query, flag};
 use crate::http::openapi::{TranscriptFormat, Transcripts};
@@ -176,10 +177,12 @@ pub(in crate::http) async fn edit(
     if !job.status.has_ended() {
         return Err(AppError::JobNotEnded { status: job.status.name() });
     }
+    check_room(&service, &request)?;
     let (base, segments) = receive(&service.limits, &request, body, job.audio.duration_secs).await?;
     match service.jobs.store().revise(job.id, base, &caller.owner, &segments).await? {
         Revised::Kept(revision) => Ok(HttpResponse::Ok().json(RevisionView::from(revision))),
         Revised::Outdated { latest } => Err(AppError::TranscriptChanged { base, latest }),
+        Revised::Full => Err(AppError::TooManyRevisions { limit: MAX_REVISIONS }),
         Revised::NoJob => Err(AppError::JobNotFound),
     }
 }

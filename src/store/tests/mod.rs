@@ -14,7 +14,9 @@ use actors::domain::event::Stream;
 use actors::domain::jobs::job::{Idempotency, KeyLife, NewJob};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::words::SearchWords;
-use actors::ports::{Ending, EventLog, JobQuery, JobStore, StoreError, SubmitError, SubscriberStore};
+use actors::ports::{
+    Ending, EventLog, JobQuery, JobStore, Revised, RevisionStore, StoreError, SubmitError, SubscriberStore,
+};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
@@ -126,6 +128,17 @@ async fn a_store_opened_again_is_as_it_was() {
     assert_eq!((again.job.id, again.chunks_done, again.segments_done), (job.id, 1, 2));
     assert_eq!(events[0].seq, 6);
     assert!(store.blob_keys().await.unwrap().contains(&job.audio.blob.0));
+}
+
+#[tokio::test]
+async fn a_transcript_has_a_thousand_revisions_at_most() {
+    let (store, _dir) = open().await;
+    let id = conformance::submit(&store, Priority::Batch).await.id;
+    sqlx::query("UPDATE jobs SET revision = 999").execute(&store.writer).await.unwrap();
+    assert!(matches!(store.revise(id, 999, "", &[]).await.unwrap(), Revised::Kept(_)));
+    assert_eq!(store.revise(id, 1_000, "", &[]).await.unwrap(), Revised::Full);
+    assert_eq!(store.revise(id, 1_001, "", &[]).await.unwrap(), Revised::Outdated { latest: 1_000 });
+    assert_eq!(store.revisions(id).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
