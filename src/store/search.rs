@@ -28,6 +28,8 @@ const DELETE: &str = "DELETE FROM job_texts WHERE rowid = $1";
 
 /// Jobs that are put into the index in one transaction.
 const BATCH: i64 = 20;
+/// Of a job's text that are put into it: 20 hours of speech.
+const MAX_CHARS: usize = 1 << 20;
 /// Ids of one millisecond may fall on one row; the next ones are free.
 const NEXT_ROWS: i64 = 64;
 
@@ -85,7 +87,7 @@ pub(super) async fn index(change: &mut SqliteConnection, id: JobId) -> Result<()
         }
         added => added?,
     }
-    let text = text.join("\n").to_lowercase();
+    let text = indexed(&text.join("\n"));
     if let Some(row) = search_row {
         sqlx::query(UPDATE).bind(row).bind(text).execute(&mut *change).await?;
         return Ok(());
@@ -98,6 +100,12 @@ pub(super) async fn index(change: &mut SqliteConnection, id: JobId) -> Result<()
     sqlx::query(INSERT).bind(row).bind(text).execute(&mut *change).await?;
     sqlx::query(sql::KEEP_SEARCH_ROW).bind(key).bind(row).execute(&mut *change).await?;
     Ok(())
+}
+
+/// In lower case, as far as it is looked at.
+fn indexed(text: &str) -> String {
+    let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(at, _)| at);
+    text[..end].to_lowercase()
 }
 
 /// Before the job itself goes.
@@ -280,6 +288,12 @@ mod tests {
     #[test]
     fn the_last_of_all_ids_has_an_end_of_its_rows() {
         assert_eq!(rows_end(JobId(Uuid::max())), i64::MAX);
+    }
+
+    #[test]
+    fn a_text_is_indexed_up_to_a_limit() {
+        assert_eq!(indexed("Gr\u{d6}\u{df}E"), "gr\u{f6}\u{df}e");
+        assert_eq!(indexed(&"\u{d6}".repeat(MAX_CHARS + 1)), "\u{f6}".repeat(MAX_CHARS));
     }
 
     #[test]
