@@ -54,7 +54,7 @@ fn transcribe(recordings: &[Recording], session: &mut Session<'_>) -> Result<(),
     let mut failed = Vec::new();
     for recording in recordings {
         let outcome = session.transcribe(recording).inspect_err(|_| session.meter.clear())?;
-        if outcome == Outcome::Failed {
+        if outcome != Outcome::Transcribed {
             failed.push(recording.name());
         }
     }

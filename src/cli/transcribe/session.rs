@@ -17,6 +17,8 @@ pub(super) enum Outcome {
     Transcribed,
     /// And reported.
     Failed,
+    /// Reported, too; another try may do.
+    Later,
 }
 
 impl Session<'_> {
@@ -32,23 +34,19 @@ impl Session<'_> {
         let delivered = documents.and_then(|documents| {
             meter.done(documents.first().map(String::as_str).unwrap_or_default());
             match self.output.deliver(recording, &documents, meter) {
-                Err(failure @ (Failure::Exists { .. } | Failure::Unwritable { .. })) => {
-                    Err(Stop::File(failure.to_string()))
-                }
+                Err(failure @ Failure::Exists { .. }) => Err(Stop::File(failure.to_string())),
+                Err(failure @ Failure::Unwritable { .. }) => Err(Stop::Later(failure.to_string())),
                 delivered => delivered.map_err(Stop::All),
             }
         });
-        match delivered {
-            Ok(()) => Ok(Outcome::Transcribed),
-            Err(Stop::File(reason)) => {
-                meter.failed();
-                meter.print(&format!("error: {}: {reason}", recording.shown()));
-                Ok(Outcome::Failed)
-            }
-            Err(Stop::All(failure)) => {
-                meter.failed();
-                Err(failure)
-            }
-        }
+        let Err(stop) = delivered else { return Ok(Outcome::Transcribed) };
+        meter.failed();
+        let (reason, outcome) = match stop {
+            Stop::File(reason) => (reason, Outcome::Failed),
+            Stop::Later(reason) => (reason, Outcome::Later),
+            Stop::All(failure) => return Err(failure),
+        };
+        meter.print(&format!("error: {}: {reason}", recording.shown()));
+        Ok(outcome)
     }
 }

@@ -29,6 +29,8 @@ pub(super) enum Interrupts {
 pub(super) enum Stop {
     /// It is this recording's fault; the next one may do.
     File(String),
+    /// Nothing is wrong with this recording: another try may do.
+    Later(String),
     /// No other recording would fare better.
     All(Failure),
 }

@@ -86,7 +86,8 @@ impl Local {
             return Ok(decoded);
         }
         let model = self.model(meter)?;
-        let samples = decode_ahead(file, &self.audio, plan).map_err(|error| Stop::File(error.to_string()))?;
+        let samples =
+            decode_ahead(file, &self.audio, plan).map_err(|error| Stop::Later(error.to_string()))?;
         let mut track = Track::new(plan);
         let mut context = Context::default();
         let mut placement = Placement::new(self.wanted.word_timestamps);
@@ -168,10 +169,10 @@ impl Local {
             | EngineFault::Unloaded
             | EngineFault::OutOfMemory { .. } => {
                 self.model = None;
+                Stop::Later(fault.to_string())
             }
-            EngineFault::Cancelled | EngineFault::Refused { .. } => {}
+            EngineFault::Cancelled | EngineFault::Refused { .. } => Stop::File(fault.to_string()),
         }
-        Stop::File(fault.to_string())
     }
 }
 
@@ -226,7 +227,10 @@ struct Decoded {
 }
 
 fn of_audio(error: AudioError) -> Stop {
-    Stop::File(error.to_string())
+    match error {
+        AudioError::Io(_) => Stop::Later(error.to_string()),
+        _ => Stop::File(error.to_string()),
+    }
 }
 
 fn decoder_stopped() -> AudioError {

@@ -93,9 +93,17 @@ impl Files {
         documents: &[String],
         meter: &Meter,
     ) -> Result<(), Failure> {
+        let mut written = Vec::new();
         for (format, document) in self.formats.iter().zip(documents) {
             let path = self.target(recording, *format);
-            self.write_one(&path, &ended(document))?;
+            if let Err(failure) = self.write_one(&path, &ended(document)) {
+                if self.existing == Existing::Kept {
+                    // They would be in the way of another try.
+                    written.iter().for_each(|path| drop(fs::remove_file(path)));
+                }
+                return Err(failure);
+            }
+            written.push(path.clone());
             meter.print(&format!("wrote {}", path.display()));
         }
         Ok(())

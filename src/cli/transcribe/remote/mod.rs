@@ -98,11 +98,14 @@ impl RemoteJob<'_> {
         // Cancelling an ended job would remove it.
         let id = self.id.take();
         // `on_news` never breaks off.
-        let ended = ended.inspect_err(|_| self.id.set(id)).map_err(of_file)?;
+        let ended = ended.inspect_err(|_| self.id.set(id)).map_err(of_passing)?;
         let ended = ended.unwrap_or_else(|| job.clone());
         ended.warnings.iter().for_each(|warning| self.meter.warn(warning));
         match ended.status {
-            Status::Completed => self.fetch(&job.id).await.map_err(of_file),
+            Status::Completed => self.fetch(&job.id).await.map_err(of_passing),
+            Status::Failed if ended.error.as_ref().is_some_and(|error| is_passing(error.code.as_deref())) => {
+                Err(Stop::Later(ended.sentence()))
+            }
             Status::Failed | Status::Cancelled | Status::Queued | Status::Running => {
                 Err(Stop::File(ended.sentence()))
             }
@@ -134,7 +137,7 @@ impl RemoteJob<'_> {
             }
         };
         let upload =
-            upload.map_err(|error| Stop::File(format!("the recording could not be read: {error}")))?;
+            upload.map_err(|error| Stop::Later(format!("the recording could not be read: {error}")))?;
         let (bytes, meter) = (upload.file_bytes(), self.meter.clone());
         let sent = self.server.submit(upload, move |sent| meter.bytes("sending", sent, bytes)).await;
         sent.map_err(of_submission)
@@ -161,14 +164,24 @@ impl RemoteJob<'_> {
     }
 }
 
-fn of_file(fault: Fault) -> Stop {
-    Stop::File(fault.to_string())
+/// The server has accepted the recording: what comes after is not the recording's fault.
+fn of_passing(fault: Fault) -> Stop {
+    Stop::Later(fault.to_string())
+}
+
+/// Codes of jobs that failed for another reason than their recording.
+fn is_passing(code: Option<&str>) -> bool {
+    matches!(code, Some("audio_unreadable" | "model_failed" | "unknown_model"))
 }
 
 /// A server that is not there or does not let anyone in will not take the next recording either.
 fn of_submission(fault: Fault) -> Stop {
     match &fault {
         Fault::Unreachable { .. } | Fault::Refused { status: 401 | 403, .. } => Stop::All(fault.into()),
-        Fault::Refused { .. } | Fault::Broken { .. } | Fault::Odd { .. } => Stop::File(fault.to_string()),
+        // Of a proxy, too, whose server is not there for a while.
+        Fault::Refused { status: 408 | 500.., .. } | Fault::Broken { .. } | Fault::Odd { .. } => {
+            Stop::Later(fault.to_string())
+        }
+        Fault::Refused { .. } => Stop::File(fault.to_string()),
     }
 }

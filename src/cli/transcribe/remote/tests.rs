@@ -179,6 +179,20 @@ async fn something_else_than_the_service_is_recognised() {
     let url = format!("http://{}", server.addrs()[0]);
     actix_rt::spawn(server.run());
     let (_dir, file) = recording("speech");
-    let Err(Stop::File(message)) = transcribe(&url, &file).await else { panic!("not Verbatim") };
+    let Err(Stop::Later(message)) = transcribe(&url, &file).await else { panic!("not Verbatim") };
     assert!(message.contains("check the address"), "{message}");
+}
+
+#[test]
+fn only_a_refused_recording_is_to_blame_for_its_failure() {
+    let refused = |status| of_submission(Fault::Refused { status, reason: "no".into() });
+    for status in [408, 500, 502, 504] {
+        assert!(matches!(refused(status), Stop::Later(_)), "{status}");
+    }
+    for status in [400, 413, 415] {
+        assert!(matches!(refused(status), Stop::File(_)), "{status}");
+    }
+    let broken = of_submission(Fault::Broken { url: "http://a".into(), detail: "reset".into() });
+    assert!(matches!(broken, Stop::Later(_)));
+    assert!(is_passing(Some("model_failed")) && !is_passing(Some("corrupt_audio")));
 }

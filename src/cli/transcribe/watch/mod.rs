@@ -3,6 +3,7 @@
 mod changes;
 mod facts;
 mod journal;
+mod later;
 mod settling;
 
 use std::path::{Path, PathBuf};
@@ -11,12 +12,13 @@ use std::time::{Duration, Instant};
 use super::inputs::{Choice, in_folder};
 use super::output::Files;
 use super::recording::Recording;
-use super::session::Session;
+use super::session::{Outcome, Session};
 use crate::cli::failure::Failure;
 use crate::cli::stderr;
 use changes::{Changes, SOON, Wake};
 use facts::Facts;
 use journal::Journal;
+use later::Later;
 use settling::Settling;
 
 /// How soon a folder is looked at again without a notification: network file systems send none.
@@ -43,7 +45,7 @@ pub(super) fn run(
     let mut journal = Journal::open(journal_folder).map_err(unwritable)?;
     let changes = Changes::of(folder, choice.depth, session.transcriber.interrupts());
     stderr::print_line(&format!("watching {}", folder.display()));
-    let mut settling = Settling::default();
+    let (mut settling, mut later) = (Settling::default(), Later::default());
     loop {
         let recordings = in_folder(folder, choice).map_err(unreadable)?;
         let listing: Vec<(PathBuf, Facts)> = recordings
@@ -51,14 +53,23 @@ pub(super) fn run(
             .filter_map(|recording| Some((recording.file()?.to_owned(), Facts::of(recording.file()?).ok()?)))
             .filter(|(path, facts)| !journal.has(below(path, folder), *facts))
             .collect();
-        let settled = settling.settled(Instant::now(), &listing);
-        let mut next = if listing.is_empty() { SELDOM } else { SOON };
-        for (path, facts) in listing.iter().filter(|(path, _)| settled.contains(path)) {
+        let now = Instant::now();
+        let settled = settling.settled(now, &listing);
+        let due: Vec<_> = listing.iter().filter(|(path, facts)| !later.holds(now, path, *facts)).collect();
+        let mut next = if due.is_empty() { SELDOM } else { SOON };
+        for (path, facts) in due.into_iter().filter(|(path, _)| settled.contains(path)) {
             let recording = Recording::found(path.clone(), folder);
             let known = journal.has_file(below(path, folder));
             match handle(&recording, known, files, session)? {
-                Handled::Over => journal.record(below(path, folder), *facts).map_err(unwritable)?,
+                Handled::Over => {
+                    later.forget(path);
+                    journal.record(below(path, folder), *facts).map_err(unwritable)?;
+                }
                 Handled::Later => {
+                    let secs = later.put_off(Instant::now(), path, *facts).as_secs();
+                    stderr::print_line(&format!("trying {} again in {secs} s", recording.shown()));
+                }
+                Handled::AllLater => {
                     next = RETRY;
                     break;
                 }
@@ -72,9 +83,11 @@ pub(super) fn run(
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Handled {
-    /// Transcribed, or reported as failed.
+    /// Transcribed, or reported as failed for good.
     Over,
+    /// The others may do.
     Later,
+    AllLater,
 }
 
 fn handle(
@@ -92,15 +105,61 @@ fn handle(
         return Ok(Handled::Over);
     }
     match session.transcribe(recording) {
-        Ok(_) => Ok(Handled::Over),
+        Ok(Outcome::Transcribed | Outcome::Failed) => Ok(Handled::Over),
+        Ok(Outcome::Later) => Ok(Handled::Later),
         Err(failure @ (Failure::Interrupted | Failure::Stdout(_) | Failure::StdoutClosed)) => Err(failure),
         Err(failure) => {
             stderr::print_line(&format!("error: {}: {failure}; trying again", recording.shown()));
-            Ok(Handled::Later)
+            Ok(Handled::AllLater)
         }
     }
 }
 
 fn below<'a>(path: &'a Path, folder: &Path) -> &'a Path {
     path.strip_prefix(folder).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+    use crate::cli::progress::{Meter, ProgressMode};
+    use crate::cli::transcribe::args::TranscribeArgs;
+    use crate::cli::transcribe::output::Output;
+    use crate::cli::transcribe::transcriber::{Interrupts, Stop, Transcriber};
+
+    /// Ends as told.
+    struct Told(Vec<Result<Vec<String>, Stop>>);
+
+    impl Transcriber for Told {
+        fn transcribe(&mut self, _: &Recording, _: &Meter) -> Result<Vec<String>, Stop> {
+            self.0.remove(0)
+        }
+
+        fn interrupts(&self) -> Interrupts {
+            Interrupts::End
+        }
+    }
+
+    #[test]
+    fn a_passing_failure_is_not_the_end_of_a_recording() {
+        let dir = tempfile::tempdir().unwrap();
+        let words = ["verbatim".into(), "--watch".into(), dir.path().to_owned().into_os_string()];
+        let matches = TranscribeArgs::augment_args(Command::new("verbatim")).get_matches_from(words);
+        let args = TranscribeArgs::from_arg_matches(&matches).unwrap();
+        let output = Output::new(&args, &[]).unwrap();
+        let Output::Files(files) = &output else { panic!("a watch writes files") };
+        let told = Told(vec![
+            Err(Stop::Later("the engine was killed".into())),
+            Err(Stop::File("it is noise".into())),
+            Err(Stop::All(Failure::Server("not there".into()))),
+            Ok(vec!["One two three.".into()]),
+        ]);
+        let meter = Meter::new(ProgressMode::None);
+        let mut session = Session { transcriber: Box::new(told), output: &output, meter };
+        let recording = Recording::found(dir.path().join("a.wav"), dir.path());
+        let ends: Vec<_> = (0..4).map(|_| handle(&recording, false, files, &mut session).unwrap()).collect();
+        assert_eq!(ends, [Handled::Later, Handled::Over, Handled::AllLater, Handled::Over]);
+    }
 }
