@@ -1,13 +1,15 @@
 //! From arguments to recordings: files, folders, patterns, URLs, standard input.
 
 use std::collections::HashSet;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use glob::{MatchOptions, Pattern};
 
 use super::recording::Recording;
 use crate::cli::failure::Failure;
+use crate::cli::stderr;
 
 /// What is taken of a folder when nothing is said: files that are called like recordings. A file that is named is always taken.
 const EXTENSIONS: [&str; 38] = [
@@ -80,7 +82,7 @@ fn of_argument(argument: &Path, choice: &Choice) -> Result<Vec<Recording>, Failu
         return Ok(vec![Recording::of_url(text)]);
     }
     if argument.is_dir() {
-        let found = in_folder(argument, choice);
+        let found = in_folder(argument, choice, &mut warn);
         let found = found.map_err(|source| Failure::Unreadable { path: argument.to_owned(), source })?;
         if found.is_empty() {
             return Err(Failure::NoRecordings { folder: argument.to_owned() });
@@ -109,33 +111,74 @@ fn matching(pattern: &str, choice: &Choice) -> Result<Vec<Recording>, Failure> {
         if !path.is_dir() {
             found.push(Recording::of_file(path));
         } else if choice.depth == Depth::Recursive {
-            let below = in_folder(&path, choice);
+            let below = in_folder(&path, choice, &mut warn);
             found.extend(below.map_err(|source| Failure::Unreadable { path, source })?);
         }
     }
     Ok(found)
 }
 
+/// Gets the folders that are passed over, and why.
+pub(super) type OnSkipped<'a> = &'a mut dyn FnMut(&Path, &io::Error);
+
 /// The recordings in a folder, by name. Links to folders are not followed: they may lead in circles.
-pub(super) fn in_folder(folder: &Path, choice: &Choice) -> io::Result<Vec<Recording>> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if entry.file_type()?.is_dir() {
-                if choice.depth == Depth::Recursive && !name.starts_with('.') {
-                    folders.push(entry.path());
-                }
-            } else if choice.takes(name) && entry.path().is_file() {
-                files.push(entry.path());
-            }
-        }
-    }
+///
+/// # Errors
+/// The folder itself cannot be read. One below it is passed over.
+pub(super) fn in_folder(
+    folder: &Path,
+    choice: &Choice,
+    on_skipped: OnSkipped<'_>,
+) -> io::Result<Vec<Recording>> {
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    list(folder, choice, &mut files, &mut folders)?;
+    list_below(folders, choice, &mut files, on_skipped);
     files.sort();
     Ok(files.into_iter().map(|path| Recording::found(path, folder)).collect())
+}
+
+/// Adds what lies in folders and in those below them.
+fn list_below(
+    mut folders: Vec<PathBuf>,
+    choice: &Choice,
+    files: &mut Vec<PathBuf>,
+    on_skipped: OnSkipped<'_>,
+) {
+    while let Some(next) = folders.pop() {
+        match list(&next, choice, files, &mut folders) {
+            // Removed meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => on_skipped(&next, &error),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Adds what lies in one folder.
+fn list(
+    folder: &Path,
+    choice: &Choice,
+    files: &mut Vec<PathBuf>,
+    folders: &mut Vec<PathBuf>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        // An entry without a type was removed meanwhile.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if choice.depth == Depth::Recursive && !name.starts_with('.') {
+                folders.push(entry.path());
+            }
+        } else if choice.takes(name) && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn warn(folder: &Path, error: &io::Error) {
+    stderr::print_line(&format!("warning: {} is passed over: {error}", folder.display()));
 }
 
 #[cfg(test)]
@@ -167,6 +210,19 @@ mod tests {
         let dir = folder();
         assert_eq!(names(dir.path(), "", &choice(Depth::Flat, &[])), ["A", "b"]);
         assert_eq!(names(dir.path(), "", &choice(Depth::Recursive, &[])), ["A", "b", "more/d"]);
+    }
+
+    /// A name that is too long for the system cannot be read by root either.
+    #[test]
+    fn only_a_folder_below_may_be_unreadable() {
+        let dir = folder();
+        let recursive = choice(Depth::Recursive, &[]);
+        let unreadable = dir.path().join("x".repeat(300));
+        in_folder(&unreadable, &recursive, &mut |_, _| {}).unwrap_err();
+        let (mut skipped, mut files) = (Vec::new(), Vec::new());
+        let folders = vec![unreadable.clone(), dir.path().join("gone"), dir.path().join("more")];
+        list_below(folders, &recursive, &mut files, &mut |path, _| skipped.push(path.to_owned()));
+        assert_eq!((files, skipped), (vec![dir.path().join("more/d.opus")], vec![unreadable]));
     }
 
     #[test]

@@ -6,10 +6,12 @@ mod journal;
 mod later;
 mod settling;
 
+use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::inputs::{Choice, in_folder};
+use super::inputs::{Choice, in_folder, warn};
 use super::output::Files;
 use super::recording::Recording;
 use super::session::{Outcome, Session};
@@ -27,7 +29,7 @@ const SELDOM: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(10);
 
 /// # Errors
-/// The folder cannot be read, or its journal not be written.
+/// The folder cannot be read at first, or its journal not be written.
 ///
 /// # Blocking
 /// Until the process is interrupted.
@@ -41,13 +43,27 @@ pub(super) fn run(
     let journal_folder = files.folder().unwrap_or(folder);
     let unwritable = |source| Failure::Unwritable { path: journal_folder.join(journal::NAME), source };
     // Before the journal is made in it.
-    in_folder(folder, choice).map_err(unreadable)?;
+    in_folder(folder, choice, &mut |_, _| {}).map_err(unreadable)?;
     let mut journal = Journal::open(journal_folder).map_err(unwritable)?;
     let changes = Changes::of(folder, choice.depth, session.transcriber.interrupts());
     stderr::print_line(&format!("watching {}", folder.display()));
     let (mut settling, mut later) = (Settling::default(), Later::default());
+    let mut skipped = HashSet::new();
     loop {
-        let recordings = in_folder(folder, choice).map_err(unreadable)?;
+        let mut still_skipped = HashSet::new();
+        let mut skip = |path: &Path, error: &io::Error| {
+            // Once, not at each look.
+            if !skipped.contains(path) {
+                warn(path, error);
+            }
+            still_skipped.insert(path.to_owned());
+        };
+        // Also the folder itself may come back: it is on a network or a disk that is not there for a while.
+        let recordings = in_folder(folder, choice, &mut skip).unwrap_or_else(|error| {
+            skip(folder, &error);
+            Vec::new()
+        });
+        skipped = still_skipped;
         let listing: Vec<(PathBuf, Facts)> = recordings
             .iter()
             .filter_map(|recording| Some((recording.file()?.to_owned(), Facts::of(recording.file()?).ok()?)))
