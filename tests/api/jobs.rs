@@ -219,7 +219,7 @@ fn a_retry_is_a_new_job_of_the_same_recording() {
     assert_eq!(keyed("again", &id).json()["id"], once.json()["id"]);
     assert_eq!(keyed("again", &early).error(), "idempotency_key_reused");
     assert_eq!(service.delete(&format!("/jobs/{id}")).status, 204);
-    assert_eq!(keyed("again", &id).json()["id"], once.json()["id"], "also once the first job is gone");
+    assert_eq!(keyed("again", &id).json()["id"], once.json()["id"], "also once the first job was removed");
     for blob in std::fs::read_dir(service.dir.path().join("data/blobs")).unwrap() {
         std::fs::remove_file(blob.unwrap().path()).unwrap();
     }

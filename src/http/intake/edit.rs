@@ -38,6 +38,7 @@ pub(in crate::http) struct EditForm {
 struct SegmentForm {
     /// Segments are renumbered.
     #[serde(default, rename = "id", deserialize_with = "whole_if_any")]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
     _id: Option<u32>,
     #[schema(minimum = 0)]
     start: f64,

@@ -140,7 +140,6 @@ pub(in crate::http) struct Listing {
     #[param(value_type = Option<Vec<JobStatus>>, inline, style = Form, explode = false, min_items = 1)]
     status: Option<String>,
     /// Only jobs of this model.
-    #[param(max_length = 200)]
     model: Option<String>,
     /// Parts of words that all are in the id, the filename, the metadata or the transcript as it was last changed. Case is
     /// ignored.

@@ -55,7 +55,7 @@ async fn a_copy_beside_an_open_store_restores_to_the_same_jobs() {
 }
 
 #[tokio::test]
-async fn jobs_in_a_copys_write_ahead_log_are_restored() {
+async fn jobs_in_the_write_ahead_log_of_a_copy_are_restored() {
     let (dir, store, _blobs) = storage(&["one"]).await;
     let target = tempfile::tempdir().unwrap();
     let (copy, fresh) = (target.path().join("copy"), target.path().join("fresh"));

@@ -145,10 +145,10 @@ mod tests {
     use crate::cli::transcribe::output::Output;
     use crate::cli::transcribe::transcriber::{Interrupts, Stop, Transcriber};
 
-    /// Ends as told.
-    struct Told(Vec<Result<Vec<String>, Stop>>);
+    /// Returns these, one after the other.
+    struct Scripted(Vec<Result<Vec<String>, Stop>>);
 
-    impl Transcriber for Told {
+    impl Transcriber for Scripted {
         fn transcribe(&mut self, _: &Recording, _: &Meter) -> Result<Vec<String>, Stop> {
             self.0.remove(0)
         }
@@ -166,14 +166,14 @@ mod tests {
         let args = TranscribeArgs::from_arg_matches(&matches).unwrap();
         let output = Output::new(&args, &[]).unwrap();
         let Output::Files(files) = &output else { panic!("a watch writes files") };
-        let told = Told(vec![
+        let scripted = Scripted(vec![
             Err(Stop::Later("the engine was killed".into())),
             Err(Stop::File("it is noise".into())),
             Err(Stop::All(Failure::Server("not there".into()))),
             Ok(vec!["One two three.".into()]),
         ]);
         let meter = Meter::new(ProgressMode::None);
-        let mut session = Session { transcriber: Box::new(told), output: &output, meter };
+        let mut session = Session { transcriber: Box::new(scripted), output: &output, meter };
         let recording = Recording::found(dir.path().join("a.wav"), dir.path());
         let ends: Vec<_> = (0..4).map(|_| handle(&recording, false, files, &mut session).unwrap()).collect();
         assert_eq!(ends, [Handled::Later, Handled::Over, Handled::AllLater, Handled::Over]);
