@@ -72,6 +72,22 @@ async fn jobs_in_the_write_ahead_log_of_a_copy_are_restored() {
     assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
 }
 
+#[tokio::test]
+async fn opening_puts_back_what_a_killed_restore_moved_away() {
+    let (dir, store, _blobs) = storage(&["one"]).await;
+    let keys = store.blob_keys().await.unwrap();
+    store.close().await;
+    fs::create_dir(dir.path().join("restore-replaced")).unwrap();
+    fs::rename(dir.path().join("verbatim.db"), dir.path().join("restore-replaced/verbatim.db")).unwrap();
+    let store = SqliteStore::open(dir.path()).await.unwrap();
+    assert_eq!(store.blob_keys().await.unwrap(), keys);
+    store.close().await;
+    fs::create_dir(dir.path().join("restore-replaced")).unwrap();
+    fs::copy(dir.path().join("verbatim.db"), dir.path().join("restore-replaced/verbatim.db")).unwrap();
+    let refused = SqliteStore::open(dir.path()).await.unwrap_err();
+    assert!(refused.to_string().contains("restore-replaced"), "{refused}");
+}
+
 /// Only root can make the folder another user's.
 #[cfg(unix)]
 #[tokio::test]
