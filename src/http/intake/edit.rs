@@ -25,6 +25,7 @@ const LARGEST: usize = 32 << 20;
 pub(in crate::http) struct EditForm {
     /// The revision that was changed, which must be the latest: 0 is what the engine wrote.
     #[serde(deserialize_with = "whole")]
+    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
     base_revision: u32,
     /// All segments, also those that stay as they are, by their starts.
     #[schema(max_items = 100_000)]
@@ -55,6 +56,7 @@ struct SegmentForm {
     #[schema(value_type = Vec<SegmentFlag>)]
     flags: Vec<Flag>,
     #[serde(default, deserialize_with = "whole_if_any")]
+    #[schema(maximum = 255)]
     channel: Option<u8>,
 }
 
