@@ -63,7 +63,7 @@ await inBrowser(async (page) => {
   await page.keyboard.press("Enter");
   await (await chooser).setFiles(audio("en_short.wav"));
   await page.getByRole("heading", { name: "en_short.wav" }).waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement?.tagName), "H1", "the focus follows to the new view");
+  await until("the focus follows to the new view", () => page.evaluate(() => document.activeElement?.tagName === "H1"));
   await finished(page);
   await tabTo("find");
   await tabTo("copy");
