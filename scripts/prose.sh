@@ -8,12 +8,12 @@ cd "$(dirname "$0")/.."
 # untrusted; "is not a". An address, a route or a parser is no door.
 words='reckon\w*|hears?|heard|whoever|whom|tells?|told|knows|wants|nobody|somebody|someone|dies|died|goes on|anew'
 words="$words|knock\w*|bur(y|ied)|swept|doomed|undisturbed|flatline|courier|(is|are|was|were|be) gone"
-words="$words|strangers?'?|patience|doors|(?<!there )is no (?!longer\b|more\b|such\b)|(?<!there )are no (?!longer\b|other\b)"
-# The name of a recipe of whisper.cpp; a user of Debian; a folder of systemd.
-allowed='patience: -1\.0|(reuid=|chown )nobody|target\.wants'
+words="$words|strangers?'?|patience|doors|(?<!there )is no (?!longer\b|more\b|such\b)|(?<!there )are no (?!longer\b|other\b)|is none|lets? in"
+# The name of a recipe of whisper.cpp; a user of Debian; a folder of systemd; Python.
+allowed='patience: -1\.0|(reuid=|chown )nobody|target\.wants|is None'
 
 failed=0
-if git grep -nIPi "\b($words)\b" -- '*.rs' '*.md' '*.toml' '*.sh' '*.py' Makefile ':!scripts/prose.sh' ':!docs/CHANGELOG.md' ':!scripts/eval/texts.py' ':!CODE_OF_CONDUCT.md' |
+if git grep -nIPi "\b($words)\b" -- '*.rs' '*.md' '*.toml' '*.sh' '*.py' '*.js' Makefile ':!scripts/prose.sh' ':!docs/CHANGELOG.md' ':!scripts/eval/texts.py' ':!CODE_OF_CONDUCT.md' ':!web/de.js' |
     grep -vP "$allowed"; then
     echo "prose: write these lines in plain technical English (scripts/prose.sh names other words)" >&2
     failed=1

@@ -239,7 +239,7 @@ pub fn wait_policy(settings: &Settings) -> WaitPolicy {
     }
 }
 
-/// How Wyoming clients are let in; `None`: not at all.
+/// The settings of the Wyoming port; `None` if it is off.
 pub fn wyoming(settings: &Settings) -> Option<wyoming::WyomingConfig> {
     let wyoming = &settings.wyoming;
     (wyoming.port != 0).then(|| wyoming::WyomingConfig {

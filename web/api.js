@@ -18,7 +18,7 @@ export class ApiError extends Error {
   }
 }
 
-/** `reachable` tells `change` that the service answers again, or no longer; `key` that the key is another one. */
+/** Event `change`: `reachable` has changed. Event `key`: the API key has changed. */
 export const connection = new (class extends EventTarget {
   reachable = true;
   /** @param {boolean} reachable */
@@ -34,7 +34,7 @@ let askForKey = async (error) => {
   throw error;
 };
 
-/** What to do when the service wants a key. @param {(error: ApiError) => Promise<void>} ask resolves once there is one */
+/** What to do when the service asks for a key. @param {(error: ApiError) => Promise<void>} ask resolves once there is one */
 export function whenKeyIsMissing(ask) {
   askForKey = ask;
 }

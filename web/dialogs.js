@@ -30,7 +30,7 @@ function ask(dialog) {
 /** @type {Promise<void> | null} */
 let asking = null;
 
-/** Asks for an API key where the service wants one; all requests that wait for it share the question. */
+/** Asks for an API key when the service asks for one; all requests that wait for it share the question. */
 export function installSignIn() {
   whenKeyIsMissing((error) => {
     asking ??= signIn(error).finally(() => (asking = null));

@@ -140,7 +140,7 @@ export const en = {
   "edit.text": "Text",
   "edit.speaker": "Speaker",
   "edit.everywhere": "wherever it says {name}",
-  "edit.keys": "Enter keeps, Esc discards, Ctrl+Enter goes on to the next",
+  "edit.keys": "Enter keeps, Esc discards, Ctrl+Enter continues with the next",
   "version.title": "Version",
   "version.original": "Original",
   "version.of": "Version {n} · {at}",

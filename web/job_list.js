@@ -127,7 +127,7 @@ export class JobList {
       fill(this.note, reason(error));
     } finally {
       this.#loading = false;
-      // It tells changes only: the end of the list may be in sight still.
+      // The observer reports changes only: the end of the list may still be in sight.
       this.observer.unobserve(this.more);
       this.observer.observe(this.more);
     }

@@ -15,7 +15,7 @@ import { Transcript } from "./transcript.js";
 
 const PLACE_PAUSE_MS = 3000;
 
-/** @param {string} id @param {AbortSignal} closed @param {() => void} onChange the list has to be shown anew @returns {HTMLElement} */
+/** @param {string} id @param {AbortSignal} closed @param {() => void} onChange the list has to be refreshed @returns {HTMLElement} */
 export function jobView(id, closed, onChange) {
   const title = h("h1", { tabindex: -1 }, "…");
   const facts = h("p", { class: "facts" });
@@ -119,7 +119,7 @@ export function jobView(id, closed, onChange) {
     return (live.rows.at(-1)?.getBoundingClientRect().bottom ?? 0) <= innerHeight + 1;
   }
 
-  /** No event tells that the queue has moved on. */
+  /** The queue moves without an event. */
   async function askPlace() {
     if (closed.aborted || isOver(job)) return;
     if (job.status === "queued" && !document.hidden) await load().catch(() => {});

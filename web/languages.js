@@ -1,4 +1,4 @@
-// The languages that Whisper models know, by their codes; the browser knows their names.
+// The languages of Whisper models, by their codes; the browser has their names.
 
 export const CODES = (
   "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi ml cy sk te fa lv " +

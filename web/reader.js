@@ -16,7 +16,7 @@ import { Transcript } from "./transcript.js";
 const QUIET_MS = 4000;
 
 export class Reader {
-  /** When the reader last scrolled: a player that goes on does not pull the text away. */
+  /** When the reader last scrolled: a playing recording does not scroll the text away. */
   #scrolled = 0;
 
   /** @param {Job} job @param {Result} result @param {Player} player @param {AbortSignal} closed */

@@ -104,7 +104,7 @@ class Uploads extends EventTarget {
     }
   }
 
-  /** By XMLHttpRequest, which tells how much is sent. @param {Upload} upload @param {File} file @returns {Promise<Job>} */
+  /** By XMLHttpRequest, which reports how much is sent. @param {Upload} upload @param {File} file @returns {Promise<Job>} */
   async #sendFile(upload, file) {
     const sent = key.get();
     const answer = await new Promise((done) => {
@@ -150,7 +150,7 @@ function form(file, choices) {
   for (const [name, value] of Object.entries(fields(choices))) {
     form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
-  // Last: the service knows the options before the recording comes.
+  // Last: the service reads the options before the recording.
   form.append("file", file, file.name);
   return form;
 }

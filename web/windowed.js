@@ -18,7 +18,7 @@ export class WindowedList {
   /**
    * @param {Record<string, any>} props of the list
    * @param {(item: T) => string} idOf
-   * @param {(item: T) => string} keyOf what a row shows: it is made anew when that changes
+   * @param {(item: T) => string} keyOf what a row shows: it is rebuilt when that changes
    * @param {(item: T, row: HTMLElement) => void} fillRow
    * @param {AbortSignal} closed
    */

@@ -1,7 +1,7 @@
 -- Lists of an owner's jobs of one model, newest first.
 CREATE INDEX jobs_of_owner_by_model ON jobs (owner, model, id);
--- Where a job's text is in the index that it is searched in, which is no part of the schema: each engine of the store has
--- its own. None: it was not put there yet.
+-- The row of a job in the search index, which is not part of the schema: each engine of the store has its own. NULL: not
+-- indexed yet.
 ALTER TABLE jobs ADD COLUMN search_row BIGINT;
 CREATE UNIQUE INDEX jobs_by_search_row ON jobs (search_row) WHERE search_row IS NOT NULL;
 CREATE INDEX jobs_not_searchable ON jobs (id) WHERE search_row IS NULL;

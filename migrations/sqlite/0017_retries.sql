@@ -1,2 +1,2 @@
--- The earlier job that this one does once more.
+-- The earlier job that this one repeats.
 ALTER TABLE jobs ADD COLUMN retry_of TEXT;

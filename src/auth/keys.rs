@@ -57,7 +57,7 @@ impl Caller {
     }
 }
 
-/// The keys that are let in.
+/// The accepted keys.
 #[derive(Clone, Default)]
 pub struct Keys(Vec<Key>);
 

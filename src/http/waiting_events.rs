@@ -19,7 +19,7 @@ use super::views::waiting_view::waiting_for;
 pub(super) enum Item {
     /// An event of the stored log.
     Event(Arc<Recorded>),
-    /// The reason for which it waits has changed; `None`: there is none any more.
+    /// The reason to wait has changed; `None`: the job waits for nothing any more.
     Waiting(Option<FailureView>),
 }
 

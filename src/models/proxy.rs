@@ -9,7 +9,7 @@ use super::error::PullError;
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The proxy for requests to `url`: that of `HTTPS_PROXY` or `HTTP_PROXY` by its scheme, else that of `ALL_PROXY`, in
-/// capital or small letters. `None` where there is none, or where `NO_PROXY` names the host or a domain above it.
+/// capital or small letters. `None` without a proxy, or where `NO_PROXY` names the host or a domain above it.
 pub(super) fn proxy_for(url: &Url, environment: Environment<'_>) -> Result<Option<Proxy>, PullError> {
     let variables = match url.scheme() {
         "https" => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],

@@ -45,7 +45,7 @@ impl Removable {
 /// Finds the model of that name in the models folder; or of that file name, which may have the folder's path before it.
 ///
 /// # Errors
-/// There is none, it is not a model, or it lies elsewhere.
+/// The file is missing, is not a model, or is outside the models folder.
 pub fn removable(name: &str, dir: &Path, catalog: Catalog) -> Result<Removable, RemoveError> {
     let entry = entry_of(name, dir)?;
     let candidates = [dir.join(&entry), dir.join(format!("ggml-{}.bin", entry.display()))];

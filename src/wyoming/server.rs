@@ -16,7 +16,7 @@ use crate::http::Service;
 /// A pause after a connection could not be taken: there may be no file handles left for now.
 const AFTER_TROUBLE: Duration = Duration::from_millis(100);
 
-/// How clients are let in.
+/// On whose behalf clients act, and how many connect at once.
 #[derive(Debug, Clone)]
 pub struct WyomingConfig {
     /// The owner of the jobs of all clients of the port.

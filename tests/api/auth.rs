@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Authentication, scopes and owners.
 
 use serde_json::json;
 

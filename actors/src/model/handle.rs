@@ -83,7 +83,7 @@ impl ModelHandle {
         self.status.clone()
     }
 
-    /// What the model is called that jobs of that name run on; empty where there is none.
+    /// The id of the model that runs jobs of this name; empty if no model has the name.
     pub(crate) fn id_of(&self, name: Option<&str>) -> String {
         let Some(number) = self.find(name) else { return String::new() };
         self.status.borrow().models.get(number.0).map(|known| known.facts.id.clone()).unwrap_or_default()

@@ -52,7 +52,7 @@ impl PullHandle {
         self.table.subscribe()
     }
 
-    /// Asks for a download. One of the same model that has not ended is the answer; `None` for a model that is not in the
+    /// Starts a download, or returns the one of the same model that is under way. `None` for a model that is not in the
     /// catalogue.
     pub fn ask(&self, name: &str) -> Option<Pull> {
         let total_bytes = self.shelf.find(name)?;
@@ -62,7 +62,7 @@ impl PullHandle {
         asked
     }
 
-    /// Ends a download, or removes one from the list that has ended; `None` where there is none.
+    /// Cancels a running download, or removes an ended one from the list. `None` if no download has the name.
     pub fn cancel(&self, name: &str) -> Option<PullCancelled> {
         let mut cancelled = None;
         self.table.send_modify(|pulls| cancelled = pulls.cancel(name));

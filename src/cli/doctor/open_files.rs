@@ -15,7 +15,7 @@ pub(super) fn check(settings: &Settings) -> Finding {
     judge(getrlimit(Resource::Nofile).maximum, settings.limits.max_event_streams)
 }
 
-/// The service raises its limit to `maximum`; `None`: there is none.
+/// The service raises its limit to `maximum`; `None` means unlimited.
 fn judge(maximum: Option<u64>, event_streams: u64) -> Finding {
     let Some(maximum) = maximum else { return Finding::ok(CHECK, "no limit") };
     let wanted = event_streams.saturating_add(BESIDE_STREAMS);

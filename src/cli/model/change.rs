@@ -12,7 +12,7 @@ use crate::cli::stderr;
 use crate::client::{ErrorSeen, Server};
 
 const POLL: Duration = Duration::from_millis(250);
-/// Between two models there is none for a moment; for longer the load was given up.
+/// While models are changed, no model is loaded for a moment; if that takes longer, the load was cancelled.
 const UNLOADED_POLLS: u32 = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

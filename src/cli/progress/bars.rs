@@ -36,7 +36,7 @@ impl Bars {
     pub(super) fn draw(&mut self, percent: f64, message: String) {
         let bar = self.recording();
         bar.set_style(style(WITH_BAR));
-        // The conversion saturates: a number that is none counts as 0.
+        // The conversion saturates: NaN becomes 0.
         bar.set_position((percent * 10.0) as u64);
         bar.set_message(message);
     }

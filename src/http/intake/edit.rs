@@ -48,7 +48,7 @@ struct SegmentForm {
     /// Without control characters.
     #[schema(max_length = 10_000)]
     text: String,
-    /// Without space at its ends. An empty one is none.
+    /// Trimmed. An empty name means no speaker.
     #[schema(max_length = 100)]
     speaker: Option<String>,
     words: Option<Vec<WordForm>>,

@@ -1,4 +1,4 @@
-//! Who is let in, and to what.
+//! Authenticates callers, and checks their scopes.
 
 use std::future::{Ready, ready};
 

@@ -43,8 +43,8 @@ impl Output {
         Ok(Self::Files(files))
     }
 
-    /// Several texts get titles, several JSON documents are one line each; the other formats are
-    /// whole files, and a file of several is none.
+    /// Several texts get titles, several JSON documents are one line each. The other formats are whole files, and files
+    /// cannot be joined.
     fn to_stdout(formats: &[Format], recordings: usize) -> Result<Self, Failure> {
         let [format] = *formats else { return Err(Failure::SeveralFormats) };
         let titles = match format {
