@@ -19,7 +19,7 @@ use actors::domain::audio::{Plan, Span};
 use actors::domain::jobs::job::{Audio, BlobKey, JobId, NewJob};
 use actors::domain::jobs::options::{Options, Priority};
 use actors::domain::jobs::progress::Progress;
-use actors::domain::transcript::{Decoding, Segment};
+use actors::domain::transcript::Segment;
 use actors::ports::{Checkpoint, Ending, JobStore, Terms};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -282,17 +282,7 @@ async fn complete_job(store: &SqliteStore, vocabulary: &[String], dice: &mut fas
             };
             let text: Vec<_> = (0..12).map(word).collect();
             let start = n as f64 * 5.0;
-            Segment {
-                id: n as u32,
-                start,
-                end: start + 4.5,
-                text: format!(" {}", text.join(" ")),
-                words: None,
-                flags: vec![],
-                channel: None,
-                speaker: None,
-                decoding: Decoding::default(),
-            }
+            Segment { id: n as u32, ..Segment::new(start, start + 4.5, format!(" {}", text.join(" "))) }
         })
         .collect();
     let audio = Audio {

@@ -66,17 +66,7 @@ mod tests {
     fn segment(text: &str, token_bytes: &[u16]) -> Segment {
         let decoding =
             Decoding { logprobs: vec![-0.5; 3], token_bytes: token_bytes.to_vec(), ..Decoding::default() };
-        Segment {
-            id: 0,
-            start: 0.0,
-            end: 1.0,
-            text: text.into(),
-            words: None,
-            flags: vec![],
-            channel: None,
-            speaker: None,
-            decoding,
-        }
+        Segment { decoding, ..Segment::new(0.0, 1.0, text) }
     }
 
     #[test]

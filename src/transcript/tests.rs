@@ -34,17 +34,7 @@ fn segment(id: u32, start: f64, end: f64, text: &str) -> Segment {
         temperature: 0.4,
         window_start: 12.3,
     };
-    Segment {
-        id,
-        start,
-        end,
-        text: text.into(),
-        words: None,
-        flags: vec![],
-        channel: None,
-        speaker: None,
-        decoding,
-    }
+    Segment { id, decoding, ..Segment::new(start, end, text) }
 }
 
 /// One segment for each text, an hour and a bit between them.

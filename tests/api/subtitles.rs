@@ -3,7 +3,7 @@
 use std::fs;
 
 use actors::domain::jobs::options::Task;
-use actors::domain::transcript::{Decoding, Segment};
+use actors::domain::transcript::Segment;
 use serde_json::{Value, json};
 use verbatim::transcript::{Format, Shape, Transcript, render, render_shaped};
 
@@ -77,18 +77,7 @@ fn samples() -> Vec<Sample> {
             let end = start + random.u64(1..30_000);
             at = end;
             let (start, end) = (start as f64 / 1000.0, end as f64 / 1000.0);
-            let decoding = Decoding::default();
-            let segment = Segment {
-                id,
-                start,
-                end,
-                text,
-                words: None,
-                flags: vec![],
-                channel: None,
-                speaker: None,
-                decoding,
-            };
+            let segment = Segment { id, ..Segment::new(start, end, text) };
             let times = words.iter().filter(|word| word.contains("00:00:")).count();
             Sample { segment, line: words.join(" "), times }
         })

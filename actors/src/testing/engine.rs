@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::model::lifecycle::Failure;
-use crate::domain::transcript::{ChunkTranscript, Decoding, Segment};
+use crate::domain::transcript::{ChunkTranscript, Segment};
 use crate::ports::{
     Batch, CancelToken, ChunkAudio, Device, Engine, EngineExit, EngineFault, Holder, LoadFailure,
     LoadedModel, MemoryProbe, MemoryReading, ModelFacts, OnExit,
@@ -361,17 +361,7 @@ impl LoadedModel for FakeModel {
 fn segment(model: &str, chunk: &ChunkAudio) -> Segment {
     let by = if model == "fake" { String::new() } else { format!(" by {model}") };
     let text = format!(" {} samples{by}.", chunk.samples.len());
-    Segment {
-        id: 0,
-        start: 0.0,
-        end: 1.0,
-        text,
-        words: None,
-        flags: vec![],
-        channel: None,
-        speaker: None,
-        decoding: Decoding::default(),
-    }
+    Segment::new(0.0, 1.0, text)
 }
 
 /// A device with as much free memory as a test says.

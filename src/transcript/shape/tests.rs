@@ -1,25 +1,9 @@
 use actors::domain::jobs::options::Task;
-use actors::domain::transcript::Decoding;
 use proptest::prelude::*;
 
 use super::*;
 use crate::transcript::millis::millis;
 use crate::transcript::one_line::one_line;
-
-fn segment(start: f64, end: f64, text: &str) -> Segment {
-    let decoding = Decoding::default();
-    Segment {
-        id: 0,
-        start,
-        end,
-        text: text.into(),
-        words: None,
-        flags: vec![],
-        channel: None,
-        speaker: None,
-        decoding,
-    }
-}
 
 /// With word times, the words one after the other, each with its length.
 fn timed(start: f64, words: &[(&str, f64)]) -> Segment {
@@ -36,7 +20,7 @@ fn timed(start: f64, words: &[(&str, f64)]) -> Segment {
         at += secs;
     }
     let text: String = words.iter().map(|(word, _)| *word).collect();
-    Segment { words: Some(words_in_time), ..segment(start, at, &text) }
+    Segment { words: Some(words_in_time), ..Segment::new(start, at, &text) }
 }
 
 fn shape(line_chars: u32, lines: u32) -> Shape {
@@ -61,7 +45,7 @@ fn lines(cues: &[Cue]) -> Vec<Vec<&str>> {
 #[test]
 fn a_long_segment_becomes_even_cues_of_even_lines() {
     let text = " It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.";
-    let found = cues(&shape(32, 2), &[segment(10.0, 20.0, text)], 60.0);
+    let found = cues(&shape(32, 2), &[Segment::new(10.0, 20.0, text)], 60.0);
     assert_eq!(
         lines(&found),
         [
@@ -75,7 +59,7 @@ fn a_long_segment_becomes_even_cues_of_even_lines() {
 
 #[test]
 fn what_fits_stays_as_it_is() {
-    let found = cues(&shape(20, 2), &[segment(1.0, 3.0, " One two three.")], 60.0);
+    let found = cues(&shape(20, 2), &[Segment::new(1.0, 3.0, " One two three.")], 60.0);
     assert_eq!(
         (lines(&found), found[0].start_ms, found[0].end_ms),
         (vec![vec!["One two three."]], 1000, 3000)
@@ -95,7 +79,7 @@ fn cues_are_shown_when_their_words_are_said() {
 #[test]
 fn a_sentence_is_kept_together_where_that_costs_little() {
     let found =
-        cues(&shape(26, 1), &[segment(0.0, 9.0, " Stop right there. Go on down the left side.")], 9.0);
+        cues(&shape(26, 1), &[Segment::new(0.0, 9.0, " Stop right there. Go on down the left side.")], 9.0);
     assert_eq!(lines(&found), [["Stop right there."], ["Go on down the left side."]].map(|cue| cue.to_vec()));
 }
 
@@ -115,9 +99,9 @@ fn words_said_in_a_moment_are_there_long_enough_to_be_read() {
 fn a_cue_stays_for_its_reading_time_until_the_next_one() {
     let slow = Shape::new(None, None, Some(10.0)).unwrap().unwrap();
     let segments = [
-        segment(0.0, 0.2, " One two three four."),
-        segment(5.0, 5.1, " Five six seven."),
-        segment(5.5, 5.6, " Eight."),
+        Segment::new(0.0, 0.2, " One two three four."),
+        Segment::new(5.0, 5.1, " Five six seven."),
+        Segment::new(5.5, 5.6, " Eight."),
     ];
     let found = cues(&slow, &segments, 5.8);
     assert_eq!((found[0].start_ms, found[0].end_ms), (0, 1900));
@@ -127,7 +111,7 @@ fn a_cue_stays_for_its_reading_time_until_the_next_one() {
 
 #[test]
 fn cues_of_two_speakers_at_a_time_come_in_order() {
-    let segments = [segment(0.0, 6.0, " One two three. Four five six."), segment(1.0, 2.0, " No.")];
+    let segments = [Segment::new(0.0, 6.0, " One two three. Four five six."), Segment::new(1.0, 2.0, " No.")];
     let found = cues(&shape(15, 1), &segments, 9.0);
     assert_eq!(lines(&found), [["One two three."], ["No."], ["Four five six."]]);
     assert!(found.is_sorted_by_key(|cue| cue.start_ms), "{found:?}");
@@ -136,7 +120,7 @@ fn cues_of_two_speakers_at_a_time_come_in_order() {
 #[test]
 fn text_without_spaces_is_cut_between_its_characters() {
     let text = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。";
-    let found = cues(&shape(13, 2), &[segment(0.0, 9.0, text)], 9.0);
+    let found = cues(&shape(13, 2), &[Segment::new(0.0, 9.0, text)], 9.0);
     assert_eq!(lines(&found).concat().concat(), text);
     assert!(found.iter().flat_map(|cue| &cue.lines).all(|line| !line.starts_with(['。', '、'])), "{found:?}");
 }
@@ -145,7 +129,7 @@ fn text_without_spaces_is_cut_between_its_characters() {
 fn an_accent_or_an_emoji_is_one_character_and_never_cut() {
     let family = "👩\u{200d}👩\u{200d}👧";
     let text = format!(" {} {}", family.repeat(8), "e\u{301}".repeat(8));
-    let found = cues(&shape(8, 1), &[segment(0.0, 4.0, &text)], 4.0);
+    let found = cues(&shape(8, 1), &[Segment::new(0.0, 4.0, &text)], 4.0);
     assert_eq!(lines(&found), [[family.repeat(8)], ["e\u{301}".repeat(8)]]);
 }
 

@@ -57,17 +57,7 @@ mod tests {
     use crate::domain::transcript::{Decoding, Flag};
 
     fn segment(text: &str) -> Segment {
-        Segment {
-            id: 0,
-            start: 0.0,
-            end: 1.0,
-            text: text.into(),
-            words: None,
-            channel: None,
-            speaker: None,
-            flags: vec![],
-            decoding: Decoding::default(),
-        }
+        Segment::new(0.0, 1.0, text)
     }
 
     fn after(segments: &[Segment]) -> Option<String> {

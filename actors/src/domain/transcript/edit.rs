@@ -230,7 +230,7 @@ mod tests {
         let decoding = Decoding { tokens: vec![1, 2], avg_logprob: -0.5, ..Decoding::default() };
         let of_engine = |start: f64, text: &str| Segment {
             decoding: decoding.clone(),
-            ..shown(vec![edited(start, start + 1.0, text)], &[])[0].clone()
+            ..Segment::new(start, start + 1.0, text)
         };
         let original = [of_engine(0.0004, " a"), of_engine(1.0, " b"), of_engine(1.0, " c")];
         let after =

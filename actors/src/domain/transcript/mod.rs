@@ -32,6 +32,23 @@ pub struct Segment {
     pub decoding: Decoding,
 }
 
+impl Segment {
+    /// The first segment of a recording, with times and text alone.
+    pub fn new(start: f64, end: f64, text: impl Into<String>) -> Self {
+        Self {
+            id: 0,
+            start,
+            end,
+            text: text.into(),
+            words: None,
+            flags: vec![],
+            channel: None,
+            speaker: None,
+            decoding: Decoding::default(),
+        }
+    }
+}
+
 /// A word and when it was said, in seconds in the original recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Word {
@@ -150,26 +167,12 @@ pub fn text(segments: &[Segment]) -> String {
 mod tests {
     use super::*;
 
-    fn segment(start: f64, end: f64, text: &str) -> Segment {
-        Segment {
-            id: 0,
-            start,
-            end,
-            text: text.into(),
-            words: None,
-            flags: vec![],
-            channel: None,
-            speaker: None,
-            decoding: Decoding::default(),
-        }
-    }
-
     #[test]
     fn segments_move_to_their_place_and_stay_inside_the_chunk() {
         let chunk = ChunkTranscript {
             language: None,
             language_probability: None,
-            segments: vec![segment(0.0, 1.0, " a"), segment(1.0, 9.0, " b")],
+            segments: vec![Segment::new(0.0, 1.0, " a"), Segment::new(1.0, 9.0, " b")],
             redecodes: 0,
         };
         let placed = chunk.into_segments(30.0, 33.0, 7);
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn segments_of_channels_are_ordered_by_start() {
-        let of = |channel, id, start| Segment { id, channel, ..segment(start, start + 1.0, " a") };
+        let of = |channel, id, start| Segment { id, channel, ..Segment::new(start, start + 1.0, " a") };
         let decoded =
             vec![of(Some(1), 0, 2.0), of(Some(0), 1, 0.0), of(Some(0), 2, 2.0), of(Some(1), 3, 1.0)];
         assert_eq!(in_order(decoded).iter().map(|s| s.id).collect::<Vec<_>>(), [1, 3, 2, 0]);
@@ -206,7 +209,7 @@ mod tests {
             (12.6, 14.0, true),
         ];
         for (start, end, is_silent) in table {
-            let mut segments = [segment(start, end, " a")];
+            let mut segments = [Segment::new(start, end, " a")];
             flag_silence(&mut segments, &speech);
             assert_eq!(segments[0].flags == [Flag::NoSpeech], is_silent, "{start} to {end}");
             segments[0].flags.clear();
@@ -217,6 +220,6 @@ mod tests {
 
     #[test]
     fn text_joins_segments_without_edges() {
-        assert_eq!(text(&[segment(0.0, 1.0, " One."), segment(1.0, 2.0, " Two.")]), "One. Two.");
+        assert_eq!(text(&[Segment::new(0.0, 1.0, " One."), Segment::new(1.0, 2.0, " Two.")]), "One. Two.");
     }
 }

@@ -66,7 +66,7 @@ impl Placement {
 mod tests {
     use super::*;
     use crate::domain::audio::Span;
-    use crate::domain::transcript::{Decoding, Word, text};
+    use crate::domain::transcript::{Word, text};
 
     fn transcript(words: &[(&str, f64)]) -> ChunkTranscript {
         let timed = |(word, start): &(&str, f64)| Word {
@@ -76,17 +76,8 @@ mod tests {
             probability: 1.0,
         };
         let words: Vec<Word> = words.iter().map(timed).collect();
-        let segment = Segment {
-            id: 0,
-            start: 0.0,
-            end: 28.0,
-            text: words.iter().map(|word| word.word.as_str()).collect(),
-            words: Some(words),
-            flags: vec![],
-            channel: None,
-            speaker: None,
-            decoding: Decoding::default(),
-        };
+        let text: String = words.iter().map(|word| word.word.as_str()).collect();
+        let segment = Segment { words: Some(words), ..Segment::new(0.0, 28.0, text) };
         ChunkTranscript { segments: vec![segment], ..ChunkTranscript::silent(None) }
     }
 
