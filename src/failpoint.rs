@@ -11,18 +11,18 @@ use thiserror::Error;
 pub struct Injected;
 
 /// A place beside a step: `before` or `after` it.
-#[cfg(any(debug_assertions, feature = "failpoints"))]
+#[cfg(debug_assertions)]
 pub fn hit(step: &str, place: &str) -> Result<(), Injected> {
     armed::take(step, place).map_or(Ok(()), armed::perform)
 }
 
-#[cfg(not(any(debug_assertions, feature = "failpoints")))]
+#[cfg(not(debug_assertions))]
 #[inline]
 pub fn hit(_: &str, _: &str) -> Result<(), Injected> {
     Ok(())
 }
 
-#[cfg(any(debug_assertions, feature = "failpoints"))]
+#[cfg(debug_assertions)]
 mod armed {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicBool, Ordering};
