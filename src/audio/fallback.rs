@@ -8,6 +8,7 @@ use actors::ports::AudioError;
 use super::AudioSettings;
 use super::source::ffmpeg::Ffmpeg;
 use super::source::guard::guarded;
+use super::source::sample_stream::Doubt;
 use super::source::sniff::{Kind, look};
 
 /// Does `work` with the built-in decoders and, where they do not support the recording, with ffmpeg. If neither
@@ -38,7 +39,24 @@ pub fn with_fallback<T>(
     }
 }
 
-pub fn is_installed(settings: &AudioSettings) -> bool {
+/// The better of the built-in decoders' result and ffmpeg's, where there is a doubt about the former. A failure of ffmpeg's
+/// leaves the former.
+pub fn second_opinion<T>(
+    ours: T,
+    doubt: Option<Doubt>,
+    settings: &AudioSettings,
+    theirs: impl FnOnce() -> Result<T, AudioError>,
+    better: impl FnOnce(T, T, Doubt) -> T,
+) -> Result<T, AudioError> {
+    let Some(doubt) = doubt.filter(|_| is_installed(settings)) else { return Ok(ours) };
+    match guarded(theirs) {
+        Ok(theirs) => Ok(better(ours, theirs, doubt)),
+        Err(AudioError::Cancelled) => Err(AudioError::Cancelled),
+        Err(_) => Ok(ours),
+    }
+}
+
+fn is_installed(settings: &AudioSettings) -> bool {
     settings.ffmpeg.as_ref().map(Ffmpeg::installed).is_some_and(|found| found.is_ok())
 }
 

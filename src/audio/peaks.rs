@@ -8,9 +8,8 @@ use actors::domain::peaks::{PeakMeter, Peaks};
 use actors::ports::{AudioError, CancelToken};
 
 use super::AudioSettings;
-use super::fallback::{check_length, is_installed, with_fallback};
+use super::fallback::{check_length, second_opinion, with_fallback};
 use super::mix::Downmix;
-use super::source::guard::guarded;
 use super::source::open;
 
 /// Decodes all of the selected track, all channels mixed, and keeps the loudest sample of each stretch: of the longer one
@@ -36,12 +35,14 @@ pub fn peaks_of_file(
         Ok((meter.finish(), pcm.doubt()))
     };
     let (ours, doubt) = with_fallback(path, settings, measure)?;
-    if doubt.is_none() || !is_installed(settings) {
-        return Ok(ours);
-    }
-    match guarded(|| measure(Decoder::Ffmpeg)) {
-        Ok((theirs, _)) if theirs.samples > ours.samples => Ok(theirs),
-        Err(AudioError::Cancelled) => Err(AudioError::Cancelled),
-        Ok(_) | Err(_) => Ok(ours),
-    }
+    let theirs = || Ok(measure(Decoder::Ffmpeg)?.0);
+    second_opinion(
+        ours,
+        doubt,
+        settings,
+        theirs,
+        |ours, theirs, _| {
+            if theirs.samples > ours.samples { theirs } else { ours }
+        },
+    )
 }

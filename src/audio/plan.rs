@@ -11,10 +11,9 @@ use actors::ports::{AudioError, CancelToken};
 use tracing::{debug, warn};
 
 use super::analysis::Analysis;
-use super::fallback::{check_length, is_installed, with_fallback};
+use super::fallback::{check_length, second_opinion, with_fallback};
 use super::mix::Downmix;
 use super::planner::{find_speech, first_chunk, language_windows, plan_chunks};
-use super::source::guard::guarded;
 use super::source::open;
 use super::source::pcm::Pcm;
 use super::source::sample_stream::Doubt;
@@ -74,12 +73,8 @@ pub fn plan_file(
     };
     let Planned { plan, doubt } =
         with_fallback(path, settings, |decoder| plan_with(decoder, recording, &mut once))?;
-    let Some(doubt) = doubt.filter(|_| is_installed(settings)) else { return Ok(plan) };
-    match guarded(|| plan_with(Decoder::Ffmpeg, recording, &mut |_| {})) {
-        Ok(theirs) => Ok(better(plan, theirs.plan, doubt)),
-        Err(AudioError::Cancelled) => Err(AudioError::Cancelled),
-        Err(_) => Ok(plan),
-    }
+    let theirs = || Ok(plan_with(Decoder::Ffmpeg, recording, &mut |_| {})?.plan);
+    second_opinion(plan, doubt, settings, theirs, better)
 }
 
 /// What is planned, and how.
