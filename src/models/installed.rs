@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::catalog::Catalog;
 use super::known::Format;
-use super::wanted::{is_name, name_of_file};
+use super::wanted::is_name;
 
 /// "ggml" as the first four bytes of a file have it.
 const GGML_MAGIC: [u8; 4] = *b"lmgg";
@@ -54,8 +54,8 @@ pub(super) fn model_at(path: &Path, catalog: Catalog) -> Option<Installed> {
         return None;
     };
     let name = match format {
-        Format::Ggml => Some(name_of_file(file_name)).filter(|name| file_name == format!("ggml-{name}.bin")),
-        Format::CTranslate2 => Some(file_name).filter(|name| !name.ends_with(".partial")),
+        Format::Ggml => file_name.strip_prefix("ggml-").and_then(|rest| rest.strip_suffix(".bin")),
+        Format::CTranslate2 => Some(file_name),
     };
     let name = name.filter(|name| is_name(name)).map(str::to_owned);
     let known = name.as_deref().and_then(|name| catalog.find(name));

@@ -42,12 +42,8 @@ impl<'a> Meter<'a> {
         self.before += bytes;
     }
 
-    pub(super) fn is_wanted(&self) -> bool {
-        (self.keep_going)()
-    }
-
     pub(super) fn check(&self) -> Result<(), PullError> {
-        if self.is_wanted() { Ok(()) } else { Err(PullError::Cancelled) }
+        if (self.keep_going)() { Ok(()) } else { Err(PullError::Cancelled) }
     }
 
     pub(super) fn keep_going(&self) -> &'a dyn Fn() -> bool {

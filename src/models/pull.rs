@@ -15,6 +15,7 @@ use super::file::{self, Checksum, Source, part_path};
 use super::folder::{self, partial_path};
 use super::known::{KnownModel, Origin, Pin};
 use super::meter::Meter;
+use super::remove::bytes_of;
 use super::room::check_room;
 use super::wanted::Wanted;
 
@@ -147,9 +148,7 @@ fn pull_folder(
 
 /// Bytes that earlier tries brought.
 fn so_far(target: &Path) -> u64 {
-    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let in_folder = fs::read_dir(partial_path(target)).into_iter().flatten().flatten();
-    length(&part_path(target)) + in_folder.map(|entry| length(&entry.path())).sum::<u64>()
+    bytes_of(&part_path(target)) + bytes_of(&partial_path(target))
 }
 
 fn trimmed(url: &str) -> &str {

@@ -88,7 +88,7 @@ fn remove(path: &Path) -> io::Result<()> {
     if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
-fn bytes_of(path: &Path) -> u64 {
+pub(super) fn bytes_of(path: &Path) -> u64 {
     let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
     match fs::read_dir(path) {
         Ok(entries) => entries.flatten().map(|entry| length(&entry.path())).sum(),

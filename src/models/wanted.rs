@@ -60,7 +60,7 @@ fn name_of(url: &Url) -> String {
 }
 
 /// A model's name, from that of its file in ggml form.
-pub(super) fn name_of_file(file: &str) -> &str {
+fn name_of_file(file: &str) -> &str {
     let stem = file.strip_suffix(".bin").unwrap_or(file);
     stem.strip_prefix("ggml-").filter(|name| !name.is_empty()).unwrap_or(stem)
 }
