@@ -6,7 +6,6 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::form::Form;
 use super::words::{count, size};
 use super::{SettingsArgs, serve, stdout};
 use crate::store::{Copied, Replace, backup, restore};
@@ -57,7 +56,7 @@ pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
             ("restored", system.block_on(restore(dir, &storage, replace))?, storage, json)
         }
     };
-    if Form::from(*json).is_json() {
+    if *json {
         let Copied { jobs, recordings, bytes } = copied;
         let line = json!({ "to": target, "jobs": jobs, "recordings": recordings, "bytes": bytes });
         return stdout::print(&format!("{line}\n"));

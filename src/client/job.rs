@@ -25,8 +25,6 @@ pub(crate) struct JobSeen {
     /// The error of the model that a queued job waits for.
     #[serde(default)]
     pub(crate) waiting_for: Option<ErrorSeen>,
-    #[serde(default)]
-    pub(crate) attempts: u32,
     pub(crate) error: Option<ErrorSeen>,
     /// What was odd about the recording.
     #[serde(default)]

@@ -106,18 +106,20 @@ impl Server {
     ) -> Result<Answer<JobSeen>, Fault> {
         let request = self.request(Method::POST, "/jobs?queue=true").content_type(upload.content_type());
         let body = SizedStream::new(upload.bytes(), Box::pin(upload.into_stream(sent)));
-        let mut response = request.send_body(body).await.map_err(|error| self.not_sent(&error))?;
-        if let Some(refusal) = self.later(&mut response).await {
-            return Ok(Answer::Later(refusal));
-        }
-        self.json(&mut response).await.map(Answer::Good)
+        self.submitted(request.send_body(body).await).await
     }
 
     /// Has the server fetch a recording.
     pub(crate) async fn submit_json(&self, json: &str) -> Result<Answer<JobSeen>, Fault> {
         let request = self.request(Method::POST, "/jobs?queue=true").content_type("application/json");
         // It answers once it has the recording: that takes what it takes.
-        let sent = request.send_body(json.to_owned()).await;
+        self.submitted(request.send_body(json.to_owned()).await).await
+    }
+
+    async fn submitted(
+        &self,
+        sent: Result<ClientResponse<impl Body>, SendRequestError>,
+    ) -> Result<Answer<JobSeen>, Fault> {
         let mut response = sent.map_err(|error| self.not_sent(&error))?;
         if let Some(refusal) = self.later(&mut response).await {
             return Ok(Answer::Later(refusal));
@@ -131,9 +133,7 @@ impl Server {
     }
 
     pub(crate) async fn text(&self, path: &str) -> Result<String, Fault> {
-        let mut response = self.answer(self.request(Method::GET, path)).await?;
-        let bytes = self.body(&mut response).await?;
-        String::from_utf8(bytes.into()).map_err(|error| self.odd(error))
+        self.text_of(self.answer(self.request(Method::GET, path)).await?).await
     }
 
     /// Gives the answer's text, which may be empty.
@@ -143,16 +143,12 @@ impl Server {
             request = request.content_type("application/json");
         }
         let sent = timeout(ANSWER_LIMIT, request.send_body(json.unwrap_or_default()));
-        let mut response = self.in_time(sent.await)?;
-        let bytes = self.body(&mut response).await?;
-        String::from_utf8(bytes.into()).map_err(|error| self.odd(error))
+        self.text_of(self.in_time(sent.await)?).await
     }
 
     /// Gives the answer's text, which may be empty.
     pub(crate) async fn delete(&self, path: &str) -> Result<String, Fault> {
-        let mut response = self.answer(self.request(Method::DELETE, path)).await?;
-        let bytes = self.body(&mut response).await?;
-        String::from_utf8(bytes.into()).map_err(|error| self.odd(error))
+        self.text_of(self.answer(self.request(Method::DELETE, path)).await?).await
     }
 
     /// What a text from this server says.
@@ -191,6 +187,11 @@ impl Server {
     async fn json<T: DeserializeOwned>(&self, response: &mut ClientResponse<impl Body>) -> Result<T, Fault> {
         let bytes = self.body(response).await?;
         serde_json::from_slice(&bytes).map_err(|error| self.odd(error))
+    }
+
+    async fn text_of(&self, mut response: ClientResponse<impl Body>) -> Result<String, Fault> {
+        let bytes = self.body(&mut response).await?;
+        String::from_utf8(bytes.into()).map_err(|error| self.odd(error))
     }
 
     /// The whole body of a good answer.

@@ -6,7 +6,7 @@ use indicatif::DecimalBytes;
 
 use super::finding::Finding;
 use crate::engine::Silero;
-use crate::engine::model_file::{ChecksumError, ModelHeader, VerifiedFiles};
+use crate::engine::model_file::{ModelHeader, VerifiedFiles};
 use crate::settings::Settings;
 
 const CHECK: &str = "model";
@@ -26,23 +26,16 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 
 fn check_file(id: &str, path: &Path) -> Finding {
     match VerifiedFiles::default().verify(path, &|| true) {
-        Ok(header) => Finding::ok(CHECK, describe(id, &header, has_checksum(&header))),
-        Err(ChecksumError::File(error)) => Finding::error_sentence(CHECK, &error.to_string()),
-        Err(error @ ChecksumError::GivenUp) => Finding::error_sentence(CHECK, &error.to_string()),
+        Ok(header) => Finding::ok(CHECK, describe(id, &header)),
+        Err(error) => Finding::error_sentence(CHECK, &error.to_string()),
     }
 }
 
-fn describe(id: &str, header: &ModelHeader, checked: bool) -> String {
+fn describe(id: &str, header: &ModelHeader) -> String {
     let languages = if header.multilingual() { "multilingual" } else { "English only" };
-    let checksum = if checked { "checksum right" } else { "no checksum beside it" };
+    let checksum = if header.has_checksum() { "checksum right" } else { "no checksum beside it" };
     let (path, bytes) = (header.path.display(), DecimalBytes(header.bytes));
     format!("{id} at {path} is valid: {languages}, {bytes}, {checksum}")
-}
-
-fn has_checksum(header: &ModelHeader) -> bool {
-    let mut name = header.weights_path().into_os_string();
-    name.push(".sha256");
-    Path::new(&name).is_file()
 }
 
 #[cfg(test)]

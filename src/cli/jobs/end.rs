@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::failures::has_failed;
+use super::failures::for_each;
 use crate::cli::failure::Failure;
 use crate::cli::form::Form;
 use crate::cli::stdout;
@@ -18,11 +18,7 @@ pub(super) enum Unfinished {
 /// # Errors
 /// A job could not be cancelled; the others were all the same.
 pub(super) async fn cancel(server: &Server, ids: &[Uuid], form: Form) -> Result<(), Failure> {
-    let mut failed = false;
-    for id in ids {
-        failed |= has_failed(cancel_one(server, *id, form).await)?;
-    }
-    if failed { Err(Failure::Reported) } else { Ok(()) }
+    for_each(ids, |id| cancel_one(server, id, form)).await
 }
 
 /// # Errors
@@ -33,11 +29,7 @@ pub(super) async fn remove(
     unfinished: Unfinished,
     form: Form,
 ) -> Result<(), Failure> {
-    let mut failed = false;
-    for id in ids {
-        failed |= has_failed(remove_one(server, *id, unfinished, form).await)?;
-    }
-    if failed { Err(Failure::Reported) } else { Ok(()) }
+    for_each(ids, |id| remove_one(server, id, unfinished, form)).await
 }
 
 async fn cancel_one(server: &Server, id: Uuid, form: Form) -> Result<(), Failure> {

@@ -98,7 +98,6 @@ pub(super) fn run(args: &JobsArgs) -> Result<(), Failure> {
 }
 
 fn status_parser() -> impl TypedValueParser<Value = Status> {
-    let names = [Status::Queued, Status::Running, Status::Completed, Status::Failed, Status::Cancelled];
-    PossibleValuesParser::new(names.map(Status::name))
+    PossibleValuesParser::new(Status::ALL.map(Status::name))
         .try_map(|name| Status::from_name(&name).ok_or_else(|| format!("{name} is not a status")))
 }

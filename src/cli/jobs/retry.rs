@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::failures::has_failed;
+use super::failures::for_each;
 use crate::cli::failure::Failure;
 use crate::cli::form::Form;
 use crate::cli::stdout;
@@ -11,11 +11,7 @@ use crate::client::{JobSeen, Server};
 /// # Errors
 /// A job could not be retried; the others were all the same.
 pub(super) async fn run(server: &Server, ids: &[Uuid], form: Form) -> Result<(), Failure> {
-    let mut failed = false;
-    for id in ids {
-        failed |= has_failed(retry(server, *id, form).await)?;
-    }
-    if failed { Err(Failure::Reported) } else { Ok(()) }
+    for_each(ids, |id| retry(server, id, form)).await
 }
 
 async fn retry(server: &Server, id: Uuid, form: Form) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! `verbatim models inspect`.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::engine::ModelHeader;
 
@@ -33,7 +33,7 @@ fn describe(header: &ModelHeader) -> String {
     row("audio context", &format!("{} positions of 20 ms", shape.audio_context));
     row("text context", &format!("{} tokens", shape.text_context));
     row("tensors", &header.tensors);
-    row("checksum file", &if sidecar(&header.weights_path()).is_file() { "there" } else { "none" });
+    row("checksum file", &if header.has_checksum() { "there" } else { "none" });
     text
 }
 
@@ -44,12 +44,6 @@ fn layers(layers: i32, width: i32, heads: i32) -> String {
 fn languages(header: &ModelHeader) -> String {
     let codes: Vec<_> = header.languages().into_iter().map(|language| language.code()).collect();
     format!("{} ({})", codes.len(), codes.join(" "))
-}
-
-fn sidecar(model: &Path) -> PathBuf {
-    let mut name = model.as_os_str().to_owned();
-    name.push(".sha256");
-    name.into()
 }
 
 #[cfg(test)]

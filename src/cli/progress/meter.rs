@@ -12,6 +12,7 @@ use super::mode::{ProgressMode, Shown};
 use super::speed::Speed;
 use super::step::{Step, times, words};
 use crate::cli::stderr;
+use crate::cli::table::printable;
 
 /// Shows one recording's progress at a time; clones show the same one.
 #[derive(Debug, Clone)]
@@ -88,8 +89,7 @@ impl Meter {
         let mut now = self.now.borrow_mut();
         now.is_titled = title.is_some();
         now.title = title;
-        // A name may hold what would move the cursor.
-        now.name = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        now.name = printable(name);
         now.speed = Speed::default();
         now.last_speed = None;
         now.next_segment = 0;

@@ -77,11 +77,16 @@ impl VerifiedFiles {
     }
 }
 
+/// Where the SHA-256 of a file is kept: in `<file>.sha256`.
+pub(super) fn sidecar_path(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".sha256");
+    name.into()
+}
+
 /// The file `<model>.sha256` in the format of sha256sum, if there is one.
 fn sidecar_of(model: &Path) -> Result<Option<(PathBuf, String)>, ModelFileError> {
-    let mut name = model.as_os_str().to_owned();
-    name.push(".sha256");
-    let sidecar = PathBuf::from(name);
+    let sidecar = sidecar_path(model);
     let file = match std::fs::File::open(&sidecar) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use actors::domain::language::Language;
 use serde::{Deserialize, Serialize};
 
+use super::checksum::sidecar_path;
 use super::error::ModelFileError;
 use super::format::{Format, MODEL};
 use super::shape::Shape;
@@ -47,6 +48,11 @@ impl ModelHeader {
             Format::Ggml => self.path.clone(),
             Format::CTranslate2 => self.path.join(MODEL),
         }
+    }
+
+    /// Whether a `.sha256` file belongs to it.
+    pub fn has_checksum(&self) -> bool {
+        sidecar_path(&self.weights_path()).is_file()
     }
 
     /// Whether whisper.cpp can run the model.

@@ -3,7 +3,6 @@
 mod files;
 
 use std::fs;
-use std::io::{self, IsTerminal};
 
 use super::args::TranscribeArgs;
 use super::recording::Recording;
@@ -61,7 +60,7 @@ impl Output {
     /// Has text shown while it is decoded, where that is what goes to a terminal.
     pub(super) fn prepare(&self, meter: &Meter) {
         match self {
-            Self::Stdout { format: Format::Text, .. } if io::stdout().is_terminal() => meter.show_text(),
+            Self::Stdout { format: Format::Text, .. } => meter.show_text(),
             Self::Stdout { .. } | Self::Files(_) => {}
         }
     }
