@@ -14,12 +14,12 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Has a model whose file was not there loaded once it is, if jobs are queued. Runs for as long as the service.
 pub(super) async fn load_when_there(model: ModelHandle, jobs: Arc<dyn JobStore>) {
-    loop {
+    let mut status = model.watch();
+    // An error means that the model's actor has stopped.
+    while status.wait_for(|shown| !missing(shown).is_empty()).await.is_ok() {
         sleep(LOOK).await;
-        for number in missing(&model.status()) {
-            if let Err(error) = look(&model, number, jobs.as_ref()).await {
-                warn!(%error, "cannot look for jobs that wait for a model file");
-            }
+        if let Err(error) = look(&model, jobs.as_ref()).await {
+            warn!(%error, "cannot look for jobs that wait for a model file");
         }
     }
 }
@@ -32,17 +32,18 @@ fn missing(status: &ModelStatus) -> Vec<ModelNo> {
     missing.map(|(number, _)| ModelNo(number)).collect()
 }
 
-async fn look(model: &ModelHandle, number: ModelNo, jobs: &dyn JobStore) -> Result<(), StoreError> {
+async fn look(model: &ModelHandle, jobs: &dyn JobStore) -> Result<(), StoreError> {
     let waiting = jobs.models_waited_for().await?;
-    if !waiting.iter().any(|name| model.find(name.as_deref()) == Some(number)) {
-        return Ok(());
-    }
-    let handle = model.clone();
-    // A thread that panicked has found nothing.
-    let facts = actix_web::web::block(move || handle.describe(number)).await.ok().flatten();
-    if let Some(facts) = facts.filter(|facts| facts.unusable.is_none()) {
-        info!(model = facts.id, path = facts.path, "model file found");
-        model.demand(Demand::NewJob, number);
+    let is_waited_for =
+        |number: &ModelNo| waiting.iter().any(|name| model.find(name.as_deref()) == Some(*number));
+    for number in missing(&model.status()).into_iter().filter(is_waited_for) {
+        let handle = model.clone();
+        // A thread that panicked has found nothing.
+        let facts = actix_web::web::block(move || handle.describe(number)).await.ok().flatten();
+        if let Some(facts) = facts.filter(|facts| facts.unusable.is_none()) {
+            info!(model = facts.id, path = facts.path, "model file found");
+            model.demand(Demand::NewJob, number);
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ mod supervisor;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -163,7 +163,7 @@ async fn start_actors(
     let pulled = compose::pulled(settings);
     let mut engines = compose::engines(settings, &memory).map_err(StartError::Program)?;
     if settings.model.auto_pull {
-        pull_missing(&pulled, &pulls, &mut engines);
+        pull_missing(&settings.model_files(), &pulled, &pulls, &mut engines);
     }
     let parts = ModelParts {
         engines,
@@ -208,7 +208,6 @@ async fn start_actors(
         rates: compose::rates(settings),
         streams: compose::streams(settings),
         callers: Arc::default(),
-        waveforms: http::Waveforms::default(),
         answers: http::Answers::default(),
         started: Instant::now(),
         draining: AtomicBool::new(false),
@@ -218,11 +217,16 @@ async fn start_actors(
 /// Begins the downloads of models that are missing, and has each tried again when it is missing at a load.
 ///
 /// # Blocking
-/// Reads the headers of those that are there.
-fn pull_missing(pulled: &[Pulled], pulls: &PullHandle, engines: &mut [Arc<dyn Engine>]) {
+/// Looks for their files.
+fn pull_missing(
+    files: &[(String, PathBuf)],
+    pulled: &[Pulled],
+    pulls: &PullHandle,
+    engines: &mut [Arc<dyn Engine>],
+) {
     for Pulled { model, name } in pulled {
         let Some(engine) = engines.get_mut(model.0) else { continue };
-        if !Path::new(&engine.describe().path).exists() {
+        if files.get(model.0).is_some_and(|(_, path)| !path.exists()) {
             // Its name is from the catalogue.
             let _: Option<Pull> = pulls.ask(name);
         }

@@ -1,7 +1,5 @@
 //! What the system says of this process, under the names that all exporters give it.
 
-use std::sync::LazyLock;
-
 use procfs::process::{LimitValue, Process};
 use procfs::{boot_time_secs, page_size, ticks_per_second};
 use prometheus::core::{Collector, Desc};
@@ -11,14 +9,12 @@ use tracing::warn;
 
 /// Adds them to the metrics of the process.
 pub(super) fn register() {
-    static METRICS: LazyLock<Option<ProcessMetrics>> = LazyLock::new(|| ProcessMetrics::new().ok());
-    let Some(metrics) = METRICS.clone() else { return };
-    if let Err(error) = prometheus::register(Box::new(metrics)) {
+    let registered = ProcessMetrics::new().and_then(|metrics| prometheus::register(Box::new(metrics)));
+    if let Err(error) = registered {
         warn!(%error, "no metrics of the process");
     }
 }
 
-#[derive(Clone)]
 struct ProcessMetrics {
     cpu: Counter,
     resident: Gauge,

@@ -6,6 +6,7 @@ use actix_web::web;
 use actors::domain::jobs::job::Job;
 use actors::domain::peaks::Peaks;
 use actors::ports::{AudioError, CancelToken};
+use tokio::sync::Mutex;
 
 use super::detached::detached;
 use super::service::Service;
@@ -16,6 +17,9 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// How often it is looked whether the service stops meanwhile.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// One recording is decoded for its loudness at a time: jobs need the processors.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// What was kept of the job's recording, or is measured and kept now. The work continues when its client disconnects: the next one
 /// has its result.
 pub(super) async fn peaks_of(service: web::Data<Service>, job: Job) -> Result<Peaks, AppError> {
@@ -23,11 +27,10 @@ pub(super) async fn peaks_of(service: web::Data<Service>, job: Job) -> Result<Pe
     if let Some(kept) = store.peaks(job.id).await? {
         return Ok(kept);
     }
-    let turn = service.waveforms.turn().await;
+    let turn = TURN.lock().await;
     if let Some(kept) = store.peaks(job.id).await? {
         return Ok(kept);
     }
-    let service = service.clone();
     detached(async move {
         let _turn = turn;
         let peaks = measured(&service, &job).await?;

@@ -21,7 +21,6 @@ mod streams;
 mod views;
 mod wait_policy;
 mod waiting_events;
-mod waveforms;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::DefaultHeaders;
@@ -47,7 +46,6 @@ pub use service::{Limits, Service};
 pub use streams::Streams;
 pub use views::answers::Answers;
 pub use wait_policy::WaitPolicy;
-pub use waveforms::Waveforms;
 
 use crate::error::AppError;
 use methods::{only, read};

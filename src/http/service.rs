@@ -23,7 +23,6 @@ use super::middleware::rate::Rates;
 use super::streams::Streams;
 use super::views::answers::Answers;
 use super::wait_policy::WaitPolicy;
-use super::waveforms::Waveforms;
 use crate::auth::{Caller, Keyring, Sites};
 use crate::error::AppError;
 use crate::outgoing::AddressRules;
@@ -48,7 +47,6 @@ pub struct Service {
     pub streams: Streams,
     /// Of calls that may be sent again.
     pub callers: Arc<Callers>,
-    pub waveforms: Waveforms,
     pub answers: Answers,
     pub started: Instant,
     pub draining: AtomicBool,
@@ -102,11 +100,10 @@ impl Service {
     /// What jobs of the model of that name may have in their options: the default one has two names, and one that is not
     /// served any more still has jobs.
     pub(super) fn wanted_as(&self, name: &str) -> Vec<Option<String>> {
-        let Some(number) = self.model.find(Some(name)) else { return vec![Some(name.to_owned())] };
-        let mut names =
-            vec![self.model.status().choice(number), self.model.names().into_iter().nth(number.0)];
-        names.dedup();
-        names
+        match self.model.find(Some(name)) {
+            Some(number) => self.model.status().names(number),
+            None => vec![Some(name.to_owned())],
+        }
     }
 
     /// Whether the model that is asked for can do what is asked of it. One whose file is not there, or cannot be read, is

@@ -1,9 +1,10 @@
 //! The parts of a multipart form, read in bounded memory.
 
 use actix_multipart::{Field, MultipartError};
+use actix_web::error::PayloadError;
 use actix_web::http::header::{Charset, ExtendedValue};
 use actors::ports::{BlobStore, BlobWriter};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, TryStreamExt};
 
 use super::disk_room::RESERVE_BYTES;
@@ -25,6 +26,29 @@ pub(super) fn bad_form(error: MultipartError) -> AppError {
         return AppError::UploadTooSlow(slow.to_string());
     }
     AppError::InvalidBody(format!("send multipart/form-data with the recording as a part: {error}"))
+}
+
+/// A body that did not arrive whole.
+pub(super) fn cut_short(error: PayloadError) -> AppError {
+    match too_slow(&error) {
+        Some(slow) => AppError::UploadTooSlow(slow.to_string()),
+        None => AppError::InvalidBody(format!("the body was cut short: {error}")),
+    }
+}
+
+/// All of a body; `None` if it has more than `most` bytes.
+pub(super) async fn all_of(
+    mut body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    most: usize,
+) -> Result<Option<BytesMut>, PayloadError> {
+    let mut read = BytesMut::new();
+    while let Some(more) = body.try_next().await? {
+        if read.len() + more.len() > most {
+            return Ok(None);
+        }
+        read.extend_from_slice(&more);
+    }
+    Ok(Some(read))
 }
 
 /// The value of an option. `left` is what the form's options may still take: [`LARGEST_OPTIONS`] at first.

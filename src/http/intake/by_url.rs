@@ -9,12 +9,12 @@ use actix_web::web;
 use actors::domain::jobs::job::Job;
 use actors::domain::jobs::origin::Origin;
 use actors::ports::{Download, Earlier};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
-use super::body::write;
+use super::body::{all_of, cut_short, write};
 use super::disk_room::check_length;
 use super::submission::{Form, Upload};
 use super::upload_pace::{TooSlow, paced, too_slow};
@@ -44,14 +44,9 @@ pub(in crate::http) async fn receive(
     body: web::Payload,
     admit: impl FnMut(Option<&str>) -> Result<Option<String>, AppError>,
 ) -> Result<Remote, AppError> {
-    let mut body = Box::pin(paced(body, limits.min_upload_bytes_per_sec));
-    let mut read = BytesMut::new();
-    while let Some(more) = body.try_next().await.map_err(cut_short)? {
-        if read.len() + more.len() > LARGEST_BODY {
-            return Err(invalid(format!("this one is longer than {LARGEST_BODY} bytes")));
-        }
-        read.extend_from_slice(&more);
-    }
+    let body = Box::pin(paced(body, limits.min_upload_bytes_per_sec));
+    let read = all_of(body, LARGEST_BODY).await.map_err(cut_short)?;
+    let read = read.ok_or_else(|| invalid(format!("this one is longer than {LARGEST_BODY} bytes")))?;
     parse(limits, &read, admit)
 }
 
@@ -131,11 +126,4 @@ fn not_all_came(error: &PayloadError) -> AppError {
         }
         None => format!("it was cut short: {error}"),
     })
-}
-
-fn cut_short(error: PayloadError) -> AppError {
-    match too_slow(&error) {
-        Some(slow) => AppError::UploadTooSlow(slow.to_string()),
-        None => AppError::InvalidBody(format!("the body was cut short: {error}")),
-    }
 }

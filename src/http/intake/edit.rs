@@ -1,15 +1,12 @@
 //! A transcript as a person left it, sent as JSON.
 
-use actix_multipart::MultipartError;
 use actix_web::{HttpRequest, web};
 use actors::domain::transcript::edit::{BadEdit, EditedSegment, check};
 use actors::domain::transcript::{Flag, Word};
-use bytes::BytesMut;
-use futures_util::TryStreamExt;
 use serde::de::{Deserialize, Deserializer, Error};
 use utoipa::ToSchema;
 
-use super::body::bad_form;
+use super::body::{all_of, cut_short};
 use super::form::is_json;
 use super::upload_pace::paced;
 use crate::error::AppError;
@@ -114,14 +111,9 @@ pub(in crate::http) async fn receive(
     if !is_json(request) {
         return Err(AppError::InvalidBody("send a JSON object as application/json".into()));
     }
-    let mut body = Box::pin(paced(body, limits.min_upload_bytes_per_sec));
-    let mut read = BytesMut::new();
-    while let Some(more) = body.try_next().await.map_err(|error| bad_form(MultipartError::Payload(error)))? {
-        if read.len() + more.len() > LARGEST {
-            return Err(AppError::BodyTooLarge { limit: LARGEST });
-        }
-        read.extend_from_slice(&more);
-    }
+    let body = Box::pin(paced(body, limits.min_upload_bytes_per_sec));
+    let read = all_of(body, LARGEST).await.map_err(cut_short)?;
+    let read = read.ok_or(AppError::BodyTooLarge { limit: LARGEST })?;
     // A long one takes longer than others may wait for their turn.
     web::block(move || parsed(&read, duration_secs)).await.map_err(AppError::internal)?
 }

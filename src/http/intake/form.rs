@@ -2,7 +2,7 @@
 
 use std::future::ready;
 
-use actix_multipart::{Multipart, MultipartError};
+use actix_multipart::Multipart;
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
@@ -11,11 +11,14 @@ use actors::domain::language::{self, Language};
 use actors::ports::BlobWriter;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream};
 use serde_json::{Map, Value};
 
-use super::body::{LARGEST_OPTIONS, Recording, bad_form, clean_name, file_name, text_of, write, write_file};
+use super::body::{
+    LARGEST_OPTIONS, Recording, all_of, bad_form, clean_name, cut_short, file_name, text_of, write,
+    write_file,
+};
 use super::upload_pace::paced;
 use crate::error::AppError;
 use crate::http::service::Service;
@@ -80,22 +83,18 @@ pub(in crate::http) fn is_json(request: &HttpRequest) -> bool {
 /// `filename`. All of it is in memory at once, so it is for short recordings.
 async fn read_json(
     service: &Service,
-    mut body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
     recording: Recording,
     fields: &[&str],
     mut set: impl FnMut(&str, &str) -> Result<(), AppError>,
 ) -> Result<Sent, AppError> {
     let invalid =
         |what: String| AppError::InvalidBody(format!("send a JSON object or multipart/form-data: {what}"));
-    let mut read = BytesMut::new();
-    while let Some(more) = body.try_next().await.map_err(|error| bad_form(MultipartError::Payload(error)))? {
-        if read.len() + more.len() > LARGEST_JSON {
-            return Err(invalid(format!(
-                "a JSON body may have {LARGEST_JSON} bytes; larger recordings are sent as multipart/form-data"
-            )));
-        }
-        read.extend_from_slice(&more);
-    }
+    let read = all_of(body, LARGEST_JSON).await.map_err(cut_short)?.ok_or_else(|| {
+        invalid(format!(
+            "a JSON body may have {LARGEST_JSON} bytes; larger recordings are sent as multipart/form-data"
+        ))
+    })?;
     let mut object: Map<String, Value> =
         serde_json::from_slice(&read).map_err(|error| invalid(error.to_string()))?;
     drop(read);

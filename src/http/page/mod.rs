@@ -4,12 +4,13 @@ mod files;
 
 use actix_web::http::header::{
     ACCEPT, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, Encoding,
-    EntityTag, Header, IfNoneMatch, VARY,
+    EntityTag, Header, VARY,
 };
 use actix_web::web::{self, resource};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::error::AppError;
+use crate::http::byte_range::is_unchanged;
 use crate::http::methods::{only, read};
 use files::{File, PAGE};
 
@@ -54,11 +55,7 @@ async fn file(request: HttpRequest, path: web::Path<(String, String)>) -> Result
 
 fn send(request: &HttpRequest, file: &File, cached: &'static str) -> HttpResponse {
     let tag = EntityTag::new_weak(file.etag.clone());
-    let is_known = match IfNoneMatch::parse(request) {
-        Ok(IfNoneMatch::Any) => true,
-        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
-        Err(_) => false,
-    };
+    let is_known = is_unchanged(request, &tag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((ETAG, tag.to_string()))

@@ -39,12 +39,12 @@ pub(in crate::http) async fn metrics(service: web::Data<Service>) -> Result<Http
 }
 
 async fn jobs(page: &mut Page, service: &Service) -> Result<(), AppError> {
-    let counts = service.jobs.store().counts().await?;
+    let counts = service.jobs.store().counts_by_model().await?;
     page.family("jobs", "gauge", "Jobs that are not over, by status.");
-    page.sample("jobs", "status", "queued", counts.queued);
-    page.sample("jobs", "status", "running", counts.running);
+    page.sample("jobs", "status", "queued", counts.iter().map(|(_, of_model)| of_model.queued).sum());
+    page.sample("jobs", "status", "running", counts.iter().map(|(_, of_model)| of_model.running).sum());
     page.family("jobs_by_model", "gauge", "Jobs that are not over, by model and status.");
-    for (model, counts) in by_model(service).await? {
+    for (model, counts) in by_model(service, counts) {
         page.jobs_of_model(&model, "queued", counts.queued);
         page.jobs_of_model(&model, "running", counts.running);
     }
@@ -56,19 +56,18 @@ async fn jobs(page: &mut Page, service: &Service) -> Result<(), AppError> {
 }
 
 /// Of the models of the settings alone: jobs may name others, of earlier settings.
-async fn by_model(service: &Service) -> Result<BTreeMap<String, JobCounts>, AppError> {
-    let mut counts: BTreeMap<_, _> =
+fn by_model(service: &Service, named: Vec<(Option<String>, JobCounts)>) -> BTreeMap<String, JobCounts> {
+    let mut counts: Vec<_> =
         service.model.names().into_iter().map(|name| (name, JobCounts::default())).collect();
-    for (name, of_name) in service.jobs.store().counts_by_model().await? {
+    for (name, of_name) in named {
         // The default one has two names.
-        let status = service.model.status();
-        let found = service.model.find(name.as_deref()).and_then(|number| status.models.get(number.0));
-        if let Some(of_model) = found.and_then(|known| counts.get_mut(&known.facts.id)) {
+        let number = service.model.find(name.as_deref());
+        if let Some((_, of_model)) = number.and_then(|number| counts.get_mut(number.0)) {
             of_model.queued += of_name.queued;
             of_model.running += of_name.running;
         }
     }
-    Ok(counts)
+    counts.into_iter().collect()
 }
 
 fn model(page: &mut Page, service: &Service) {

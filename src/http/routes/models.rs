@@ -1,6 +1,6 @@
 //! The models that can be downloaded, and their downloads.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use actix_web::http::header::ACCEPT;
@@ -119,8 +119,8 @@ fn wants_events(request: &HttpRequest) -> bool {
 /// Where a reader of the events of downloads is.
 struct Follower {
     table: watch::Receiver<Pulls>,
-    /// Of each download the last change that was sent.
-    sent: HashMap<String, u64>,
+    /// The last change that was taken: changes of all downloads count from 1.
+    seen: u64,
     due: VecDeque<Pull>,
     is_first: bool,
 }
@@ -129,10 +129,10 @@ impl Follower {
     /// The downloads that have changed, in the order in which they did.
     fn look(&mut self) -> bool {
         let table = self.table.borrow_and_update();
-        let is_new = |pull: &&Pull| self.sent.get(&pull.name) != Some(&pull.version);
-        let mut changed: Vec<_> = table.list().iter().filter(is_new).cloned().collect();
+        let mut changed: Vec<_> =
+            table.list().iter().filter(|pull| pull.version > self.seen).cloned().collect();
         changed.sort_by_key(|pull| pull.version);
-        self.sent.extend(changed.iter().map(|pull| (pull.name.clone(), pull.version)));
+        self.seen = table.version();
         self.due.extend(changed);
         !table.is_stopped()
     }
@@ -140,7 +140,7 @@ impl Follower {
 
 /// What has changed while the reader was slow is sent as it is now.
 fn events(table: watch::Receiver<Pulls>) -> impl FutureStream<Item = sse::Event> {
-    let follower = Follower { table, sent: HashMap::new(), due: VecDeque::new(), is_first: true };
+    let follower = Follower { table, seen: 0, due: VecDeque::new(), is_first: true };
     stream::unfold(follower, |mut follower| async move {
         while follower.due.is_empty() {
             if !follower.is_first {
@@ -148,8 +148,8 @@ fn events(table: watch::Receiver<Pulls>) -> impl FutureStream<Item = sse::Event>
                 follower.table.changed().await.ok()?;
             }
             follower.is_first = false;
-            let goes_on = follower.look();
-            if !goes_on && follower.due.is_empty() {
+            let is_open = follower.look();
+            if !is_open && follower.due.is_empty() {
                 return None;
             }
         }

@@ -151,6 +151,6 @@ fn model(facts: &ModelFacts) -> FactsView {
     FactsView { id: id.clone(), path: path.clone(), bytes: *bytes, multilingual: *multilingual }
 }
 
-fn failure(failure: &Failure) -> FailureView {
+pub(super) fn failure(failure: &Failure) -> FailureView {
     FailureView { code: failure.code.to_owned(), message: failure.message.clone() }
 }

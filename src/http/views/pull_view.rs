@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
-use super::model_view::FailureView;
+use super::model_view::{FailureView, failure};
 use crate::error::one_of;
 
 /// All models that can be downloaded, and all others that are here.
@@ -81,9 +81,7 @@ pub(in crate::http) fn pulls_view(pulls: &[Pull]) -> PullsView {
 
 pub(in crate::http) fn pull_view(pull: &Pull) -> PullView {
     let error = match &pull.state {
-        PullState::Failed(failure) => {
-            Some(FailureView { code: failure.code.to_owned(), message: failure.message.clone() })
-        }
+        PullState::Failed(cause) => Some(failure(cause)),
         PullState::Pulling | PullState::Verifying | PullState::Done | PullState::Cancelled => None,
     };
     PullView {

@@ -1,16 +1,15 @@
 //! Why a queued job waits.
 
-use actors::domain::model::lifecycle::Failure;
 use actors::model::ModelStatus;
 
-use super::model_view::FailureView;
+use super::model_view::{FailureView, failure};
 use crate::error::AppError;
 
 /// The error of the model that a job waits for: it could not be loaded, or there is not enough memory for it. `status` is as
 /// [`ModelStatus::of`] shows it for that model.
 pub(in crate::http) fn waiting_for(status: &ModelStatus) -> Option<FailureView> {
-    if let Some(Failure { code, message }) = status.failure() {
-        return Some(FailureView { code: (*code).to_owned(), message: message.clone() });
+    if let Some(known) = status.failure() {
+        return Some(failure(known));
     }
     let shortage = status.shortage()?;
     let (needed_bytes, free_bytes) = (shortage.needed_bytes, shortage.free_bytes);
@@ -22,7 +21,7 @@ pub(in crate::http) fn waiting_for(status: &ModelStatus) -> Option<FailureView> 
 mod tests {
     use std::time::Instant;
 
-    use actors::domain::model::lifecycle::{Phase, Shortage, Trying};
+    use actors::domain::model::lifecycle::{Failure, Phase, Shortage, Trying};
     use actors::domain::model::models::ModelNo;
     use actors::domain::model::stay::Stay;
 
