@@ -43,7 +43,7 @@ pub async fn backup(dir: &Path, target: &Path) -> Result<Copied, BackupError> {
     }
     let failed = |error: io::Error| BackupError::Failed { dir: target.to_owned(), detail: error.to_string() };
     let of_database =
-        |error: sqlx::Error| BackupError::Failed { dir: target.to_owned(), detail: error.to_string() };
+        |error: DatabaseError| BackupError::Failed { dir: target.to_owned(), detail: error.to_string() };
     create_durably(target).map_err(failed)?;
     if fs::read_dir(target).map_err(failed)?.next().is_some() {
         return Err(BackupError::Exists { dir: target.to_owned() });
@@ -53,11 +53,8 @@ pub async fn backup(dir: &Path, target: &Path) -> Result<Copied, BackupError> {
     // Most of the work, so that little can happen between the database's copy and the last recording.
     copy_all(&from, &to).map_err(failed)?;
     for _ in 0..ROUNDS {
-        copy_database(&settings(&dir.join(DATABASE)), &partial).await.map_err(|error| match error {
-            DatabaseError::File(error) => failed(error),
-            DatabaseError::Database(error) => of_database(error),
-        })?;
-        let named = named_recordings(&partial).await.map_err(of_database)?;
+        copy_database(&settings(&dir.join(DATABASE)), &partial).await.map_err(of_database)?;
+        let named = named_recordings(&partial).await.map_err(|error| of_database(error.into()))?;
         let names: HashSet<&str> = named.iter().map(|one| one.key.as_str()).collect();
         if copy_named(&from, &to, &names).map_err(failed)? == Complete::Yes {
             let bytes = named.iter().map(|one| one.bytes).sum();

@@ -13,21 +13,19 @@ use crate::store::directory;
 #[derive(Debug, Error)]
 pub(super) enum DatabaseError {
     #[error(transparent)]
-    File(io::Error),
+    File(#[from] io::Error),
     #[error(transparent)]
-    Database(sqlx::Error),
+    Database(#[from] sqlx::Error),
 }
 
 /// As it is at one moment. The copy is one file, its owner's alone.
 pub(super) async fn copy_database(source: &SqliteConnectOptions, copy: &Path) -> Result<(), DatabaseError> {
     // SQLite fills an empty file.
-    directory::private(File::options().create_new(true).write(true))
-        .open(copy)
-        .map_err(DatabaseError::File)?;
-    let target = copy.to_str().ok_or_else(|| {
-        DatabaseError::File(io::Error::new(ErrorKind::InvalidInput, "the folder's name is not UTF-8"))
-    })?;
-    let mut source = source.connect().await.map_err(DatabaseError::Database)?;
-    sqlx::query("VACUUM INTO $1").bind(target).execute(&mut source).await.map_err(DatabaseError::Database)?;
-    source.close().await.map_err(DatabaseError::Database)
+    directory::private(File::options().create_new(true).write(true)).open(copy)?;
+    let target = copy
+        .to_str()
+        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the folder's name is not UTF-8"))?;
+    let mut source = source.connect().await?;
+    sqlx::query("VACUUM INTO $1").bind(target).execute(&mut source).await?;
+    Ok(source.close().await?)
 }
