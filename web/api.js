@@ -104,11 +104,6 @@ export function refusal(status, body, retryAfter = null) {
   }
 }
 
-/** Whether the service does not have that route. @param {unknown} error */
-export function isMissing(error) {
-  return error instanceof ApiError && (error.code === "route_not_found" || error.code === "method_not_allowed" || error.status === 405);
-}
-
 /** @param {unknown} error */
 export function reason(error) {
   return error instanceof Error ? error.message : String(error);

@@ -70,11 +70,10 @@ function header() {
       look.setAttribute("aria-label", themeLabel());
       look.title = themeLabel();
       announce(themeLabel());
-      dispatchEvent(new Event("resize"));
     },
   });
   const out = iconButton("key", t("sign.out"), { id: "sign-out", hidden: !key.get(), onclick: () => (key.set(""), location.reload()) });
-  connection.addEventListener("key", () => (out.hidden = !key.get()));
+  connection.addEventListener("key", () => (out.hidden = !key.get()), { signal: drawn.signal });
   return h("header", { class: "top" }, h("a", { class: "brand", href: "#/" }, "Verbatim"), chip, h("div", { class: "settings" }, h("a", { class: "quiet api", href: "docs" }, "API"), choice, look, out));
 }
 
@@ -84,7 +83,7 @@ function themeLabel() {
 
 function banner() {
   const text = h("p", { class: "banner", role: "alert", hidden: connection.reachable }, t("error.lost"));
-  connection.addEventListener("change", () => (text.hidden = connection.reachable));
+  connection.addEventListener("change", () => (text.hidden = connection.reachable), { signal: drawn.signal });
   return text;
 }
 

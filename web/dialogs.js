@@ -46,7 +46,7 @@ async function signIn(error) {
   const dialog = h(
     "dialog",
     // Nothing works without a key: Escape does not close it.
-    { class: "sign-in", "aria-labelledby": "sign-title", oncancel: (/** @type {Event} */ event) => event.preventDefault() },
+    { "aria-labelledby": "sign-title", oncancel: (/** @type {Event} */ event) => event.preventDefault() },
     h(
       "form",
       { method: "dialog" },

@@ -8,6 +8,11 @@ import { uploads } from "./uploads.js";
 
 /** @typedef {import("./types.d.ts").Job} Job */
 
+/** @param {Job} job */
+export function isOver({ status }) {
+  return status !== "queued" && status !== "running";
+}
+
 /**
  * Cancels a job that is not over, removes one that is.
  * @param {Job} job
@@ -15,8 +20,7 @@ import { uploads } from "./uploads.js";
  */
 export async function cancelOrRemove(job) {
   const name = job.audio.filename ?? t("job.unnamed");
-  const isOver = !["queued", "running"].includes(job.status);
-  if (isOver && !(await confirmDialog(t("job.deleteAsk", { name }), t("job.delete")))) return "kept";
+  if (isOver(job) && !(await confirmDialog(t("job.deleteAsk", { name }), t("job.delete")))) return "kept";
   const left = await json(`jobs/${job.id}`, { method: "DELETE" });
   announce(t(left ? "job.cancelled" : "job.deleted", { name }));
   if (!left && location.hash === `#/jobs/${job.id}`) location.hash = "#/";

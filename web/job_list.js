@@ -3,7 +3,7 @@
 import { ApiError, connection, json, reason } from "./api.js";
 import { fill, h, icon, iconButton } from "./dom.js";
 import { clock, moment, number, span, spoken, t } from "./i18n.js";
-import { cancelOrRemove } from "./job_actions.js";
+import { cancelOrRemove, isOver } from "./job_actions.js";
 import { uploads } from "./uploads.js";
 import { WindowedList } from "./windowed.js";
 
@@ -15,6 +15,8 @@ const BUSY_PAUSE_MS = 1500;
 const CALM_PAUSE_MS = 8000;
 /** Lists have no places in the queue: those of the first ones are asked for one by one. */
 const PLACES = 6;
+/** The longest search that the service takes. */
+const LONGEST_SEARCH = 200;
 const STATES = ["queued", "running", "completed", "failed", "cancelled"];
 
 export class JobList {
@@ -24,8 +26,6 @@ export class JobList {
   cursor = null;
   selected = "";
   filter = { q: "", status: "" };
-  /** Whether the service searches; else only what is here is. */
-  searches = true;
   /** @type {Map<string, Job["queue"]>} */
   places = new Map();
   #timer = 0;
@@ -35,7 +35,7 @@ export class JobList {
   /** @param {AbortSignal} closed */
   constructor(closed) {
     this.closed = closed;
-    this.search = h("input", { type: "search", id: "search", placeholder: t("list.search"), "aria-label": t("list.search"), oninput: () => this.#filtered(250) });
+    this.search = h("input", { type: "search", id: "search", maxlength: LONGEST_SEARCH, placeholder: t("list.search"), "aria-label": t("list.search"), oninput: () => this.#filtered(250) });
     this.status = h(
       "select",
       { id: "status", "aria-label": t("list.status"), onchange: () => this.#filtered(0) },
@@ -79,14 +79,10 @@ export class JobList {
       this.#askPlaces(generation);
     } catch (error) {
       if (generation !== this.#generation) return;
-      if (error instanceof ApiError && error.status === 400 && this.searches) {
-        this.searches = false;
-        return this.refresh();
-      }
       if (!(error instanceof ApiError && error.status === 0)) fill(this.note, reason(error));
     }
     if (generation !== this.#generation) return;
-    const isBusy = this.jobs.some((job) => job.status === "queued" || job.status === "running");
+    const isBusy = this.jobs.some((job) => !isOver(job));
     this.#timer = setTimeout(() => this.refresh(), isBusy || !connection.reachable ? BUSY_PAUSE_MS : CALM_PAUSE_MS);
   }
 
@@ -99,7 +95,7 @@ export class JobList {
   /** @param {string} [cursor] */
   #query(cursor) {
     const { q, status } = this.filter;
-    const parts = { limit: String(PAGE), ...(status && { status }), ...(q && this.searches && { q }), ...(cursor && { cursor }) };
+    const parts = { limit: String(PAGE), ...(status && { status }), ...(q && { q }), ...(cursor && { cursor }) };
     return new URLSearchParams(parts);
   }
 
@@ -158,12 +154,10 @@ export class JobList {
   }
 
   #show() {
-    const wanted = this.searches ? "" : this.filter.q.toLowerCase();
-    const shown = wanted ? this.jobs.filter((job) => (job.audio.filename ?? "").toLowerCase().includes(wanted)) : this.jobs;
-    this.rows.show(shown);
+    this.rows.show(this.jobs);
     this.more.hidden = !this.cursor;
     const isFiltered = this.filter.q || this.filter.status;
-    fill(this.note, shown.length ? "" : t(isFiltered ? "list.none" : "list.empty"));
+    fill(this.note, this.jobs.length ? "" : t(isFiltered ? "list.none" : "list.empty"));
   }
 
   /** @param {Job} job */
@@ -173,19 +167,19 @@ export class JobList {
 
   /** @param {Job} job @param {HTMLElement} row */
   #fillRow(job, row) {
-    const isOver = !["queued", "running"].includes(job.status);
+    const over = isOver(job);
     const name = job.audio.filename ?? t("job.unnamed");
-    const act = t(isOver ? "job.delete" : "job.cancel");
+    const act = t(over ? "job.delete" : "job.cancel");
     fill(
       row,
       h(
         "a",
         { href: `#/jobs/${job.id}`, "aria-current": job.id === this.selected && "page" },
         h("span", { class: "name" }, name),
-        h("span", { class: "about" }, h("span", { class: `state ${job.status}` }, describe(job, this.#place(job))), isOver ? about(job) : null),
+        h("span", { class: "about" }, h("span", { class: `state ${job.status}` }, describe(job, this.#place(job))), over ? about(job) : null),
         job.status === "running" && job.progress ? h("progress", { max: 100, value: job.progress.percent, "aria-label": t("job.progress") }) : null,
       ),
-      iconButton(isOver ? "trash" : "close", `${act}: ${name}`, { onclick: () => cancelOrRemove(job).then(() => this.refresh()) }),
+      iconButton(over ? "trash" : "close", `${act}: ${name}`, { onclick: () => cancelOrRemove(job).then(() => this.refresh()) }),
     );
   }
 

@@ -3,7 +3,7 @@
 import { ApiError, json, reason } from "./api.js";
 import { announce, fill, h, icon } from "./dom.js";
 import { clock, has, moment, span, size, spoken, t, timeOfDay } from "./i18n.js";
-import { cancelOrRemove, retry } from "./job_actions.js";
+import { cancelOrRemove, isOver, retry } from "./job_actions.js";
 import { describe } from "./job_list.js";
 import { modelStatus } from "./model_status.js";
 import { Player } from "./player.js";
@@ -14,6 +14,7 @@ import { Transcript } from "./transcript.js";
 /** @typedef {import("./types.d.ts").Job} Job */
 
 const PLACE_PAUSE_MS = 3000;
+const LAST_EVENTS = ["completed", "failed", "cancelled"];
 
 /** @param {string} id @param {AbortSignal} closed @param {() => void} onChange the list has to be refreshed @returns {HTMLElement} */
 export function jobView(id, closed, onChange) {
@@ -26,7 +27,7 @@ export function jobView(id, closed, onChange) {
   const back = h("a", { class: "back quiet", href: "#/", "aria-label": t("job.back"), title: t("job.back") }, icon("arrow"));
   const head = h("header", { class: "job-head" }, back, h("div", { class: "titles" }, title, facts), actions);
   const view = h("article", { class: "job" }, head, notices, state, body);
-  const player = new Player();
+  const player = new Player(closed);
   const live = new Transcript((secs) => player.seek(secs));
   /** @type {Job} */
   let job;
@@ -85,14 +86,14 @@ export function jobView(id, closed, onChange) {
   function watch() {
     fill(body, live.view);
     const stream = follow(`jobs/${id}/events`, {
-      isLast: (name) => ["completed", "failed", "cancelled"].includes(name),
+      isLast: (name) => LAST_EVENTS.includes(name),
       onEvent(name, data) {
         if (name === "segment") addLive(data.segment);
         if (name === "started") job = { ...job, status: "running", queue: null, progress: null };
         if (name === "requeued") job = { ...job, status: "queued" };
         if (name === "progress") job = { ...job, status: "running", progress: { ...data, processed_secs: 0 } };
-        if (["completed", "failed", "cancelled"].includes(name)) end(name);
-        else show();
+        if (LAST_EVENTS.includes(name)) end(name);
+        else if (name !== "segment") showState();
       },
       onState: (connected) => view.classList.toggle("stale", !connected),
       onRefused: complain,
@@ -175,11 +176,6 @@ export function jobView(id, closed, onChange) {
 }
 
 /** @param {Job} job */
-function isOver({ status }) {
-  return status !== "queued" && status !== "running";
-}
-
-/** @param {Job} job */
 function factsOf(job) {
   const { audio, options, result } = job;
   const language = result?.language ?? options.language;
@@ -206,13 +202,12 @@ function noticesOf(job) {
 
 /** Why a job is still queued, where that is the model's doing. @param {Job} job */
 function reasonToWait(job) {
-  const given = job.waiting_for;
   const status = modelStatus.latest;
   if (status?.waiting) {
     const { needed_bytes, free_bytes, next_retry_at } = status.waiting;
     return t("model.short", { needed: size(needed_bytes), free: size(free_bytes), at: timeOfDay(next_retry_at) });
   }
-  if (given && typeof given === "object") return given.message;
+  if (job.waiting_for) return job.waiting_for.message;
   if (!status) return "";
   const own = status.models.find((model) => model.id === job.options.model);
   const failure = own?.error ?? status.error;

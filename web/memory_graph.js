@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { size, t } from "./i18n.js";
+import { whenColoursChange } from "./prefs.js";
 
 /** What is shown, up to now. */
 const SPAN_MS = 5 * 60_000;
@@ -21,12 +22,14 @@ export function sample({ memory, waiting }) {
 }
 
 export class MemoryGraph {
-  constructor() {
+  /** @param {AbortSignal} closed */
+  constructor(closed) {
     this.canvas = h("canvas", { class: "memory", role: "img" });
     this.legend = h("ul", { class: "legend" });
     this.top = h("p", { class: "note top-of-graph", "aria-hidden": "true" });
     this.view = h("div", { class: "graph" }, this.top, this.canvas, this.legend);
     new ResizeObserver(() => this.#draw()).observe(this.canvas);
+    whenColoursChange(() => this.#draw(), closed);
   }
 
   show() {

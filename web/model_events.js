@@ -1,6 +1,6 @@
 // What the model did last, live.
 
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 import { has, number, size, t, timeOfDay } from "./i18n.js";
 import { modelStatus } from "./model_status.js";
 import { follow } from "./sse.js";

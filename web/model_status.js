@@ -19,8 +19,8 @@ class Status extends EventTarget {
     this.#poll();
   }
 
-  /** How often it is asked for. @param {number} ms */
-  every(ms) {
+  /** How often it is asked for. @param {number} [ms] */
+  every(ms = PAUSE_MS) {
     this.pause = ms;
     this.#poll();
   }

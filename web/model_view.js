@@ -2,7 +2,7 @@
 
 import { json, reason } from "./api.js";
 import { fill, h } from "./dom.js";
-import { moment, number, size, span, t, timeOfDay } from "./i18n.js";
+import { moment, size, span, t, timeOfDay } from "./i18n.js";
 import { MemoryGraph } from "./memory_graph.js";
 import { eventLog } from "./model_events.js";
 import { modelStatus } from "./model_status.js";
@@ -11,7 +11,6 @@ import { pullPanel } from "./pulls.js";
 /** @typedef {import("./types.d.ts").ModelStatus} ModelStatus */
 
 const CLOSE_MS = 2000;
-const CALM_MS = 5000;
 
 /** @param {AbortSignal} closed @returns {HTMLElement} */
 export function modelView(closed) {
@@ -22,7 +21,7 @@ export function modelView(closed) {
   const note = h("p", { class: "note error", role: "alert" });
   const load = h("button", { type: "button", class: "primary", id: "load", onclick: () => steer("load") }, t("model.load"));
   const unload = h("button", { type: "button", class: "tool", id: "unload", onclick: () => steer("unload") }, t("model.unload"));
-  const graph = new MemoryGraph();
+  const graph = new MemoryGraph(closed);
 
   /** @param {"load" | "unload"} what @param {string} [model] */
   async function steer(what, model) {
@@ -55,7 +54,7 @@ export function modelView(closed) {
 
   modelStatus.addEventListener("change", show, { signal: closed });
   modelStatus.every(CLOSE_MS);
-  closed.addEventListener("abort", () => modelStatus.every(CALM_MS), { once: true });
+  closed.addEventListener("abort", () => modelStatus.every(), { once: true });
   show();
   return h(
     "div",
@@ -107,5 +106,5 @@ function factsOf({ model, device, memory, idle, waiting }) {
 /** For the page's head: what the model does, in short. @param {ModelStatus} status */
 export function inShort({ model, state, memory }) {
   const used = memory.used_by_model_bytes > 0 ? ` · ${size(memory.used_by_model_bytes)}` : "";
-  return { name: model?.id ?? t("model.title"), state: `${t(`model.state.${state}`)}${used}`, percent: number(0) };
+  return { name: model?.id ?? t("model.title"), state: `${t(`model.state.${state}`)}${used}` };
 }

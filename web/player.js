@@ -1,11 +1,11 @@
 // The player: the recording that the service has stored, or the one that was sent from here.
 
-import { address, isMissing, json, key, request } from "./api.js";
+import { address, json, key, request } from "./api.js";
 import { fill, h, icon, iconButton } from "./dom.js";
 import { clock, number, t } from "./i18n.js";
 import { prefs } from "./prefs.js";
 import { uploads } from "./uploads.js";
-import { Waveform, decodedPeaks } from "./waveform.js";
+import { Waveform } from "./waveform.js";
 
 /** @typedef {import("./types.d.ts").Job} Job */
 
@@ -19,11 +19,12 @@ export class Player extends EventTarget {
   /** @type {string} */
   #blobUrl = "";
 
-  constructor() {
+  /** @param {AbortSignal} closed */
+  constructor(closed) {
     super();
     this.audio = new Audio();
     this.audio.preload = "metadata";
-    this.wave = new Waveform((secs) => this.seek(secs));
+    this.wave = new Waveform((secs) => this.seek(secs), closed);
     this.toggleButton = h("button", { type: "button", class: "play", onclick: () => this.toggle() });
     this.time = h("span", { class: "clock" });
     this.speed = h(
@@ -71,15 +72,15 @@ export class Player extends EventTarget {
     }
     this.view.hidden = false;
     this.#tick();
-    this.wave.setPeaks(await this.#peaks(job, file, closed));
+    this.wave.setPeaks(await this.#peaks(job, closed));
   }
 
-  /** @param {Job} job @param {File | undefined} file @param {AbortSignal} closed */
-  async #peaks(job, file, closed) {
+  /** @param {Job} job @param {AbortSignal} closed */
+  async #peaks(job, closed) {
     try {
       return (await json(`jobs/${job.id}/audio/peaks?points=${PEAKS}`, { signal: closed })).peaks;
-    } catch (error) {
-      return file && isMissing(error) ? decodedPeaks(file) : [];
+    } catch {
+      return [];
     }
   }
 

@@ -33,4 +33,11 @@ export function theme() {
 
 export function applyTheme() {
   document.documentElement.dataset.theme = theme();
+  dispatchEvent(new Event("theme"));
+}
+
+/** For what a canvas shows: another theme is chosen, or the system changes. @param {() => void} draw @param {AbortSignal} closed */
+export function whenColoursChange(draw, closed) {
+  addEventListener("theme", draw, { signal: closed });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw, { signal: closed });
 }

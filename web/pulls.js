@@ -78,7 +78,7 @@ export function pullPanel(closed) {
   function row(offer, pull) {
     const isRunning = pull && RUNNING.includes(pull.state);
     const about = [offer.bytes ? size(offer.bytes) : null, offer.multilingual === false ? t("model.english") : t("model.many")].filter(Boolean).join(" · ");
-    const failure = pull?.state === "failed" ? (typeof pull.error === "string" ? pull.error : pull.error?.message) : null;
+    const failure = pull?.state === "failed" ? pull.error?.message : null;
     const percent = pull?.total_bytes ? (100 * pull.bytes) / pull.total_bytes : 0;
     return h(
       "li",

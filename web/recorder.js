@@ -1,5 +1,6 @@
 // The microphone.
 
+import { reason } from "./api.js";
 import { h, icon, fill } from "./dom.js";
 import { clock, t } from "./i18n.js";
 
@@ -40,7 +41,7 @@ export function recorderButton(onRecorded) {
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
-      return complain(t("record.denied", { reason: error instanceof Error ? error.message : String(error) }));
+      return complain(t("record.denied", { reason: reason(error) }));
     }
     /** @type {Blob[]} */
     const parts = [];

@@ -1,6 +1,6 @@
 // Versions of a transcript: saving one, and looking at those before it.
 
-import { ApiError, isMissing, json, reason } from "./api.js";
+import { ApiError, json, reason } from "./api.js";
 import { confirmDialog } from "./dialogs.js";
 import { announce, fill, h } from "./dom.js";
 import { moment, t } from "./i18n.js";
@@ -8,6 +8,7 @@ import { moment, t } from "./i18n.js";
 /** @typedef {import("./types.d.ts").Job} Job */
 /** @typedef {import("./types.d.ts").Segment} Segment */
 /** @typedef {import("./draft.js").Draft} Draft */
+/** @typedef {{ revision: number, created_at: string }} Revision */
 
 export class Revisions extends EventTarget {
   /** Whether the service keeps versions of this transcript. */
@@ -22,34 +23,31 @@ export class Revisions extends EventTarget {
     this.draft = draft;
     this.saveButton = h("button", { type: "button", class: "primary", id: "save", disabled: true, onclick: () => this.save() }, t("edit.save"));
     this.select = h("select", { id: "version", "aria-label": t("version.title"), hidden: true, onchange: () => this.#open(this.select.value) });
-    this.note = h("p", { class: "note save-note", role: "status" });
+    this.note = h("p", { class: "note", role: "status" });
     draft.addEventListener("change", () => (this.saveButton.disabled = !draft.isDirty), { signal: closed });
     this.saveButton.disabled = !draft.isDirty;
     this.#ask().catch(() => {});
   }
 
   async #ask() {
-    try {
-      const { revisions } = await json(`jobs/${this.job.id}/transcript/revisions`);
-      this.canSave = true;
-      this.latest = Math.max(0, ...revisions.map((/** @type {any} */ one) => one.revision));
-      this.#list(revisions);
-      // What a job itself shows may be as it was transcribed.
-      if (!this.draft.isDirty) await this.#show(this.latest);
-      this.dispatchEvent(new Event("known"));
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
+    const revisions = await this.#revisions();
+    this.canSave = true;
+    this.latest = revisions[0]?.revision ?? 0;
+    this.#list(revisions);
+    // What a job itself shows may be as it was transcribed.
+    if (!this.draft.isDirty) await this.#show(this.latest);
+    this.dispatchEvent(new Event("known"));
   }
 
-  /** @param {{ revision: number, created_at: string, owner?: string }[]} revisions */
+  /** Those that are saved, newest first. @returns {Promise<Revision[]>} */
+  async #revisions() {
+    return (await json(`jobs/${this.job.id}/transcript/revisions`)).revisions;
+  }
+
+  /** @param {Revision[]} revisions */
   #list(revisions) {
-    const newestFirst = [...revisions].sort((a, b) => b.revision - a.revision);
-    const options = newestFirst.map(({ revision, created_at }) =>
-      h("option", { value: revision }, revision === 0 ? t("version.original") : t("version.of", { n: revision, at: moment(created_at) })),
-    );
-    if (!newestFirst.some(({ revision }) => revision === 0)) options.push(h("option", { value: 0 }, t("version.original")));
-    fill(this.select, ...options);
+    const options = revisions.map(({ revision, created_at }) => h("option", { value: revision }, t("version.of", { n: revision, at: moment(created_at) })));
+    fill(this.select, ...options, h("option", { value: 0 }, t("version.original")));
     this.select.value = String(this.latest);
     this.select.hidden = this.latest === 0;
   }
@@ -86,8 +84,7 @@ export class Revisions extends EventTarget {
       draft.saved(await this.#put());
       fill(this.note, t("edit.saved"));
       announce(t("edit.saved"));
-      const { revisions } = await json(`jobs/${this.job.id}/transcript/revisions`);
-      this.#list(revisions);
+      this.#list(await this.#revisions());
     } catch (error) {
       this.saveButton.disabled = false;
       if (error instanceof ApiError && error.code === "transcript_changed") return this.#changedElsewhere();
@@ -105,10 +102,10 @@ export class Revisions extends EventTarget {
   }
 
   async #changedElsewhere() {
-    const { revisions } = await json(`jobs/${this.job.id}/transcript/revisions`);
+    const revisions = await this.#revisions();
     fill(this.note, t("edit.changed"));
     if (!(await confirmDialog(t("edit.changed"), t("edit.overwrite")))) return;
-    this.draft.base = Math.max(0, ...revisions.map((/** @type {any} */ one) => one.revision));
+    this.draft.base = revisions[0]?.revision ?? 0;
     await this.save();
   }
 }

@@ -161,7 +161,7 @@ function spans({ words, text }) {
 }
 
 /** @param {number[]} sorted @param {number} value @returns {number} -1 where all are greater */
-export function lastAtOrBefore(sorted, value) {
+function lastAtOrBefore(sorted, value) {
   let [low, high] = [0, sorted.length];
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -2,7 +2,7 @@
 
 export interface Failure { code: string; message: string }
 
-export interface Word { word: string; start: number; end: number; probability: number; edited?: boolean }
+export interface Word { word: string; start: number; end: number; probability: number }
 
 export interface Segment {
   id?: number; start: number; end: number; text: string; speaker?: string | null;
@@ -20,7 +20,7 @@ export interface Job {
   options: Record<string, any>; metadata: any;
   progress: { percent: number; chunk: number; chunks_total: number; processed_secs: number; eta_secs: number | null } | null;
   queue: { position: number; eta_secs: number | null } | null;
-  attempts: number; warnings?: string[]; error: Failure | null; result: Result | null; waiting_for?: Failure | string | null;
+  attempts: number; warnings?: string[]; error: Failure | null; result: Result | null; waiting_for?: Failure | null;
 }
 
 export interface Waiting { needed_bytes: number; free_bytes: number; attempts: number; next_retry_at: string }
@@ -37,7 +37,7 @@ export interface ModelStatus {
   waiting: Waiting | null; error: Failure | null; since: string; held_until: string | null;
 }
 
-export interface Pull { name: string; state: string; bytes: number; total_bytes: number | null; error: Failure | string | null }
+export interface Pull { name: string; state: string; bytes: number; total_bytes: number | null; error: Failure | null }
 
 export interface JobChoices { model: string; language: string; task: string; words: boolean; formats: string[]; prompt: string }
 

@@ -2,13 +2,11 @@
 
 import { h } from "./dom.js";
 import { clock, t } from "./i18n.js";
+import { whenColoursChange } from "./prefs.js";
 
 const BAR = 2;
 const GAP = 1;
 const STEP_SECS = 5;
-const PEAKS = 2000;
-/** Longer recordings are not decoded here: an hour of samples takes 700 MB. */
-const LONGEST_DECODED_BYTES = 40_000_000;
 
 export class Waveform {
   /** @type {number[]} 0 to 1 */
@@ -17,8 +15,8 @@ export class Waveform {
   #at = 0;
   #frame = 0;
 
-  /** @param {(secs: number) => void} onSeek */
-  constructor(onSeek) {
+  /** @param {(secs: number) => void} onSeek @param {AbortSignal} closed */
+  constructor(onSeek, closed) {
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.view = h("div", { class: "waveform", role: "slider", tabindex: 0, "aria-label": t("player.position"), "aria-valuemin": 0 }, this.canvas);
     const seekTo = (/** @type {PointerEvent} */ event) => {
@@ -40,7 +38,7 @@ export class Waveform {
       onSeek(Math.min(this.#duration, Math.max(0, to)));
     });
     new ResizeObserver(() => this.#draw()).observe(this.canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+    whenColoursChange(() => this.#draw(), closed);
   }
 
   /** @param {number[]} peaks */
@@ -86,22 +84,5 @@ export class Waveform {
     const first = Math.floor(from * this.peaks.length);
     const part = this.peaks.slice(first, Math.max(first + 1, Math.floor(to * this.peaks.length)));
     return part.reduce((a, b) => Math.max(a, b), 0);
-  }
-}
-
-/** Peaks of a recording, decoded by the browser; none where it is too long or of a kind that the browser does not know. @param {Blob} blob */
-export async function decodedPeaks(blob) {
-  if (blob.size > LONGEST_DECODED_BYTES) return [];
-  try {
-    const context = new OfflineAudioContext(1, 1, 8000);
-    const audio = await context.decodeAudioData(await blob.arrayBuffer());
-    const samples = audio.getChannelData(0);
-    const count = Math.min(PEAKS, samples.length);
-    return Array.from({ length: count }, (_, i) => {
-      const part = samples.subarray(Math.floor((i * samples.length) / count), Math.floor(((i + 1) * samples.length) / count));
-      return part.reduce((highest, sample) => Math.max(highest, Math.abs(sample)), 0);
-    });
-  } catch {
-    return [];
   }
 }

@@ -77,6 +77,11 @@ export async function finished(page) {
   await page.locator("#find").waitFor();
 }
 
+/** The id of the job that is shown. */
+export function shownJob(page) {
+  return new URL(page.url()).hash.split("/").pop();
+}
+
 /** The text of each segment that is shown, without its flags. */
 export function texts(page) {
   return page.locator("#transcript .text").evaluateAll((all) =>

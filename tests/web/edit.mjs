@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { api, finished, inBrowser, send, texts, until } from "./browser.mjs";
+import { api, finished, inBrowser, send, shownJob, texts, until } from "./browser.mjs";
 
 await inBrowser(async (page) => {
   await send(page, "en_phrases.wav");
   await finished(page);
-  const id = new URL(page.url()).hash.split("/").pop();
+  const id = shownJob(page);
   const original = (await api(`jobs/${id}`)).result.segments;
   const text = async (at) => (await texts(page))[at];
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { api, audio, finished, inBrowser, until } from "./browser.mjs";
+import { api, audio, finished, inBrowser, shownJob, until } from "./browser.mjs";
 
 const args = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", `--use-file-for-fake-audio-capture=${audio("en_phrases.wav")}`];
 await inBrowser(
@@ -12,7 +12,7 @@ await inBrowser(
     await page.locator("#record").click();
     await page.getByRole("heading", { name: /^recording-.*\.webm$/ }).waitFor();
     await finished(page);
-    const job = await api(`jobs/${new URL(page.url()).hash.split("/").pop()}`);
+    const job = await api(`jobs/${shownJob(page)}`);
     assert.ok(job.audio.duration_secs > 2, JSON.stringify(job.audio));
     // What browsers record has no length in its head: it can be played from anywhere all the same.
     await page.locator(".player .play").waitFor();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { api, ask, finished, inBrowser, send, texts } from "./browser.mjs";
+import { api, ask, finished, inBrowser, send, shownJob, texts } from "./browser.mjs";
 
 await inBrowser(async (page) => {
   await send(page, "long.ogg");
@@ -12,7 +12,7 @@ await inBrowser(async (page) => {
   await ask("start");
   await finished(page);
   await page.locator(".banner").waitFor({ state: "hidden" });
-  const job = await api(`jobs/${new URL(page.url()).hash.split("/").pop()}`);
+  const job = await api(`jobs/${shownJob(page)}`);
   const shown = await texts(page);
   assert.deepEqual(shown.map((text) => text.trim()), job.result.segments.map(({ text }) => text.trim()));
 });

@@ -3,9 +3,16 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { api, audio, finished, inBrowser, send, until } from "./browser.mjs";
+import { api, audio, finished, inBrowser, send, shownJob, until } from "./browser.mjs";
 
 const truth = JSON.parse(readFileSync(audio("truth.json"), "utf8"))["en_phrases.wav"].text;
+
+/** Whether the waveform has bars. */
+function isDrawn(page) {
+  return page
+    .locator(".waveform canvas")
+    .evaluate((canvas) => canvas.width > 0 && new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, 4).data).size > 1);
+}
 
 await inBrowser(
   async (page) => {
@@ -22,7 +29,7 @@ await inBrowser(
     });
     await send(page, "en_phrases.wav");
     await finished(page);
-    const { result } = await api(`jobs/${new URL(page.url()).hash.split("/").pop()}`);
+    const { result } = await api(`jobs/${shownJob(page)}`);
     const words = result.segments.flatMap((segment) => segment.words);
     const said = () => page.locator(".said").innerText();
 
@@ -32,9 +39,7 @@ await inBrowser(
 
     // A click plays from a word; keys go on from there.
     await page.locator(".player .play").waitFor();
-    await until("the waveform is drawn", () =>
-      page.locator(".waveform canvas").evaluate((canvas) => canvas.width > 0 && new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, 4).data).size > 1),
-    );
+    await until("the waveform is drawn", () => isDrawn(page));
     const number = words.length - 2;
     await page.locator("#transcript .text > [data-start]").nth(number).click();
     await until("the word is marked", async () => (await said()) === words[number].word.trim());
@@ -86,9 +91,7 @@ await inBrowser(
     // From the service, which has the recording after a reload, too.
     await page.reload();
     await finished(page);
-    await until("the waveform is back", () =>
-      page.locator(".waveform canvas").evaluate((canvas) => canvas.width > 0 && new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, 4).data).size > 1),
-    );
+    await until("the waveform is back", () => isDrawn(page));
     await page.locator("#transcript .text > [data-start]").nth(number).click();
     await until("the word is marked again", async () => (await said()) === words[number].word.trim());
 

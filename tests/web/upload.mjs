@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
-import { api, audio, finished, inBrowser, texts, until } from "./browser.mjs";
+import { api, audio, finished, inBrowser, shownJob, texts, until } from "./browser.mjs";
 
 const truth = JSON.parse(readFileSync(audio("truth.json"), "utf8"));
 const words = (text) => text.replace(/\s+/g, " ").trim();
@@ -28,7 +28,7 @@ await inBrowser(async (page) => {
   await finished(page);
   const shown = await texts(page);
   assert.equal(words(shown.join(" ")), truth["en_phrases.wav"].text);
-  const id = new URL(page.url()).hash.split("/").pop();
+  const id = shownJob(page);
   const job = await api(`jobs/${id}`);
   assert.deepEqual([job.options.language, job.options.word_timestamps, job.metadata], ["en", true, { formats: ["txt", "srt", "vtt"] }]);
 
