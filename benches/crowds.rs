@@ -292,17 +292,7 @@ async fn complete_job(store: &SqliteStore, vocabulary: &[String], dice: &mut fas
         duration_secs: None,
         blob: BlobKey(String::new()),
     };
-    let new = NewJob {
-        id: JobId::new(),
-        owner: String::new(),
-        once: None,
-        origin: Default::default(),
-        audio,
-        options: Options::default(),
-        metadata: None,
-        webhook_url: None,
-        retry_of: None,
-    };
+    let new = NewJob { owner: String::new(), audio, options: Options::default(), ..job(0) };
     store.submit(new, Terms { max_queued: u64::MAX, reuse: None }).await.unwrap();
     let (claim, _) = store.claim(Priority::Batch, None).await.unwrap().unwrap();
     let samples = segments.len() as u64 * 80_000;

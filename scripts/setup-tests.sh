@@ -4,6 +4,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+apt_install() {
+    sudo=""
+    [ "$(id -u)" = 0 ] || sudo="sudo"
+    $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >&2
+}
+
 packages=""
 require() { command -v "$1" >/dev/null || packages="$packages $2"; }
 require ffmpeg ffmpeg
@@ -21,22 +27,15 @@ if [ -n "$packages" ]; then
         echo "The tests need these Debian packages or your system's like of them:$packages. Install them, then run this again." >&2
         exit 1
     fi
-    sudo=""
-    [ "$(id -u)" = 0 ] || sudo="sudo"
     echo "installing$packages" >&2
-    $sudo apt-get update -qq
     # shellcheck disable=SC2086 # one word a package
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $packages >&2
+    apt_install $packages
 fi
 
 # The tests of the web page are skipped without a browser.
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then
-    sudo=""
-    [ "$(id -u)" = 0 ] || sudo="sudo"
     echo "installing chromium" >&2
-    if ! command -v apt-get >/dev/null ||
-        ! $sudo apt-get update -qq ||
-        ! $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2; then
+    if ! command -v apt-get >/dev/null || ! apt_install --no-install-recommends chromium; then
         echo "chromium cannot be installed: the tests of the web page are skipped" >&2
     fi
 fi

@@ -1,14 +1,13 @@
 //! The clients that the manual gives for copying do what it says of them.
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
 use super::clients::output;
 use super::fixtures;
-use super::service::{HANG_GUARD, SLOW, Service};
+use super::service::{HANG_GUARD, SLOW, Service, free_port};
 
 /// The block of code under a heading of the manual.
 fn block(heading: &str) -> String {
@@ -23,7 +22,7 @@ fn block(heading: &str) -> String {
 fn copied_clients_go_on_after_a_restart_of_the_service() {
     for (heading, program) in [("curl", "bash"), ("Python", "python3"), ("JavaScript", "node")] {
         // The service comes back under the same address.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = free_port().to_string();
         let env = [&SLOW[..], &[("VERBATIM__SERVER__PORT", port.as_str())]].concat();
         let mut service = Service::start_with(&env);
         service.load();

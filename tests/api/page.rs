@@ -1,7 +1,6 @@
 //! The web page: how its files are served, and what a person does with it in a browser. The latter is in `tests/web`.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use flate2::read::GzDecoder;
@@ -9,7 +8,7 @@ use flate2::read::GzDecoder;
 use super::clients::{browser_test, node, output};
 use super::hub::Hub;
 use super::pulls;
-use super::service::{SLOW, Service};
+use super::service::{SLOW, Service, free_port};
 
 const KEY: &str = "a-key-of-many-letters-for-the-page";
 const KEYS: [(&str, &str); 2] = [("VERBATIM__AUTH__MODE", "keys"), ("VERBATIM__AUTH__KEYS", KEY)];
@@ -52,7 +51,7 @@ fn files_of_the_page_are_compressed_and_cached() {
     let answer = service.get(&format!("/{script}"));
     assert_eq!(answer.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert!(answer.header("cache-control").unwrap().contains("immutable"), "{answer:?}");
-    let compressed = service.bytes(&format!("/{script}"), &[("accept-encoding", "gzip")]);
+    let (_, compressed) = service.get_bytes(&format!("/{script}"), &[("accept-encoding", "gzip")]);
     let mut text = String::new();
     GzDecoder::new(&compressed[..]).read_to_string(&mut text).unwrap();
     assert_eq!(text, answer.text);
@@ -136,7 +135,7 @@ fn a_model_is_downloaded_from_the_page() {
 fn the_page_goes_on_after_the_service_was_killed() {
     let Some(mut command) = browser_test("outage.mjs") else { return };
     // A port that is free now: the page finds the service where it was.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = free_port().to_string();
     let mut service = Service::start_with(&[("VERBATIM__SERVER__PORT", &port)]);
     converse(command.arg(&service.base), |asked| match asked {
         "kill" => service.kill(),

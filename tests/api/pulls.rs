@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use verbatim::engine::ModelHeader;
 use verbatim::engine::model_file::convert::to_ctranslate2;
+use verbatim::hex::hex;
 
 use super::fixtures;
 use super::hub::Hub;
@@ -241,7 +242,7 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_model_is_pulled_by_url_listed_and_removed() {
     let bytes = fs::read(fixtures::model()).unwrap();
-    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&Sha256::digest(&bytes));
     let hub = Hub::start([("/x/words.bin".to_owned(), bytes)]);
     let dir = tempfile::tempdir().unwrap();
     let url = hub.url("/x/words.bin");
@@ -326,7 +327,7 @@ fn tunnel(mut client: TcpStream, seen: &mpsc::Sender<String>) {
 #[test]
 fn downloads_go_through_the_proxy_of_the_environment() {
     let hub = Hub::start([("/x.bin".to_owned(), b"weights".to_vec())]);
-    let sha256: String = Sha256::digest(b"weights").iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&Sha256::digest(b"weights"));
     let (port, asked) = proxy();
     let (proxy, url) = (format!("http://127.0.0.1:{port}"), format!("http://localhost:{}/x.bin", hub.port()));
     let pull = |name: &str, env: &[(&str, &str)], url: &str| {

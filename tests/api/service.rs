@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -131,14 +133,7 @@ impl Service {
         read(request.call().unwrap())
     }
 
-    /// An answer's body as it is sent.
-    pub fn bytes(&self, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
-        let request = self.agent.get(self.url(path));
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        request.call().unwrap().body_mut().read_to_vec().unwrap()
-    }
-
-    /// An answer that is not text, with its bytes beside it.
+    /// An answer, and the bytes of its body as they are sent.
     pub fn get_bytes(&self, path: &str, headers: &[(&str, &str)]) -> (Answer, Vec<u8>) {
         let request = self.agent.get(self.url(path));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -426,6 +421,14 @@ pub fn with_children(pid: u32) -> Vec<u32> {
 pub fn signal(name: &str, pid: u32) {
     let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap();
     assert!(sent.success());
+}
+
+/// Not a port that the system assigns for port 0: the service itself asks for that.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let mut ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// The program with the bundled model and a storage folder, nothing else of the environment.

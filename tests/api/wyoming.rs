@@ -1,17 +1,16 @@
 //! The Wyoming protocol, as Home Assistant speaks it and as it must not be spoken.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::clients::{output, python};
 use super::fixtures;
-use super::service::{HANG_GUARD, Service, command};
+use super::service::{HANG_GUARD, Service, command, free_port};
 
 /// A service with a port for Wyoming clients.
 fn start(env: &[(&str, &str)]) -> (Service, u16) {
@@ -19,14 +18,6 @@ fn start(env: &[(&str, &str)]) -> (Service, u16) {
     let text = port.to_string();
     let env = [&[("VERBATIM__WYOMING__PORT", text.as_str())], env].concat();
     (Service::start_with(&env), port)
-}
-
-/// Not a port that the system assigns for port 0: the service itself asks for that.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    let mut ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
-    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 struct Client(BufReader<TcpStream>);

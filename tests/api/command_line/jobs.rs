@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{client, errors, json, printed, text};
-use crate::service::{SLOW, Service};
+use crate::service::{SLOW, Service, free_port};
 
 #[test]
 fn jobs_are_listed_and_shown() {
@@ -72,8 +72,7 @@ fn an_unreachable_service_and_a_missing_key_are_explained() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(errors(&refused).contains("VERBATIM_API_KEY"), "{}", errors(&refused));
     printed(client(&service, &["jobs", "list"]).env("VERBATIM_API_KEY", key));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server = format!("127.0.0.1:{port}");
+    let server = format!("127.0.0.1:{}", free_port());
     let unreachable = client(&service, &["jobs", "list", "--server", &server]).output().unwrap();
     assert!(errors(&unreachable).contains("`verbatim serve`"), "{}", errors(&unreachable));
 }
