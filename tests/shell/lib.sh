@@ -35,7 +35,7 @@ start_server() {
     fi
     mkfifo "$work/said"
     env VERBATIM__SERVER__PORT=0 VERBATIM__STORAGE__DIR="$work/data" \
-        VERBATIM__MODEL__PATH="$root/tests/fixtures/ggml-words-q8_0.bin" "$@" \
+        VERBATIM__MODEL__PATH="$root/tests/fixtures/ggml-words-q8_0.bin" VERBATIM__ENGINE__COMPUTE_TYPE=float32 "$@" \
         "$verbatim" serve >"$work/said" 2>"$work/log" &
     server=$!
     local line
