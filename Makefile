@@ -71,7 +71,8 @@ mutants: setup setup-tests
 soak: setup
 	cargo test --locked --test api -- --ignored two_hundred
 
-# A thousand kills of the service and of its engine, a quarter of an hour; `make torture CYCLES=100` is quicker.
+# A thousand kills of the service and of its engine, half of them with each backend, a quarter of an hour;
+# `make torture CYCLES=100` is quicker.
 CYCLES ?= 1250
 torture: setup
 	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test $(LONG) --locked --test api -- torture --nocapture

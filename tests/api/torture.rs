@@ -13,8 +13,8 @@ use super::fixtures;
 use super::service::{Event, HANG_GUARD, Service, form};
 use super::sink::{Received, Sink, status};
 
-/// With `make test`.
-const FEW_CYCLES: usize = 12;
+/// With `make test`, on both backends together.
+const FEW_CYCLES: usize = 16;
 /// Jobs are looked at when there were so many kills.
 const KILLS_BETWEEN_LOOKS: usize = 8;
 /// Kills of the engine between two looks: fewer than make a job fail that has them all in one chunk.
@@ -39,8 +39,8 @@ const SAMPLES: [(&str, &[(&str, &str)]); 6] = [
     ("silence.wav", &[]),
 ];
 
-fn uninterrupted() -> Vec<Sample> {
-    let service = Service::start();
+fn uninterrupted(backend: &str) -> Vec<Sample> {
+    let service = Service::start_with(&[("VERBATIM__ENGINE__BACKEND", backend)]);
     let queued = SAMPLES.map(|(recording, fields)| (recording, fields, service.queue(recording, fields)));
     queued
         .into_iter()
@@ -89,12 +89,13 @@ struct Tally {
 }
 
 impl Torture {
-    fn start(seed: u64) -> Self {
+    fn start(backend: &str, seed: u64) -> Self {
         let mut dice = Rng::with_seed(seed);
         let workers = dice.usize(1..=2);
-        println!("{workers} workers");
+        println!("{backend}, {workers} workers");
         let workers = workers.to_string();
         let env = [
+            ("VERBATIM__ENGINE__BACKEND", backend),
             ("VERBATIM__ENGINE__WORKERS", workers.as_str()),
             ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true"),
             ("GPU_POLL_INTERVAL_SECS", "1"),
@@ -102,7 +103,7 @@ impl Torture {
         ];
         Self {
             dice,
-            samples: uninterrupted(),
+            samples: uninterrupted(backend),
             sink: Sink::start(|_, _| status(204)),
             service: Service::start_with(&env),
             unanswered: vec![],
@@ -270,18 +271,29 @@ pub fn submit(url: &str, key: &str, kind: &str, body: &[u8]) -> Option<String> {
     Some(job["id"].as_str().unwrap().to_owned())
 }
 
-#[test]
-fn whatever_is_killed_no_acknowledged_job_is_lost_or_done_twice() {
+/// Kills in cycles, half of those that are asked for: each backend has its test.
+fn torture(backend: &str) {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let cycles = number("VERBATIM_TORTURE_CYCLES").map_or(FEW_CYCLES, |cycles| cycles as usize);
+    let cycles = number("VERBATIM_TORTURE_CYCLES").map_or(FEW_CYCLES, |cycles| cycles as usize) / 2;
     let seed = number("VERBATIM_TORTURE_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("VERBATIM_TORTURE_SEED={seed}");
-    let mut torture = Torture::start(seed);
+    let mut torture = Torture::start(backend, seed);
     for cycle in 1..=cycles {
         torture.cycle();
         if cycle.is_multiple_of(KILLS_BETWEEN_LOOKS) || cycle == cycles {
             torture.look();
-            println!("after {cycle} cycles: {:?}", torture.tally);
+            println!("after {cycle} cycles of {backend}: {:?}", torture.tally);
         }
     }
+}
+
+#[cfg(feature = "ctranslate2")]
+#[test]
+fn kills_lose_and_repeat_no_job_with_ctranslate2() {
+    torture("ctranslate2");
+}
+
+#[test]
+fn kills_lose_and_repeat_no_job_with_whisper_cpp() {
+    torture("whisper_cpp");
 }
