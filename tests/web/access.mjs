@@ -49,6 +49,8 @@ await inBrowser(async (page) => {
 
 // By keyboard alone: skip the list, choose a file, open the transcript, play a part, and go back to the list.
 await inBrowser(async (page) => {
+  // The browser is told to leave choosers to the test, which takes it a moment.
+  const chooser = page.waitForEvent("filechooser");
   const focused = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.className);
   const tabTo = (id) => until(`Tab reaches ${id}`, async () => {
     await page.keyboard.press("Tab");
@@ -59,7 +61,6 @@ await inBrowser(async (page) => {
   await page.keyboard.press("Enter");
   assert.equal(await focused(), "main");
   await tabTo("files");
-  const chooser = page.waitForEvent("filechooser");
   await page.keyboard.press("Enter");
   await (await chooser).setFiles(audio("en_short.wav"));
   await page.getByRole("heading", { name: "en_short.wav" }).waitFor();
