@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: alerts demo test check test-shell test-postgres test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy tables
+.PHONY: alerts demo test check test-shell test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy tables
 
 # The bundled test model; with MODEL=base a published one, which is downloaded, and with FILE=talk.mp3 a recording of yours.
 demo: setup
@@ -10,7 +10,6 @@ demo: setup
 test: setup setup-tests
 	cargo test --workspace --locked
 	$(MAKE) test-shell
-	$(MAKE) test-postgres
 	$(MAKE) eval-short
 
 # Unit and actor tests: what to run after each change. Two minutes on 2 cores, once it is built.
@@ -23,10 +22,6 @@ test-shell: setup
 	./tests/test_all.sh
 	./tests/test_model_lifecycle.sh
 	./tests/test_idle_timeout.sh
-
-# The store's statements are written for SQLite and PostgreSQL alike: the latter reads them, where it is installed.
-test-postgres:
-	./scripts/postgres-check.sh
 
 # On a machine with an NVIDIA GPU and the CUDA toolkit; elsewhere they say that they are skipped.
 test-gpu:

@@ -25,7 +25,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use verbatim::store::SqliteStore;
+use verbatim::store::SqlStore;
 
 use service::Service;
 
@@ -124,7 +124,7 @@ async fn until(reader: &mut Follower, wanted: &str) {
 /// The time of a claim out of a long queue.
 async fn queue() {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     let began = Instant::now();
     let mut last = JobId::new();
     for n in 0..QUEUED {
@@ -223,7 +223,7 @@ fn lists(runtime: &tokio::runtime::Runtime) {
     let vocabulary = vocabulary();
     let data = dir.path().join("data");
     runtime.block_on(async {
-        let store = SqliteStore::open(&data).await.unwrap();
+        let store = SqlStore::open(&data).await.unwrap();
         let mut dice = fastrand::Rng::with_seed(2);
         let began = Instant::now();
         for _ in 0..TRANSCRIPTS {
@@ -271,7 +271,7 @@ fn vocabulary() -> Vec<String> {
     (0..40_000).map(|n| (0..lengths[n % lengths.len()]).map(|_| letter()).collect()).collect()
 }
 
-async fn complete_job(store: &SqliteStore, vocabulary: &[String], dice: &mut fastrand::Rng) {
+async fn complete_job(store: &SqlStore, vocabulary: &[String], dice: &mut fastrand::Rng) {
     let words = 100 + dice.usize(..2_800);
     let segments: Vec<_> = (0..words / 12)
         .map(|n| {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what only the tests need: programs that make and convert recordings, and clients that others wrote, in
+# Installs what only the tests need: programs that make and convert recordings, PostgreSQL, and clients that others wrote, in
 # target/clients (a Python environment in venv/, Node's packages in node/).
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,6 +19,8 @@ require bwrap bubblewrap
 require node nodejs
 require npm npm
 require python3 python3
+# The server itself: its programs are not in the path.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || require initdb postgresql
 # Debian has the module apart from its interpreter.
 python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
 

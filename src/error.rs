@@ -96,6 +96,7 @@ codes! {
     OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model, and a call that waits for it has waited as long as it may. Try again after `Retry-After` seconds."
     TOO_MANY_STREAMS "too_many_streams" 503 OVERLOAD "As many event streams are open as `[limits]` allows; try again after `Retry-After` seconds."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
+    STORE_UNREACHABLE "store_unreachable" 503 OVERLOAD "The database cannot be reached now. Try again after `Retry-After` seconds."
     DISK_FULL "disk_full" 507 SERVER "The service's disk is full."
 }
 
@@ -307,6 +308,9 @@ pub enum AppError {
     #[error("the service's disk is full")]
     DiskFull,
     /// `detail` is for the log only.
+    #[error("the service's database cannot be reached: try again later")]
+    StoreUnreachable { detail: String },
+    /// `detail` is for the log only.
     #[error("internal error; the log contains the details under this request's id")]
     Internal { detail: String },
 }
@@ -394,6 +398,7 @@ impl AppError {
             Self::JobNotFinished { .. } | Self::JobNotEnded { .. } => &JOB_NOT_FINISHED,
             Self::JobEndedWithoutResult { .. } => &JOB_ENDED_WITHOUT_RESULT,
             Self::DiskFull => &DISK_FULL,
+            Self::StoreUnreachable { .. } => &STORE_UNREACHABLE,
             Self::Internal { .. } => &INTERNAL,
         }
     }
@@ -446,6 +451,7 @@ impl AppError {
             | Self::JobNotEnded { .. }
             | Self::JobEndedWithoutResult { .. }
             | Self::DiskFull
+            | Self::StoreUnreachable { .. }
             | Self::Internal { .. } => None,
         }
     }
@@ -459,7 +465,7 @@ impl AppError {
             | Self::RateLimited { retry_after } => Some(*retry_after),
             Self::ModelFailed { code: Failure::MODEL_PULLING, .. } => Some(WHILE_PULLING_SECS),
             Self::ShuttingDown => Some(30),
-            Self::TooManyStreams => Some(10),
+            Self::TooManyStreams | Self::StoreUnreachable { .. } => Some(10),
             Self::UploadTooSlow(_)
             | Self::ModelFailed { .. }
             | Self::InvalidBody(_)
@@ -547,6 +553,9 @@ impl ResponseError for AppError {
         if let Self::Internal { detail } = self {
             error!(detail, "internal error");
         }
+        if let Self::StoreUnreachable { detail } = self {
+            error!(detail, "database unreachable");
+        }
         let mut response = HttpResponse::build(self.status_code()).json(self.body());
         if let Self::MethodNotAllowed { allow } = self {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
@@ -599,6 +608,7 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::DiskFull => Self::DiskFull,
+            StoreError::Unreachable(detail) => Self::StoreUnreachable { detail },
             StoreError::LeaseLost | StoreError::Failed(_) => Self::internal(error),
         }
     }

@@ -29,6 +29,7 @@ use actors::model::{ModelHandle, ModelParts};
 use actors::notifier::NotifierHandle;
 use actors::ports::{Engine, WebhookTransport};
 use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
+use secrecy::ExposeSecret;
 use tracing::{error, info, warn};
 use tracing_actix_web::TracingLogger;
 
@@ -42,7 +43,7 @@ use crate::compose;
 use crate::http::{self, Limits, Service};
 use crate::outgoing::HttpSources;
 use crate::settings::{Effective, Settings};
-use crate::store::{FileBlobs, SqliteStore};
+use crate::store::{FileBlobs, SqlStore, StoreOpenError};
 use crate::webhook::{HttpWebhooks, WebhookConfig};
 use crate::wyoming;
 
@@ -81,7 +82,13 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         let file = settings.auth.keys_file.display();
         warn!(%file, "there are no keys, so every request is refused: make one with `verbatim keys create --owner NAME`");
     }
-    let store = Arc::new(SqliteStore::open(&settings.storage.dir).await?);
+    let store = Arc::new(open_store(&settings).await?);
+    let watched = store.clone();
+    actix_web::rt::spawn(async move {
+        watched.taken_over().await;
+        error!("another service has taken the database over; shutting down");
+        std::process::exit(1);
+    });
     let blob_dir = settings.storage.dir.join("blobs");
     let blobs = Arc::new(FileBlobs::open(&blob_dir)?);
     let recordings = AudioFiles::new(blob_dir, audio);
@@ -126,6 +133,14 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     Ok(())
 }
 
+async fn open_store(settings: &Settings) -> Result<SqlStore, StoreOpenError> {
+    let storage = &settings.storage;
+    match storage.url.expose_secret() {
+        "" => SqlStore::open(&storage.dir).await,
+        url => SqlStore::open_postgres(&storage.dir, url).await,
+    }
+}
+
 /// Jobs wait for as long as it takes, so the log says at once what they will wait for.
 fn warn_of_unusable_models(service: &Service) {
     let models = service.model.status().models.into_iter();
@@ -145,7 +160,7 @@ fn listen(settings: &Settings, port: u16) -> Result<TcpListener, StartError> {
 
 async fn start_actors(
     settings: &Settings,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     blobs: Arc<FileBlobs>,
     recordings: AudioFiles,
     webhooks: WebhookConfig,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::failure::Failure;
@@ -47,11 +48,11 @@ pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
     let system = actix_web::rt::System::new();
     let (done, copied, target, json) = match command {
         AdminCommand::Backup { dir, json, settings } => {
-            let storage = serve::load_quietly(settings)?.settings.storage.dir;
+            let storage = sqlite_folder(settings)?;
             ("copied", system.block_on(backup(&storage, dir))?, dir.clone(), json)
         }
         AdminCommand::Restore { dir, force, json, settings } => {
-            let storage = serve::load_quietly(settings)?.settings.storage.dir;
+            let storage = sqlite_folder(settings)?;
             let replace = if *force { Replace::Allow } else { Replace::Refuse };
             ("restored", system.block_on(restore(dir, &storage, replace))?, storage, json)
         }
@@ -67,4 +68,13 @@ pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
         size(copied.bytes),
         target.display()
     ))
+}
+
+/// The storage folder, where all data are in it.
+fn sqlite_folder(settings: &SettingsArgs) -> Result<PathBuf, Failure> {
+    let storage = serve::load_quietly(settings)?.settings.storage;
+    match storage.url.expose_secret() {
+        "" => Ok(storage.dir),
+        _ => Err(Failure::InPostgres { dir: storage.dir }),
+    }
 }

@@ -106,6 +106,11 @@ pub(super) enum Failure {
     Backup(#[from] BackupError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    #[error(
+        "the data are in the PostgreSQL database of [storage] url: copy it with pg_dump, and after that the folder {}/blobs",
+        dir.display()
+    )]
+    InPostgres { dir: PathBuf },
     #[error("{} cannot be written: {source}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("stdout cannot be written to: {0}")]
@@ -189,6 +194,7 @@ impl Failure {
             | Self::NotRemoved
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::InPostgres { .. }
             | Self::Unreadable { .. }
             | Self::Unwritable { .. }
             | Self::Stdout(_)

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use secrecy::ExposeSecret;
 use tracing::warn;
 
 use crate::app::Reload;
@@ -53,6 +54,9 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
 /// Earlier versions kept everything in the working folder, wherever that was.
 fn warn_of_left_data(settings: &Settings) {
     let dir = &settings.storage.dir;
+    if !settings.storage.url.expose_secret().is_empty() {
+        return;
+    }
     let left = Path::new("data");
     if dir != left && store::is_store(left) && !store::is_store(dir) {
         warn!(

@@ -8,7 +8,7 @@ use super::schema::Settings;
 use super::{manual, models, values};
 
 /// Never shown: whether they are set is, and where.
-const SECRETS: [&str; 2] = ["auth.keys", "webhooks.secret"];
+const SECRETS: [&str; 3] = ["auth.keys", "storage.url", "webhooks.secret"];
 const REDACTED: &str = "\"(redacted)\"";
 
 /// Checked settings with the origin of each.

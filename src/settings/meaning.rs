@@ -14,6 +14,10 @@ use crate::auth::Keys;
 /// 24 to 64 bytes, as Standard Webhooks asks for, in base64.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=88;
 
+/// Of the URL of a database.
+const URL_PARAMETERS: [&str; 9] =
+    ["host", "port", "user", "password", "application_name", "sslmode", "sslrootcert", "sslcert", "sslkey"];
+
 /// # Errors
 /// Everything that is wrong, each with its origin from `merged`.
 pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError> {
@@ -26,6 +30,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         languages(settings),
         allowed_hosts(settings),
         cors_origins(settings),
+        database_url(settings),
     ]);
     let faults = faults.chain([unauthenticated_address(settings, merged), keyless_wyoming(settings)]);
     let mut problems: Vec<Problem> = faults
@@ -54,6 +59,23 @@ fn host(settings: &Settings) -> Fault {
 
 fn storage(settings: &Settings) -> Fault {
     fault_if(settings.storage.dir.as_os_str().is_empty(), "storage.dir", "must name a folder")
+}
+
+fn database_url(settings: &Settings) -> Fault {
+    let url = settings.storage.url.expose_secret();
+    // The driver ignores others, and logs them with their values.
+    let is_known = |parameter: &str| URL_PARAMETERS.contains(&parameter);
+    let is_database = |url: Url| {
+        matches!(url.scheme(), "postgres" | "postgresql")
+            && url.path().len() > 1
+            && url.query_pairs().all(|(parameter, _)| is_known(&parameter))
+    };
+    let right = url.is_empty() || Url::parse(url).is_ok_and(is_database);
+    let message = format!(
+        "must be postgres://user:password@host:5432/database with percent-encoded special characters and no parameters but {}, or \"\" for SQLite",
+        URL_PARAMETERS.join(", ")
+    );
+    fault_if(!right, "storage.url", &message)
 }
 
 /// The name becomes part of a path and must not lead out of `model.dir`.

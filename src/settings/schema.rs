@@ -63,6 +63,8 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Storage {
     pub dir: PathBuf,
+    /// Empty: SQLite in `dir`.
+    pub url: SecretString,
     /// 0: for ever.
     pub keep_days: u32,
 }

@@ -46,7 +46,7 @@ pub struct OpenBlobsError {
 
 impl FileBlobs {
     /// Opens the folder, making it if it is not there, and removes what was being written when the
-    /// last process ended. The caller holds the lock of [`super::SqliteStore`], so there are no writers now.
+    /// last process ended. The caller holds the lock of [`super::SqlStore`], so there are no writers now.
     ///
     /// # Blocking
     /// Reads the folder.

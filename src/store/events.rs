@@ -5,16 +5,16 @@ use actors::domain::jobs::job::JobId;
 use actors::domain::time::Timestamp;
 use actors::ports::{EventLog, StoreError};
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 
+use super::db::{self, Transaction};
 use super::fault::Fault;
 use super::rows::{from_json, integer, natural, to_json};
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 use super::webhooks::outbox;
 
 #[async_trait]
-impl EventLog for SqliteStore {
+impl EventLog for SqlStore {
     async fn append_model_event(&self, event: OfModel) -> Result<Recorded, StoreError> {
         Ok(self.append_with_messages(event).await?)
     }
@@ -29,7 +29,7 @@ impl EventLog for SqliteStore {
     }
 
     async fn last_seq(&self, stream: Stream) -> Result<u64, StoreError> {
-        let last: i64 = sqlx::query_scalar(sql::LAST_SEQ)
+        let last: i64 = db::query_scalar(sql::LAST_SEQ)
             .bind(name(stream))
             .fetch_one(&self.readers)
             .await
@@ -38,7 +38,7 @@ impl EventLog for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     async fn append_with_messages(&self, event: OfModel) -> Result<Recorded, Fault> {
         let mut change = self.change().await?;
         let now = self.now();
@@ -49,7 +49,7 @@ impl SqliteStore {
     }
 
     async fn read_after(&self, stream: Stream, after: u64, limit: u32) -> Result<Vec<Recorded>, Fault> {
-        let rows: Vec<(i64, i64, String)> = sqlx::query_as(sql::EVENTS_AFTER)
+        let rows: Vec<(i64, i64, String)> = db::query_as(sql::EVENTS_AFTER)
             .bind(name(stream))
             .bind(integer(after))
             .bind(i64::from(limit))
@@ -68,16 +68,12 @@ impl SqliteStore {
 }
 
 /// Adds an event at the end of its stream, inside a change.
-pub(super) async fn append(
-    change: &mut SqliteConnection,
-    at: Timestamp,
-    event: Event,
-) -> Result<Recorded, Fault> {
+pub(super) async fn append(change: &mut Transaction, at: Timestamp, event: Event) -> Result<Recorded, Fault> {
     let (stream, kind, body) = match &event {
         Event::Job(id, event) => (Stream::Job(*id), event.name(), to_json("a job's event", event)?),
         Event::Model(event) => (Stream::Model, event.event.name(), to_json("an event of the model", event)?),
     };
-    let seq: i64 = sqlx::query_scalar(sql::APPEND_EVENT)
+    let seq: i64 = db::query_scalar(sql::APPEND_EVENT)
         .bind(name(stream))
         .bind(kind)
         .bind(body)
@@ -89,7 +85,7 @@ pub(super) async fn append(
 
 /// [`append`] for an event of a job.
 pub(super) async fn append_to_job(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     at: Timestamp,
     id: JobId,
     event: JobEvent,

@@ -2,6 +2,9 @@
 
 use actors::domain::jobs::job::Impossible;
 use actors::ports::StoreError;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
 use thiserror::Error;
 
 use crate::failpoint::Injected;
@@ -27,6 +30,7 @@ impl From<Fault> for StoreError {
         match fault {
             Fault::LeaseLost => StoreError::LeaseLost,
             Fault::Sql(error) if is_disk_full(&error) => StoreError::DiskFull,
+            Fault::Sql(error) if is_unreachable(&error) => StoreError::Unreachable(error.to_string()),
             Fault::Sql(sqlx::Error::PoolClosed) => StoreError::Failed("it is closed".into()),
             Fault::Sql(_)
             | Fault::Unwritable { .. }
@@ -46,12 +50,30 @@ impl From<Impossible> for Fault {
 
 /// SQLite's extended result code, when the error has one (<https://sqlite.org/rescode.html>).
 pub(super) fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
-    error.as_database_error()?.code()?.parse().ok()
+    error.as_database_error()?.try_downcast_ref::<SqliteError>()?.code()?.parse().ok()
 }
 
-/// `SQLITE_FULL` and, when the file shared by the connections cannot grow, `SQLITE_IOERR_SHMSIZE`.
+/// PostgreSQL's SQLSTATE, when the error has one (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
+fn sqlstate(error: &sqlx::Error) -> Option<&str> {
+    Some(error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.code())
+}
+
+/// `SQLITE_FULL` and, when the file shared by the connections cannot grow, `SQLITE_IOERR_SHMSIZE`; `disk_full`.
 pub(super) fn is_disk_full(error: &sqlx::Error) -> bool {
     const FULL: u32 = 13;
     const IOERR_SHMSIZE: u32 = 10 | 19 << 8;
-    matches!(sqlite_code(error), Some(FULL | IOERR_SHMSIZE))
+    matches!(sqlite_code(error), Some(FULL | IOERR_SHMSIZE)) || sqlstate(error) == Some("53100")
+}
+
+/// The connection to PostgreSQL is lost, or none is to be had: the classes of failed connections, of missing resources and
+/// of a server that stops, starts or has crashed.
+fn is_unreachable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::BeginFailed => {
+            true
+        }
+        error => sqlstate(error).is_some_and(|state| {
+            ["08", "53", "57P"].iter().any(|class| state.starts_with(class)) || state == "25006"
+        }),
+    }
 }

@@ -16,14 +16,15 @@ use actors::ports::{
 };
 use async_trait::async_trait;
 
+use super::db;
 use super::fault::Fault;
 use super::queue::Admission;
 use super::rows::{self, JobRow, from_json, natural};
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 
 #[async_trait]
-impl JobStore for SqliteStore {
+impl JobStore for SqlStore {
     async fn submit(&self, job: NewJob, terms: Terms) -> Result<(Job, Vec<Recorded>), SubmitError> {
         match self.take_in(job, terms).await.map_err(StoreError::from)? {
             Admission::Taken(job, events) => Ok((*job, events)),
@@ -57,8 +58,8 @@ impl JobStore for SqliteStore {
         Ok(self.count_by_model().await?)
     }
 
-    fn size_bytes(&self) -> u64 {
-        self.files().iter().filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
+    async fn size_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.size().await?)
     }
 
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {
@@ -129,37 +130,37 @@ impl JobStore for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     async fn read_job(&self, id: JobId) -> Result<Option<Job>, Fault> {
         let row: Option<JobRow> =
-            sqlx::query_as(sql::JOB).bind(id.to_string()).fetch_optional(&self.readers).await?;
+            db::query_as(sql::JOB).bind(id.to_string()).fetch_optional(&self.readers).await?;
         row.map(Job::try_from).transpose()
     }
 
     async fn read_segments(&self, id: JobId) -> Result<Vec<Segment>, Fault> {
         let bodies: Vec<String> =
-            sqlx::query_scalar(sql::SEGMENTS).bind(id.to_string()).fetch_all(&self.readers).await?;
+            db::query_scalar(sql::SEGMENTS).bind(id.to_string()).fetch_all(&self.readers).await?;
         let segments: Result<_, _> = bodies.iter().map(|body| from_json("a segment", body)).collect();
         Ok(in_order(segments?))
     }
 
     async fn is_waiting(&self, priority: Priority) -> Result<bool, Fault> {
         let waiting: i64 =
-            sqlx::query_scalar(sql::IS_WAITING).bind(rows::rank(priority)).fetch_one(&self.readers).await?;
+            db::query_scalar(sql::IS_WAITING).bind(rows::rank(priority)).fetch_one(&self.readers).await?;
         Ok(waiting == 1)
     }
 
     async fn count(&self) -> Result<JobCounts, Fault> {
         // One moment of the queue.
-        let mut reader = self.readers.begin().await?;
-        let queued: i64 = sqlx::query_scalar(sql::COUNT_QUEUED).fetch_one(&mut *reader).await?;
-        let running: i64 = sqlx::query_scalar(sql::COUNT_RUNNING).fetch_one(&mut *reader).await?;
+        let mut reader = self.readers.begin_reading().await?;
+        let queued: i64 = db::query_scalar(sql::COUNT_QUEUED).fetch_one(&mut reader).await?;
+        let running: i64 = db::query_scalar(sql::COUNT_RUNNING).fetch_one(&mut reader).await?;
         Ok(JobCounts { queued: natural(queued), running: natural(running) })
     }
 
     async fn count_by_model(&self) -> Result<Vec<(Option<String>, JobCounts)>, Fault> {
         let rows: Vec<(String, String, i64)> =
-            sqlx::query_as(sql::COUNT_BY_MODEL).fetch_all(&self.readers).await?;
+            db::query_as(sql::COUNT_BY_MODEL).fetch_all(&self.readers).await?;
         let mut counts = BTreeMap::<String, JobCounts>::new();
         for (model, state, jobs) in rows {
             let of_it = counts.entry(model).or_default();

@@ -1,5 +1,7 @@
 //! What lies in a storage folder.
 
 pub(super) const DATABASE: &str = "verbatim.db";
+/// The id of the PostgreSQL database that the recordings belong to, where there is one.
+pub(super) const DATABASE_ID: &str = "postgres-id";
 /// The folder of the recordings.
 pub(super) const BLOBS: &str = "blobs";

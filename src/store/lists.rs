@@ -4,18 +4,18 @@ use std::cmp::Reverse;
 
 use actors::domain::jobs::job::{Job, Status};
 use actors::ports::JobQuery;
-use sqlx::SqliteConnection;
 
+use super::db::{self, Transaction};
 use super::fault::Fault;
 use super::rows::JobRow;
 use super::search;
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 
-impl SqliteStore {
+impl SqlStore {
     pub(super) async fn read_jobs(&self, query: JobQuery) -> Result<Vec<Job>, Fault> {
         // One moment of all states.
-        let mut reader = self.readers.begin().await?;
+        let mut reader = self.readers.begin_reading().await?;
         let rows = match &query.words {
             Some(words) => search::find(&mut reader, &query, words).await?,
             None => list(&mut reader, &query).await?,
@@ -29,12 +29,12 @@ impl SqliteStore {
 }
 
 /// The newest of each state and model, in no order.
-async fn list(reader: &mut SqliteConnection, query: &JobQuery) -> Result<Vec<JobRow>, Fault> {
+async fn list(reader: &mut Transaction, query: &JobQuery) -> Result<Vec<JobRow>, Fault> {
     // Sorts after every id.
     let before = query.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
     let limit = i64::from(query.limit);
     let any_of = |statement| {
-        sqlx::query_as::<_, JobRow>(statement).bind(before.clone()).bind(limit).bind(query.owner.clone())
+        db::query_as::<JobRow>(statement).bind(before.clone()).bind(limit).bind(query.owner.clone())
     };
     let states: Vec<_> = query.statuses.iter().map(|status| Status::name(*status)).collect();
     let models: Vec<_> = query.models.iter().map(|model| model.clone().unwrap_or_default()).collect();

@@ -1,11 +1,12 @@
-//! All that lasts: jobs, segments, events, subscribers and their messages in one SQLite database, uploaded
-//! recordings as files beside it.
+//! All that lasts: jobs, segments, events, subscribers and their messages in one database, SQLite's or PostgreSQL's, uploaded
+//! recordings as files.
 //!
-//! Once a method of [`SqliteStore`] returns, its change is on disk: every change is one transaction, written
+//! Once a method of [`SqlStore`] returns, its change is on disk: every change is one transaction, written in SQLite
 //! with `synchronous=FULL`. [`FileBlobs`] answers after an fsync of the file and of its folder.
 
 mod blobs;
 mod copies;
+mod db;
 mod directory;
 mod events;
 mod exchange;
@@ -17,13 +18,14 @@ mod moments;
 mod open;
 mod order;
 mod peaks;
+mod postgres;
 mod queue;
 mod reuse;
 mod revisions;
 mod rows;
 mod search;
 mod sql;
-mod sqlite;
+mod sql_store;
 mod stored_plan;
 mod webhooks;
 mod work;
@@ -34,4 +36,4 @@ pub(crate) mod tests;
 pub use blobs::{FileBlobs, OpenBlobsError};
 pub use copies::{BackupError, Copied, Replace, RestoreError, backup, restore};
 pub use open::{StoreOpenError, is_store};
-pub use sqlite::{Clock, SqliteStore, system_clock};
+pub use sql_store::{Clock, SqlStore, system_clock};

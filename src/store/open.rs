@@ -11,13 +11,14 @@ use sqlx::{Connection, SqlitePool};
 use thiserror::Error;
 use tracing::warn;
 
+use super::db::Pool;
 use super::directory::{self, create_durably};
 use super::exchange::{self, Left, REPLACED};
 use super::fault::{is_disk_full, sqlite_code};
-use super::layout::DATABASE;
+use super::layout::{DATABASE, DATABASE_ID};
 use super::search;
 use super::sql;
-use super::sqlite::{Clock, SqliteStore, system_clock};
+use super::sql_store::{Clock, SqlStore, system_clock};
 
 const LOCK: &str = "lock";
 /// How long a folder that is in use is tried again.
@@ -57,6 +58,24 @@ pub enum StoreOpenError {
     InterruptedRestore { dir: PathBuf },
     #[error("cannot open the database {}: {detail}", path.display())]
     Failed { path: PathBuf, detail: String },
+    #[error(
+        "the database {server} is in use by another running service: stop that one or set another [storage] url"
+    )]
+    DatabaseInUse { server: String },
+    #[error(
+        "cannot open the database {server}: {detail}; check [storage] url, and that PostgreSQL runs there"
+    )]
+    Unreachable { server: String, detail: String },
+    #[error("cannot use the database {server}: {detail}")]
+    Unusable { server: String, detail: String },
+    #[error(
+        "the recordings in {} belong to jobs of another database than {server}, and would be removed: set [storage] dir to \
+         another folder, or [storage] url to the database that they belong to",
+        dir.display()
+    )]
+    OtherDatabase { dir: PathBuf, server: String },
+    #[error("[storage] url is not the address of a PostgreSQL database: {detail}")]
+    InvalidUrl { detail: String },
 }
 
 /// Whether a folder has been a store's.
@@ -64,9 +83,9 @@ pub fn is_store(dir: &Path) -> bool {
     dir.join(DATABASE).is_file()
 }
 
-impl SqliteStore {
-    /// Opens the store in a folder, making both if they are not there, and brings its schema up to
-    /// date. No other process can open it until [`SqliteStore::close`] or the drop of the store.
+impl SqlStore {
+    /// Opens the store with SQLite in a folder, making both if they are not there, and brings its schema up to
+    /// date. No other process can open it until [`SqlStore::close`] or the drop of the store.
     ///
     /// # Blocking
     /// For a few file operations before the first await.
@@ -74,23 +93,35 @@ impl SqliteStore {
         Self::open_with(dir, system_clock()).await
     }
 
-    /// [`SqliteStore::open`] with another clock.
+    /// [`SqlStore::open`] with another clock.
     pub async fn open_with(dir: &Path, clock: Clock) -> Result<Self, StoreOpenError> {
-        create_durably(dir).map_err(|error| not_writable(dir, &error))?;
-        if directory::is_open_to_others(dir) {
-            let dir = dir.display();
-            warn!(%dir, "others can list the storage folder: close it with chmod 700");
-        }
-        let lock = lock(dir).await?;
+        let lock = open_folder(dir).await?;
         settle_restore(dir)?;
         let path = dir.join(DATABASE);
+        if dir.join(DATABASE_ID).exists() {
+            return Err(StoreOpenError::OtherDatabase {
+                dir: dir.to_owned(),
+                server: path.display().to_string(),
+            });
+        }
         keep_private(dir, &path)?;
         let writer = open_writer(&path).await.map_err(|error| explain(&path, &error))?;
         check_journal(&writer, &path).await?;
         migrate(&writer, &path).await?;
         let readers = open_readers(&path).await.map_err(|error| explain(&path, &error))?;
-        Ok(Self { writer, readers, clock, lock, database: path })
+        let (writer, readers) = (Pool::Sqlite(writer), Pool::Sqlite(readers));
+        Ok(Self { writer, readers, clock, lock, database: Some(path), held_by: None })
     }
+}
+
+/// Makes the folder if it is not there, and takes its lock.
+pub(super) async fn open_folder(dir: &Path) -> Result<File, StoreOpenError> {
+    create_durably(dir).map_err(|error| not_writable(dir, &error))?;
+    if directory::is_open_to_others(dir) {
+        let dir = dir.display();
+        warn!(%dir, "others can list the storage folder: close it with chmod 700");
+    }
+    lock(dir).await
 }
 
 /// The database holds transcripts and the webhooks' secrets: its files are their owner's alone, also where an earlier version
@@ -200,7 +231,7 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreOpenError>
     named.map(drop).map_err(|error| explain(path, &error))
 }
 
-fn not_writable(path: &Path, error: &io::Error) -> StoreOpenError {
+pub(super) fn not_writable(path: &Path, error: &io::Error) -> StoreOpenError {
     if directory::is_full(error) {
         return StoreOpenError::DiskFull { path: path.to_owned() };
     }

@@ -9,12 +9,12 @@ use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::queue::{Queued, Rank};
 use actors::domain::time::Timestamp;
 use actors::ports::{Head, QueuePlace};
-use sqlx::SqliteConnection;
 
+use super::db::{self, Transaction};
 use super::fault::Fault;
 use super::rows::{self, natural};
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 
 /// The first job of a line.
 pub(super) struct Next {
@@ -34,7 +34,7 @@ impl Next {
 
 /// Who is next among jobs of these models: of the priority whose turn it is, else of the other.
 pub(super) async fn head(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     turn: Priority,
     models: &[Option<String>],
 ) -> Result<Option<Head>, Fault> {
@@ -60,18 +60,18 @@ pub(super) async fn head(
 
 /// The next job of a priority for that model.
 pub(super) async fn first(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     priority: Priority,
     model: Option<&str>,
 ) -> Result<Option<Next>, Fault> {
     let (rank, model) = (rows::rank(priority), model.unwrap_or_default());
     let begun: Option<(String, String, i64)> =
-        sqlx::query_as(sql::NEXT_BEGUN).bind(rank).bind(model).fetch_optional(&mut *change).await?;
+        db::query_as(sql::NEXT_BEGUN).bind(rank).bind(model).fetch_optional(&mut *change).await?;
     if let Some((id, state, created_at)) = begun {
         return Ok(Some(Next { id, state, begun: true, served: 0, created_at }));
     }
     let turn: Option<Turn> =
-        sqlx::query_as(sql::NEXT_TURN).bind(rank).bind(model).fetch_optional(change).await?;
+        db::query_as(sql::NEXT_TURN).bind(rank).bind(model).fetch_optional(change).await?;
     Ok(turn.map(|Turn { id, state, created_at, served, .. }| Next {
         id,
         state,
@@ -82,9 +82,9 @@ pub(super) async fn first(
 }
 
 /// The owner of a job that was just begun goes to the end.
-pub(super) async fn served(change: &mut SqliteConnection, job: &Job) -> Result<(), Fault> {
+pub(super) async fn served(change: &mut Transaction, job: &Job) -> Result<(), Fault> {
     let rank = rows::rank(job.options.priority);
-    sqlx::query(sql::SERVED).bind(&job.owner).bind(rank).execute(change).await?;
+    db::query(sql::SERVED).bind(&job.owner).bind(rank).execute(change).await?;
     Ok(())
 }
 
@@ -97,8 +97,8 @@ struct Turn {
     served: i64,
 }
 
-async fn turns(connection: &mut SqliteConnection, rank: i64) -> Result<Vec<Turn>, Fault> {
-    Ok(sqlx::query_as(sql::TURNS).bind(rank).fetch_all(connection).await?)
+async fn turns(connection: &mut Transaction, rank: i64) -> Result<Vec<Turn>, Fault> {
+    Ok(db::query_as(sql::TURNS).bind(rank).fetch_all(connection).await?)
 }
 
 #[derive(sqlx::FromRow)]
@@ -150,11 +150,11 @@ impl Ahead {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     pub(super) async fn all_waiting(&self, most: u32) -> Result<Option<Vec<Queued>>, Fault> {
         let one_more = i64::from(most) + 1;
         let rows: Vec<WaitingRow> =
-            sqlx::query_as(sql::WAITING).bind(one_more).fetch_all(&self.readers).await?;
+            db::query_as(sql::WAITING).bind(one_more).fetch_all(&self.readers).await?;
         if rows.len() > most as usize {
             return Ok(None);
         }
@@ -164,19 +164,19 @@ impl SqliteStore {
     /// As if no job came, left or failed until then, and no batch job had a turn before interactive ones.
     pub(super) async fn place_of(&self, id: JobId) -> Result<Option<QueuePlace>, Fault> {
         // One moment of the queue.
-        let mut reader = self.readers.begin().await?;
+        let mut reader = self.readers.begin_reading().await?;
         let job: Option<QueuedRow> =
-            sqlx::query_as(sql::QUEUED).bind(id.to_string()).fetch_optional(&mut *reader).await?;
+            db::query_as(sql::QUEUED).bind(id.to_string()).fetch_optional(&mut reader).await?;
         let Some(job) = job else { return Ok(None) };
         let mut ahead = Ahead::default();
-        let urgent = sqlx::query_as(sql::AHEAD_BY_PRIORITY).bind(job.priority);
-        ahead.add(urgent.fetch_one(&mut *reader).await?);
+        let urgent = db::query_as(sql::AHEAD_BY_PRIORITY).bind(job.priority);
+        ahead.add(urgent.fetch_one(&mut reader).await?);
         if job.begun {
-            let earlier = sqlx::query_as(sql::AHEAD_BEGUN_EARLIER).bind(job.priority);
-            ahead.add(earlier.bind(job.created_at).bind(&job.id).fetch_one(&mut *reader).await?);
+            let earlier = db::query_as(sql::AHEAD_BEGUN_EARLIER).bind(job.priority);
+            ahead.add(earlier.bind(job.created_at).bind(&job.id).fetch_one(&mut reader).await?);
         } else {
-            let begun = sqlx::query_as(sql::AHEAD_BEGUN).bind(job.priority);
-            ahead.add(begun.fetch_one(&mut *reader).await?);
+            let begun = db::query_as(sql::AHEAD_BEGUN).bind(job.priority);
+            ahead.add(begun.fetch_one(&mut reader).await?);
             by_turns(&mut reader, &job, &mut ahead).await?;
         }
         Ok(Some(QueuePlace {
@@ -187,8 +187,8 @@ impl SqliteStore {
 }
 
 /// Every other owner has as many turns before the job's as its owner has, and one more if theirs comes first.
-async fn by_turns(reader: &mut SqliteConnection, job: &QueuedRow, ahead: &mut Ahead) -> Result<(), Fault> {
-    let own = sqlx::query_as(sql::AHEAD_OF_OWN).bind(job.priority).bind(&job.owner);
+async fn by_turns(reader: &mut Transaction, job: &QueuedRow, ahead: &mut Ahead) -> Result<(), Fault> {
+    let own = db::query_as(sql::AHEAD_OF_OWN).bind(job.priority).bind(&job.owner);
     let own: (i64, i64) = own.bind(job.created_at).bind(&job.id).fetch_one(&mut *reader).await?;
     ahead.add(own);
     let mut before_mine = true;
@@ -198,7 +198,7 @@ async fn by_turns(reader: &mut SqliteConnection, job: &QueuedRow, ahead: &mut Ah
             continue;
         }
         let most = own.0 + i64::from(before_mine);
-        let theirs = sqlx::query_as(sql::AHEAD_OF_ANOTHER).bind(job.priority).bind(&turn.owner);
+        let theirs = db::query_as(sql::AHEAD_OF_ANOTHER).bind(job.priority).bind(&turn.owner);
         ahead.add(theirs.bind(most).fetch_one(&mut *reader).await?);
     }
     Ok(())

@@ -5,13 +5,14 @@ use actors::domain::peaks::Peaks;
 use actors::ports::{PeakStore, StoreError};
 use async_trait::async_trait;
 
+use super::db;
 use super::fault::Fault;
 use super::rows::{from_json, to_json};
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 
 #[async_trait]
-impl PeakStore for SqliteStore {
+impl PeakStore for SqlStore {
     async fn peaks(&self, id: JobId) -> Result<Option<Peaks>, StoreError> {
         Ok(self.read_peaks(id).await?)
     }
@@ -21,19 +22,19 @@ impl PeakStore for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     async fn read_peaks(&self, id: JobId) -> Result<Option<Peaks>, Fault> {
         let body: Option<String> =
-            sqlx::query_scalar(sql::PEAKS).bind(id.to_string()).fetch_optional(&self.readers).await?;
+            db::query_scalar(sql::PEAKS).bind(id.to_string()).fetch_optional(&self.readers).await?;
         body.map(|body| from_json("a recording's peaks", &body)).transpose()
     }
 
     async fn write_peaks(&self, id: JobId, peaks: &Peaks) -> Result<(), Fault> {
         let mut change = self.change().await?;
-        sqlx::query(sql::KEEP_PEAKS)
+        db::query(sql::KEEP_PEAKS)
             .bind(id.to_string())
             .bind(to_json("a recording's peaks", peaks)?)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
         self.commit(change, "peaks").await
     }

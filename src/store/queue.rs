@@ -11,8 +11,8 @@ use actors::domain::jobs::options::Priority;
 use actors::domain::language::Language;
 use actors::domain::time::Timestamp;
 use actors::ports::{Cancelled, Claim, Earlier, Fence, Head, Terms};
-use sqlx::SqliteConnection;
 
+use super::db::{self, Transaction};
 use super::events::{append_to_job, name};
 use super::fault::Fault;
 use super::order::{self, Next};
@@ -20,7 +20,7 @@ use super::reuse;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
 use super::search;
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 use super::stored_plan::stored_plan;
 use super::webhooks::outbox;
 use super::webhooks::subscribers;
@@ -46,7 +46,7 @@ struct ClaimRow {
     job: JobRow,
 }
 
-impl SqliteStore {
+impl SqlStore {
     pub(super) async fn take_in(&self, new: NewJob, terms: Terms) -> Result<Admission, Fault> {
         let mut change = self.change().await?;
         let now = self.now();
@@ -61,18 +61,18 @@ impl SqliteStore {
                 if fingerprint != once.fingerprint {
                     return Ok(Admission::KeyReused);
                 }
-                let row: JobRow = sqlx::query_as(sql::JOB).bind(id).fetch_one(&mut *change).await?;
+                let row: JobRow = db::query_as(sql::JOB).bind(id).fetch_one(&mut change).await?;
                 return Ok(Admission::Known(Box::new(row.try_into()?)));
             }
-            sqlx::query(sql::FORGET_KEY).bind(&new.owner).bind(&once.key).execute(&mut *change).await?;
+            db::query(sql::FORGET_KEY).bind(&new.owner).bind(&once.key).execute(&mut change).await?;
         }
-        let queued: i64 = sqlx::query_scalar(sql::COUNT_QUEUED).fetch_one(&mut *change).await?;
+        let queued: i64 = db::query_scalar(sql::COUNT_QUEUED).fetch_one(&mut change).await?;
         if natural(queued) >= terms.max_queued {
             return Ok(Admission::QueueFull { queued: natural(queued) });
         }
         let model = new.options.model.clone().unwrap_or_default();
         let (key, fingerprint) = new.once.map(|once| (once.key, once.fingerprint)).unzip();
-        let row: JobRow = sqlx::query_as(sql::INSERT_JOB)
+        let row: JobRow = db::query_as(sql::INSERT_JOB)
             .bind(new.id.to_string())
             .bind(Status::Queued.name())
             .bind(rows::rank(new.options.priority))
@@ -93,7 +93,7 @@ impl SqliteStore {
             .bind(new.origin.api.name())
             .bind(new.origin.traceparent.map(|parent| parent.to_string()))
             .bind(new.retry_of.map(|id| id.to_string()))
-            .fetch_one(&mut *change)
+            .fetch_one(&mut change)
             .await?;
         let mut job = Job::try_from(row)?;
         if let Some(url) = &job.webhook_url {
@@ -113,7 +113,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn earlier_request(&self, owner: &str, key: &str) -> Result<Option<Earlier>, Fault> {
-        let mut reader = self.readers.acquire().await?;
+        let mut reader = self.readers.begin_reading().await?;
         let sent = sent_under(&mut reader, self.now(), owner, key).await?;
         sent.map(|(id, fingerprint)| Ok(Earlier { id: rows::job_id(&id)?, fingerprint })).transpose()
     }
@@ -124,12 +124,12 @@ impl SqliteStore {
         models: &[Option<String>],
     ) -> Result<Option<Head>, Fault> {
         // One moment of the queue.
-        let mut reader = self.readers.begin().await?;
+        let mut reader = self.readers.begin_reading().await?;
         order::head(&mut reader, turn, models).await
     }
 
     pub(super) async fn waited_for(&self) -> Result<Vec<Option<String>>, Fault> {
-        let names: Vec<String> = sqlx::query_scalar(sql::MODELS_WAITED_FOR).fetch_all(&self.readers).await?;
+        let names: Vec<String> = db::query_scalar(sql::MODELS_WAITED_FOR).fetch_all(&self.readers).await?;
         Ok(names.into_iter().map(|name| (!name.is_empty()).then_some(name)).collect())
     }
 
@@ -143,12 +143,12 @@ impl SqliteStore {
         let Some(Next { id, state, begun, .. }) = next else { return Ok(None) };
         let now = self.now();
         let running = rows::status(&state)?.after(JobInput::Claimed)?;
-        let row: ClaimRow = sqlx::query_as(sql::CLAIM)
+        let row: ClaimRow = db::query_as(sql::CLAIM)
             .bind(&id)
             .bind(running.name())
             .bind(now.0)
             .bind(new_lease(now))
-            .fetch_one(&mut *change)
+            .fetch_one(&mut change)
             .await?;
         let claim = claim(&mut change, row).await?;
         if !begun {
@@ -163,7 +163,7 @@ impl SqliteStore {
     pub(super) async fn cancel_or_remove(&self, id: JobId) -> Result<Cancelled, Fault> {
         let mut change = self.change().await?;
         let Some(row) =
-            sqlx::query_as::<_, JobRow>(sql::JOB).bind(id.to_string()).fetch_optional(&mut *change).await?
+            db::query_as::<JobRow>(sql::JOB).bind(id.to_string()).fetch_optional(&mut change).await?
         else {
             return Ok(Cancelled::NotFound);
         };
@@ -174,12 +174,12 @@ impl SqliteStore {
             return Ok(Cancelled::Removed { blob: job.audio.blob });
         };
         let now = self.now();
-        let row: JobRow = sqlx::query_as(sql::CANCEL)
+        let row: JobRow = db::query_as(sql::CANCEL)
             .bind(id.to_string())
             .bind(cancelled.name())
             .bind(now.0)
             .bind(job.status.name())
-            .fetch_one(&mut *change)
+            .fetch_one(&mut change)
             .await?;
         let event = append_to_job(&mut change, now, id, JobEvent::Cancelled).await?;
         outbox::write_job_messages(&mut change, now, id, cancelled).await?;
@@ -191,10 +191,10 @@ impl SqliteStore {
     pub(super) async fn remove_older(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, Fault> {
         let mut change = self.change().await?;
         let before = self.now().0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        let old: Vec<(String, String)> = sqlx::query_as(sql::ENDED_BEFORE)
+        let old: Vec<(String, String)> = db::query_as(sql::ENDED_BEFORE)
             .bind(before)
             .bind(i64::from(limit))
-            .fetch_all(&mut *change)
+            .fetch_all(&mut change)
             .await?;
         for (id, _) in &old {
             remove(&mut change, rows::job_id(id)?).await?;
@@ -205,7 +205,7 @@ impl SqliteStore {
 
     pub(super) async fn requeue_all_running(&self) -> Result<Vec<Recorded>, Fault> {
         let mut change = self.change().await?;
-        let running = sqlx::query_as(sql::RUNNING_JOBS).fetch_all(&mut *change).await?;
+        let running = db::query_as(sql::RUNNING_JOBS).fetch_all(&mut change).await?;
         let events = requeue(&mut change, self.now(), running).await?;
         self.commit(change, "recover").await?;
         Ok(events)
@@ -215,10 +215,10 @@ impl SqliteStore {
         let mut change = self.change().await?;
         let now = self.now();
         for Fence { id, epoch } in held {
-            let renewed = sqlx::query(sql::RENEW).bind(id.to_string()).bind(epoch).bind(new_lease(now));
-            renewed.execute(&mut *change).await?;
+            let renewed = db::query(sql::RENEW).bind(id.to_string()).bind(epoch).bind(new_lease(now));
+            renewed.execute(&mut change).await?;
         }
-        let abandoned = sqlx::query_as(sql::ABANDONED).bind(now.0).fetch_all(&mut *change).await?;
+        let abandoned = db::query_as(sql::ABANDONED).bind(now.0).fetch_all(&mut change).await?;
         let events = requeue(&mut change, now, abandoned).await?;
         self.commit(change, "renew").await?;
         Ok(events)
@@ -231,14 +231,14 @@ fn new_lease(now: Timestamp) -> i64 {
 
 /// Puts running jobs back that no worker has; each with its state.
 async fn requeue(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     running: Vec<(String, String)>,
 ) -> Result<Vec<Recorded>, Fault> {
     let mut events = Vec::with_capacity(running.len());
     for (id, state) in running {
         let queued = rows::status(&state)?.after(JobInput::Requeued)?;
-        sqlx::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).execute(&mut *change).await?;
+        db::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).execute(&mut *change).await?;
         let requeued = JobEvent::Requeued { reason: RequeueReason::Restart };
         events.push(append_to_job(change, now, rows::job_id(&id)?, requeued).await?);
     }
@@ -247,28 +247,28 @@ async fn requeue(
 
 /// The job that was sent under that key, and the fingerprint of the request.
 async fn sent_under(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     owner: &str,
     key: &str,
 ) -> Result<Option<(String, String)>, Fault> {
     let since = now.0 - KEPT_ONCE_SECS * 1000;
-    let sent = sqlx::query_as(sql::SENT_UNDER).bind(owner).bind(key).bind(since);
+    let sent = db::query_as(sql::SENT_UNDER).bind(owner).bind(key).bind(since);
     Ok(sent.fetch_optional(change).await?)
 }
 
 /// The same of a job that is under way, or was completed after a moment.
 async fn useful_under(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     owner: &str,
     key: &str,
     completed_after: Timestamp,
 ) -> Result<Option<(String, String)>, Fault> {
-    let useful = sqlx::query_as(sql::USEFUL_UNDER).bind(owner).bind(key).bind(completed_after.0);
+    let useful = db::query_as(sql::USEFUL_UNDER).bind(owner).bind(key).bind(completed_after.0);
     Ok(useful.fetch_optional(change).await?)
 }
 
-async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fault> {
+async fn claim(change: &mut Transaction, row: ClaimRow) -> Result<Claim, Fault> {
     let job = Job::try_from(row.job)?;
     let fence = Fence { id: job.id, epoch: row.epoch };
     let exits = EngineExits { crashes: small(row.crash_streak), kills: small(row.kill_streak) };
@@ -276,17 +276,17 @@ async fn claim(change: &mut SqliteConnection, row: ClaimRow) -> Result<Claim, Fa
         return Ok(Claim { job, fence, plan: None, chunks_done: 0, segments_done: 0, exits });
     };
     let segments: i64 =
-        sqlx::query_scalar(sql::COUNT_SEGMENTS).bind(job.id.to_string()).fetch_one(change).await?;
+        db::query_scalar(sql::COUNT_SEGMENTS).bind(job.id.to_string()).fetch_one(change).await?;
     let (chunks_done, segments_done) = (small(row.next_chunk), small(segments));
     Ok(Claim { job, fence, plan: Some(plan), chunks_done, segments_done, exits })
 }
 
-async fn remove(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {
+async fn remove(change: &mut Transaction, id: JobId) -> Result<(), Fault> {
     let key = id.to_string();
     search::remove(change, id).await?;
-    sqlx::query(sql::DELETE_SEGMENTS).bind(&key).execute(&mut *change).await?;
-    sqlx::query(sql::DELETE_PLAN).bind(&key).execute(&mut *change).await?;
-    sqlx::query(sql::DELETE_EVENTS).bind(name(Stream::Job(id))).execute(&mut *change).await?;
-    sqlx::query(sql::DELETE_JOB).bind(&key).execute(&mut *change).await?;
+    db::query(sql::DELETE_SEGMENTS).bind(&key).execute(&mut *change).await?;
+    db::query(sql::DELETE_PLAN).bind(&key).execute(&mut *change).await?;
+    db::query(sql::DELETE_EVENTS).bind(name(Stream::Job(id))).execute(&mut *change).await?;
+    db::query(sql::DELETE_JOB).bind(&key).execute(&mut *change).await?;
     Ok(())
 }

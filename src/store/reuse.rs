@@ -7,8 +7,8 @@ use actors::domain::jobs::job::{Job, JobId, JobInput, Status};
 use actors::domain::jobs::options::Extent;
 use actors::domain::time::Timestamp;
 use actors::domain::transcript::Segment;
-use sqlx::SqliteConnection;
 
+use super::db::{self, Transaction};
 use super::events::append_to_job;
 use super::fault::Fault;
 use super::rows::{JobRow, from_json, small};
@@ -21,7 +21,7 @@ const LOOKED_AT: i64 = 20;
 
 /// The newest job whose result is that of `job`, if there is one.
 pub(super) async fn earlier(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     job: &Job,
     made_with: &str,
 ) -> Result<Option<JobId>, Fault> {
@@ -29,7 +29,7 @@ pub(super) async fn earlier(
     if job.options.extent != Extent::Whole {
         return Ok(None);
     }
-    let of_recording = sqlx::query_as(sql::OF_RECORDING).bind(&job.owner).bind(&job.audio.sha256);
+    let of_recording = db::query_as(sql::OF_RECORDING).bind(&job.owner).bind(&job.audio.sha256);
     let rows: Vec<JobRow> = of_recording.bind(LOOKED_AT).fetch_all(&mut *change).await?;
     for row in rows {
         let earlier = Job::try_from(row)?;
@@ -44,24 +44,24 @@ pub(super) async fn earlier(
 
 /// Completes the queued job with all segments of the earlier one.
 pub(super) async fn answer(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     job: &Job,
     from: JobId,
 ) -> Result<(Job, Vec<Recorded>), Fault> {
     let (id, from) = (job.id.to_string(), from.to_string());
     let completed = job.status.after(JobInput::Answered)?;
-    let row: JobRow = sqlx::query_as(sql::ANSWER)
+    let row: JobRow = db::query_as(sql::ANSWER)
         .bind(&id)
         .bind(completed.name())
         .bind(now.0)
         .bind(&from)
         .fetch_one(&mut *change)
         .await?;
-    sqlx::query(sql::COPY_PLAN).bind(&id).bind(&from).execute(&mut *change).await?;
-    sqlx::query(sql::COPY_SEGMENTS).bind(&id).bind(&from).execute(&mut *change).await?;
+    db::query(sql::COPY_PLAN).bind(&id).bind(&from).execute(&mut *change).await?;
+    db::query(sql::COPY_SEGMENTS).bind(&id).bind(&from).execute(&mut *change).await?;
     let segments: Vec<(i64, String)> =
-        sqlx::query_as(sql::CHUNKS_OF_SEGMENTS).bind(&id).fetch_all(&mut *change).await?;
+        db::query_as(sql::CHUNKS_OF_SEGMENTS).bind(&id).fetch_all(&mut *change).await?;
     let mut events = Vec::with_capacity(segments.len() + 1);
     for (chunk, body) in segments {
         let segment: Segment = from_json("a segment", &body)?;

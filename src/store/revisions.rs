@@ -6,14 +6,15 @@ use actors::domain::transcript::edit::EditedSegment;
 use actors::ports::{MAX_REVISIONS, Revised, Revision, RevisionStore, StoreError};
 use async_trait::async_trait;
 
+use super::db;
 use super::fault::Fault;
 use super::rows::{from_json, small, to_json};
 use super::search;
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 
 #[async_trait]
-impl RevisionStore for SqliteStore {
+impl RevisionStore for SqlStore {
     async fn revise(
         &self,
         id: JobId,
@@ -33,7 +34,7 @@ impl RevisionStore for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     async fn add_revision(
         &self,
         id: JobId,
@@ -45,26 +46,26 @@ impl SqliteStore {
         let count = i64::try_from(segments.len()).unwrap_or(i64::MAX);
         let mut change = self.change().await?;
         let now = self.now();
-        let revise = sqlx::query_scalar(sql::REVISE).bind(&key).bind(i64::from(base)).bind(now.0);
+        let revise = db::query_scalar(sql::REVISE).bind(&key).bind(i64::from(base)).bind(now.0);
         let revised: Option<i64> =
-            if base < MAX_REVISIONS { revise.fetch_optional(&mut *change).await? } else { None };
+            if base < MAX_REVISIONS { revise.fetch_optional(&mut change).await? } else { None };
         let Some(number) = revised else {
             let latest: Option<i64> =
-                sqlx::query_scalar(sql::LATEST_REVISION).bind(&key).fetch_optional(&mut *change).await?;
+                db::query_scalar(sql::LATEST_REVISION).bind(&key).fetch_optional(&mut change).await?;
             return Ok(match latest.map(small) {
                 None => Revised::NoJob,
                 Some(latest) if latest == base => Revised::Full,
                 Some(latest) => Revised::Outdated { latest },
             });
         };
-        sqlx::query(sql::KEEP_REVISION)
+        db::query(sql::KEEP_REVISION)
             .bind(&key)
             .bind(number)
             .bind(now.0)
             .bind(owner)
             .bind(count)
             .bind(body)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
         search::index(&mut change, id).await?;
         self.commit(change, "revision").await?;
@@ -72,7 +73,7 @@ impl SqliteStore {
     }
 
     async fn read_revision(&self, id: JobId, number: u32) -> Result<Option<Vec<EditedSegment>>, Fault> {
-        let body: Option<String> = sqlx::query_scalar(sql::REVISION)
+        let body: Option<String> = db::query_scalar(sql::REVISION)
             .bind(id.to_string())
             .bind(i64::from(number))
             .fetch_optional(&self.readers)
@@ -81,7 +82,7 @@ impl SqliteStore {
     }
 
     async fn list_revisions(&self, id: JobId) -> Result<Vec<Revision>, Fault> {
-        let rows = sqlx::query_as(sql::REVISIONS).bind(id.to_string()).fetch_all(&self.readers).await?;
+        let rows = db::query_as(sql::REVISIONS).bind(id.to_string()).fetch_all(&self.readers).await?;
         Ok(rows.into_iter().map(revision).collect())
     }
 }

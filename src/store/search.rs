@@ -1,8 +1,9 @@
-//! The texts that jobs are found by, in an index of SQLite's own (FTS5).
+//! The texts that jobs are found by, in an index of each engine's own: FTS5 of SQLite, a table with an index of pg_trgm in
+//! PostgreSQL.
 //!
-//! No other engine has it, so it is not part of the schema: it is made when the store is opened, and could be made again at any time. Its
+//! It is made when the store is opened, and could be made again at any time. Its
 //! trigrams say in which texts a word may be; the text itself, kept beside them in lower case, decides. Ten thousand
-//! transcripts of 1,650 words were searched in 20 ms at most, and by LIKE alone in 110 ms; the index adds a third to their size.
+//! transcripts of 1,650 words were searched in 20 ms at most in SQLite, and by LIKE alone in 110 ms; the index adds a third to their size.
 
 use actors::domain::jobs::job::JobId;
 use actors::domain::jobs::words::SearchWords;
@@ -10,18 +11,18 @@ use actors::domain::transcript::Segment;
 use actors::domain::transcript::edit::EditedSegment;
 use actors::ports::{JobQuery, StoreError};
 use serde_json::Value;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use tracing::warn;
 
+use super::db::{self, Builder, Transaction};
 use super::fault::Fault;
 use super::rows::{JobRow, from_json, job_id};
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 
 pub(super) const CREATE: &str = "CREATE VIRTUAL TABLE IF NOT EXISTS job_texts \
     USING fts5(body, tokenize = 'trigram', detail = none, columnsize = 0)";
-/// 1: row, 2: text. A row without a job was left by an earlier version.
-const INSERT: &str = "INSERT OR REPLACE INTO job_texts (rowid, body) VALUES ($1, $2)";
+/// 1: row, 2: text.
+const INSERT: &str = "INSERT INTO job_texts (rowid, body) VALUES ($1, $2)";
 /// 1: row, 2: text.
 const UPDATE: &str = "UPDATE job_texts SET body = $2 WHERE rowid = $1";
 const DELETE: &str = "DELETE FROM job_texts WHERE rowid = $1";
@@ -33,7 +34,7 @@ const MAX_CHARS: usize = 1 << 20;
 /// Ids of one millisecond may fall on one row; the next ones are free.
 const NEXT_ROWS: i64 = 64;
 
-impl SqliteStore {
+impl SqlStore {
     /// Puts jobs into the index that are not in it yet, as those of an earlier version, the newest first, and says how
     /// many they were.
     pub async fn index_jobs(&self) -> Result<usize, StoreError> {
@@ -49,7 +50,7 @@ impl SqliteStore {
     async fn index_some(&self) -> Result<usize, Fault> {
         let mut change = self.change().await?;
         let ids: Vec<String> =
-            sqlx::query_scalar(sql::NOT_SEARCHABLE).bind(BATCH).fetch_all(&mut *change).await?;
+            db::query_scalar(sql::NOT_SEARCHABLE).bind(BATCH).fetch_all(&mut change).await?;
         for id in &ids {
             index(&mut change, job_id(id)?).await?;
         }
@@ -68,10 +69,10 @@ struct SearchedRow {
 }
 
 /// Keeps what a job is found by as it is now.
-pub(super) async fn index(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {
+pub(super) async fn index(change: &mut Transaction, id: JobId) -> Result<(), Fault> {
     let key = id.to_string();
     let row: Option<SearchedRow> =
-        sqlx::query_as(sql::SEARCHED).bind(&key).fetch_optional(&mut *change).await?;
+        db::query_as(sql::SEARCHED).bind(&key).fetch_optional(&mut *change).await?;
     let Some(SearchedRow { filename, metadata, revision, search_row }) = row else { return Ok(()) };
     let mut text = vec![key.clone(), filename.unwrap_or_default()];
     if let Some(metadata) = metadata {
@@ -89,16 +90,17 @@ pub(super) async fn index(change: &mut SqliteConnection, id: JobId) -> Result<()
     }
     let text = indexed(&text.join("\n"));
     if let Some(row) = search_row {
-        sqlx::query(UPDATE).bind(row).bind(text).execute(&mut *change).await?;
+        db::query(UPDATE).bind(row).bind(text).execute(&mut *change).await?;
         return Ok(());
     }
     let mut row = row_of(id);
-    while sqlx::query_scalar::<_, i64>(sql::IS_SEARCH_ROW_TAKEN).bind(row).fetch_one(&mut *change).await? > 0
-    {
+    while db::query_scalar::<i64>(sql::IS_SEARCH_ROW_TAKEN).bind(row).fetch_one(&mut *change).await? > 0 {
         row += 1;
     }
-    sqlx::query(INSERT).bind(row).bind(text).execute(&mut *change).await?;
-    sqlx::query(sql::KEEP_SEARCH_ROW).bind(key).bind(row).execute(&mut *change).await?;
+    // A row without a job was left by an earlier version.
+    db::query(DELETE).bind(row).execute(&mut *change).await?;
+    db::query(INSERT).bind(row).bind(text).execute(&mut *change).await?;
+    db::query(sql::KEEP_SEARCH_ROW).bind(key).bind(row).execute(&mut *change).await?;
     Ok(())
 }
 
@@ -109,52 +111,64 @@ fn indexed(text: &str) -> String {
 }
 
 /// Before the job itself goes.
-pub(super) async fn remove(change: &mut SqliteConnection, id: JobId) -> Result<(), Fault> {
+pub(super) async fn remove(change: &mut Transaction, id: JobId) -> Result<(), Fault> {
     let row: Option<Option<i64>> =
-        sqlx::query_scalar(sql::SEARCH_ROW).bind(id.to_string()).fetch_optional(&mut *change).await?;
+        db::query_scalar(sql::SEARCH_ROW).bind(id.to_string()).fetch_optional(&mut *change).await?;
     if let Some(Some(row)) = row {
-        sqlx::query(DELETE).bind(row).execute(&mut *change).await?;
+        db::query(DELETE).bind(row).execute(&mut *change).await?;
     }
     Ok(())
 }
 
 /// The newest jobs in which all the words are.
 pub(super) async fn find(
-    reader: &mut SqliteConnection,
+    reader: &mut Transaction,
     query: &JobQuery,
     words: &SearchWords,
 ) -> Result<Vec<JobRow>, Fault> {
     let is_filtered = !query.statuses.is_empty() || !query.models.is_empty();
-    let first = if is_filtered && are_few(reader, query).await? { First::Jobs } else { First::Texts };
-    // The table that comes first is the one that is scanned, whatever the planner thinks.
-    let mut statement = QueryBuilder::<Sqlite>::new(match first {
+    let first = if let Transaction::Postgres(_) = reader {
+        First::AsPlanned
+    } else if is_filtered && are_few(reader, query).await? {
+        First::Jobs
+    } else {
+        First::Texts
+    };
+    // In SQLite the table that comes first is the one that is scanned, whatever the planner thinks.
+    let mut statement = Builder::new(match first {
         First::Texts => {
             "SELECT jobs.* FROM job_texts CROSS JOIN jobs ON jobs.search_row = job_texts.rowid WHERE "
         }
         First::Jobs => {
             "SELECT jobs.* FROM jobs CROSS JOIN job_texts ON job_texts.rowid = jobs.search_row WHERE "
         }
+        First::AsPlanned => {
+            "SELECT jobs.* FROM jobs JOIN job_texts ON job_texts.rowid = jobs.search_row WHERE "
+        }
     });
     push_filters(&mut statement, query);
     for word in words.iter() {
-        // With the sign the text itself is looked at, not the index.
-        let sign = if first == First::Jobs { "+" } else { "" };
-        statement.push(format!(" AND {sign}job_texts.body GLOB ")).push_bind(pattern(word));
+        match first {
+            First::Texts => statement.push(" AND job_texts.body GLOB ").bind(glob(word)),
+            // With the sign the text itself is looked at, not the index.
+            First::Jobs => statement.push(" AND +job_texts.body GLOB ").bind(glob(word)),
+            First::AsPlanned => statement.push(" AND job_texts.body LIKE ").bind(like(word)),
+        };
     }
     match (first, query.before) {
         (First::Texts, Some(before)) => {
-            statement.push(" AND job_texts.rowid < ").push_bind(rows_end(before));
+            statement.push(" AND job_texts.rowid < ").bind(rows_end(before));
             statement.push(" ORDER BY job_texts.rowid DESC LIMIT ");
         }
         (First::Texts, None) => {
             statement.push(" ORDER BY job_texts.rowid DESC LIMIT ");
         }
-        (First::Jobs, _) => {
+        (First::Jobs | First::AsPlanned, _) => {
             statement.push(" ORDER BY jobs.id DESC LIMIT ");
         }
     }
-    statement.push_bind(i64::from(query.limit));
-    Ok(statement.build_query_as().fetch_all(reader).await?)
+    statement.bind(i64::from(query.limit));
+    Ok(statement.build().fetch_all(reader).await?)
 }
 
 /// What is scanned: all texts that may have the words, until there are enough, or the few jobs that are asked for.
@@ -162,44 +176,50 @@ pub(super) async fn find(
 enum First {
     Texts,
     Jobs,
+    /// PostgreSQL's planner has figures of both.
+    AsPlanned,
 }
 
 /// So many jobs are looked at one by one in less time than all texts that have a common word.
 const FEW: i64 = 500;
 
-async fn are_few(reader: &mut SqliteConnection, query: &JobQuery) -> Result<bool, Fault> {
-    let mut statement = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE ");
+async fn are_few(reader: &mut Transaction, query: &JobQuery) -> Result<bool, Fault> {
+    let mut statement = Builder::new("SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE ");
     push_filters(&mut statement, query);
-    statement.push(" LIMIT ").push_bind(FEW).push(") AS some");
-    let count: i64 = statement.build_query_scalar().fetch_one(reader).await?;
+    statement.push(" LIMIT ").bind(FEW).push(") AS some");
+    let (count,): (i64,) = statement.build().fetch_one(reader).await?;
     Ok(count < FEW)
 }
 
-fn push_filters(statement: &mut QueryBuilder<Sqlite>, query: &JobQuery) {
-    statement.push("jobs.owner = ").push_bind(query.owner.clone());
+fn push_filters(statement: &mut Builder, query: &JobQuery) {
+    statement.push("jobs.owner = ").bind(&query.owner);
     if let Some(before) = query.before {
-        statement.push(" AND jobs.id < ").push_bind(before.to_string());
+        statement.push(" AND jobs.id < ").bind(before.to_string());
     }
     if !query.statuses.is_empty() {
-        statement.push(" AND jobs.state IN (");
-        let mut list = statement.separated(", ");
-        query.statuses.iter().for_each(|status| {
-            list.push_bind(status.name());
-        });
-        statement.push(")");
+        statement.push(" AND jobs.state IN ").bind_list(query.statuses.iter().map(|status| status.name()));
     }
     if !query.models.is_empty() {
-        statement.push(" AND jobs.model IN (");
-        let mut list = statement.separated(", ");
-        query.models.iter().for_each(|model| {
-            list.push_bind(model.clone().unwrap_or_default());
-        });
-        statement.push(")");
+        let names = query.models.iter().map(|model| model.clone().unwrap_or_default());
+        statement.push(" AND jobs.model IN ").bind_list(names);
     }
 }
 
-/// A word anywhere in a text: signs that mean something in patterns mean themselves.
-fn pattern(word: &str) -> String {
+/// For LIKE, a word anywhere in a text: signs that mean something in patterns mean themselves.
+fn like(word: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in word.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// The same for GLOB.
+fn glob(word: &str) -> String {
     let mut pattern = String::from("*");
     for c in word.chars() {
         match c {
@@ -245,19 +265,18 @@ fn add_texts(value: &Value, texts: &mut Vec<String>) {
 
 /// As people last left it; without that, as the engine wrote it.
 async fn add_transcript(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     key: &str,
     revision: i64,
     texts: &mut Vec<String>,
 ) -> Result<(), Fault> {
     if revision > 0 {
-        let body: String =
-            sqlx::query_scalar(sql::REVISION).bind(key).bind(revision).fetch_one(change).await?;
+        let body: String = db::query_scalar(sql::REVISION).bind(key).bind(revision).fetch_one(change).await?;
         let segments: Vec<EditedSegment> = from_json("an edited transcript", &body)?;
         texts.extend(segments.into_iter().flat_map(|one| one.speaker.into_iter().chain([one.text])));
         return Ok(());
     }
-    let bodies: Vec<String> = sqlx::query_scalar(sql::SEGMENTS).bind(key).fetch_all(change).await?;
+    let bodies: Vec<String> = db::query_scalar(sql::SEGMENTS).bind(key).fetch_all(change).await?;
     let mut text = String::new();
     for body in &bodies {
         let segment: Segment = from_json("a segment", body)?;
@@ -298,6 +317,7 @@ mod tests {
 
     #[test]
     fn signs_of_patterns_mean_themselves() {
-        assert_eq!(pattern("a*b?[c]"), "*a[*]b[?][[]c]*");
+        assert_eq!(glob("a*b?[c]"), "*a[*]b[?][[]c]*");
+        assert_eq!(like("50%_a\\b"), "%50\\%\\_a\\\\b%");
     }
 }

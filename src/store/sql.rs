@@ -1,6 +1,5 @@
-//! Every statement, in one place. Placeholders are `$1`, and nothing here is known to one engine only:
-//! `make test-postgres` has PostgreSQL read them all. The index that texts are searched in is SQLite's own: see
-//! [`super::search`].
+//! Every statement, in one place. Placeholders are `$1`, and nothing here is known to one engine only: the tests of the
+//! store run on both. The index that texts are searched in is each engine's own: see [`super::search`].
 
 /// The columns of [`super::rows::JobRow`].
 macro_rules! job_columns {

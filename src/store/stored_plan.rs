@@ -2,16 +2,16 @@
 
 use actors::domain::audio::Plan;
 use actors::domain::jobs::job::JobId;
-use sqlx::SqliteConnection;
 
+use super::db::{self, Transaction};
 use super::fault::Fault;
 use super::sql;
 
 /// A plan that another version wrote and this one cannot read counts as none: the recording is
 /// planned again, and its chunks start over.
-pub(super) async fn stored_plan(change: &mut SqliteConnection, id: JobId) -> Result<Option<Plan>, Fault> {
+pub(super) async fn stored_plan(change: &mut Transaction, id: JobId) -> Result<Option<Plan>, Fault> {
     let body: Option<String> =
-        sqlx::query_scalar(sql::PLAN).bind(id.to_string()).fetch_optional(change).await?;
+        db::query_scalar(sql::PLAN).bind(id.to_string()).fetch_optional(change).await?;
     let Some(body) = body else { return Ok(None) };
     match serde_json::from_str(&body) {
         Ok(plan) => Ok(Some(plan)),

@@ -9,15 +9,14 @@ use actors::domain::language::Language;
 use actors::domain::transcript::Segment;
 use actors::ports::{Checkpoint, Ending, Fence};
 use sha2::{Digest, Sha256};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteQueryResult;
 
+use super::db::{self, Transaction};
 use super::events::append_to_job;
 use super::fault::Fault;
 use super::rows::{self, finite, from_json, integer, to_json};
 use super::search;
 use super::sql;
-use super::sqlite::SqliteStore;
+use super::sql_store::SqlStore;
 use super::webhooks::outbox;
 use crate::hex::hex;
 
@@ -28,12 +27,12 @@ struct Held {
     progress: Option<Progress>,
 }
 
-impl SqliteStore {
+impl SqlStore {
     pub(super) async fn keep_plan(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), Fault> {
         let mut change = self.change().await?;
         let warnings =
             (!plan.warnings.is_empty()).then(|| to_json("a job's warnings", &plan.warnings)).transpose()?;
-        let updated = sqlx::query(sql::PLANNED)
+        let updated = db::query(sql::PLANNED)
             .bind(fence.id.to_string())
             .bind(fence.epoch)
             .bind(self.now().0)
@@ -41,7 +40,7 @@ impl SqliteStore {
             .bind(integer(plan.samples))
             .bind(to_json("a job's progress", &progress)?)
             .bind(warnings)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
         fenced(updated)?;
         replace_plan(&mut change, fence.id, plan).await?;
@@ -52,11 +51,11 @@ impl SqliteStore {
     pub(super) async fn add_note(&self, fence: Fence, event: JobEvent) -> Result<Recorded, Fault> {
         let mut change = self.change().await?;
         let now = self.now();
-        let updated = sqlx::query(sql::TOUCH)
+        let updated = db::query(sql::TOUCH)
             .bind(fence.id.to_string())
             .bind(fence.epoch)
             .bind(now.0)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, event).await?;
@@ -75,7 +74,7 @@ impl SqliteStore {
             return Err(Fault::OutOfOrder { given: done.chunk, expected: held.next_chunk });
         }
         let now = self.now();
-        let updated = sqlx::query(sql::CHECKPOINT)
+        let updated = db::query(sql::CHECKPOINT)
             .bind(fence.id.to_string())
             .bind(fence.epoch)
             .bind(now.0)
@@ -83,7 +82,7 @@ impl SqliteStore {
             .bind(done.language.map(Language::code))
             .bind(to_json("a job's progress", &done.progress)?)
             .bind(done.language_probability)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
         fenced(updated)?;
         let mut events = Vec::with_capacity(done.segments.len());
@@ -110,14 +109,14 @@ impl SqliteStore {
         };
         let now = self.now();
         let ended = held.status.after(input)?;
-        let updated = sqlx::query(sql::END)
+        let updated = db::query(sql::END)
             .bind(fence.id.to_string())
             .bind(fence.epoch)
             .bind(now.0)
             .bind(ended.name())
             .bind(error)
             .bind(progress.map(|p| to_json("a job's progress", &p)).transpose()?)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, event).await?;
@@ -131,14 +130,14 @@ impl SqliteStore {
         let mut change = self.change().await?;
         let held = held(&mut change, fence).await?;
         let now = self.now();
-        let updated = sqlx::query(sql::REQUEUE)
+        let updated = db::query(sql::REQUEUE)
             .bind(fence.id.to_string())
             .bind(fence.epoch)
             .bind(now.0)
             .bind(held.status.after(JobInput::Requeued)?.name())
             .bind(i64::from(reason == RequeueReason::EngineExited))
             .bind(i64::from(reason == RequeueReason::EngineKilled))
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
         fenced(updated)?;
         let recorded = append_to_job(&mut change, now, fence.id, JobEvent::Requeued { reason }).await?;
@@ -147,42 +146,42 @@ impl SqliteStore {
     }
 }
 
-async fn held(change: &mut SqliteConnection, fence: Fence) -> Result<Held, Fault> {
+async fn held(change: &mut Transaction, fence: Fence) -> Result<Held, Fault> {
     let row: Option<(String, i64, Option<String>)> =
-        sqlx::query_as(sql::HELD).bind(fence.id.to_string()).bind(fence.epoch).fetch_optional(change).await?;
+        db::query_as(sql::HELD).bind(fence.id.to_string()).bind(fence.epoch).fetch_optional(change).await?;
     let (state, next_chunk, progress) = row.ok_or(Fault::LeaseLost)?;
     let progress = progress.map(|json| from_json("a job's progress", &json)).transpose()?;
     Ok(Held { status: rows::status(&state)?, next_chunk, progress })
 }
 
-fn fenced(updated: SqliteQueryResult) -> Result<(), Fault> {
-    if updated.rows_affected() == 1 { Ok(()) } else { Err(Fault::LeaseLost) }
+fn fenced(updated: u64) -> Result<(), Fault> {
+    if updated == 1 { Ok(()) } else { Err(Fault::LeaseLost) }
 }
 
 /// Under the plan that is stored already, finished chunks stay.
-async fn replace_plan(change: &mut SqliteConnection, id: JobId, plan: &Plan) -> Result<(), Fault> {
+async fn replace_plan(change: &mut Transaction, id: JobId, plan: &Plan) -> Result<(), Fault> {
     let key = id.to_string();
     let body = to_json("a plan", plan)?;
     let hash = hex(&Sha256::digest(body.as_bytes()));
     let stored: Option<String> =
-        sqlx::query_scalar(sql::PLAN_HASH).bind(&key).fetch_optional(&mut *change).await?;
+        db::query_scalar(sql::PLAN_HASH).bind(&key).fetch_optional(&mut *change).await?;
     if stored.as_deref() == Some(hash.as_str()) {
         return Ok(());
     }
-    sqlx::query(sql::KEEP_PLAN).bind(&key).bind(hash).bind(body).execute(&mut *change).await?;
-    sqlx::query(sql::DELETE_SEGMENTS).bind(&key).execute(&mut *change).await?;
-    sqlx::query(sql::FORGET_CHUNKS).bind(&key).execute(&mut *change).await?;
+    db::query(sql::KEEP_PLAN).bind(&key).bind(hash).bind(body).execute(&mut *change).await?;
+    db::query(sql::DELETE_SEGMENTS).bind(&key).execute(&mut *change).await?;
+    db::query(sql::FORGET_CHUNKS).bind(&key).execute(&mut *change).await?;
     Ok(())
 }
 
 async fn insert_segment(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     id: JobId,
     chunk: u32,
     index: i64,
     segment: &Segment,
 ) -> Result<(), Fault> {
-    sqlx::query(sql::INSERT_SEGMENT)
+    db::query(sql::INSERT_SEGMENT)
         .bind(id.to_string())
         .bind(i64::from(chunk))
         .bind(index)

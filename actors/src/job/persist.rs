@@ -26,7 +26,7 @@ where
         let error = match write().await {
             Ok(written) => return Ok(written),
             Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
-            Err(error @ (StoreError::DiskFull | StoreError::Failed(_))) => error,
+            Err(error @ (StoreError::DiskFull | StoreError::Unreachable(_) | StoreError::Failed(_))) => error,
         };
         error!(%error, retry_ms = pause.as_millis() as u64, "failed to write to the store");
         let again = Instant::now() + pause;

@@ -193,7 +193,9 @@ impl Run {
         let mut written = write().await;
         // A chunk that was begun and is not waited for any more ends now.
         control.cancel.cancel();
-        if let Err(error @ (StoreError::DiskFull | StoreError::Failed(_))) = &written {
+        if let Err(error @ (StoreError::DiskFull | StoreError::Unreachable(_) | StoreError::Failed(_))) =
+            &written
+        {
             error!(job.id = %claim.job.id, %error, "failed to save the job result");
             lease = None;
             written = persist(|| !control.is_stopping(), &write).await;
@@ -340,7 +342,7 @@ impl Run {
         persist(|| self.called_off().is_none(), write).await.map_err(|error| match error {
             StoreError::LeaseLost => Leave::Lost,
             // What was wanted of it may have come about meanwhile.
-            StoreError::DiskFull | StoreError::Failed(_) => {
+            StoreError::DiskFull | StoreError::Unreachable(_) | StoreError::Failed(_) => {
                 self.called_off().unwrap_or(Leave::GiveBack(RequeueReason::ModelUnloading))
             }
         })

@@ -23,6 +23,9 @@ pub enum StoreError {
     LeaseLost,
     #[error("no space left on the device")]
     DiskFull,
+    /// The database does not answer now. What was to be written may be there or not.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     #[error("the store failed: {0}")]
     Failed(String),
 }
@@ -185,7 +188,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// By the model that jobs ask for, as in their options. Models without jobs may be left out.
     async fn counts_by_model(&self) -> Result<Vec<(Option<String>, JobCounts)>, StoreError>;
     /// What all of this takes on the disk.
-    fn size_bytes(&self) -> u64;
+    async fn size_bytes(&self) -> Result<u64, StoreError>;
     /// As if all jobs wanted the same model. `None` unless the job is queued.
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError>;
 

@@ -349,8 +349,8 @@ impl JobStore for MemoryStore {
         Ok(counts)
     }
 
-    fn size_bytes(&self) -> u64 {
-        0
+    async fn size_bytes(&self) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn place(&self, id: JobId) -> Result<Option<QueuePlace>, StoreError> {

@@ -214,6 +214,8 @@ pub(super) async fn remove_unless_needed(
 ) {
     let is_needed = match taken {
         Ok(job) => job.audio.blob == *recording,
+        // What was committed may not be seen yet. The next start removes files that no job needs.
+        Err(AppError::StoreUnreachable { .. }) => true,
         // A store that fails may have kept the job all the same.
         Err(_) => !matches!(service.jobs.store().job(id).await, Ok(None)),
     };

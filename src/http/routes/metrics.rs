@@ -28,7 +28,7 @@ pub(in crate::http) async fn metrics(service: web::Data<Service>) -> Result<Http
     jobs(&mut page, &service).await?;
     model(&mut page, &service);
     webhooks(&mut page, &service).await?;
-    storage(&mut page, &service);
+    storage(&mut page, &service).await?;
     page.single("event_streams", "gauge", "Event streams that are open.", service.streams.count());
     page.family("http_responses_total", "counter", "Responses since the start, by status class.");
     for (class, answers) in service.answers.by_class() {
@@ -95,12 +95,13 @@ async fn webhooks(page: &mut Page, service: &Service) -> Result<(), AppError> {
     Ok(())
 }
 
-fn storage(page: &mut Page, service: &Service) {
+async fn storage(page: &mut Page, service: &Service) -> Result<(), AppError> {
     let usage = service.blobs.usage();
     page.family("storage_used_bytes", "gauge", "What the service keeps in [storage] dir, by kind.");
-    page.sample("storage_used_bytes", "kind", "database", service.jobs.store().size_bytes());
+    page.sample("storage_used_bytes", "kind", "database", service.jobs.store().size_bytes().await?);
     page.sample("storage_used_bytes", "kind", "recordings", usage.used_bytes);
     let free = "Free space of its file system, for the service's user.";
     page.single("storage_free_bytes", "gauge", free, usage.free_bytes);
     page.single("storage_size_bytes", "gauge", "Size of its file system.", usage.size_bytes);
+    Ok(())
 }

@@ -8,12 +8,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::tests::conformance::{NO_LIMIT, new_job};
-use crate::store::{FileBlobs, SqliteStore};
+use crate::store::{FileBlobs, SqlStore};
 
 /// A storage folder with a job for each text, whose recording it is.
-async fn storage(texts: &[&str]) -> (TempDir, SqliteStore, FileBlobs) {
+async fn storage(texts: &[&str]) -> (TempDir, SqlStore, FileBlobs) {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     let blobs = FileBlobs::open(&dir.path().join("blobs")).unwrap();
     for text in texts {
         let mut writer = blobs.create().await.unwrap();
@@ -50,7 +50,7 @@ async fn a_copy_beside_an_open_store_restores_to_the_same_jobs() {
     let fresh = target.path().join("fresh");
     assert_eq!(restore(&copy, &fresh, Replace::Refuse).await.unwrap(), copied);
     assert_eq!(recordings_of(&fresh), ["one", "two"]);
-    let restored = SqliteStore::open(&fresh).await.unwrap();
+    let restored = SqlStore::open(&fresh).await.unwrap();
     assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
 }
 
@@ -68,7 +68,7 @@ async fn jobs_in_the_write_ahead_log_of_a_copy_are_restored() {
         fs::copy(file.path(), copy.join("blobs").join(file.file_name())).unwrap();
     }
     assert_eq!(restore(&copy, &fresh, Replace::Refuse).await.unwrap().jobs, 1);
-    let restored = SqliteStore::open(&fresh).await.unwrap();
+    let restored = SqlStore::open(&fresh).await.unwrap();
     assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
 }
 
@@ -79,12 +79,12 @@ async fn opening_puts_back_what_a_killed_restore_moved_away() {
     store.close().await;
     fs::create_dir(dir.path().join("restore-replaced")).unwrap();
     fs::rename(dir.path().join("verbatim.db"), dir.path().join("restore-replaced/verbatim.db")).unwrap();
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     assert_eq!(store.blob_keys().await.unwrap(), keys);
     store.close().await;
     fs::create_dir(dir.path().join("restore-replaced")).unwrap();
     fs::copy(dir.path().join("verbatim.db"), dir.path().join("restore-replaced/verbatim.db")).unwrap();
-    let refused = SqliteStore::open(dir.path()).await.unwrap_err();
+    let refused = SqlStore::open(dir.path()).await.unwrap_err();
     assert!(refused.to_string().contains("restore-replaced"), "{refused}");
 }
 
@@ -155,7 +155,7 @@ async fn a_restore_replaces_data_only_when_told_and_never_in_use() {
         fs::read_dir(old.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["blobs", "lock", "verbatim.db"]);
-    SqliteStore::open(old.path()).await.unwrap();
+    SqlStore::open(old.path()).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
-//! The promises kept by SQLite, and what is its own: files, locks, settings, full disks.
+//! The promises kept by both engines, and what is SQLite's own: files, locks, settings, full disks.
 
+mod cluster;
 pub(crate) mod conformance;
+mod postgres;
 mod random_walk;
 mod webhook_conformance;
 
@@ -22,16 +24,33 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{SqliteStore, StoreOpenError};
+use super::db::{self, Pool};
+use super::{SqlStore, StoreOpenError};
 use conformance::{NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
 
-async fn open() -> (SqliteStore, TempDir) {
+async fn open() -> (SqlStore, TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    (SqliteStore::open(dir.path()).await.unwrap(), dir)
+    (SqlStore::open(dir.path()).await.unwrap(), dir)
+}
+
+async fn open_sqlite() -> Option<(SqlStore, TempDir)> {
+    Some(open().await)
 }
 
 mod promises {
-    crate::store::tests::conformance::conforms!(super::open);
+    mod of_sqlite {
+        crate::store::tests::conformance::conforms!(crate::store::tests::open_sqlite);
+    }
+    mod of_postgres {
+        crate::store::tests::conformance::conforms!(crate::store::tests::postgres::open);
+    }
+}
+
+fn sqlite(pool: &Pool) -> &SqlitePool {
+    match pool {
+        Pool::Sqlite(pool) => pool,
+        Pool::Postgres(_) => panic!("the store of another engine"),
+    }
 }
 
 async fn settings_of_every_connection(pool: &SqlitePool) -> Vec<(i64, String, i64, i64)> {
@@ -56,8 +75,8 @@ async fn every_connection_waits_for_the_disk() {
     let (store, _dir) = open().await;
     const FULL: i64 = 2;
     let expected = (FULL, "wal".to_owned(), 1, 10_000);
-    assert_eq!(settings_of_every_connection(&store.writer).await, vec![expected.clone()]);
-    assert_eq!(settings_of_every_connection(&store.readers).await, vec![expected; 2]);
+    assert_eq!(settings_of_every_connection(sqlite(&store.writer)).await, vec![expected.clone()]);
+    assert_eq!(settings_of_every_connection(sqlite(&store.readers)).await, vec![expected; 2]);
 }
 
 #[tokio::test]
@@ -100,7 +119,7 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
     for statement in statements {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();
+            sqlx::query_as(explain).fetch_all(sqlite(&store.readers)).await.unwrap();
         for (.., step) in plan {
             assert!(
                 !step.starts_with("SCAN") || step.contains("INDEX") || SMALL.contains(&step.as_str()),
@@ -114,7 +133,7 @@ async fn the_queue_and_the_log_are_read_by_their_indexes() {
 #[tokio::test]
 async fn a_store_opened_again_is_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     let job = conformance::submit(&store, Priority::Batch).await;
     let (claim, _) = claim_next(&store, Priority::Interactive).await.unwrap();
     let plan = plan(3);
@@ -122,7 +141,7 @@ async fn a_store_opened_again_is_as_it_was() {
     store.checkpoint(claim.fence, checkpoint(0, &plan, 0..2)).await.unwrap();
     store.close().await;
 
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     assert_eq!(store.recover().await.unwrap().len(), 1);
     let (again, events) = claim_next(&store, Priority::Interactive).await.unwrap();
     assert_eq!((again.job.id, again.chunks_done, again.segments_done), (job.id, 1, 2));
@@ -134,7 +153,7 @@ async fn a_store_opened_again_is_as_it_was() {
 async fn a_transcript_has_a_thousand_revisions_at_most() {
     let (store, _dir) = open().await;
     let id = conformance::submit(&store, Priority::Batch).await.id;
-    sqlx::query("UPDATE jobs SET revision = 999").execute(&store.writer).await.unwrap();
+    sqlx::query("UPDATE jobs SET revision = 999").execute(sqlite(&store.writer)).await.unwrap();
     assert!(matches!(store.revise(id, 999, "", &[]).await.unwrap(), Revised::Kept(_)));
     assert_eq!(store.revise(id, 1_000, "", &[]).await.unwrap(), Revised::Full);
     assert_eq!(store.revise(id, 1_001, "", &[]).await.unwrap(), Revised::Outdated { latest: 1_000 });
@@ -148,7 +167,7 @@ async fn jobs_that_an_older_version_took_in_are_found_once_indexed() {
     for _ in 0..45 {
         ids.insert(0, conformance::submit(&store, Priority::Batch).await.id);
     }
-    sqlx::query("UPDATE jobs SET search_row = NULL").execute(&store.writer).await.unwrap();
+    sqlx::query("UPDATE jobs SET search_row = NULL").execute(sqlite(&store.writer)).await.unwrap();
     let words = SearchWords::new("gr\u{f6}\u{df}e.wav").unwrap();
     let query = JobQuery { words, limit: 100, ..JobQuery::default() };
     assert_eq!(store.jobs(query.clone()).await.unwrap(), []);
@@ -167,16 +186,16 @@ async fn a_job_with_an_unreadable_transcript_is_found_by_name() {
     }
     sqlx::query("INSERT INTO segments (job_id, chunk, idx, body) VALUES ($1, 0, 0, '{')")
         .bind(ids[0].to_string())
-        .execute(&store.writer)
+        .execute(sqlite(&store.writer))
         .await
         .unwrap();
     // Its revision is not there.
     sqlx::query("UPDATE jobs SET revision = 7 WHERE id = $1")
         .bind(ids[1].to_string())
-        .execute(&store.writer)
+        .execute(sqlite(&store.writer))
         .await
         .unwrap();
-    sqlx::query("UPDATE jobs SET search_row = NULL").execute(&store.writer).await.unwrap();
+    sqlx::query("UPDATE jobs SET search_row = NULL").execute(sqlite(&store.writer)).await.unwrap();
     assert_eq!(store.index_jobs().await.unwrap(), 3);
     let words = SearchWords::new("gr\u{f6}\u{df}e.wav").unwrap();
     let found = store.jobs(JobQuery { words, limit: 100, ..JobQuery::default() }).await.unwrap();
@@ -187,10 +206,10 @@ async fn a_job_with_an_unreadable_transcript_is_found_by_name() {
 async fn a_job_of_an_older_version_is_for_the_default_model() {
     let (store, dir) = open().await;
     let job = conformance::submit(&store, Priority::Batch).await;
-    sqlx::query("UPDATE jobs SET model = NULL").execute(&store.writer).await.unwrap();
+    sqlx::query("UPDATE jobs SET model = NULL").execute(sqlite(&store.writer)).await.unwrap();
     assert!(claim_next(&store, Priority::Batch).await.is_none());
     store.close().await;
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     assert_eq!(claim_next(&store, Priority::Batch).await.unwrap().0.job.id, job.id);
 }
 
@@ -200,7 +219,7 @@ async fn a_lock_that_is_held_a_moment_longer_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let held = fs::File::create(dir.path().join("lock")).unwrap();
     held.lock().unwrap();
-    let mut opening = std::pin::pin!(SqliteStore::open(dir.path()));
+    let mut opening = std::pin::pin!(SqlStore::open(dir.path()));
     let first = futures_util::poll!(opening.as_mut());
     assert!(first.is_pending(), "opened, or refused at once");
     held.unlock().unwrap();
@@ -212,7 +231,7 @@ async fn a_claim_that_is_not_renewed_is_believed_in_for_a_minute() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::standing();
     let of_store = clock.clone();
-    let store = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
+    let store = SqlStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
     conformance::submit(&store, Priority::Batch).await;
     conformance::submit(&store, Priority::Batch).await;
     let claim = async || claim_next(&store, Priority::Interactive).await.unwrap().0;
@@ -244,7 +263,7 @@ async fn subscribers_of_an_earlier_version_have_no_owner_and_stay() {
     sqlx::query(add).bind(id.to_string()).execute(&pool).await.unwrap();
     pool.close().await;
 
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     assert_eq!(store.subscriber(id).await.unwrap().unwrap().owners, [""]);
     let named = store.subscribe("alice", "https://a.example/?token=x", None).await.unwrap();
     assert_eq!((named.id, named.owners), (id, vec![String::new(), "alice".into()]));
@@ -257,7 +276,7 @@ async fn a_key_is_kept_for_24_hours() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::standing();
     let of_store = clock.clone();
-    let store = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
+    let store = SqlStore::open_with(dir.path(), Arc::new(move || of_store.wall_now())).await.unwrap();
     let send = async || {
         let once = Some(Idempotency { key: "k".into(), fingerprint: "f".into(), life: KeyLife::Day });
         store.submit(NewJob { once, ..new_job(Priority::Batch) }, NO_LIMIT).await.unwrap().0.id
@@ -276,11 +295,11 @@ async fn a_key_is_kept_for_24_hours() {
 #[tokio::test]
 async fn a_folder_is_open_in_one_service_only() {
     let (store, dir) = open().await;
-    let second = SqliteStore::open(dir.path()).await.unwrap_err();
+    let second = SqlStore::open(dir.path()).await.unwrap_err();
     assert!(matches!(second, StoreOpenError::InUse { .. }), "{second}");
     assert!(second.to_string().contains(dir.path().to_str().unwrap()), "{second}");
     store.close().await;
-    SqliteStore::open(dir.path()).await.unwrap();
+    SqlStore::open(dir.path()).await.unwrap();
 }
 
 #[cfg(unix)]
@@ -289,7 +308,7 @@ async fn a_new_folder_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let new = dir.path().join("data");
-    SqliteStore::open(&new).await.unwrap();
+    SqlStore::open(&new).await.unwrap();
     assert_eq!(fs::metadata(new).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
@@ -304,7 +323,7 @@ async fn files_in_a_folder_that_is_open_are_their_owners_alone() {
         fs::write(dir.path().join(name), b"").unwrap();
         fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o644)).unwrap();
     }
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     let files: Vec<PathBuf> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(files.iter().any(|path| path.ends_with("verbatim.db-wal")), "{files:?}");
     assert!(files.iter().all(|path| mode(path) == 0o600), "{files:?}");
@@ -326,7 +345,7 @@ async fn what_cannot_be_a_database_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("verbatim.db");
         fs::write(&path, content).unwrap();
-        let error = SqliteStore::open(dir.path()).await.unwrap_err();
+        let error = SqlStore::open(dir.path()).await.unwrap_err();
         assert!(matches!(error, StoreOpenError::Corrupt { .. }), "{error}");
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
@@ -337,7 +356,7 @@ async fn a_folder_that_cannot_be_made_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = SqliteStore::open(&file.join("data")).await.unwrap_err();
+    let error = SqlStore::open(&file.join("data")).await.unwrap_err();
     assert!(matches!(error, StoreOpenError::NotWritable { .. }), "{error}");
     assert!(error.to_string().contains("file/data"), "{error}");
     assert!(error.to_string().contains("[storage] dir"), "{error}");
@@ -370,15 +389,15 @@ async fn after_a_full_disk_the_store_works_again() {
 async fn a_rollback_by_sqlite_does_not_stop_the_next_change() {
     let (store, _dir) = open().await;
     let mut change = store.change().await.unwrap();
-    sqlx::query("ROLLBACK").execute(&mut *change).await.unwrap();
+    db::query("ROLLBACK").execute(&mut change).await.unwrap();
     drop(change);
     conformance::submit(&store, Priority::Batch).await;
-    let settings = settings_of_every_connection(&store.writer).await;
+    let settings = settings_of_every_connection(sqlite(&store.writer)).await;
     assert_eq!(settings[0].0, 2, "a connection that took its place waits for the disk, too");
 }
 
-async fn limit_pages(store: &SqliteStore, pragma: &'static str) {
-    sqlx::query(pragma).execute(&store.writer).await.unwrap();
+async fn limit_pages(store: &SqlStore, pragma: &'static str) {
+    sqlx::query(pragma).execute(sqlite(&store.writer)).await.unwrap();
 }
 
 #[tokio::test]

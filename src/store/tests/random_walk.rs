@@ -1,4 +1,4 @@
-//! Many random histories, applied to a database and to the store in memory: both answer the same at every step.
+//! Many random histories, applied to a database of either engine and to the store in memory: both answer the same at every step.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::conformance::{checkpoint, new_job, plan, progress};
-use crate::store::SqliteStore;
+use crate::store::SqlStore;
 
 const CHUNKS: u64 = 4;
 const MOST_QUEUED: u64 = 8;
@@ -104,9 +104,15 @@ impl ReferenceStateMachine for AnyOrder {
     fn apply((): (), _: &Step) {}
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
 struct Walk {
     runtime: Arc<Runtime>,
-    store: SqliteStore,
+    store: SqlStore,
     model: MemoryStore,
     clock: Clock,
     jobs: Vec<JobId>,
@@ -116,15 +122,31 @@ struct Walk {
 }
 
 impl Walk {
-    fn start() -> Self {
+    /// Nothing without the engine.
+    fn start(engine: Engine) -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let dir = tempfile::tempdir().unwrap();
         let clock = Clock::standing();
         let of_store = clock.clone();
-        let open = SqliteStore::open_with(dir.path(), Arc::new(move || of_store.wall_now()));
-        let store = runtime.block_on(open).unwrap();
+        let of_store: crate::store::Clock = Arc::new(move || of_store.wall_now());
+        let (store, dir) = runtime.block_on(async {
+            match engine {
+                Engine::Sqlite => {
+                    let dir = tempfile::tempdir().unwrap();
+                    Some((SqlStore::open_with(dir.path(), of_store).await.unwrap(), dir))
+                }
+                Engine::Postgres => super::postgres::open_with(of_store).await,
+            }
+        })?;
         let model = MemoryStore::with_clock(clock.clone());
-        Self { runtime: Arc::new(runtime), store, model, clock, jobs: vec![], fences: vec![], _dir: dir }
+        Some(Self {
+            runtime: Arc::new(runtime),
+            store,
+            model,
+            clock,
+            jobs: vec![],
+            fences: vec![],
+            _dir: dir,
+        })
     }
 
     fn fence(&self, back: usize) -> Option<Fence> {
@@ -151,7 +173,7 @@ fn said<T>(answer: Result<T, StoreError>) -> Said<T> {
     match answer {
         Ok(done) => Said::Done(done),
         Err(StoreError::LeaseLost) => Said::LeaseLost,
-        Err(StoreError::DiskFull | StoreError::Failed(_)) => Said::Refused,
+        Err(StoreError::DiskFull | StoreError::Unreachable(_) | StoreError::Failed(_)) => Said::Refused,
     }
 }
 
@@ -311,27 +333,50 @@ fn in_milliseconds(place: QueuePlace) -> (u64, u64) {
     (place.position, (place.audio_secs_ahead * 1000.0).round() as u64)
 }
 
-impl StateMachineTest for Walk {
-    type SystemUnderTest = Self;
-    type Reference = AnyOrder;
-
-    fn init_test((): &()) -> Self {
-        Self::start()
-    }
-
-    fn apply(mut walk: Self, (): &(), step: Step) -> Self {
-        let runtime = walk.runtime.clone();
+impl Walk {
+    fn step(mut self, step: Step) -> Self {
+        let runtime = self.runtime.clone();
         runtime.block_on(async {
-            take(&mut walk, step).await;
-            compare(&walk).await;
+            take(&mut self, step).await;
+            compare(&self).await;
         });
-        walk
+        self
     }
 }
+
+macro_rules! walk_on {
+    ($engine:ident) => {
+        struct $engine;
+
+        impl StateMachineTest for $engine {
+            type SystemUnderTest = Option<Walk>;
+            type Reference = AnyOrder;
+
+            fn init_test((): &()) -> Option<Walk> {
+                Walk::start(Engine::$engine)
+            }
+
+            fn apply(walk: Option<Walk>, (): &(), step: Step) -> Option<Walk> {
+                walk.map(|walk| walk.step(step))
+            }
+        }
+    };
+}
+
+walk_on!(Sqlite);
+walk_on!(Postgres);
 
 prop_state_machine! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_database_does_what_the_model_does(sequential 1..60 => Walk);
+    fn the_database_does_what_the_model_does(sequential 1..60 => Sqlite);
+}
+
+prop_state_machine! {
+    // Each reads everything after each step, over a socket.
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn postgres_does_what_the_model_does(sequential 1..60 => Postgres);
 }

@@ -1,5 +1,5 @@
 //! What every engine of the store must do for webhooks, tested through the ports alone: by
-//! SQLite and by the store in memory that the actors are tested with.
+//! SQLite, by PostgreSQL and by the store in memory that the actors are tested with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::conformance::{NO_LIMIT, at_most, claim_next, new_job};
-use crate::store::SqliteStore;
+use crate::store::{Clock, SqlStore};
 
 /// A fresh store, and a way to let time pass for it.
 struct Bench {
@@ -30,36 +30,47 @@ struct Bench {
     _dir: Option<TempDir>,
 }
 
-async fn sqlite() -> Bench {
-    let dir = tempfile::tempdir().unwrap();
+/// A clock, and a way to let time pass by it.
+fn clock() -> (Clock, Box<dyn Fn(Duration)>) {
     let now = Arc::new(AtomicI64::new(1_700_000_000_000));
-    let clock = now.clone();
-    let clock = Arc::new(move || Timestamp(clock.load(Ordering::SeqCst)));
-    let store = SqliteStore::open_with(dir.path(), clock).await.unwrap();
+    let read = now.clone();
     let pass = move |time: Duration| {
         now.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     };
-    Bench { store: Arc::new(store), pass: Box::new(pass), _dir: Some(dir) }
+    (Arc::new(move || Timestamp(read.load(Ordering::SeqCst))), Box::new(pass))
 }
 
-async fn memory() -> Bench {
+async fn sqlite() -> Option<Bench> {
+    let dir = tempfile::tempdir().unwrap();
+    let (clock, pass) = clock();
+    let store = SqlStore::open_with(dir.path(), clock).await.unwrap();
+    Some(Bench { store: Arc::new(store), pass, _dir: Some(dir) })
+}
+
+async fn postgres() -> Option<Bench> {
+    let (clock, pass) = clock();
+    let (store, dir) = super::postgres::open_with(clock).await?;
+    Some(Bench { store: Arc::new(store), pass, _dir: Some(dir) })
+}
+
+async fn memory() -> Option<Bench> {
     let store = Arc::new(MemoryStore::default());
     let clock = store.clone();
-    Bench { store, pass: Box::new(move |time| clock.let_pass(time)), _dir: None }
+    Some(Bench { store, pass: Box::new(move |time| clock.let_pass(time)), _dir: None })
 }
 
 macro_rules! promises {
     ($($promise:ident)*) => {
-        mod by_sqlite {
+        promises!(@ by_sqlite sqlite $($promise)*);
+        promises!(@ by_postgres postgres $($promise)*);
+        promises!(@ by_memory memory $($promise)*);
+    };
+    (@ $by:ident $store:ident $($promise:ident)*) => {
+        mod $by {
             $(#[tokio::test]
             async fn $promise() {
-                super::$promise(&super::sqlite().await).await;
-            })*
-        }
-        mod by_memory {
-            $(#[tokio::test]
-            async fn $promise() {
-                super::$promise(&super::memory().await).await;
+                let Some(bench) = super::$store().await else { return };
+                super::$promise(&bench).await;
             })*
         }
     };

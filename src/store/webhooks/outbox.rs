@@ -13,25 +13,25 @@ use actors::ports::{
     SubscriberState, TRIES_KEPT, Verdict,
 };
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::sent_rows::{SentRow, message_id, state_name};
 use super::subscribers::{key, state};
+use crate::store::db::{self, Transaction};
 use crate::store::fault::Fault;
 use crate::store::moments::{between, later, ms};
 use crate::store::rows::{natural, small, trace_parent};
 use crate::store::sql;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sql_store::SqlStore;
 
 /// Writes, inside a change, the message about the model to every active subscriber.
 pub(in crate::store) async fn write_model_messages(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     event: &OfModel,
 ) -> Result<(), Fault> {
     let Some(message) = Message::of_model(event, now) else { return Ok(()) };
-    let all: Vec<(String, String)> = sqlx::query_as(sql::ACTIVE_SUBSCRIBERS).fetch_all(&mut *change).await?;
+    let all: Vec<(String, String)> = db::query_as(sql::ACTIVE_SUBSCRIBERS).fetch_all(&mut *change).await?;
     for (id, url) in all {
         send(&mut *change, &message, Some(&id), &url, None).await?;
     }
@@ -43,14 +43,14 @@ type OwnWebhook = (String, Option<String>, Option<String>, Option<String>);
 
 /// Writes, inside the change that ended a job, the message to its own URL.
 pub(in crate::store) async fn write_job_messages(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     id: JobId,
     status: Status,
 ) -> Result<(), Fault> {
     let Some(message) = Message::of_job(id, status, now) else { return Ok(()) };
     let own: Option<OwnWebhook> =
-        sqlx::query_as(sql::OWN_WEBHOOK).bind(id.to_string()).fetch_optional(&mut *change).await?;
+        db::query_as(sql::OWN_WEBHOOK).bind(id.to_string()).fetch_optional(&mut *change).await?;
     let Some((url, traceparent, subscriber, its_state)) = own else { return Ok(()) };
     match its_state.as_deref().map(state).transpose()? {
         Some(SubscriberState::Off) => Ok(()),
@@ -61,13 +61,13 @@ pub(in crate::store) async fn write_job_messages(
 }
 
 async fn send(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     message: &Message,
     subscriber: Option<&str>,
     url: &str,
     traceparent: Option<String>,
 ) -> Result<SentRow, Fault> {
-    Ok(sqlx::query_as(sql::SEND)
+    Ok(db::query_as(sql::SEND)
         .bind(MessageId::new().to_string())
         .bind(subscriber)
         .bind(url)
@@ -113,10 +113,10 @@ impl DueRow {
 }
 
 #[async_trait]
-impl Outbox for SqliteStore {
+impl Outbox for SqlStore {
     async fn hosts(&self) -> Result<Vec<(String, Duration)>, StoreError> {
         let rows: Vec<(String, i64)> =
-            sqlx::query_as(sql::HOSTS).fetch_all(&self.readers).await.map_err(Fault::from)?;
+            db::query_as(sql::HOSTS).fetch_all(&self.readers).await.map_err(Fault::from)?;
         let now = self.now();
         Ok(rows.into_iter().map(|(host, next_at)| (host, between(now.0, next_at))).collect())
     }
@@ -147,7 +147,7 @@ impl Outbox for SqliteStore {
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         let (messages, oldest): (i64, Option<i64>) =
-            sqlx::query_as(sql::BACKLOG).fetch_one(&self.readers).await.map_err(Fault::from)?;
+            db::query_as(sql::BACKLOG).fetch_one(&self.readers).await.map_err(Fault::from)?;
         let age = oldest.map_or(Duration::ZERO, |since| between(since, self.now().0));
         Ok(Backlog { messages: natural(messages), oldest: age })
     }
@@ -158,10 +158,10 @@ impl Outbox for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     async fn read_due(&self, host: &str, limit: u32) -> Result<Vec<Outgoing>, Fault> {
         let now = self.now();
-        let rows: Vec<DueRow> = sqlx::query_as(sql::DUE)
+        let rows: Vec<DueRow> = db::query_as(sql::DUE)
             .bind(host)
             .bind(now.0)
             .bind(i64::from(limit))
@@ -174,22 +174,18 @@ impl SqliteStore {
         let mut change = self.change().await?;
         let (now, key) = (self.now(), id.to_string());
         let found: Option<(Option<String>,)> =
-            sqlx::query_as(sql::ADDRESSEE).bind(&key).fetch_optional(&mut *change).await?;
+            db::query_as(sql::ADDRESSEE).bind(&key).fetch_optional(&mut change).await?;
         let Some((subscriber,)) = found else { return Ok(()) };
         let took = ms(attempt.took);
-        sqlx::query(sql::KEEP_ATTEMPT)
+        db::query(sql::KEEP_ATTEMPT)
             .bind(&key)
             .bind(now.0.saturating_sub(took))
             .bind(attempt.status.map(i64::from))
             .bind(took)
             .bind(attempt.error)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
-        sqlx::query(sql::FORGET_ATTEMPTS)
-            .bind(&key)
-            .bind(i64::from(TRIES_KEPT))
-            .execute(&mut *change)
-            .await?;
+        db::query(sql::FORGET_ATTEMPTS).bind(&key).bind(i64::from(TRIES_KEPT)).execute(&mut change).await?;
         close_or_put_off(&mut change, now, &key, verdict).await?;
         if let Some(subscriber) = subscriber {
             judge_subscriber(&mut change, now, &subscriber, verdict).await?;
@@ -200,11 +196,11 @@ impl SqliteStore {
 
     async fn make_due(&self, subscriber: Uuid, id: MessageId) -> Result<Option<Sent>, Fault> {
         let mut change = self.change().await?;
-        let row: Option<SentRow> = sqlx::query_as(sql::REDELIVER)
+        let row: Option<SentRow> = db::query_as(sql::REDELIVER)
             .bind(subscriber.to_string())
             .bind(id.to_string())
             .bind(self.now().0)
-            .fetch_optional(&mut *change)
+            .fetch_optional(&mut change)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let sent = row.with_attempts(&mut change).await?;
@@ -214,22 +210,22 @@ impl SqliteStore {
 
     async fn make_all_due(&self, subscriber: Uuid, span: Between) -> Result<u64, Fault> {
         let mut change = self.change().await?;
-        let updated = sqlx::query(sql::REDELIVER_ALL)
+        let updated = db::query(sql::REDELIVER_ALL)
             .bind(subscriber.to_string())
             .bind(self.now().0)
             .bind(span.since.0)
             .bind(span.until.0)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await?;
         self.commit(change, "make_all_due").await?;
-        Ok(updated.rows_affected())
+        Ok(updated)
     }
 
     async fn write_test(&self, subscriber: Uuid) -> Result<Option<Sent>, Fault> {
         let mut change = self.change().await?;
         let key = subscriber.to_string();
         let url: Option<String> =
-            sqlx::query_scalar(sql::SUBSCRIBER_URL).bind(&key).fetch_optional(&mut *change).await?;
+            db::query_scalar(sql::SUBSCRIBER_URL).bind(&key).fetch_optional(&mut change).await?;
         let Some(url) = url else { return Ok(None) };
         let message = Message::test(subscriber, self.now());
         let sent =
@@ -240,23 +236,23 @@ impl SqliteStore {
 
     async fn forget_before(&self, oldest: i64) -> Result<u64, Fault> {
         let mut change = self.change().await?;
-        let removed = sqlx::query(sql::FORGET_MESSAGES).bind(oldest).execute(&mut *change).await?;
+        let removed = db::query(sql::FORGET_MESSAGES).bind(oldest).execute(&mut change).await?;
         self.commit(change, "forget_before").await?;
-        Ok(removed.rows_affected())
+        Ok(removed)
     }
 }
 
 async fn close_or_put_off(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     key: &str,
     verdict: Verdict,
 ) -> Result<(), Fault> {
-    let end = |state: SentState| sqlx::query(sql::END_MESSAGE).bind(key).bind(state_name(state));
+    let end = |state: SentState| db::query(sql::END_MESSAGE).bind(key).bind(state_name(state));
     let update = match verdict {
         Verdict::Delivered => end(SentState::Delivered),
         Verdict::GivenUp | Verdict::SwitchOff | Verdict::Gone => end(SentState::Failed),
-        Verdict::Again { failures, pause } => sqlx::query(sql::AGAIN)
+        Verdict::Again { failures, pause } => db::query(sql::AGAIN)
             .bind(key)
             .bind(i64::from(failures.scheduled))
             .bind(i64::from(failures.asked))
@@ -267,19 +263,19 @@ async fn close_or_put_off(
 }
 
 async fn judge_subscriber(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     key: &str,
     verdict: Verdict,
 ) -> Result<(), Fault> {
     let update = match verdict {
-        Verdict::Delivered => sqlx::query(sql::RECOVERED).bind(key),
-        Verdict::Again { .. } | Verdict::GivenUp => sqlx::query(sql::TROUBLED).bind(key).bind(now.0),
+        Verdict::Delivered => db::query(sql::RECOVERED).bind(key),
+        Verdict::Again { .. } | Verdict::GivenUp => db::query(sql::TROUBLED).bind(key).bind(now.0),
         Verdict::SwitchOff => {
-            sqlx::query(sql::GIVE_UP_PENDING).bind(key).execute(&mut *change).await?;
-            sqlx::query(sql::SWITCH_OFF).bind(key).bind(now.0)
+            db::query(sql::GIVE_UP_PENDING).bind(key).execute(&mut *change).await?;
+            db::query(sql::SWITCH_OFF).bind(key).bind(now.0)
         }
-        Verdict::Gone => sqlx::query(sql::UNSUBSCRIBE).bind(key),
+        Verdict::Gone => db::query(sql::UNSUBSCRIBE).bind(key),
     };
     update.execute(change).await?;
     Ok(())

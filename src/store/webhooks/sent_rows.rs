@@ -5,8 +5,8 @@ use std::time::Duration;
 use actors::domain::time::Timestamp;
 use actors::domain::webhook::MessageId;
 use actors::ports::{Attempt, Sent, SentState};
-use sqlx::SqliteConnection;
 
+use crate::store::db::{self, Transaction};
 use crate::store::fault::Fault;
 use crate::store::rows::{natural, unreadable};
 use crate::store::sql;
@@ -23,8 +23,8 @@ pub(super) struct SentRow {
 type AttemptRow = (i64, Option<i64>, i64, Option<String>);
 
 impl SentRow {
-    pub(super) async fn with_attempts(self, change: &mut SqliteConnection) -> Result<Sent, Fault> {
-        let rows: Vec<AttemptRow> = sqlx::query_as(sql::ATTEMPTS).bind(&self.id).fetch_all(change).await?;
+    pub(super) async fn with_attempts(self, change: &mut Transaction) -> Result<Sent, Fault> {
+        let rows: Vec<AttemptRow> = db::query_as(sql::ATTEMPTS).bind(&self.id).fetch_all(change).await?;
         let state = state(&self.state)?;
         Ok(Sent {
             id: message_id(&self.id)?,

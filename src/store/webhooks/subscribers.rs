@@ -6,14 +6,14 @@ use actors::domain::time::Timestamp;
 use actors::domain::webhook::{Secret, SigningKey};
 use actors::ports::{OLD_SECRET_VALID, StoreError, Subscriber, SubscriberState, SubscriberStore};
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
+use crate::store::db::{self, Transaction};
 use crate::store::fault::Fault;
 use crate::store::moments::later;
 use crate::store::rows::unreadable;
 use crate::store::sql;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sql_store::SqlStore;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct SubscriberRow {
@@ -40,8 +40,8 @@ impl SubscriberRow {
         })
     }
 
-    async fn with_owners(self, change: &mut SqliteConnection) -> Result<Subscriber, Fault> {
-        let owners = sqlx::query_scalar(sql::OWNERS).bind(&self.id).fetch_all(change).await?;
+    async fn with_owners(self, change: &mut Transaction) -> Result<Subscriber, Fault> {
+        let owners = db::query_scalar(sql::OWNERS).bind(&self.id).fetch_all(change).await?;
         self.owned_by(owners)
     }
 }
@@ -61,21 +61,21 @@ pub(super) fn key(own: Option<String>) -> SigningKey {
 /// Adds a subscriber inside a change, or switches on the one of that URL and changes its secret. Either is the owner's
 /// then.
 pub(in crate::store) async fn subscribe(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     owner: &str,
     url: &str,
     secret: Option<Secret>,
 ) -> Result<Subscriber, Fault> {
     let new = Uuid::now_v7();
-    let row: SubscriberRow = sqlx::query_as(sql::SUBSCRIBE)
+    let row: SubscriberRow = db::query_as(sql::SUBSCRIBE)
         .bind(new.to_string())
         .bind(url)
         .bind(now.0)
         .bind(secret.as_ref().map(Secret::expose))
         .fetch_one(&mut *change)
         .await?;
-    sqlx::query(sql::OWN).bind(&row.id).bind(owner).execute(&mut *change).await?;
+    db::query(sql::OWN).bind(&row.id).bind(owner).execute(&mut *change).await?;
     let subscriber = row.with_owners(change).await?;
     match secret {
         Some(secret) if subscriber.id != new => {
@@ -86,7 +86,7 @@ pub(in crate::store) async fn subscribe(
 }
 
 #[async_trait]
-impl SubscriberStore for SqliteStore {
+impl SubscriberStore for SqlStore {
     async fn subscribe(
         &self,
         owner: &str,
@@ -117,7 +117,7 @@ impl SubscriberStore for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     async fn add_subscriber(
         &self,
         owner: &str,
@@ -132,9 +132,9 @@ impl SqliteStore {
 
     async fn read_subscribers(&self) -> Result<Vec<Subscriber>, Fault> {
         // One moment of both tables.
-        let mut reading = self.readers.begin().await?;
-        let rows: Vec<SubscriberRow> = sqlx::query_as(sql::SUBSCRIBERS).fetch_all(&mut *reading).await?;
-        let all: Vec<(String, String)> = sqlx::query_as(sql::ALL_OWNERS).fetch_all(&mut *reading).await?;
+        let mut reading = self.readers.begin_reading().await?;
+        let rows: Vec<SubscriberRow> = db::query_as(sql::SUBSCRIBERS).fetch_all(&mut reading).await?;
+        let all: Vec<(String, String)> = db::query_as(sql::ALL_OWNERS).fetch_all(&mut reading).await?;
         let mut owners: HashMap<String, Vec<String>> = HashMap::new();
         for (id, owner) in all {
             owners.entry(id).or_default().push(owner);
@@ -148,9 +148,9 @@ impl SqliteStore {
     }
 
     async fn read_subscriber(&self, id: Uuid) -> Result<Option<Subscriber>, Fault> {
-        let mut reading = self.readers.begin().await?;
-        let found = sqlx::query_as(sql::SUBSCRIBER).bind(id.to_string());
-        let row: Option<SubscriberRow> = found.fetch_optional(&mut *reading).await?;
+        let mut reading = self.readers.begin_reading().await?;
+        let found = db::query_as(sql::SUBSCRIBER).bind(id.to_string());
+        let row: Option<SubscriberRow> = found.fetch_optional(&mut reading).await?;
         match row {
             Some(row) => row.with_owners(&mut reading).await.map(Some),
             None => Ok(None),
@@ -159,19 +159,19 @@ impl SqliteStore {
 
     async fn remove_subscriber(&self, id: Uuid) -> Result<bool, Fault> {
         let mut change = self.change().await?;
-        let removed = sqlx::query(sql::UNSUBSCRIBE).bind(id.to_string()).execute(&mut *change).await?;
+        let removed = db::query(sql::UNSUBSCRIBE).bind(id.to_string()).execute(&mut change).await?;
         self.commit(change, "remove_subscriber").await?;
-        Ok(removed.rows_affected() > 0)
+        Ok(removed > 0)
     }
 
     async fn take_from_owner(&self, id: Uuid, owner: &str) -> Result<bool, Fault> {
         let mut change = self.change().await?;
         let id = id.to_string();
-        let taken = sqlx::query(sql::DISOWN).bind(&id).bind(owner).execute(&mut *change).await?;
-        if taken.rows_affected() == 0 {
+        let taken = db::query(sql::DISOWN).bind(&id).bind(owner).execute(&mut change).await?;
+        if taken == 0 {
             return Ok(false);
         }
-        sqlx::query(sql::REMOVE_UNOWNED).bind(&id).execute(&mut *change).await?;
+        db::query(sql::REMOVE_UNOWNED).bind(&id).execute(&mut change).await?;
         self.commit(change, "take_from_owner").await?;
         Ok(true)
     }
@@ -185,12 +185,12 @@ impl SqliteStore {
 }
 
 async fn give(
-    change: &mut SqliteConnection,
+    change: &mut Transaction,
     now: Timestamp,
     id: Uuid,
     secret: Secret,
 ) -> Result<Option<Subscriber>, Fault> {
-    let row: Option<SubscriberRow> = sqlx::query_as(sql::CHANGE_SECRET)
+    let row: Option<SubscriberRow> = db::query_as(sql::CHANGE_SECRET)
         .bind(id.to_string())
         .bind(secret.expose())
         .bind(later(now, OLD_SECRET_VALID).0)

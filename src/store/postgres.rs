@@ -1,0 +1,227 @@
+//! Opening the store with PostgreSQL: connections, the lock of the one service, schema.
+//!
+//! The service's lock is an advisory one of the session that makes all changes. So a change is made by the service that has
+//! the lock, or not at all: with the connection the lock is lost, and the next connection begins by taking it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::db::Pool;
+use super::layout::{DATABASE, DATABASE_ID};
+use super::open::{StoreOpenError, not_writable, open_folder};
+use super::sql;
+use super::sql_store::{Clock, Service, SqlStore, system_clock};
+
+/// "verbatim" in ASCII. An advisory lock is of one database.
+const SERVICE_LOCK: i64 = 0x7665_7262_6174_696d;
+/// How long a lock that another session has is tried again: the server notices the end of a killed service a moment later.
+const LOCK_WAIT_LIMIT: Duration = Duration::from_secs(3);
+const LOCK_POLL: Duration = Duration::from_millis(50);
+/// How long a request waits for a connection, or for the changes before its own.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const READERS: u32 = 4;
+
+/// For each session. The lock of a service whose machine has failed is free after a minute.
+const SESSION: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    // Without what is there already.
+    ("client_min_messages", "warning"),
+];
+
+const FACTS: &str = "\
+    SELECT current_setting('server_version_num')::BIGINT, current_setting('server_encoding'), \
+    current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off'";
+const OLDEST: i64 = 150_000;
+
+/// Ends a session that has the service's lock, if it is that one. 1: the lock, 2: the session.
+const END_SESSION: &str = "\
+    SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted \
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+    AND (classid::BIGINT << 32) | objid::BIGINT = $1 AND pid = $2";
+
+/// Stays with the data, also where they are moved to another server.
+const ID: &str = "SELECT id FROM store_identity";
+
+/// The index of [`super::search`]. Without the extension every text is looked at.
+const INDEX_TEXTS: [&str; 2] = [
+    "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+    "CREATE INDEX IF NOT EXISTS job_texts_by_trigram ON job_texts USING gin (body gin_trgm_ops)",
+];
+
+impl SqlStore {
+    /// Opens the store with the PostgreSQL database that `url` names, and brings its schema up to date. `dir` has the
+    /// recordings. No other service can open either until [`SqlStore::close`] or the drop of the store.
+    ///
+    /// # Errors
+    /// Their texts never have the password.
+    ///
+    /// # Blocking
+    /// For a few file operations before the first await.
+    pub async fn open_postgres(dir: &Path, url: &str) -> Result<Self, StoreOpenError> {
+        Self::open_postgres_with(dir, url, system_clock()).await
+    }
+
+    /// [`SqlStore::open_postgres`] with another clock.
+    pub async fn open_postgres_with(dir: &Path, url: &str, clock: Clock) -> Result<Self, StoreOpenError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| StoreOpenError::InvalidUrl { detail: error.to_string() })?;
+        let options = match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("verbatim"),
+        };
+        let options = options.options(SESSION);
+        let server = server(&options);
+        let lock = open_folder(dir).await?;
+        try_connection(&options, &server).await?;
+        let (holder, held_by) = watch::channel(Service::This);
+        let holder = Holder { service: holder, session: AtomicI32::new(0) };
+        let unreachable = |error: sqlx::Error| unreachable(&server, &error);
+        let writer = open_writer(options.clone(), holder).await.map_err(unreachable)?;
+        migrate(&writer, &server).await?;
+        let id: String = sqlx::query_scalar(ID).fetch_one(&writer).await.map_err(unreachable)?;
+        claim_folder(dir, &id, &server)?;
+        let readers = open_readers(options).await.map_err(unreachable)?;
+        let (writer, readers) = (Pool::Postgres(writer), Pool::Postgres(readers));
+        Ok(Self { writer, readers, clock, lock, database: None, held_by: Some(held_by) })
+    }
+}
+
+/// As it may be shown to anyone.
+fn server(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or_default();
+    match options.get_socket() {
+        Some(socket) => format!("{database:?} at {}", socket.display()),
+        None => format!("{database:?} at {}:{}", options.get_host(), options.get_port()),
+    }
+}
+
+/// Recordings without a job are removed at the start: those of another database must not be taken for such.
+fn claim_folder(dir: &Path, id: &str, server: &str) -> Result<(), StoreOpenError> {
+    let path = dir.join(DATABASE_ID);
+    let of_another = match fs::read_to_string(&path) {
+        Ok(known) => known.trim() != id,
+        Err(error) if error.kind() == ErrorKind::NotFound => dir.join(DATABASE).exists(),
+        Err(error) => return Err(not_writable(&path, &error)),
+    };
+    if of_another {
+        return Err(StoreOpenError::OtherDatabase { dir: dir.to_owned(), server: server.to_owned() });
+    }
+    fs::write(&path, format!("{id}\n")).map_err(|error| not_writable(&path, &error))
+}
+
+/// What the connections that make changes know of each other.
+struct Holder {
+    service: watch::Sender<Service>,
+    /// The latest of them, as the server numbers it; 0: none.
+    session: AtomicI32,
+}
+
+/// A pool would wait for a server that is not there, and not say why it has no connection.
+async fn try_connection(options: &PgConnectOptions, server: &str) -> Result<(), StoreOpenError> {
+    let unreachable = |error| unreachable(server, &error);
+    let connecting = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect());
+    let connected = connecting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    let mut connection = connected.map_err(unreachable)?;
+    let (version, encoding, is_durable): (i64, String, bool) =
+        sqlx::query_as(FACTS).fetch_one(&mut connection).await.map_err(unreachable)?;
+    let unusable = |detail: String| StoreOpenError::Unusable { server: server.to_owned(), detail };
+    if version < OLDEST {
+        return Err(unusable(format!("it is PostgreSQL {}; 15 or later is needed", version / 10_000)));
+    }
+    if encoding != "UTF8" {
+        return Err(unusable(format!("its encoding is {encoding}; create one with ENCODING 'UTF8'")));
+    }
+    if !is_durable {
+        warn!(%server, "the database may lose its last changes: set fsync and synchronous_commit to on");
+    }
+    let has_lock = take_lock(&mut connection, 0).await.map_err(unreachable)?;
+    if !has_lock {
+        return Err(StoreOpenError::DatabaseInUse { server: server.to_owned() });
+    }
+    connection.close().await.map_err(unreachable)
+}
+
+/// Whether this session has the service's lock now. `earlier` is this service's session before: a server that has not
+/// noticed that its connection is lost ends it now.
+async fn take_lock(connection: &mut PgConnection, earlier: i32) -> Result<bool, sqlx::Error> {
+    let begun = Instant::now();
+    loop {
+        let taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(SERVICE_LOCK);
+        let is_taken = taken.fetch_one(&mut *connection).await?;
+        if is_taken || begun.elapsed() > LOCK_WAIT_LIMIT {
+            return Ok(is_taken);
+        }
+        let end = sqlx::query(END_SESSION).bind(SERVICE_LOCK).bind(earlier);
+        end.execute(&mut *connection).await?;
+        tokio::time::sleep(LOCK_POLL).await;
+    }
+}
+
+async fn open_writer(options: PgConnectOptions, holder: Holder) -> Result<PgPool, sqlx::Error> {
+    let holder = Arc::new(holder);
+    PgPoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(move |connection, _| {
+            let holder = holder.clone();
+            Box::pin(async move {
+                let session =
+                    sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await?;
+                if take_lock(connection, holder.session.load(Ordering::SeqCst)).await? {
+                    holder.session.store(session, Ordering::SeqCst);
+                    return Ok(());
+                }
+                holder.service.send_replace(Service::Other);
+                Err(sqlx::Error::Configuration("another service has the database".into()))
+            })
+        })
+        .connect_with(options)
+        .await
+}
+
+async fn open_readers(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new()
+        .max_connections(READERS)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.options([("default_transaction_read_only", "on")]))
+        .await
+}
+
+/// Schema changes only ever add, so a database that a later version has opened is fine, too.
+async fn migrate(writer: &PgPool, server: &str) -> Result<(), StoreOpenError> {
+    let mut migrator = sqlx::migrate!("migrations/postgres");
+    migrator.set_ignore_missing(true);
+    migrator.run(writer).await.map_err(|error: MigrateError| StoreOpenError::Unusable {
+        server: server.to_owned(),
+        detail: error.to_string(),
+    })?;
+    for statement in INDEX_TEXTS {
+        if let Err(error) = sqlx::query(statement).execute(writer).await {
+            info!(%error, "searches look at every transcript: the extension pg_trgm is not there");
+            break;
+        }
+    }
+    let named = sqlx::query(sql::WANT_THE_DEFAULT_MODEL).execute(writer).await;
+    named.map(drop).map_err(|error| unreachable(server, &error))
+}
+
+fn unreachable(server: &str, error: &sqlx::Error) -> StoreOpenError {
+    StoreOpenError::Unreachable { server: server.to_owned(), detail: error.to_string() }
+}

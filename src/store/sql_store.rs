@@ -1,0 +1,117 @@
+//! The handle on the database.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actors::domain::time::Timestamp;
+use actors::ports::StoreError;
+use tokio::sync::watch;
+
+use super::db::{self, Pool, Transaction};
+use super::fault::Fault;
+use super::rows::natural;
+use super::sql;
+use crate::failpoint;
+
+/// The wall-clock time that is stored with every change.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The machine's own clock.
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// Which service has the database of PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    This,
+    Other,
+}
+
+/// PostgreSQL's own.
+const DATABASE_BYTES: &str = "SELECT pg_database_size(current_database())";
+
+/// Jobs, events and subscribers in one database, SQLite's or PostgreSQL's, which no other service has open.
+///
+/// All changes go through one connection, one transaction each; reads have connections of their own
+/// and never wait for a change.
+pub struct SqlStore {
+    pub(super) writer: Pool,
+    pub(super) readers: Pool,
+    pub(super) clock: Clock,
+    /// Held locked as long as the store is open.
+    pub(super) lock: File,
+    /// SQLite's file; PostgreSQL has none here.
+    pub(super) database: Option<PathBuf>,
+    /// Which service has the database, where it is PostgreSQL's.
+    pub(super) held_by: Option<watch::Receiver<Service>>,
+}
+
+impl SqlStore {
+    /// Waits for what is under way, puts everything into the one database file of SQLite and releases the
+    /// folder and the database. What is asked of the store afterwards fails.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "cannot release the lock on the storage folder");
+        }
+    }
+
+    /// The blobs that some job still needs.
+    pub async fn blob_keys(&self) -> Result<HashSet<String>, StoreError> {
+        let keys: Vec<String> =
+            db::query_scalar(sql::BLOB_KEYS).fetch_all(&self.readers).await.map_err(Fault::from)?;
+        Ok(keys.into_iter().collect())
+    }
+
+    /// Returns once another service has the database, which happens where the connection to PostgreSQL was lost for a
+    /// while. This one can change nothing from then on.
+    pub async fn taken_over(&self) {
+        let Some(mut held_by) = self.held_by.clone() else { return std::future::pending().await };
+        if held_by.wait_for(|service| *service == Service::Other).await.is_err() {
+            // The store is closed.
+            std::future::pending().await
+        }
+    }
+
+    /// Starts a change. Dropped without a commit it leaves no trace.
+    pub(super) async fn change(&self) -> Result<Transaction, Fault> {
+        Ok(self.writer.begin_change().await?)
+    }
+
+    /// Makes a change last; `what` it is, is for tests that let it fail.
+    pub(super) async fn commit(&self, change: Transaction, what: &str) -> Result<(), Fault> {
+        failpoint::hit(what, "before")?;
+        change.commit().await?;
+        failpoint::hit(what, "after")?;
+        Ok(())
+    }
+
+    /// What the database takes on the disk.
+    pub(super) async fn size(&self) -> Result<u64, Fault> {
+        let Some(database) = &self.database else {
+            return Ok(natural(db::query_scalar(DATABASE_BYTES).fetch_one(&self.readers).await?));
+        };
+        // With what is to be put into it.
+        let files = [database.clone(), database.with_extension("db-wal")];
+        Ok(files.iter().filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum())
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+impl fmt::Debug for SqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlStore").finish_non_exhaustive()
+    }
+}
