@@ -35,6 +35,7 @@ mod no_speech;
 mod openai;
 mod openapi;
 mod page;
+mod postgres;
 mod pulls;
 mod recording;
 mod restart;

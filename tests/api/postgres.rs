@@ -1,0 +1,130 @@
+//! The service with its database in PostgreSQL.
+
+use std::fs;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::fixtures;
+use super::service::{Event, HANG_GUARD, LOG_FILE, Service, command};
+use cluster::Cluster;
+
+#[path = "../../src/store/tests/cluster.rs"]
+mod cluster;
+
+/// All of `long.ogg`, each chunk of it once, in a log without a gap.
+fn is_whole(service: &Service, job: &Value) {
+    let path = format!("/jobs/{}/events", job["id"].as_str().unwrap());
+    let events: Vec<_> = service.events(&path, None).collect();
+    assert!(events.iter().zip(1..).all(|(event, id)| event.id == id), "{events:?}");
+    let texts: Vec<_> = events.iter().filter(|event| event.name == "segment").map(text_of).collect();
+    assert_eq!(job["result"]["text"].as_str().unwrap(), texts.concat().trim());
+    let words = |text: &Value| text.as_str().unwrap().split_whitespace().count();
+    // A word more or less is the engine's.
+    let (all, expected) = (words(&job["result"]["text"]), words(&fixtures::truth("long.ogg")["text"]));
+    assert!(all.abs_diff(expected) < 5, "{all} words of {expected}");
+}
+
+fn text_of(event: &Event) -> String {
+    event.data["segment"]["text"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn jobs_in_postgres_survive_a_kill() {
+    let Some(cluster) = Cluster::start() else { return };
+    let (url, logs) = (cluster.create_database(), tempfile::tempdir().unwrap());
+    let log = logs.path().join("log");
+    let env = [("VERBATIM__STORAGE__URL", url.as_str()), (LOG_FILE, log.to_str().unwrap())];
+    let mut service = Service::start_with(&env);
+    let done = service.queue("en_short.wav", &[]);
+    let text = service.finished(&done)["result"]["text"].clone();
+    assert_eq!(text, fixtures::truth("en_short.wav")["text"]);
+    let running = service.queue("long.ogg", &[]);
+    assert!(service.events(&format!("/jobs/{running}/events"), None).any(|event| event.name == "progress"));
+    let queued = service.queue("en_short.wav", &[("language", "en")]);
+    service.kill_and_restart();
+    let job = service.finished(&running);
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(2)));
+    is_whole(&service, &job);
+    assert_eq!(service.finished(&queued)["result"]["text"], text);
+    let found = service.get("/jobs?q=EN_SHORT").json();
+    assert_eq!(found["jobs"].as_array().unwrap().len(), 2, "{found}");
+    assert!(service.get("/metrics").text.contains("verbatim_storage_used_bytes{kind=\"database\"}"));
+
+    let shown =
+        command(service.dir.path()).arg("config").env("VERBATIM__STORAGE__URL", &url).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("storage.url = \"(redacted)\""), "{shown}");
+    let state = service.get("/debug/state").text;
+    assert!(!(shown + &state + &fs::read_to_string(log).unwrap()).contains("hush"), "the password is shown");
+}
+
+#[test]
+fn a_crash_of_postgres_pauses_the_service() {
+    let Some(cluster) = Cluster::start() else { return };
+    let (url, logs) = (cluster.create_database(), tempfile::tempdir().unwrap());
+    let log = logs.path().join("log");
+    let env = [("VERBATIM__STORAGE__URL", url.as_str()), (LOG_FILE, log.to_str().unwrap())];
+    let service = Service::start_with(&env);
+    let running = service.queue("long.ogg", &[]);
+    let queued = service.queue("en_short.wav", &[]);
+    assert!(service.events(&format!("/jobs/{running}/events"), None).any(|event| event.name == "progress"));
+    cluster.stop();
+    let bytes = fs::read(fixtures::audio("en_short.wav")).unwrap();
+    for _ in 0..3 {
+        let refused = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[]);
+        assert_eq!((refused.status, refused.error().as_str()), (503, "store_unreachable"));
+        assert!(refused.header("retry-after").is_some(), "{refused:?}");
+        assert!(!refused.text.contains("hush"), "{refused:?}");
+    }
+    assert_eq!(service.get("/health/live").status, 200);
+    let saving = || fs::read_to_string(&log).unwrap().contains("failed to write to the store");
+    let give_up = Instant::now() + HANG_GUARD;
+    while !saving() {
+        assert!(Instant::now() < give_up, "the job does not wait for the database");
+        std::thread::yield_now();
+    }
+    cluster.start_again();
+    let job = service.finished(&running);
+    assert_eq!(job["status"], "completed", "{job}");
+    is_whole(&service, &job);
+    assert_eq!(service.finished(&queued)["status"], "completed");
+    let later = service.queue("en_short.wav", &[]);
+    assert_eq!(service.finished(&later)["status"], "completed");
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(!said.contains("hush"), "{said}");
+    assert!(said.lines().count() < 200, "it tries again and again without a pause:\n{said}");
+}
+
+#[test]
+fn a_start_without_postgres_names_the_setting() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = command(dir.path())
+        .env("VERBATIM__STORAGE__URL", "postgres://verbatim:hush@127.0.0.1:1/jobs")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("[storage] url") && said.contains("127.0.0.1:1") && !said.contains("hush"),
+        "{said}"
+    );
+    let output = command(dir.path())
+        .args(["admin", "backup", "copy"])
+        .env("VERBATIM__STORAGE__URL", "postgres://verbatim:hush@127.0.0.1:1/jobs")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("pg_dump") && !said.contains("hush"), "{said}");
+}
+
+#[test]
+fn an_address_that_is_not_of_postgres_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for url in ["mysql://a:hush@b/c", "postgres://a:hush@b", "postgres://a@b/c?passwd=hush", "hush"] {
+        let output = command(dir.path()).env("VERBATIM__STORAGE__URL", url).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("storage.url: must be postgres://") && !said.contains("hush"), "{said}");
+    }
+}
