@@ -3,11 +3,18 @@
 //! sqlx's own `Any` does not fit: it connects by URL alone, without SQLite's settings, and binds a missing number of
 //! floating point as another type than one that is there, which a statement that PostgreSQL has prepared refuses.
 
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{
     Arguments, AssertSqlSafe, Encode, FromRow, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqlitePool, Type,
 };
+
+/// How long PostgreSQL has for a statement. Without it a connection that was lost without a word is waited for without end.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 60 });
 
 /// Connections to one database.
 pub(super) enum Pool {
@@ -26,7 +33,7 @@ impl Pool {
     pub(super) async fn begin_change(&self) -> Result<Transaction, sqlx::Error> {
         match self {
             Self::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Transaction::Sqlite),
-            Self::Postgres(pool) => pool.begin().await.map(Transaction::Postgres),
+            Self::Postgres(pool) => within_limit(pool.begin()).await.map(Transaction::Postgres),
         }
     }
 
@@ -35,7 +42,7 @@ impl Pool {
         const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         match self {
             Self::Sqlite(pool) => pool.begin().await.map(Transaction::Sqlite),
-            Self::Postgres(pool) => pool.begin_with(SNAPSHOT).await.map(Transaction::Postgres),
+            Self::Postgres(pool) => within_limit(pool.begin_with(SNAPSHOT)).await.map(Transaction::Postgres),
         }
     }
 
@@ -52,7 +59,7 @@ impl Transaction {
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(change) => change.commit().await,
-            Self::Postgres(change) => change.commit().await,
+            Self::Postgres(change) => within_limit(change.commit()).await,
         }
     }
 }
@@ -142,13 +149,17 @@ macro_rules! run {
                 sqlx::$query($self.sql, of_sqlite($self.values)?).$method(pool).await.map($then)
             }
             Executor::Pool(Pool::Postgres(pool)) => {
-                sqlx::$query($self.sql, of_postgres($self.values)?).$method(pool).await.map($then)
+                within_limit(sqlx::$query($self.sql, of_postgres($self.values)?).$method(pool))
+                    .await
+                    .map($then)
             }
             Executor::Transaction(Transaction::Sqlite(change)) => {
                 sqlx::$query($self.sql, of_sqlite($self.values)?).$method(&mut **change).await.map($then)
             }
             Executor::Transaction(Transaction::Postgres(change)) => {
-                sqlx::$query($self.sql, of_postgres($self.values)?).$method(&mut **change).await.map($then)
+                within_limit(sqlx::$query($self.sql, of_postgres($self.values)?).$method(&mut **change))
+                    .await
+                    .map($then)
             }
         }
     };
@@ -222,6 +233,15 @@ impl Builder {
     pub(super) fn build<O>(self) -> Query<O, O> {
         // All of it is from literals.
         Query { values: self.values, ..query_as(AssertSqlSafe(self.sql)) }
+    }
+}
+
+/// # Errors
+/// [`sqlx::Error::Io`] after [`STATEMENT_LIMIT`]. A change that was being committed then may have come about.
+async fn within_limit<T>(statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(STATEMENT_LIMIT, statement).await {
+        Ok(done) => done,
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     }
 }
 

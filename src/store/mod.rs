@@ -36,4 +36,5 @@ pub(crate) mod tests;
 pub use blobs::{FileBlobs, OpenBlobsError};
 pub use copies::{BackupError, Copied, Replace, RestoreError, backup, restore};
 pub use open::{StoreOpenError, is_store};
+pub use postgres::check_postgres;
 pub use sql_store::{Clock, SqlStore, system_clock};

@@ -4,7 +4,7 @@
 //! the lock, or not at all: with the connection the lock is lost, and the next connection begins by taking it.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ const LOCK_WAIT_LIMIT: Duration = Duration::from_secs(3);
 const LOCK_POLL: Duration = Duration::from_millis(50);
 /// How long a request waits for a connection, or for the changes before its own.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection that is given back has to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 /// For each session. The lock of a service whose machine has failed is free after a minute.
@@ -76,16 +78,11 @@ impl SqlStore {
 
     /// [`SqlStore::open_postgres`] with another clock.
     pub async fn open_postgres_with(dir: &Path, url: &str, clock: Clock) -> Result<Self, StoreOpenError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|error| StoreOpenError::InvalidUrl { detail: error.to_string() })?;
-        let options = match options.get_application_name() {
-            Some(_) => options,
-            None => options.application_name("verbatim"),
-        };
-        let options = options.options(SESSION);
+        let options = connect_options(url)?;
         let server = server(&options);
         let lock = open_folder(dir).await?;
-        try_connection(&options, &server).await?;
+        let connection = connect(&options, &server).await?;
+        try_lock(connection, &server).await?;
         let (holder, held_by) = watch::channel(Service::This);
         let holder = Holder { service: holder, session: AtomicI32::new(0) };
         let unreachable = |error: sqlx::Error| unreachable(&server, &error);
@@ -97,6 +94,28 @@ impl SqlStore {
         let (writer, readers) = (Pool::Postgres(writer), Pool::Postgres(readers));
         Ok(Self { writer, readers, clock, lock, database: None, held_by: Some(held_by) })
     }
+}
+
+/// Connects to the database that `url` names and gives its name: before a service is started, or beside it.
+///
+/// # Errors
+/// Why a service would not start with it; their texts never have the password.
+pub async fn check_postgres(url: &str) -> Result<String, StoreOpenError> {
+    let options = connect_options(url)?;
+    let server = server(&options);
+    let connection = connect(&options, &server).await?;
+    connection.close().await.map_err(|error| unreachable(&server, &error))?;
+    Ok(server)
+}
+
+fn connect_options(url: &str) -> Result<PgConnectOptions, StoreOpenError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| StoreOpenError::InvalidUrl { detail: error.to_string() })?;
+    let options = match options.get_application_name() {
+        Some(_) => options,
+        None => options.application_name("verbatim"),
+    };
+    Ok(options.options(SESSION))
 }
 
 /// As it may be shown to anyone.
@@ -130,7 +149,7 @@ struct Holder {
 }
 
 /// A pool would wait for a server that is not there, and not say why it has no connection.
-async fn try_connection(options: &PgConnectOptions, server: &str) -> Result<(), StoreOpenError> {
+async fn connect(options: &PgConnectOptions, server: &str) -> Result<PgConnection, StoreOpenError> {
     let unreachable = |error| unreachable(server, &error);
     let connecting = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect());
     let connected = connecting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
@@ -147,8 +166,13 @@ async fn try_connection(options: &PgConnectOptions, server: &str) -> Result<(), 
     if !is_durable {
         warn!(%server, "the database may lose its last changes: set fsync and synchronous_commit to on");
     }
-    let has_lock = take_lock(&mut connection, 0).await.map_err(unreachable)?;
-    if !has_lock {
+    Ok(connection)
+}
+
+/// Whether no other service has the database.
+async fn try_lock(mut connection: PgConnection, server: &str) -> Result<(), StoreOpenError> {
+    let unreachable = |error| unreachable(server, &error);
+    if !take_lock(&mut connection, 0).await.map_err(unreachable)? {
         return Err(StoreOpenError::DatabaseInUse { server: server.to_owned() });
     }
     connection.close().await.map_err(unreachable)
@@ -178,6 +202,7 @@ async fn open_writer(options: PgConnectOptions, holder: Holder) -> Result<PgPool
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_release(|connection, _| Box::pin(answers(connection)))
         .after_connect(move |connection, _| {
             let holder = holder.clone();
             Box::pin(async move {
@@ -195,9 +220,16 @@ async fn open_writer(options: PgConnectOptions, holder: Holder) -> Result<PgPool
         .await
 }
 
+/// The pool would wait without end for a connection that was lost without a word.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answer = tokio::time::timeout(ANSWER_LIMIT, connection.ping()).await;
+    answer.unwrap_or_else(|_| Err(io::Error::from(ErrorKind::TimedOut).into())).map(|()| true)
+}
+
 async fn open_readers(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
     PgPoolOptions::new()
         .max_connections(READERS)
+        .after_release(|connection, _| Box::pin(answers(connection)))
         .min_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options.options([("default_transaction_read_only", "on")]))

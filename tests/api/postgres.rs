@@ -110,6 +110,13 @@ fn a_start_without_postgres_names_the_setting() {
         "{said}"
     );
     let output = command(dir.path())
+        .arg("doctor")
+        .env("VERBATIM__STORAGE__URL", "postgres://verbatim:hush@127.0.0.1:1/jobs")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("error    database: ") && !said.contains("hush"), "{said}");
+    let output = command(dir.path())
         .args(["admin", "backup", "copy"])
         .env("VERBATIM__STORAGE__URL", "postgres://verbatim:hush@127.0.0.1:1/jobs")
         .output()

@@ -4,6 +4,7 @@
 
 mod access;
 mod clock;
+mod database;
 mod ffmpeg;
 mod finding;
 mod gpu;
@@ -56,6 +57,7 @@ fn examine(effective: &Effective) -> Vec<Finding> {
     let mut findings = vec![valid_settings::check(settings)];
     findings.extend(valid_settings::ignored(effective.near_misses()));
     findings.extend(model::check(settings));
+    findings.extend(database::check(settings));
     findings.extend([
         gpu::check(settings),
         memory::check(settings),

@@ -1,5 +1,6 @@
 //! What is PostgreSQL's own: the lock of the one service, lost connections, what cannot be used.
 
+use std::process::Command;
 use std::sync::LazyLock;
 
 use actors::domain::jobs::options::Priority;
@@ -9,6 +10,7 @@ use tempfile::TempDir;
 use super::cluster::Cluster;
 use super::conformance;
 use crate::store::db;
+use crate::store::fault::Fault;
 use crate::store::{Clock, SqlStore, StoreOpenError, system_clock};
 
 /// For all tests of the process.
@@ -75,8 +77,11 @@ async fn a_service_without_the_lock_changes_nothing() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = SqlStore::open_postgres(dir.path(), &url).await.unwrap();
     conformance::submit(&store, Priority::Batch).await;
+    // It has no other connection for changes until this one is given back.
+    let change = store.change().await.unwrap();
     end_writer(&store).await;
     let second = SqlStore::open_postgres(other.path(), &url).await.unwrap();
+    drop(change);
     let refused = store.recover().await.unwrap_err();
     assert!(matches!(refused, StoreError::Unreachable(_)), "{refused}");
     store.taken_over().await;
@@ -93,6 +98,29 @@ async fn a_lost_connection_is_replaced_with_its_lock() {
     conformance::submit(&store, Priority::Batch).await;
     let second = SqlStore::open_postgres(other.path(), &url).await.unwrap_err();
     assert!(matches!(second, StoreOpenError::DatabaseInUse { .. }), "{second}");
+}
+
+/// As after a failure of the network of which the client gets no word.
+#[tokio::test]
+async fn a_connection_that_does_not_answer_is_given_up() {
+    const WRITER: &str = "\
+        SELECT pid::BIGINT FROM pg_locks WHERE locktype = 'advisory' \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let Some((store, _dir)) = open().await else { return };
+    let pid: i64 = db::query_scalar(WRITER).fetch_one(&store.readers).await.unwrap();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let mut change = store.change().await.unwrap();
+    signal("STOP");
+    let given_up = db::query_scalar::<i64>("SELECT 1::BIGINT").fetch_one(&mut change).await.unwrap_err();
+    assert!(matches!(StoreError::from(Fault::from(given_up)), StoreError::Unreachable(_)));
+    drop(change);
+    let refused = store.recover().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unreachable(_)), "{refused}");
+    signal("CONT");
+    conformance::submit(&store, Priority::Batch).await;
 }
 
 async fn end_writer(store: &SqlStore) {
