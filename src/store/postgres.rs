@@ -90,6 +90,7 @@ impl SqlStore {
         migrate(&writer, &server).await?;
         let id: String = sqlx::query_scalar(ID).fetch_one(&writer).await.map_err(unreachable)?;
         claim_folder(dir, &id, &server)?;
+        info!(database = %server, "database opened");
         let readers = open_readers(options).await.map_err(unreachable)?;
         let (writer, readers) = (Pool::Postgres(writer), Pool::Postgres(readers));
         Ok(Self { writer, readers, clock, lock, database: None, held_by: Some(held_by) })

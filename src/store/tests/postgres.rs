@@ -4,7 +4,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use actors::domain::jobs::options::Priority;
-use actors::ports::{JobStore, StoreError};
+use actors::domain::jobs::words::SearchWords;
+use actors::ports::{JobQuery, JobStore, StoreError};
 use tempfile::TempDir;
 
 use super::cluster::Cluster;
@@ -170,6 +171,19 @@ async fn a_database_of_another_encoding_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let error = SqlStore::open_postgres(dir.path(), &url).await.unwrap_err();
     assert!(error.to_string().contains("its encoding is LATIN1"), "{error}");
+}
+
+#[tokio::test]
+async fn jobs_are_indexed_again_and_counted_at_a_start() {
+    let Some((store, _dir)) = open().await else { return };
+    let job = conformance::submit(&store, Priority::Batch).await;
+    db::query("UPDATE jobs SET search_row = NULL").execute(&store.writer).await.unwrap();
+    assert_eq!(store.index_jobs().await.unwrap(), 1);
+    let words = SearchWords::new("gr\u{f6}\u{df}e.wav").unwrap();
+    let found = store.jobs(JobQuery { words, limit: 100, ..JobQuery::default() }).await.unwrap();
+    assert_eq!(found.into_iter().map(|job| job.id).collect::<Vec<_>>(), [job.id]);
+    assert_eq!(store.blob_keys().await.unwrap().into_iter().collect::<Vec<_>>(), [job.audio.blob.0]);
+    assert!(store.size_bytes().await.unwrap() > 1_000_000);
 }
 
 #[tokio::test]
