@@ -12,6 +12,7 @@ pub mod observe;
 mod panics;
 pub mod ports;
 pub mod pull;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod worker;
 

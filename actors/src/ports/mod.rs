@@ -1,5 +1,5 @@
 //! What the actors need of the world, named by role. Adapters live in the root package, fakes in
-//! [`crate::testing`].
+//! `actors/src/testing`.
 
 mod engine;
 mod jobs;

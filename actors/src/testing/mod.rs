@@ -4,20 +4,27 @@
 //! expire under the paused clock of these tests. The store's own random walk needs a model to compare with as well: it is
 //! this one (`src/store/tests/random_walk.rs`).
 
+#[cfg(test)]
 mod engine;
 mod outbox;
 mod outbox_tables;
 mod peaks;
+#[cfg(test)]
 mod recordings;
 mod revisions;
+#[cfg(test)]
 mod shelf;
 mod store;
+#[cfg(test)]
 mod transport;
 #[cfg(test)]
 pub(crate) mod world;
 
-pub use engine::{FakeEngine, FakeProbe, POISON, Scripted};
-pub use recordings::FakeRecordings;
-pub use shelf::FakeShelf;
+#[cfg(test)]
+pub(crate) use self::{
+    engine::{FakeEngine, FakeProbe, POISON, Scripted},
+    recordings::FakeRecordings,
+    shelf::FakeShelf,
+    transport::{SentWebhooks, TransportFake},
+};
 pub use store::MemoryStore;
-pub use transport::{SentWebhooks, TransportFake};
