@@ -11,7 +11,7 @@ use crate::domain::time::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Clock {
     started: Instant,
-    wall_ms: i64,
+    wall: Timestamp,
     /// Milliseconds that it was [set ahead](Self::step).
     ahead: Arc<AtomicU64>,
     stands: bool,
@@ -19,9 +19,9 @@ pub struct Clock {
 
 impl Clock {
     pub fn start() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall_ms = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
-        Self { started: Instant::now(), wall_ms, ahead: Arc::default(), stands: false }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = Timestamp(0).after(since_epoch);
+        Self { started: Instant::now(), wall, ahead: Arc::default(), stands: false }
     }
 
     /// A clock that moves only when it is set ahead.
@@ -41,10 +41,9 @@ impl Clock {
 
     /// The time of day of a moment, past or to come.
     pub fn wall(&self, moment: Instant) -> Timestamp {
-        let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
         match moment.checked_duration_since(self.started) {
-            Some(after) => Timestamp(self.wall_ms.saturating_add(ms(after))),
-            None => Timestamp(self.wall_ms.saturating_sub(ms(self.started - moment))),
+            Some(later) => self.wall.after(later),
+            None => self.wall.before(self.started - moment),
         }
     }
 

@@ -164,8 +164,7 @@ impl Service {
     /// from before the start.
     pub(super) fn oldest_result(&self) -> Timestamp {
         let age = self.wait_policy.join.min(self.started.elapsed());
-        let millis = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        Timestamp(self.clock.wall_now().0.saturating_sub(millis))
+        self.clock.wall_now().before(age)
     }
 
     pub fn is_draining(&self) -> bool {

@@ -8,15 +8,14 @@
 mod engine;
 mod outbox;
 mod outbox_tables;
-mod peaks;
 #[cfg(test)]
 mod recordings;
-mod revisions;
 #[cfg(test)]
 mod shelf;
 mod store;
 #[cfg(test)]
 mod transport;
+mod unsupported;
 #[cfg(test)]
 pub(crate) mod world;
 

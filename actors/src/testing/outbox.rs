@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::outbox_tables::{Receiver, StoredMessage};
 use super::store::{MemoryStore, Tables};
 use crate::domain::event::OfModel;
-use crate::domain::jobs::job::{Job, Status};
+use crate::domain::jobs::job::Job;
 use crate::domain::jobs::origin::TraceParent;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::retry::Failures;
@@ -17,18 +17,6 @@ use crate::ports::{
     Attempt, Backlog, Between, DeliveryQuery, KEPT, OLD_SECRET_VALID, Outbox, Outgoing, Sent, SentState,
     StoreError, Subscriber, SubscriberState, SubscriberStore, TRIES_KEPT, Verdict,
 };
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn after(moment: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(moment.0.saturating_add(ms(by)))
-}
-
-fn between(earlier: Timestamp, later: Timestamp) -> Duration {
-    Duration::from_millis(u64::try_from(later.0 - earlier.0).unwrap_or(0))
-}
 
 impl Tables {
     fn receiver(&mut self, id: Uuid) -> Option<&mut Receiver> {
@@ -76,8 +64,8 @@ impl Tables {
     }
 
     /// Nothing for a job that has not ended, or has no webhook.
-    pub(super) fn write_job_messages(&mut self, job: &Job, status: Status, at: Timestamp) {
-        let Some(message) = Message::of_job(job.id, status, at) else { return };
+    pub(super) fn write_job_messages(&mut self, job: &Job, at: Timestamp) {
+        let Some(message) = Message::of_job(job.id, job.status, at) else { return };
         let Some(url) = &job.webhook_url else { return };
         let traceparent = job.origin.traceparent.clone();
         let known = self.receivers.iter().find(|receiver| receiver.seen.url == *url);
@@ -117,9 +105,7 @@ impl Tables {
         }
         receiver
     }
-}
 
-impl Tables {
     fn remove_receiver(&mut self, id: Uuid) {
         self.receivers.retain(|receiver| receiver.seen.id != id);
         self.messages.retain(|message| message.subscriber != Some(id));
@@ -134,7 +120,7 @@ impl Receiver {
 
     fn change_secret(&mut self, secret: Secret, now: Timestamp) {
         self.old_key = Some(std::mem::replace(&mut self.seen.signed_with, SigningKey::Own(secret)));
-        self.seen.old_secret_until = Some(after(now, OLD_SECRET_VALID));
+        self.seen.old_secret_until = Some(now.after(OLD_SECRET_VALID));
     }
 
     fn keys(&self, now: Timestamp) -> Vec<SigningKey> {
@@ -223,7 +209,7 @@ impl Outbox for MemoryStore {
         let (tables, now) = (self.tables(), self.now());
         let mut hosts: Vec<(String, Duration)> = vec![];
         for message in tables.messages.iter().filter(|message| message.is_pending()) {
-            let due_in = message.seen.next_try_at.map_or(Duration::ZERO, |at| between(now, at));
+            let due_in = message.seen.next_try_at.map_or(Duration::ZERO, |at| at.since(now));
             match hosts.iter_mut().find(|(host, _)| host == host_of(&message.url)) {
                 Some((_, first)) => *first = due_in.min(*first),
                 None => hosts.push((host_of(&message.url).to_owned(), due_in)),
@@ -246,8 +232,8 @@ impl Outbox for MemoryStore {
                 keys: known.map_or_else(|| vec![SigningKey::Service], |receiver| receiver.keys(now)),
                 failures: message.failures,
                 traceparent: message.traceparent.clone(),
-                trying: between(message.since, now),
-                failing: known.and_then(|r| r.seen.failing_since).map(|since| between(since, now)),
+                trying: now.since(message.since),
+                failing: known.and_then(|r| r.seen.failing_since).map(|since| now.since(since)),
             }
         });
         Ok(outgoing.collect())
@@ -256,7 +242,7 @@ impl Outbox for MemoryStore {
     async fn record(&self, id: MessageId, attempt: Attempt, verdict: Verdict) -> Result<(), StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
         let Some(message) = tables.message(id) else { return Ok(()) };
-        let begun = Timestamp(now.0.saturating_sub(ms(attempt.took)));
+        let begun = now.before(attempt.took);
         message.seen.attempts.push((begun, attempt));
         let surplus = message.seen.attempts.len().saturating_sub(TRIES_KEPT as usize);
         message.seen.attempts.drain(..surplus);
@@ -264,34 +250,27 @@ impl Outbox for MemoryStore {
             Verdict::Delivered => message.end(SentState::Delivered),
             Verdict::Again { failures, pause } => {
                 message.failures = failures;
-                message.seen.next_try_at = Some(after(now, pause));
+                message.seen.next_try_at = Some(now.after(pause));
             }
             Verdict::GivenUp | Verdict::SwitchOff | Verdict::Gone => message.end(SentState::Failed),
         }
         let Some(subscriber) = message.subscriber else { return Ok(()) };
-        match verdict {
-            Verdict::Gone => {
-                tables.remove_receiver(subscriber);
-                return Ok(());
-            }
-            Verdict::SwitchOff => {
-                let of_it =
-                    tables.messages.iter_mut().filter(|message| message.subscriber == Some(subscriber));
-                of_it
-                    .filter(|message| message.is_pending())
-                    .for_each(|message| message.end(SentState::Failed));
-            }
-            Verdict::Delivered | Verdict::Again { .. } | Verdict::GivenUp => {}
+        if verdict == Verdict::Gone {
+            tables.remove_receiver(subscriber);
+        }
+        if verdict == Verdict::SwitchOff {
+            let of_it = tables.messages.iter_mut().filter(|l| l.subscriber == Some(subscriber));
+            of_it.filter(|l| l.is_pending()).for_each(|message| message.end(SentState::Failed));
         }
         let Some(receiver) = tables.receiver(subscriber) else { return Ok(()) };
-        match verdict {
-            Verdict::Delivered => receiver.switch_on(),
-            Verdict::SwitchOff => receiver.seen.state = SubscriberState::Off,
-            Verdict::Again { .. } | Verdict::GivenUp | Verdict::Gone => {}
+        if verdict == Verdict::Delivered {
+            receiver.switch_on();
+            return Ok(());
         }
-        if verdict != Verdict::Delivered {
-            receiver.seen.failing_since.get_or_insert(now);
+        if verdict == Verdict::SwitchOff {
+            receiver.seen.state = SubscriberState::Off;
         }
+        receiver.seen.failing_since.get_or_insert(now);
         Ok(())
     }
 
@@ -331,14 +310,14 @@ impl Outbox for MemoryStore {
         let oldest = pending.clone().map(|message| message.seen.created_at).min();
         Ok(Backlog {
             messages: pending.count() as u64,
-            oldest: oldest.map_or(Duration::ZERO, |since| between(since, now)),
+            oldest: oldest.map_or(Duration::ZERO, |since| now.since(since)),
         })
     }
 
     async fn forget_old(&self) -> Result<u64, StoreError> {
         let (mut tables, now) = (self.tables(), self.now());
         let before = tables.messages.len();
-        tables.messages.retain(|l| l.is_pending() || between(l.seen.created_at, now) <= KEPT);
+        tables.messages.retain(|l| l.is_pending() || now.since(l.seen.created_at) <= KEPT);
         Ok((before - tables.messages.len()) as u64)
     }
 }

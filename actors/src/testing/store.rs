@@ -18,13 +18,11 @@ use crate::domain::jobs::job::{
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::progress::Progress;
 use crate::domain::jobs::queue::{Queued, Rank};
-use crate::domain::peaks::Peaks;
 use crate::domain::time::Timestamp;
-use crate::domain::transcript::edit::EditedSegment;
 use crate::domain::transcript::{Segment, in_order};
 use crate::ports::{
     Cancelled, Checkpoint, Claim, Earlier, Ending, EventLog, Fence, Head, JobCounts, JobQuery, JobStore,
-    QueuePlace, Revision, StoreError, SubmitError, Terms, Waiting,
+    QueuePlace, StoreError, SubmitError, Terms, Waiting,
 };
 
 pub struct MemoryStore {
@@ -35,7 +33,7 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 pub(super) struct Tables {
-    pub(super) jobs: BTreeMap<JobId, Row>,
+    jobs: BTreeMap<JobId, Row>,
     events: HashMap<Stream, Vec<Recorded>>,
     /// Owners with the priority of their job that was begun, the latest last.
     served: Vec<(String, Priority)>,
@@ -44,8 +42,9 @@ pub(super) struct Tables {
     pub(super) messages: Vec<StoredMessage>,
 }
 
-pub(super) struct Row {
-    pub(super) job: Job,
+#[derive(Clone)]
+struct Row {
+    job: Job,
     epoch: i64,
     /// Means something while it runs.
     lease_until: Timestamp,
@@ -55,32 +54,12 @@ pub(super) struct Row {
     chunks_done: u32,
     exits: EngineExits,
     once: Option<Idempotency>,
-    pub(super) peaks: Option<Peaks>,
-    pub(super) revisions: Vec<(Revision, Vec<EditedSegment>)>,
 }
 
 impl Tables {
     fn waiting(&self) -> Vec<&Job> {
         let jobs = self.jobs.values().map(|row| &row.job);
         jobs.filter(|job| job.status == Status::Queued).collect()
-    }
-}
-
-impl Tables {
-    /// What a job is found by.
-    fn text_of(&self, job: &Job) -> String {
-        let (id, Job { audio, metadata, .. }) = (job.id.to_string(), job);
-        let mut parts =
-            vec![id, audio.filename.clone().unwrap_or_default(), metadata.clone().unwrap_or_default()];
-        if let Some(row) = self.jobs.get(&job.id) {
-            match row.revisions.last() {
-                Some((_, edited)) => {
-                    parts.extend(edited.iter().flat_map(|one| one.speaker.iter().chain([&one.text])).cloned())
-                }
-                None => parts.extend(row.segments.iter().map(|(_, segment)| segment.text.clone())),
-            }
-        }
-        parts.join("\n")
     }
 
     /// The newest job of the same owner that has the same result.
@@ -152,7 +131,7 @@ impl MemoryStore {
         }
         let events: Vec<_> = change(row).into_iter().collect();
         let job = row.job.clone();
-        tables.write_job_messages(&job, job.status, self.now());
+        tables.write_job_messages(&job, self.now());
         Ok(events.into_iter().map(|e| self.record(&mut tables, Event::Job(fence.id, e))).collect())
     }
 
@@ -174,23 +153,18 @@ impl MemoryStore {
 
     /// Completes a queued job with the segments of an earlier one.
     fn answer(&self, tables: &mut Tables, id: JobId, earlier: JobId) -> Vec<Recorded> {
-        let Some(Row { job: of, plan, segments, chunks_done, .. }) = tables.jobs.get(&earlier) else {
-            return vec![];
-        };
-        let (duration, progress, language) = (of.audio.duration_secs, of.progress, of.language);
-        let probability = of.language_probability;
-        let warnings = of.warnings.clone();
-        let (plan, segments, chunks_done) = (plan.clone(), segments.clone(), *chunks_done);
+        let Some(of) = tables.jobs.get(&earlier).cloned() else { return vec![] };
         let Some(row) = tables.jobs.get_mut(&id) else { return vec![] };
         self.move_on(row, JobInput::Answered);
-        row.job.audio.duration_secs = duration;
-        row.job.warnings = warnings;
-        (row.job.progress, row.job.language, row.job.reused_from) = (progress, language, Some(earlier));
-        row.job.language_probability = probability;
-        (row.plan, row.segments, row.chunks_done) = (plan, segments.clone(), chunks_done);
+        row.job.audio.duration_secs = of.job.audio.duration_secs;
+        row.job.warnings = of.job.warnings;
+        (row.job.progress, row.job.language) = (of.job.progress, of.job.language);
+        row.job.language_probability = of.job.language_probability;
+        row.job.reused_from = Some(earlier);
+        (row.plan, row.segments, row.chunks_done) = (of.plan, of.segments.clone(), of.chunks_done);
         let job = row.job.clone();
-        tables.write_job_messages(&job, job.status, self.now());
-        let segments = segments.into_iter().map(|(chunk, segment)| JobEvent::Segment { chunk, segment });
+        tables.write_job_messages(&job, self.now());
+        let segments = of.segments.into_iter().map(|(chunk, segment)| JobEvent::Segment { chunk, segment });
         let events = segments.chain([JobEvent::Completed]).map(|event| Event::Job(id, event));
         events.map(|event| self.record(tables, event)).collect()
     }
@@ -230,6 +204,11 @@ fn times_served(served: &[(String, Priority)], job: &Job) -> u64 {
     let is_same =
         |(owner, priority): &(String, Priority)| *owner == job.owner && *priority == job.options.priority;
     served.iter().rposition(is_same).map_or(0, |index| index as u64 + 1)
+}
+
+/// The answer to what the actors do not ask of a store.
+pub(super) fn unsupported<T>() -> Result<T, StoreError> {
+    Err(StoreError::Failed("the store in memory does not support this".into()))
 }
 
 #[async_trait]
@@ -280,8 +259,6 @@ impl JobStore for MemoryStore {
             chunks_done: 0,
             exits: EngineExits::default(),
             once: new.once,
-            peaks: None,
-            revisions: vec![],
         };
         tables.jobs.insert(job.id, row);
         if let Some(url) = &job.webhook_url {
@@ -296,13 +273,8 @@ impl JobStore for MemoryStore {
         Ok((job, events))
     }
 
-    async fn sent_under(&self, owner: &str, key: &str) -> Result<Option<Earlier>, StoreError> {
-        let tables = self.tables();
-        let row = self.row_under(&tables, owner, key, KeyLife::Day);
-        Ok(row.and_then(|row| {
-            let fingerprint = row.once.as_ref()?.fingerprint.clone();
-            Some(Earlier { id: row.job.id, fingerprint })
-        }))
+    async fn sent_under(&self, _: &str, _: &str) -> Result<Option<Earlier>, StoreError> {
+        unsupported()
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -310,14 +282,16 @@ impl JobStore for MemoryStore {
     }
 
     async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, StoreError> {
+        if query.words.is_some() {
+            return unsupported();
+        }
         let tables = self.tables();
         let newest_first = tables.jobs.values().rev().map(|row| &row.job);
         let wanted = newest_first
             .filter(|job| job.owner == query.owner)
             .filter(|job| query.before.is_none_or(|before| job.id < before))
             .filter(|job| query.statuses.is_empty() || query.statuses.contains(&job.status))
-            .filter(|job| query.models.is_empty() || query.models.contains(&job.options.model))
-            .filter(|job| query.words.as_ref().is_none_or(|words| words.are_in(&tables.text_of(job))));
+            .filter(|job| query.models.is_empty() || query.models.contains(&job.options.model));
         Ok(wanted.take(query.limit as usize).cloned().collect())
     }
 
@@ -334,19 +308,7 @@ impl JobStore for MemoryStore {
     }
 
     async fn counts_by_model(&self) -> Result<Vec<(Option<String>, JobCounts)>, StoreError> {
-        let mut counts: Vec<(Option<String>, JobCounts)> = vec![];
-        for job in self.tables().jobs.values().map(|row| &row.job) {
-            let (queued, running) =
-                (u64::from(job.status == Status::Queued), u64::from(job.status == Status::Running));
-            match counts.iter_mut().find(|(model, _)| *model == job.options.model) {
-                Some((_, of_it)) => {
-                    of_it.queued += queued;
-                    of_it.running += running;
-                }
-                None => counts.push((job.options.model.clone(), JobCounts { queued, running })),
-            }
-        }
-        Ok(counts)
+        unsupported()
     }
 
     async fn size_bytes(&self) -> Result<u64, StoreError> {
@@ -524,15 +486,15 @@ impl JobStore for MemoryStore {
         self.move_on(row, JobInput::CancelAsked);
         row.epoch += 1;
         let job = Box::new(row.job.clone());
-        tables.write_job_messages(&job, job.status, self.now());
+        tables.write_job_messages(&job, self.now());
         let event = self.record(&mut tables, Event::Job(id, JobEvent::Cancelled));
         Ok(Cancelled::Now { job, events: vec![event] })
     }
 
     async fn remove_ended(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, StoreError> {
-        let since = self.now().0 - i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let since = self.now().before(keep);
         let mut tables = self.tables();
-        let is_old = |row: &&Row| row.job.finished_at.is_some_and(|ended| ended.0 < since);
+        let is_old = |row: &&Row| row.job.finished_at.is_some_and(|ended| ended < since);
         let old = tables.jobs.values().filter(is_old).take(limit as usize);
         let old: Vec<_> = old.map(|row| (row.job.id, row.job.audio.blob.clone())).collect();
         for (id, _) in &old {
@@ -550,7 +512,7 @@ impl JobStore for MemoryStore {
             }
         }
         let now = self.now();
-        Ok(self.requeue_running(&mut tables, |row| row.lease_until.0 < now.0))
+        Ok(self.requeue_running(&mut tables, |row| row.lease_until < now))
     }
 
     async fn recover(&self) -> Result<Vec<Recorded>, StoreError> {
