@@ -74,7 +74,7 @@ const ADAPTERS: [&str; 8] =
     ["audio", "engine", "memory", "models", "outgoing", "store", "transcript", "webhook"];
 
 /// All that the actors are built with. None of it opens a file or a socket by itself.
-const ACTORS_DEPENDENCIES: [&str; 13] = [
+const ACTORS_DEPENDENCIES: [&str; 14] = [
     "actix",
     "async-trait",
     "bytes",
@@ -83,6 +83,7 @@ const ACTORS_DEPENDENCIES: [&str; 13] = [
     "jiff",
     "prometheus",
     "serde",
+    "serde_bytes",
     "serde_json",
     "thiserror",
     "tokio",

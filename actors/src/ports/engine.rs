@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::samples;
 use crate::domain::audio::Plan;
 use crate::domain::jobs::options::Task;
 use crate::domain::language::Language;
@@ -109,7 +110,7 @@ pub struct Device {
 }
 
 /// Chunks of one job to transcribe together.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// At least one.
     pub chunks: Vec<ChunkAudio>,
@@ -119,6 +120,7 @@ pub struct Batch {
     pub languages: Vec<Language>,
     /// Samples of likely speech from the whole recording, as in [`ChunkAudio`]: where the first chunk alone does not show
     /// the language, they do.
+    #[serde(with = "samples::each")]
     pub language_windows: Vec<Arc<[f32]>>,
     pub task: Task,
     /// Text that the decoder continues.
@@ -150,9 +152,10 @@ impl Batch {
 }
 
 /// The sound of one chunk.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChunkAudio {
     /// 16 kHz mono, finite, within [-1, 1], at most 30 s.
+    #[serde(with = "samples")]
     pub samples: Arc<[f32]>,
     pub voices: VoiceActivity,
     /// Whether it overlaps a neighbour: its segments get word times, by which the two are joined.
@@ -196,7 +199,7 @@ pub enum LoadFailure {
 }
 
 /// Why a chunk has no transcript.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum EngineFault {
     #[error("cancelled")]
     Cancelled,

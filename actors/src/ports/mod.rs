@@ -7,6 +7,7 @@ mod models;
 mod peaks;
 mod recordings;
 mod revisions;
+mod samples;
 mod spans;
 mod webhooks;
 

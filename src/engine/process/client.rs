@@ -16,7 +16,7 @@ use actors::ports::{
 use tracing::{debug, warn};
 
 use super::child::{self, End, OomKills, StderrTail};
-use super::protocol::{self, COMMAND, FromWorker, ReceiveError, ToWorker, VERSION, Work};
+use super::protocol::{self, COMMAND, FromWorker, ReceiveError, ToWorker, VERSION};
 use crate::engine::backends::whisper_cpp::give_back_freed_memory;
 use crate::engine::memory::ledger::{Ledger, Shortage};
 use crate::engine::model_file::ModelHeader;
@@ -266,8 +266,8 @@ impl LoadedModel for Client {
         // A process that hangs reads nothing: writing to it may block for as long as it lives, which is
         // why this thread only waits, and sees to it that the process does not outlive its welcome.
         thread::scope(|writers| {
-            let sending = writers
-                .spawn(|| self.link.send_or_end(&ToWorker::Transcribe { id, work: Work::from(batch) }));
+            let work = ToWorker::Transcribe { id, batch: batch.clone() };
+            let sending = writers.spawn(move || self.link.send_or_end(&work));
             let mut last_reply = Instant::now();
             let (mut cancelled, mut is_sent) = (None, false);
             loop {
@@ -473,7 +473,7 @@ impl Link {
                     drop(call.send(Reply::Progress(fraction)));
                 }
             }
-            FromWorker::Done { id, result } => match result.map_err(|fault| self.complete(fault.into())) {
+            FromWorker::Done { id, result } => match result.map_err(|fault| self.complete(fault)) {
                 // The process ends with that. All callers are notified then, in one step.
                 Err(EngineFault::Exited { .. } | EngineFault::Unloaded) => {}
                 result => {

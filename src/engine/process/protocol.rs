@@ -4,12 +4,9 @@
 //! [`FromWorker::Hello`] finds out when they are not.
 
 use std::io::{self, Read, Write};
-use std::sync::Arc;
 
-use actors::domain::jobs::options::Task;
-use actors::domain::language::Language;
 use actors::domain::transcript::ChunkTranscript;
-use actors::ports::{Batch, ChunkAudio, EngineFault, LoadFailure, ModelFacts, VoiceActivity};
+use actors::ports::{Batch, EngineFault, LoadFailure, ModelFacts};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -17,7 +14,7 @@ use thiserror::Error;
 use crate::engine::EngineConfig;
 
 /// Goes up with every change of this file.
-pub(super) const VERSION: u32 = 7;
+pub(super) const VERSION: u32 = 8;
 
 /// The hidden command that makes this program an engine process.
 pub(super) const COMMAND: &str = "engine-worker";
@@ -32,7 +29,7 @@ pub(super) enum ToWorker {
     },
     Transcribe {
         id: u64,
-        work: Work,
+        batch: Batch,
     },
     Cancel {
         id: u64,
@@ -54,91 +51,9 @@ pub(super) enum FromWorker {
     },
     Done {
         id: u64,
-        result: Result<Vec<ChunkTranscript>, WireFault>,
+        /// A shortage of memory is without numbers, as in [`WireFailure`].
+        result: Result<Vec<ChunkTranscript>, EngineFault>,
     },
-}
-
-/// A batch on its way.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Work {
-    chunks: Vec<Chunk>,
-    language: Option<Language>,
-    languages: Vec<Language>,
-    language_windows: Vec<Samples>,
-    task: Task,
-    prompt: Option<String>,
-    hotwords: Vec<String>,
-    temperature: Option<f32>,
-    word_timestamps: bool,
-    token_logprobs: bool,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Chunk {
-    samples: Samples,
-    voices: VoiceActivity,
-    is_joined: bool,
-}
-
-/// 32-bit floats, little-endian.
-#[derive(Debug, Serialize, Deserialize)]
-struct Samples(#[serde(with = "serde_bytes")] Vec<u8>);
-
-impl From<&Arc<[f32]>> for Samples {
-    fn from(samples: &Arc<[f32]>) -> Self {
-        Self(samples.iter().flat_map(|sample| sample.to_le_bytes()).collect())
-    }
-}
-
-impl From<Samples> for Arc<[f32]> {
-    fn from(Samples(bytes): Samples) -> Self {
-        let (samples, _) = bytes.as_chunks::<4>();
-        samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-    }
-}
-
-impl From<&Batch> for Work {
-    fn from(batch: &Batch) -> Self {
-        let chunk = |chunk: &ChunkAudio| Chunk {
-            samples: (&chunk.samples).into(),
-            voices: chunk.voices,
-            is_joined: chunk.is_joined,
-        };
-        Self {
-            chunks: batch.chunks.iter().map(chunk).collect(),
-            language: batch.language,
-            languages: batch.languages.clone(),
-            language_windows: batch.language_windows.iter().map(Samples::from).collect(),
-            task: batch.task,
-            prompt: batch.prompt.clone(),
-            hotwords: batch.hotwords.clone(),
-            temperature: batch.temperature,
-            word_timestamps: batch.word_timestamps,
-            token_logprobs: batch.token_logprobs,
-        }
-    }
-}
-
-impl From<Work> for Batch {
-    fn from(work: Work) -> Self {
-        let chunk = |chunk: Chunk| ChunkAudio {
-            samples: chunk.samples.into(),
-            voices: chunk.voices,
-            is_joined: chunk.is_joined,
-        };
-        Self {
-            chunks: work.chunks.into_iter().map(chunk).collect(),
-            language: work.language,
-            languages: work.languages,
-            language_windows: work.language_windows.into_iter().map(Arc::from).collect(),
-            task: work.task,
-            prompt: work.prompt,
-            hotwords: work.hotwords,
-            temperature: work.temperature,
-            word_timestamps: work.word_timestamps,
-            token_logprobs: work.token_logprobs,
-        }
-    }
 }
 
 /// [`LoadFailure`] on its way.
@@ -179,47 +94,6 @@ impl From<WireFailure> for LoadFailure {
     }
 }
 
-/// [`EngineFault`] on its way.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum WireFault {
-    Cancelled,
-    /// Without numbers, as in [`WireFailure`].
-    OutOfMemory,
-    Exited {
-        detail: String,
-    },
-    Unloaded,
-    Refused {
-        message: String,
-    },
-}
-
-impl From<EngineFault> for WireFault {
-    fn from(fault: EngineFault) -> Self {
-        match fault {
-            EngineFault::Cancelled => Self::Cancelled,
-            EngineFault::OutOfMemory { .. } => Self::OutOfMemory,
-            EngineFault::Exited { detail } => Self::Exited { detail },
-            // A process cannot report that of itself.
-            EngineFault::Killed => Self::Exited { detail: EngineFault::Killed.to_string() },
-            EngineFault::Unloaded => Self::Unloaded,
-            EngineFault::Refused { message } => Self::Refused { message },
-        }
-    }
-}
-
-impl From<WireFault> for EngineFault {
-    fn from(fault: WireFault) -> Self {
-        match fault {
-            WireFault::Cancelled => Self::Cancelled,
-            WireFault::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
-            WireFault::Exited { detail } => Self::Exited { detail },
-            WireFault::Unloaded => Self::Unloaded,
-            WireFault::Refused { message } => Self::Refused { message },
-        }
-    }
-}
-
 /// Why no message came.
 #[derive(Debug, Error)]
 pub(super) enum ReceiveError {
@@ -252,6 +126,9 @@ pub(super) fn receive<T: DeserializeOwned>(pipe: &mut impl Read) -> Result<T, Re
 
 #[cfg(test)]
 mod tests {
+    use actors::domain::jobs::options::Task;
+    use actors::ports::{ChunkAudio, VoiceActivity};
+
     use super::*;
 
     #[test]
@@ -276,15 +153,15 @@ mod tests {
         let mut pipe = Vec::new();
         let config = Box::new(EngineConfig::new("a.bin", "a"));
         send(&mut pipe, &ToWorker::Load { config, needed_bytes: 5 }).unwrap();
-        send(&mut pipe, &ToWorker::Transcribe { id: 7, work: Work::from(&batch) }).unwrap();
+        send(&mut pipe, &ToWorker::Transcribe { id: 7, batch: batch.clone() }).unwrap();
         send(&mut pipe, &ToWorker::Cancel { id: 7 }).unwrap();
         let mut pipe = pipe.as_slice();
         assert!(matches!(
             receive(&mut pipe),
             Ok(ToWorker::Load { config, needed_bytes: 5 }) if config.model_id == "a"
         ));
-        let Ok(ToWorker::Transcribe { id: 7, work: received }) = receive(&mut pipe) else { panic!("other") };
-        assert_eq!(Batch::from(received), batch);
+        let Ok(ToWorker::Transcribe { id: 7, batch: received }) = receive(&mut pipe) else { panic!("other") };
+        assert_eq!(received, batch);
         assert!(matches!(receive(&mut pipe), Ok(ToWorker::Cancel { id: 7 })));
         assert!(matches!(receive::<ToWorker>(&mut pipe), Err(ReceiveError::Closed)));
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, EngineFault, LoadFailure};
 
-use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION, Work};
+use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION};
 use crate::engine::EngineConfig;
 use crate::engine::backends::whisper_cpp::{
     echo_trouble_to_stderr, exit_now, give_back_freed_memory, keep_freed_memory,
@@ -93,7 +93,7 @@ impl Worker {
     fn serve(self: &Arc<Self>, request: ToWorker) {
         match request {
             ToWorker::Load { config, needed_bytes } => self.start_loading(*config, needed_bytes),
-            ToWorker::Transcribe { id, work } => self.start_chunk(id, work),
+            ToWorker::Transcribe { id, batch } => self.start_chunk(id, batch),
             ToWorker::Cancel { id } => self.cancel(id),
         }
     }
@@ -128,7 +128,7 @@ impl Worker {
         }
     }
 
-    fn start_chunk(self: &Arc<Self>, id: u64, work: Work) {
+    fn start_chunk(self: &Arc<Self>, id: u64, batch: Batch) {
         let abort = Arc::new(AtomicBool::new(false));
         let core = match &mut *self.state() {
             State::Loaded { core, running } => {
@@ -142,7 +142,7 @@ impl Worker {
         };
         let worker = Arc::clone(self);
         spawn("engine-chunk", move || {
-            let result = worker.transcribe(&core, id, &work.into(), &abort);
+            let result = worker.transcribe(&core, id, &batch, &abort);
             worker.finish(&core, id, result);
         });
     }
@@ -176,7 +176,7 @@ impl Worker {
         if let (true, Err(fault)) = (core.has_failed(), &result) {
             eprintln!("{fault}");
         }
-        self.reply(&FromWorker::Done { id, result: result.map_err(Into::into) });
+        self.reply(&FromWorker::Done { id, result });
         give_back_freed_memory();
         if core.has_failed() {
             exit_now(EXIT_SOFTWARE);
