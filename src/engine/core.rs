@@ -135,7 +135,7 @@ impl EngineCore {
             voices: VoiceActivity::Absent,
             is_joined: false,
         };
-        let batch = Batch { language: "en".parse().ok(), ..Batch::of(chunk) };
+        let batch = Batch { language: "en".parse().ok(), ..Batch::of([chunk]) };
         match self.transcribe(&batch, abort, &|_| {}) {
             Ok(_) => Ok(()),
             Err(EngineFault::Cancelled) => Err(LoadFailure::Cancelled),

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn work(prompt: &str) -> Batch {
-        Batch { prompt: Some(prompt.into()), ..Batch::of(ChunkAudio::new([])) }
+        Batch { prompt: Some(prompt.into()), ..Batch::of([ChunkAudio::new([])]) }
     }
 
     #[test]

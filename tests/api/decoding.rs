@@ -32,8 +32,10 @@ fn recording(name: &str) -> Vec<f32> {
 
 /// Transcribes samples, in English unless it is to be found out.
 fn transcribed(model: &dyn LoadedModel, samples: Vec<f32>, language: Option<&str>) -> ChunkTranscript {
-    let batch =
-        Batch { language: language.map(|code| code.parse().unwrap()), ..Batch::of(ChunkAudio::new(samples)) };
+    let batch = Batch {
+        language: language.map(|code| code.parse().unwrap()),
+        ..Batch::of([ChunkAudio::new(samples)])
+    };
     model.transcribe(&batch, &CancelToken::default(), &mut |_| {}).unwrap().remove(0)
 }
 

@@ -70,7 +70,7 @@ fn truth() -> Value {
 }
 
 fn work(name: &str) -> Batch {
-    Batch::of(ChunkAudio::new(recording(name)))
+    Batch::of([ChunkAudio::new(recording(name))])
 }
 
 fn transcribe(model: &dyn LoadedModel, work: &Batch) -> Result<ChunkTranscript, EngineFault> {
@@ -185,7 +185,7 @@ fn several_chunks_run_at_the_same_time() {
 fn odd_chunks_are_answered_and_the_model_stays_usable() {
     for engine in engines(&config()) {
         let model = load(&*engine);
-        let of = |samples: Vec<f32>| Batch::of(ChunkAudio::new(samples));
+        let of = |samples: Vec<f32>| Batch::of([ChunkAudio::new(samples)]);
         for samples in [vec![], vec![0.5], vec![0.1; 150], vec![0.0; 480_000]] {
             transcribe(&*model, &of(samples)).unwrap();
         }

@@ -134,10 +134,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// One chunk, everything else as it is by default.
-    pub fn of(chunk: ChunkAudio) -> Self {
+    /// These chunks, everything else as it is by default.
+    pub fn of(chunks: impl Into<Vec<ChunkAudio>>) -> Self {
         Self {
-            chunks: vec![chunk],
+            chunks: chunks.into(),
             language: None,
             languages: Vec::new(),
             language_windows: Vec::new(),

@@ -1,4 +1,8 @@
 //! Transcribes here, with the engine of the service and without one running.
+//!
+//! The loop over the chunks is apart from that of the service (`actors/src/job/run.rs`): that one is resumed, preempted and
+//! cancelled between batches, and has the engine begin the next batch before this one is stored. What text depends on is
+//! the same code for both: plan, batches, prompts, language windows and places of segments.
 
 mod ahead;
 mod track;
@@ -107,21 +111,16 @@ impl Local {
                 None => self.language_windows(file, plan, chunks.clone(), &audio)?,
                 Some(_) => Vec::new(),
             };
+            let audio = chunks.clone().zip(audio);
+            let audio = audio.map(|(chunk, samples)| ChunkAudio::of(plan, chunk, samples));
             let batch = Batch {
-                chunks: chunks
-                    .clone()
-                    .zip(audio)
-                    .map(|(chunk, samples)| ChunkAudio::of(plan, chunk, samples))
-                    .collect(),
                 language: decoded.language,
                 languages: self.wanted.languages.clone(),
                 language_windows,
                 task: self.wanted.task,
                 prompt: context.prompt(self.wanted.prompt.as_deref()),
-                hotwords: Vec::new(),
-                temperature: None,
                 word_timestamps: self.wanted.word_timestamps,
-                token_logprobs: false,
+                ..Batch::of(audio.collect::<Vec<_>>())
             };
             let mut progress = |fraction: f32| meter.step(&track.step(f64::from(fraction), whole));
             let transcripts = model
