@@ -1,7 +1,6 @@
 //! Which methods a path takes.
 
-use actix_web::web;
-use actix_web::{Route, guard};
+use actix_web::{Resource, Route, guard, web};
 
 use crate::error::AppError;
 
@@ -10,7 +9,8 @@ pub(super) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// What a path says to methods other than those it takes.
-pub(super) fn only(allow: &'static str) -> Route {
-    web::to(move || async move { Err::<(), _>(AppError::MethodNotAllowed { allow }) })
+/// A path with its routes. Other methods than those in `allow` are answered with it.
+pub(super) fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> Resource {
+    let refused = web::to(move || async move { Err::<(), _>(AppError::MethodNotAllowed { allow }) });
+    routes.into_iter().fold(web::resource(path).default_service(refused), Resource::route)
 }

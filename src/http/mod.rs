@@ -24,7 +24,7 @@ mod waiting_events;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::DefaultHeaders;
-use actix_web::web::{self, delete, get, post, put, resource};
+use actix_web::web::{self, delete, get, post, put};
 
 pub use callers::Callers;
 pub use calls::begin;
@@ -48,7 +48,7 @@ pub use views::answers::Answers;
 pub use wait_policy::WaitPolicy;
 
 use crate::error::AppError;
-use methods::{only, read};
+use methods::{read, resource};
 use routes::{
     asr, debug, deliveries, events, health, inference, jobs, metrics, model, models, recording, transcripts,
     webhooks,
@@ -56,121 +56,57 @@ use routes::{
 
 /// Every route of the service.
 pub fn routes(config: &mut web::ServiceConfig) {
+    let resources = [
+        resource("/jobs", "GET, HEAD, POST", [read().to(jobs::list), post().to(jobs::submit)]),
+        resource("/jobs/{id}", "GET, HEAD, DELETE", [read().to(jobs::show), delete().to(jobs::cancel)]),
+        resource("/jobs/{id}/retry", "POST", [post().to(jobs::retry)]),
+        resource("/jobs/{id}/events", "GET", [get().to(events::of_job)]),
+        resource("/jobs/{id}/audio", "GET, HEAD", [read().to(recording::audio)]),
+        resource("/jobs/{id}/audio/peaks", "GET, HEAD", [read().to(recording::peaks)]),
+        resource(
+            "/jobs/{id}/transcript",
+            "GET, HEAD, PUT",
+            [read().to(transcripts::show), put().to(transcripts::edit)],
+        ),
+        resource("/jobs/{id}/transcript/revisions", "GET, HEAD", [read().to(transcripts::revisions)]),
+        resource("/model/status", "GET, HEAD", [read().to(model::status)]),
+        resource("/model/load", "POST", [post().to(model::load)]),
+        resource("/model/unload", "POST", [post().to(model::unload)]),
+        resource("/model/events", "GET", [get().to(events::of_model)]),
+        resource("/models", "GET, HEAD", [read().to(models::list)]),
+        resource("/models/pulls", "GET, POST", [get().to(models::pulls), post().to(models::pull)]),
+        resource("/models/pulls/{name}", "DELETE", [delete().to(models::cancel)]),
+        resource("/webhooks", "GET, HEAD, POST", [read().to(webhooks::list), post().to(webhooks::add)]),
+        resource("/webhooks/{id}", "DELETE", [delete().to(webhooks::remove)]),
+        resource("/webhooks/{id}/deliveries", "GET, HEAD", [read().to(deliveries::list)]),
+        resource(
+            "/webhooks/{id}/deliveries/{delivery}/redeliver",
+            "POST",
+            [post().to(deliveries::redeliver)],
+        ),
+        resource("/webhooks/{id}/redeliver", "POST", [post().to(deliveries::redeliver_all)]),
+        resource("/webhooks/{id}/test", "POST", [post().to(deliveries::test)]),
+        resource("/webhooks/{id}/secret", "POST", [post().to(webhooks::change_secret)]),
+        resource("/v1/audio/transcriptions", "POST", [post().to(openai::transcriptions)]),
+        resource("/v1/audio/translations", "POST", [post().to(openai::translations)]),
+        resource("/v1/models", "GET, HEAD", [read().to(openai::list)]),
+        resource("/v1/models/{id}", "GET, HEAD", [read().to(openai::show)]),
+        resource("/asr", "POST", [post().to(asr::transcribe)]),
+        resource("/detect-language", "POST", [post().to(asr::detect_language)]),
+        resource("/inference", "POST", [post().to(inference::transcribe)]),
+        resource("/health", "GET, HEAD", [read().to(health::health)]),
+        resource("/health/live", "GET, HEAD", [read().to(health::live)]),
+        resource("/health/ready", "GET, HEAD", [read().to(health::ready)]),
+        resource("/openapi.json", "GET, HEAD", [read().to(openapi::document)]),
+        resource("/docs", "GET, HEAD", [read().to(openapi::docs)]),
+        resource("/docs/style.css", "GET, HEAD", [read().to(openapi::style)]),
+        resource("/metrics", "GET, HEAD", [read().to(metrics::metrics)]),
+        resource("/debug/state", "GET, HEAD", [read().to(debug::state)]),
+    ];
+    for resource in resources {
+        config.service(resource);
+    }
     config
-        .service(
-            resource("/jobs")
-                .route(post().to(jobs::submit))
-                .route(read().to(jobs::list))
-                .default_service(only("GET, HEAD, POST")),
-        )
-        .service(
-            resource("/jobs/{id}")
-                .route(read().to(jobs::show))
-                .route(delete().to(jobs::cancel))
-                .default_service(only("GET, HEAD, DELETE")),
-        )
-        .service(resource("/jobs/{id}/retry").route(post().to(jobs::retry)).default_service(only("POST")))
-        .service(resource("/jobs/{id}/events").route(get().to(events::of_job)).default_service(only("GET")))
-        .service(
-            resource("/jobs/{id}/audio")
-                .route(read().to(recording::audio))
-                .default_service(only("GET, HEAD")),
-        )
-        .service(
-            resource("/jobs/{id}/audio/peaks")
-                .route(read().to(recording::peaks))
-                .default_service(only("GET, HEAD")),
-        )
-        .service(
-            resource("/jobs/{id}/transcript")
-                .route(read().to(transcripts::show))
-                .route(put().to(transcripts::edit))
-                .default_service(only("GET, HEAD, PUT")),
-        )
-        .service(
-            resource("/jobs/{id}/transcript/revisions")
-                .route(read().to(transcripts::revisions))
-                .default_service(only("GET, HEAD")),
-        )
-        .service(resource("/model/status").route(read().to(model::status)).default_service(only("GET, HEAD")))
-        .service(resource("/model/load").route(post().to(model::load)).default_service(only("POST")))
-        .service(resource("/model/unload").route(post().to(model::unload)).default_service(only("POST")))
-        .service(resource("/model/events").route(get().to(events::of_model)).default_service(only("GET")))
-        .service(resource("/models").route(read().to(models::list)).default_service(only("GET, HEAD")))
-        .service(
-            resource("/models/pulls")
-                .route(post().to(models::pull))
-                .route(get().to(models::pulls))
-                .default_service(only("GET, POST")),
-        )
-        .service(
-            resource("/models/pulls/{name}")
-                .route(delete().to(models::cancel))
-                .default_service(only("DELETE")),
-        )
-        .service(
-            resource("/webhooks")
-                .route(read().to(webhooks::list))
-                .route(post().to(webhooks::add))
-                .default_service(only("GET, HEAD, POST")),
-        )
-        .service(
-            resource("/webhooks/{id}").route(delete().to(webhooks::remove)).default_service(only("DELETE")),
-        )
-        .service(
-            resource("/webhooks/{id}/deliveries")
-                .route(read().to(deliveries::list))
-                .default_service(only("GET, HEAD")),
-        )
-        .service(
-            resource("/webhooks/{id}/deliveries/{delivery}/redeliver")
-                .route(post().to(deliveries::redeliver))
-                .default_service(only("POST")),
-        )
-        .service(
-            resource("/webhooks/{id}/redeliver")
-                .route(post().to(deliveries::redeliver_all))
-                .default_service(only("POST")),
-        )
-        .service(
-            resource("/webhooks/{id}/test").route(post().to(deliveries::test)).default_service(only("POST")),
-        )
-        .service(
-            resource("/webhooks/{id}/secret")
-                .route(post().to(webhooks::change_secret))
-                .default_service(only("POST")),
-        )
-        .service(
-            resource("/v1/audio/transcriptions")
-                .route(post().to(openai::transcriptions))
-                .default_service(only("POST")),
-        )
-        .service(
-            resource("/v1/audio/translations")
-                .route(post().to(openai::translations))
-                .default_service(only("POST")),
-        )
-        .service(resource("/v1/models").route(read().to(openai::list)).default_service(only("GET, HEAD")))
-        .service(
-            resource("/v1/models/{id}").route(read().to(openai::show)).default_service(only("GET, HEAD")),
-        )
-        .service(resource("/asr").route(post().to(asr::transcribe)).default_service(only("POST")))
-        .service(
-            resource("/detect-language").route(post().to(asr::detect_language)).default_service(only("POST")),
-        )
-        .service(resource("/inference").route(post().to(inference::transcribe)).default_service(only("POST")))
-        .service(resource("/health").route(read().to(health::health)).default_service(only("GET, HEAD")))
-        .service(resource("/health/live").route(read().to(health::live)).default_service(only("GET, HEAD")))
-        .service(resource("/health/ready").route(read().to(health::ready)).default_service(only("GET, HEAD")))
-        .service(
-            resource("/openapi.json").route(read().to(openapi::document)).default_service(only("GET, HEAD")),
-        )
-        .service(resource("/docs").route(read().to(openapi::docs)).default_service(only("GET, HEAD")))
-        .service(
-            resource("/docs/style.css").route(read().to(openapi::style)).default_service(only("GET, HEAD")),
-        )
-        .service(resource("/metrics").route(read().to(metrics::metrics)).default_service(only("GET, HEAD")))
-        .service(resource("/debug/state").route(read().to(debug::state)).default_service(only("GET, HEAD")))
         .configure(page::routes)
         .default_service(web::to(|| async { Err::<(), _>(AppError::RouteNotFound) }));
 }

@@ -6,12 +6,11 @@ use actix_web::http::header::{
     ACCEPT, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, Encoding,
     EntityTag, Header, VARY,
 };
-use actix_web::web::{self, resource};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::error::AppError;
 use crate::http::byte_range::is_unchanged;
-use crate::http::methods::{only, read};
+use crate::http::methods::{read, resource};
 use files::{File, PAGE};
 
 /// The page loads nothing from elsewhere, sends nothing elsewhere, and is in no other page's frame.
@@ -32,9 +31,11 @@ pub(super) fn is_page(path: &str) -> bool {
 
 /// The page's routes. The OpenAPI description does not have them.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(resource("/").route(read().to(index)).default_service(only("GET, HEAD")))
-        .service(resource("/web/{version}/{name}").route(read().to(file)).default_service(only("GET, HEAD")));
+    config.service(resource("/", "GET, HEAD", [read().to(index)])).service(resource(
+        "/web/{version}/{name}",
+        "GET, HEAD",
+        [read().to(file)],
+    ));
 }
 
 /// The index. A client that takes JSON and no HTML is not a browser: there is no such route for it.
