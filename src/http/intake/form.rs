@@ -22,6 +22,7 @@ use super::body::{
 use super::upload_pace::paced;
 use crate::error::AppError;
 use crate::http::service::Service;
+use crate::transcript::Format;
 
 /// What callers write for a recording in several languages.
 pub(in crate::http) const SEVERAL: &str = "multi";
@@ -154,6 +155,15 @@ pub(in crate::http) fn set_language(text: &str, options: &mut Options) -> Result
     Ok(())
 }
 
+/// A format that the API of OpenAI has, too.
+pub(in crate::http) fn response_format(text: &str) -> Result<Format, AppError> {
+    let known = text.parse().ok().filter(|format| *format != Format::Tsv);
+    known.ok_or_else(|| AppError::InvalidOption {
+        name: "response_format",
+        message: "must be json, text, srt, verbose_json or vtt".into(),
+    })
+}
+
 /// The end of a long prompt is what counts: the model has room for no more.
 pub fn prompt(text: &str) -> String {
     let text = text.replace('\0', "");
@@ -173,6 +183,12 @@ mod tests {
         assert_eq!(prompt("Ada\0"), "Ada");
         let long = format!("{}ü{}", "x".repeat(500), "y".repeat(LONGEST_PROMPT - 1));
         assert_eq!(prompt(&long), "y".repeat(LONGEST_PROMPT - 1));
+    }
+
+    #[test]
+    fn response_formats_are_those_of_the_api() {
+        assert_eq!(response_format("verbose_json").unwrap(), Format::VerboseJson);
+        assert!(response_format("tsv").is_err() && response_format("diarized_json").is_err());
     }
 
     #[test]

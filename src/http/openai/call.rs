@@ -109,7 +109,7 @@ impl Form {
             "keywords" => hotwords("keywords", [text], &mut self.options.hotwords)?,
             // 0 is the clients' default: start there and climb.
             "temperature" => self.options.temperature = Some(temperature(text)?).filter(|t| *t > 0.0),
-            "response_format" => self.format = format(text)?,
+            "response_format" => self.format = form::response_format(text)?,
             "stream" => self.stream = flag("stream", text)?,
             "timestamp_granularities" => {
                 let wanted = text.parse().map_err(|error| AppError::InvalidOption {
@@ -159,23 +159,4 @@ impl Form {
 fn number<T: FromStr>(name: &'static str, text: &str) -> Result<T, AppError> {
     text.parse()
         .map_err(|_| AppError::InvalidOption { name, message: format!("{text:?} is not a valid number") })
-}
-
-fn format(text: &str) -> Result<Format, AppError> {
-    let known = text.parse().ok().filter(|format| *format != Format::Tsv);
-    known.ok_or_else(|| AppError::InvalidOption {
-        name: "response_format",
-        message: "must be json, text, srt, verbose_json or vtt".into(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_are_those_of_the_api() {
-        assert_eq!(format("verbose_json").unwrap(), Format::VerboseJson);
-        assert!(format("tsv").is_err() && format("diarized_json").is_err());
-    }
 }

@@ -67,7 +67,7 @@ impl Asked {
             "prompt" => self.options.prompt = Some(form::prompt(text)),
             // 0 is what clients send who leave it alone: start there and climb.
             "temperature" => self.options.temperature = Some(temperature(text)?).filter(|t| *t > 0.0),
-            "response_format" => self.format = format(text)?,
+            "response_format" => self.format = form::response_format(text)?,
             _ => {}
         }
         Ok(())
@@ -79,14 +79,6 @@ impl Asked {
         let word_timestamps = self.format == Format::VerboseJson;
         (Options { language, word_timestamps, ..self.options }, self.format)
     }
-}
-
-fn format(text: &str) -> Result<Format, AppError> {
-    let known = text.parse().ok().filter(|format| *format != Format::Tsv);
-    known.ok_or_else(|| AppError::InvalidOption {
-        name: "response_format",
-        message: "must be json, text, srt, verbose_json or vtt".into(),
-    })
 }
 
 fn document(transcript: &Transcript<'_>, format: Format) -> HttpResponse {
