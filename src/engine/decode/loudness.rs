@@ -65,6 +65,11 @@ impl Loudness {
     }
 }
 
+/// Seconds in hundredths, rounded; what is before the window counts as its beginning.
+pub(super) fn hundredths(secs: f64) -> usize {
+    (secs.max(0.0) * 100.0).round() as usize
+}
+
 fn level_db(frame: &[f32]) -> f32 {
     let power = frame.iter().map(|sample| sample * sample).sum::<f32>() / frame.len() as f32;
     10.0 * (power + 1e-9).log10()

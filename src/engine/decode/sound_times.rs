@@ -5,7 +5,7 @@
 
 use actors::domain::transcript::Word;
 
-use super::loudness::Loudness;
+use super::loudness::{Loudness, hundredths};
 use super::word_times::WordTokens;
 
 /// Letters that a word counts for besides its own: short ones take longer than their letters say.
@@ -40,10 +40,6 @@ fn sound(start: f64, end: f64, loudness: &Loudness) -> Vec<usize> {
     let range = hundredths(start)..hundredths(end);
     let sound = loudness.sounding(range.clone());
     if (sound.len() as f64) < range.len() as f64 * LEAST_SOUND { range.collect() } else { sound }
-}
-
-fn hundredths(secs: f64) -> usize {
-    (secs * 100.0).round().max(0.0) as usize
 }
 
 fn secs(hundredths: usize) -> f64 {

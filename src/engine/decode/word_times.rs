@@ -3,7 +3,7 @@
 use actors::domain::language::Language;
 use actors::domain::transcript::Word;
 
-use super::loudness::Loudness;
+use super::loudness::{Loudness, hundredths};
 use crate::engine::backends::Alignment;
 
 /// Languages that are written without spaces: every whole character is a word.
@@ -102,10 +102,6 @@ fn longest(words: &[Word]) -> f64 {
         words.iter().map(|word| word.end - word.start).filter(|length| *length > 0.0).collect();
     lengths.sort_by(f64::total_cmp);
     lengths.get(lengths.len() / 2).map_or(0.0, |median| median.min(MEDIAN_LIMIT_SECS) * LONGEST_IN_MEDIANS)
-}
-
-fn hundredths(secs: f64) -> usize {
-    (secs.max(0.0) * 100.0).round() as usize
 }
 
 #[cfg(test)]

@@ -18,40 +18,28 @@ type Block = [f32; BLOCK];
 
 /// Whether [`read`] takes tensors of this type.
 pub fn is_readable(weight_type: WeightType) -> bool {
-    match weight_type {
-        WeightType::F32
-        | WeightType::F16
-        | WeightType::Q4_0
-        | WeightType::Q4_1
-        | WeightType::Q5_0
-        | WeightType::Q5_1
-        | WeightType::Q8_0 => true,
-        WeightType::Bf16
-        | WeightType::Int16
-        | WeightType::Int8
-        | WeightType::Q2K
-        | WeightType::Q3K
-        | WeightType::Q4K
-        | WeightType::Q5K
-        | WeightType::Q6K => false,
-    }
+    conversion(weight_type).is_some()
 }
 
 /// Fills `place` with the numbers of a tensor.
 pub fn read(reader: &mut Reader<'_>, weight_type: WeightType, place: &mut [u8]) -> Result<(), Fault> {
-    match weight_type {
-        WeightType::F16 => reader.fill(place, "a tensor"),
-        WeightType::F32 => convert(reader, place, |block: &[u8; 4 * BLOCK], numbers: &mut Block| {
-            let (values, _) = block.as_chunks::<4>();
-            for (number, value) in numbers.iter_mut().zip(values) {
-                *number = f32::from_le_bytes(*value);
-            }
-        }),
-        WeightType::Q8_0 => convert(reader, place, q8_0),
-        WeightType::Q4_0 => convert(reader, place, q4_0),
-        WeightType::Q4_1 => convert(reader, place, q4_1),
-        WeightType::Q5_0 => convert(reader, place, q5_0),
-        WeightType::Q5_1 => convert(reader, place, q5_1),
+    match conversion(weight_type) {
+        Some(convert) => convert(reader, place),
+        None => Err(Fault::Invalid(format!("its weights are {weight_type}"))),
+    }
+}
+
+type Conversion = fn(&mut Reader<'_>, &mut [u8]) -> Result<(), Fault>;
+
+fn conversion(weight_type: WeightType) -> Option<Conversion> {
+    Some(match weight_type {
+        WeightType::F16 => |reader, place| reader.fill(place, "a tensor"),
+        WeightType::F32 => |reader, place| convert(reader, place, f32s),
+        WeightType::Q8_0 => |reader, place| convert(reader, place, q8_0),
+        WeightType::Q4_0 => |reader, place| convert(reader, place, q4_0),
+        WeightType::Q4_1 => |reader, place| convert(reader, place, q4_1),
+        WeightType::Q5_0 => |reader, place| convert(reader, place, q5_0),
+        WeightType::Q5_1 => |reader, place| convert(reader, place, q5_1),
         WeightType::Bf16
         | WeightType::Int16
         | WeightType::Int8
@@ -59,8 +47,8 @@ pub fn read(reader: &mut Reader<'_>, weight_type: WeightType, place: &mut [u8]) 
         | WeightType::Q3K
         | WeightType::Q4K
         | WeightType::Q5K
-        | WeightType::Q6K => Err(Fault::Invalid(format!("its weights are {weight_type}"))),
-    }
+        | WeightType::Q6K => return None,
+    })
 }
 
 /// Every tensor has a multiple of 32 numbers: widths and channels are multiples of 64.
@@ -89,6 +77,13 @@ fn convert<const N: usize>(
         }
     }
     Ok(())
+}
+
+fn f32s(block: &[u8; 4 * BLOCK], numbers: &mut Block) {
+    let (values, _) = block.as_chunks::<4>();
+    for (number, value) in numbers.iter_mut().zip(values) {
+        *number = f32::from_le_bytes(*value);
+    }
 }
 
 fn half(low: u8, high: u8) -> f32 {
