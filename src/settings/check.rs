@@ -120,10 +120,6 @@ fn number(kind: &ValueKind) -> Option<f64> {
         ValueKind::I128(n) => Some(*n as f64),
         ValueKind::U128(n) => Some(*n as f64),
         ValueKind::Float(n) => Some(*n),
-        ValueKind::Nil
-        | ValueKind::Boolean(_)
-        | ValueKind::String(_)
-        | ValueKind::Array(_)
-        | ValueKind::Table(_) => None,
+        _ => None,
     }
 }

@@ -84,15 +84,7 @@ fn redacted(kind: &ValueKind) -> String {
     match kind {
         ValueKind::Array(items) => format!("[{}]", vec![REDACTED; items.len()].join(", ")),
         ValueKind::String(text) if text.is_empty() => "\"\"".to_owned(),
-        ValueKind::String(_)
-        | ValueKind::Nil
-        | ValueKind::Boolean(_)
-        | ValueKind::I64(_)
-        | ValueKind::I128(_)
-        | ValueKind::U64(_)
-        | ValueKind::U128(_)
-        | ValueKind::Float(_)
-        | ValueKind::Table(_) => REDACTED.to_owned(),
+        _ => REDACTED.to_owned(),
     }
 }
 

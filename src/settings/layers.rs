@@ -258,11 +258,7 @@ fn read_as(default: &ValueKind, text: &str) -> Option<ValueKind> {
             Some(ValueKind::from(items.map(str::to_owned).collect::<Vec<_>>()))
         }
         // No default is of these kinds.
-        ValueKind::Nil
-        | ValueKind::I128(_)
-        | ValueKind::U64(_)
-        | ValueKind::U128(_)
-        | ValueKind::Table(_) => None,
+        _ => None,
     }
 }
 

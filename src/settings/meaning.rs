@@ -21,20 +21,26 @@ const URL_PARAMETERS: [&str; 9] =
 /// # Errors
 /// Everything that is wrong, each with its origin from `merged`.
 pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError> {
-    let faults =
-        [host(settings), storage(settings), model_name(settings), source_url(settings), auth(settings)];
-    let faults =
-        faults.into_iter().chain([secret(settings), allow(settings), wyoming(settings), level(settings)]);
-    let faults = faults.chain([
-        hub_url(settings),
-        languages(settings),
-        allowed_hosts(settings),
-        cors_origins(settings),
-        database_url(settings),
-    ]);
-    let faults = faults.chain([unauthenticated_address(settings, merged), keyless_wyoming(settings)]);
+    let rules: [fn(&Settings) -> Fault; 14] = [
+        host,
+        storage,
+        model_name,
+        source_url,
+        auth,
+        secret,
+        allow,
+        wyoming,
+        level,
+        hub_url,
+        languages,
+        allowed_hosts,
+        cors_origins,
+        database_url,
+    ];
+    let faults = rules.into_iter().filter_map(|rule| rule(settings));
     let mut problems: Vec<Problem> = faults
-        .flatten()
+        .chain(unauthenticated_address(settings, merged))
+        .chain(keyless_wyoming(settings))
         .map(|(path, message)| {
             let (section, key) = path.split_once('.').unwrap_or((path, ""));
             let origin = values::lookup(merged, section, key).map_or("default".to_owned(), values::origin);
@@ -91,15 +97,16 @@ fn model_name(settings: &Settings) -> Fault {
 }
 
 fn source_url(settings: &Settings) -> Fault {
-    fault_if(!is_http(&settings.model.source_url), "model.source_url", "must begin with https:// or http://")
+    http(&settings.model.source_url, "model.source_url")
 }
 
 fn hub_url(settings: &Settings) -> Fault {
-    fault_if(!is_http(&settings.model.hub_url), "model.hub_url", "must begin with https:// or http://")
+    http(&settings.model.hub_url, "model.hub_url")
 }
 
-fn is_http(url: &str) -> bool {
-    url.starts_with("https://") || url.starts_with("http://")
+fn http(url: &str, key: &'static str) -> Fault {
+    let is_http = url.starts_with("https://") || url.starts_with("http://");
+    fault_if(!is_http, key, "must begin with https:// or http://")
 }
 
 fn auth(settings: &Settings) -> Fault {

@@ -20,15 +20,7 @@ pub fn lookup<'a>(defaults: &'a Table, section: &str, key: &str) -> Option<&'a V
 pub fn section_of<'a>(table: &'a Table, section: &str) -> Option<&'a Table> {
     match &table.get(section)?.kind {
         ValueKind::Table(keys) => Some(keys),
-        ValueKind::Nil
-        | ValueKind::Boolean(_)
-        | ValueKind::I64(_)
-        | ValueKind::I128(_)
-        | ValueKind::U64(_)
-        | ValueKind::U128(_)
-        | ValueKind::Float(_)
-        | ValueKind::String(_)
-        | ValueKind::Array(_) => None,
+        _ => None,
     }
 }
 
