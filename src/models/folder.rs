@@ -51,6 +51,15 @@ pub(super) fn fetch(
     Ok(true)
 }
 
+/// Of a file, or of the files in a folder; 0 where neither is there.
+pub(super) fn bytes_of(path: &Path) -> u64 {
+    let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
+    match fs::read_dir(path) {
+        Ok(entries) => entries.flatten().map(|entry| length(&entry.path())).sum(),
+        Err(_) => length(path),
+    }
+}
+
 /// A try that brought nothing leaves nothing.
 fn drop_if_empty(partial: &Path) {
     let is_lock = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == LOCK);

@@ -12,10 +12,9 @@ use super::catalog::Catalog;
 use super::client::Client;
 use super::error::PullError;
 use super::file::{self, Checksum, Source, part_path};
-use super::folder::{self, partial_path};
+use super::folder::{self, bytes_of, partial_path};
 use super::known::{KnownModel, Origin, Pin};
 use super::meter::Meter;
-use super::remove::bytes_of;
 use super::room::check_room;
 use super::wanted::Wanted;
 

@@ -9,7 +9,7 @@ use super::checksum::sidecar_path;
 use super::download::forget_validator;
 use super::error::RemoveError;
 use super::file::part_path;
-use super::folder::partial_path;
+use super::folder::{bytes_of, partial_path};
 use super::installed::{Installed, model_at};
 
 /// A model that may be removed, or what a download left of one.
@@ -86,14 +86,6 @@ fn entry_of(name: &str, dir: &Path) -> Result<PathBuf, RemoveError> {
 /// A link goes, not what it leads to.
 fn remove(path: &Path) -> io::Result<()> {
     if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
-}
-
-pub(super) fn bytes_of(path: &Path) -> u64 {
-    let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
-    match fs::read_dir(path) {
-        Ok(entries) => entries.flatten().map(|entry| length(&entry.path())).sum(),
-        Err(_) => length(path),
-    }
 }
 
 #[cfg(test)]
