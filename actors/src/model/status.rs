@@ -153,49 +153,24 @@ impl ModelStatus {
 
     /// Since when the loaded model has had nothing to do.
     pub fn idle_since(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Ready { leases: 0, idle_since } => Some(idle_since),
-            Phase::Ready { .. }
-            | Phase::Unloaded { .. }
-            | Phase::Loading
-            | Phase::Unloading(_)
-            | Phase::Waiting(_)
-            | Phase::Failed(_) => None,
-        }
+        let Phase::Ready { leases: 0, idle_since } = self.phase else { return None };
+        Some(idle_since)
     }
 
     pub fn shortage(&self) -> Option<&Shortage> {
-        match &self.phase {
-            Phase::Waiting(shortage) => Some(shortage),
-            Phase::Unloaded { .. }
-            | Phase::Loading
-            | Phase::Ready { .. }
-            | Phase::Unloading(_)
-            | Phase::Failed(_) => None,
-        }
+        let Phase::Waiting(shortage) = &self.phase else { return None };
+        Some(shortage)
     }
 
     pub fn failure(&self) -> Option<&Failure> {
-        match &self.phase {
-            Phase::Failed(failure) => Some(failure),
-            Phase::Unloaded { .. }
-            | Phase::Loading
-            | Phase::Ready { .. }
-            | Phase::Unloading(_)
-            | Phase::Waiting(_) => None,
-        }
+        let Phase::Failed(failure) = &self.phase else { return None };
+        Some(failure)
     }
 
     /// Until when queued jobs leave the model alone.
     pub fn held_until(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Unloaded { held_until } => held_until,
-            Phase::Loading
-            | Phase::Ready { .. }
-            | Phase::Unloading(_)
-            | Phase::Waiting(_)
-            | Phase::Failed(_) => None,
-        }
+        let Phase::Unloaded { held_until } = self.phase else { return None };
+        held_until
     }
 
     pub fn load_expected_secs(&self) -> f64 {

@@ -255,17 +255,10 @@ impl Lifecycle {
 
     /// When an idle model will go, if it is idle and goes at all.
     pub fn unloads_at(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Ready { leases: 0, idle_since } => match self.idle_timeout() {
-                Stay::For(time) => Some(later(idle_since, time)),
-                Stay::Forever => None,
-            },
-            Phase::Ready { .. }
-            | Phase::Unloaded { .. }
-            | Phase::Loading
-            | Phase::Unloading(_)
-            | Phase::Waiting(_)
-            | Phase::Failed(_) => None,
+        let Phase::Ready { leases: 0, idle_since } = self.phase else { return None };
+        match self.idle_timeout() {
+            Stay::For(time) => Some(later(idle_since, time)),
+            Stay::Forever => None,
         }
     }
 
