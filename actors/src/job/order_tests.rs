@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{FutureExt, LocalBoxFuture};
+use futures_util::future::LocalBoxFuture;
 
 use super::jobs_to_fail::JobsToFail;
 use super::on_model_failed::OnModelFailed;
@@ -38,16 +38,15 @@ type Row = (&'static str, fn() -> LocalBoxFuture<'static, ()>);
 /// The first column of the table, each with what shows the second.
 const ROWS: &[Row] = &[
     ("jobs of both priorities wait", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_model(None).await;
             queue.submit("", Batch, None).await;
             let interactive = queue.submit("", Interactive, None).await;
             assert_eq!(queue.next().await, Next::Job(interactive));
-        }
-        .boxed_local()
+        })
     }),
     ("four interactive jobs in a row were taken and a batch job waits", || {
-        async {
+        Box::pin(async {
             let mut queue = Queue::with_model(None).await;
             queue.submit("", Interactive, None).await;
             let batch = queue.submit("", Batch, None).await;
@@ -55,20 +54,18 @@ const ROWS: &[Row] = &[
             (0..4).for_each(|_| turns.taken(Interactive));
             queue.order.turn = turns.next();
             assert_eq!(queue.next().await, Next::Job(batch));
-        }
-        .boxed_local()
+        })
     }),
     ("one owner has several jobs of a priority", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_model(None).await;
             let first = queue.submit("a", Batch, None).await;
             queue.submit("a", Batch, None).await;
             assert_eq!(queue.next().await, Next::Job(first));
-        }
-        .boxed_local()
+        })
     }),
     ("several owners have jobs of a priority", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_model(None).await;
             queue.submit("a", Batch, None).await;
             let served = queue.claim(Batch, None).await;
@@ -76,31 +73,28 @@ const ROWS: &[Row] = &[
             queue.submit("a", Batch, None).await;
             let of_another = queue.submit("b", Batch, None).await;
             assert_eq!(queue.next().await, Next::Job(of_another));
-        }
-        .boxed_local()
+        })
     }),
     ("a job of the priority was begun before and given back", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_model(None).await;
             queue.submit("a", Batch, None).await;
             let begun = queue.submit("b", Batch, FAKE).await;
             let claim = queue.claim(Batch, FAKE).await;
             queue.deps.store.requeue(claim.fence, RequeueReason::Preempted).await.unwrap();
             assert_eq!(queue.next().await, Next::Job(begun));
-        }
-        .boxed_local()
+        })
     }),
     ("the first job is for another model and jobs of the loaded one wait in its line", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_model(None).await;
             queue.submit("", Batch, LARGE).await;
             let of_loaded = queue.submit("", Batch, None).await;
             assert_eq!(queue.next().await, Next::Job(of_loaded));
-        }
-        .boxed_local()
+        })
     }),
     ("as many have overtaken the first job as may", || {
-        async {
+        Box::pin(async {
             let mut queue = Queue::with_model(None).await;
             let first = queue.submit("", Batch, LARGE).await;
             queue.submit("", Batch, None).await;
@@ -108,22 +102,20 @@ const ROWS: &[Row] = &[
             assert_eq!(queue.next().await, Next::Swap(Batch));
             queue.until_ready("large").await;
             assert_eq!(queue.next().await, Next::Job(first));
-        }
-        .boxed_local()
+        })
     }),
     ("the first job is interactive and only batch jobs are for the loaded model", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_model(None).await;
             queue.submit("", Batch, None).await;
             let first = queue.submit("", Interactive, LARGE).await;
             assert_eq!(queue.next().await, Next::Swap(Interactive));
             queue.until_ready("large").await;
             assert_eq!(queue.next().await, Next::Job(first));
-        }
-        .boxed_local()
+        })
     }),
     ("a client was turned away and asked to retry for another model", || {
-        async {
+        Box::pin(async {
             let mut queue = Queue::with_model(None).await;
             let (first, lease) = (queue.submit("", Batch, None).await, queue.lease().await);
             queue.submit("", Batch, None).await;
@@ -134,11 +126,10 @@ const ROWS: &[Row] = &[
             queue.overtaken(Line::Client);
             assert_eq!(queue.next_under(Some(lease)).await, Next::Nothing);
             queue.until_ready("large").await;
-        }
-        .boxed_local()
+        })
     }),
     ("the loaded model is kept for a client that was asked to retry or asked for it", || {
-        async {
+        Box::pin(async {
             let mut queue = Queue::with_model(None).await;
             queue.submit("", Interactive, None).await;
             let of_client = queue.submit("", Batch, LARGE).await;
@@ -146,11 +137,10 @@ const ROWS: &[Row] = &[
             queue.deps.model.load_and_wait(large, None).await.unwrap();
             queue.overtaken(Line::Interactive);
             assert_eq!(queue.next_under(None).await, Next::Job(of_client));
-        }
-        .boxed_local()
+        })
     }),
     ("the model of the first job waits for memory", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_loads([Scripted::OutOfMemory]);
             queue.try_large(State::WaitingForGpu).await;
             queue.submit("", Batch, LARGE).await;
@@ -158,43 +148,39 @@ const ROWS: &[Row] = &[
             assert_eq!(queue.next_under(None).await, Next::Nothing, "its model is to be loaded first");
             queue.until_ready("fake").await;
             assert_eq!(queue.next().await, Next::Job(other));
-        }
-        .boxed_local()
+        })
     }),
     ("the model of the first job cannot be loaded", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_loads([Scripted::Broken]);
             queue.try_large(State::Failed).await;
             let failed = queue.submit("", Batch, LARGE).await;
             queue.runs_another_model().await;
             assert_eq!(queue.status(failed).await, Status::Queued);
-        }
-        .boxed_local()
+        })
     }),
     ("the same with on_model_failed = \"fail\"", || {
-        async {
+        Box::pin(async {
             let mut queue = Queue::with_loads([Scripted::Broken]);
             queue.order.on_model_failed = OnModelFailed::Fail;
             queue.try_large(State::Failed).await;
             let failed = queue.submit("", Batch, LARGE).await;
             queue.runs_another_model().await;
             assert_eq!(queue.status(failed).await, Status::Failed);
-        }
-        .boxed_local()
+        })
     }),
     ("the same while its file is being downloaded", || {
-        async {
+        Box::pin(async {
             let mut queue = Queue::with_loads([Scripted::Pulling]);
             queue.order.on_model_failed = OnModelFailed::Fail;
             queue.try_large(State::Failed).await;
             let waiting = queue.submit("", Batch, LARGE).await;
             queue.runs_another_model().await;
             assert_eq!(queue.status(waiting).await, Status::Queued);
-        }
-        .boxed_local()
+        })
     }),
     ("the same after a new job for that model was taken in", || {
-        async {
+        Box::pin(async {
             let mut queue = Queue::with_loads([Scripted::Broken]);
             queue.order.on_model_failed = OnModelFailed::Fail;
             queue.try_large(State::Failed).await;
@@ -203,11 +189,10 @@ const ROWS: &[Row] = &[
             queue.deps.jobs_to_fail.expect_another_try(large, queue.deps.model.status().failures(large));
             queue.runs_another_model().await;
             assert_eq!(queue.status(new).await, Status::Queued);
-        }
-        .boxed_local()
+        })
     }),
     ("the memory was asked for with a hold", || {
-        async {
+        Box::pin(async {
             let queue = Queue::with_model(None).await;
             let job = queue.submit("", Batch, None).await;
             let hold = Duration::from_secs(60);
@@ -219,11 +204,10 @@ const ROWS: &[Row] = &[
             assert_eq!(queue.next_under(None).await, Next::Nothing, "its model is to be loaded first");
             queue.until_ready("fake").await;
             assert_eq!(queue.next().await, Next::Job(job));
-        }
-        .boxed_local()
+        })
     }),
     ("all workers are busy and an interactive job waits for a worker that runs a batch job", || {
-        async {
+        Box::pin(async {
             let engine = FakeEngine::default().script_chunks([Scripted::Block]);
             let world = World::start(Setting { engine, ..Setting::default() });
             let batch = world.submit().await.id;
@@ -232,11 +216,10 @@ const ROWS: &[Row] = &[
             world.engine.open();
             world.to_the_end(batch).await;
             assert_eq!(world.store.claimed(), [batch, interactive, batch]);
-        }
-        .boxed_local()
+        })
     }),
     ("all workers are busy and the model of the interactive job cannot be loaded", || {
-        async {
+        Box::pin(async {
             let engine =
                 FakeEngine::default().script_loads([Scripted::Broken]).script_chunks([Scripted::Block]);
             let world = World::start(Setting { engine, models: vec!["large"], ..Setting::default() });
@@ -253,8 +236,7 @@ const ROWS: &[Row] = &[
             let requeued = events.iter().any(|event| matches!(event, JobEvent::Requeued { .. }));
             assert!(!requeued, "{:?}", names(&events));
             assert_eq!(world.job(stuck.id).await.status, Status::Queued);
-        }
-        .boxed_local()
+        })
     }),
 ];
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::event::{JobEvent, RequeueReason, UnloadReason};
-use crate::domain::jobs::job::{BlobKey, JobId, Status};
+use crate::domain::jobs::job::{BlobKey, Job, JobId, Status};
 use crate::domain::jobs::options::Priority;
 use crate::domain::model::models::ModelNo;
 use crate::model::State;
@@ -17,6 +17,19 @@ fn with_chunks(script: impl IntoIterator<Item = Scripted>) -> Setting {
 
 fn is_chunk_start(event: &JobEvent, wanted: u32) -> bool {
     matches!(event, JobEvent::Progress { chunk, .. } if *chunk == wanted)
+}
+
+async fn submit_urgent(world: &World) -> JobId {
+    let mut urgent = new_job();
+    urgent.options.priority = Priority::Interactive;
+    world.jobs.submit(urgent).await.unwrap().id
+}
+
+/// See [`FakeRecordings`](crate::testing::FakeRecordings).
+async fn submit_blob(world: &World, name: &str) -> Job {
+    let mut job = new_job();
+    job.audio.blob = BlobKey(name.into());
+    world.jobs.submit(job).await.unwrap()
 }
 
 #[actix::test]
@@ -47,9 +60,7 @@ async fn a_job_loads_the_model_and_runs_chunk_by_chunk() {
 #[actix::test]
 async fn a_wrong_early_chunk_is_decoded_again_as_planned() {
     let world = World::start(Setting::default());
-    let mut misleading = new_job();
-    misleading.audio.blob = BlobKey("misleading".into());
-    let job = world.jobs.submit(misleading).await.unwrap();
+    let job = submit_blob(&world, "misleading").await;
     world.to_the_end(job.id).await;
     let segments = world.store.segments(job.id).await.unwrap();
     assert_eq!(segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>(), [" 16000 samples."; 3]);
@@ -89,9 +100,7 @@ async fn an_unload_gives_the_job_back_at_its_last_finished_chunk() {
 async fn an_unload_does_not_wait_for_a_recording_to_be_read() {
     for blob in ["endless", "stuck"] {
         let world = World::start(Setting { unload_hold: Duration::from_secs(3600), ..Setting::default() });
-        let mut long = new_job();
-        long.audio.blob = BlobKey(blob.into());
-        let job = world.jobs.submit(long).await.unwrap();
+        let job = submit_blob(&world, blob).await;
         world.until_event(job.id, |event| matches!(event, JobEvent::Started { .. })).await;
         let hold = Some(Duration::from_secs(3600));
         world.model.unload_and_wait(UnloadReason::Request, hold).await.unwrap();
@@ -138,9 +147,7 @@ async fn a_finished_job_completes_once_stored_whatever_the_model_does() {
 async fn cancel_while_reading_frees_the_worker() {
     for blob in ["endless", "stuck"] {
         let world = World::start(Setting::default());
-        let mut long = new_job();
-        long.audio.blob = BlobKey(blob.into());
-        let job = world.jobs.submit(long).await.unwrap();
+        let job = submit_blob(&world, blob).await;
         world.until_event(job.id, |event| matches!(event, JobEvent::Started { .. })).await;
         world.jobs.cancel(job.id).await.unwrap();
         let next = world.submit().await;
@@ -305,9 +312,7 @@ async fn out_of_memory_requeues_the_job_and_the_model_waits() {
 #[actix::test]
 async fn a_recording_that_cannot_be_decoded_fails_with_its_reason() {
     let world = World::start(Setting::default());
-    let mut bad = new_job();
-    bad.audio.blob = BlobKey("bad".into());
-    let job = world.jobs.submit(bad).await.unwrap();
+    let job = submit_blob(&world, "bad").await;
     world.to_the_end(job.id).await;
     assert_eq!(world.job(job.id).await.error.unwrap().code, "corrupt_audio");
 }
@@ -318,15 +323,13 @@ async fn interactive_jobs_go_first_and_a_full_queue_takes_no_more() {
     let running = world.submit().await;
     world.until_event(running.id, |event| is_chunk_start(event, 1)).await;
     let batch = world.submit().await;
-    let mut urgent = new_job();
-    urgent.options.priority = Priority::Interactive;
-    let interactive = world.jobs.submit(urgent).await.unwrap();
+    let interactive = submit_urgent(&world).await;
     let refused = world.jobs.submit(new_job()).await;
     assert!(matches!(refused, Err(SubmitError::QueueFull { queued: 2 })));
     assert_eq!(world.store.place(batch.id).await.unwrap().map(|p| p.position), Some(2));
     world.engine.open();
     world.to_the_end(batch.id).await;
-    let (first, second) = (world.job(interactive.id).await, world.job(batch.id).await);
+    let (first, second) = (world.job(interactive).await, world.job(batch.id).await);
     assert!(first.finished_at.unwrap() <= second.started_at.unwrap());
 }
 
@@ -337,12 +340,6 @@ async fn crashes_are_counted_on_one_chunk_at_a_time() {
     let job = world.submit().await;
     world.to_the_end(job.id).await;
     assert_eq!(world.job(job.id).await.status, Status::Completed);
-}
-
-async fn submit_urgent(world: &World) -> JobId {
-    let mut urgent = new_job();
-    urgent.options.priority = Priority::Interactive;
-    world.jobs.submit(urgent).await.unwrap().id
 }
 
 #[actix::test]
