@@ -183,6 +183,15 @@ pub fn one_of(names: impl IntoIterator<Item = &'static str>) -> Object {
 /// When to ask again for a model that is being downloaded.
 const WHILE_PULLING_SECS: u64 = 60;
 
+/// What a client can do about an error.
+enum Remedy<'a> {
+    /// Send another value for this part of the request.
+    Change(&'a str),
+    /// Try again after so many seconds.
+    Wait(u64),
+    Unknown,
+}
+
 /// Why a request is not answered as its sender hoped.
 #[derive(Debug, Error)]
 pub enum AppError {
@@ -403,34 +412,39 @@ impl AppError {
         }
     }
 
-    /// The request's part that is to blame.
-    fn param(&self) -> Option<&str> {
+    /// What a client can do about it, as far as that can be said.
+    fn remedy(&self) -> Remedy<'_> {
         match self {
-            Self::UnknownOption { name, .. } => Some(name),
-            Self::InvalidOption { name, .. } => Some(name),
-            Self::InvalidQuery { param, .. } => param.as_deref(),
-            Self::MissingFile { part } => Some(part),
-            Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => Some("file"),
-            Self::UnknownModel { .. } | Self::CannotDetectLanguages { .. } => Some("model"),
-            Self::NotInCatalog { .. } => Some("name"),
-            Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Some("url"),
-            Self::InvalidWebhookSecret => Some("secret"),
-            Self::RangeNotSatisfiable { .. } => Some("Range"),
-            Self::RevisionNotFound { .. } => Some("revision"),
-            Self::TranscriptChanged { .. } => Some("base_revision"),
-            Self::InvalidTranscript { field, .. } => Some(field),
-            Self::IdempotencyKeyReused => Some("Idempotency-Key"),
-            Self::InvalidLanguage(_) | Self::UnsupportedLanguage { .. } => Some("language"),
-            Self::UnsupportedTask { .. } => Some("task"),
-            Self::InvalidMetadata(_) => Some("metadata"),
-            Self::InvalidWebhookUrl { param, .. } | Self::WebhookTargetForbidden { param, .. } => Some(param),
-            Self::ModelNotReady { .. }
-            | Self::OutOfMemory { .. }
-            | Self::ModelFailed { .. }
-            | Self::ShuttingDown
-            | Self::QueueFull { .. }
-            | Self::RateLimited { .. }
-            | Self::TooManyStreams
+            Self::UnknownOption { name, .. } => Remedy::Change(name),
+            Self::InvalidOption { name, .. } => Remedy::Change(name),
+            Self::InvalidQuery { param, .. } => param.as_deref().map_or(Remedy::Unknown, Remedy::Change),
+            Self::MissingFile { part } => Remedy::Change(part),
+            Self::NoAudio(_) | Self::UnsupportedMedia(_) | Self::FileTooLarge { .. } => {
+                Remedy::Change("file")
+            }
+            Self::UnknownModel { .. } | Self::CannotDetectLanguages { .. } => Remedy::Change("model"),
+            Self::NotInCatalog { .. } => Remedy::Change("name"),
+            Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Remedy::Change("url"),
+            Self::InvalidWebhookSecret => Remedy::Change("secret"),
+            Self::RangeNotSatisfiable { .. } => Remedy::Change("Range"),
+            Self::RevisionNotFound { .. } => Remedy::Change("revision"),
+            Self::TranscriptChanged { .. } => Remedy::Change("base_revision"),
+            Self::InvalidTranscript { field, .. } => Remedy::Change(field),
+            Self::IdempotencyKeyReused => Remedy::Change("Idempotency-Key"),
+            Self::InvalidLanguage(_) | Self::UnsupportedLanguage { .. } => Remedy::Change("language"),
+            Self::UnsupportedTask { .. } => Remedy::Change("task"),
+            Self::InvalidMetadata(_) => Remedy::Change("metadata"),
+            Self::InvalidWebhookUrl { param, .. } | Self::WebhookTargetForbidden { param, .. } => {
+                Remedy::Change(param)
+            }
+            Self::ModelNotReady { retry_after, .. }
+            | Self::OutOfMemory { retry_after, .. }
+            | Self::QueueFull { retry_after, .. }
+            | Self::RateLimited { retry_after } => Remedy::Wait(*retry_after),
+            Self::ModelFailed { code: Failure::MODEL_PULLING, .. } => Remedy::Wait(WHILE_PULLING_SECS),
+            Self::ShuttingDown => Remedy::Wait(30),
+            Self::TooManyStreams | Self::StoreUnreachable { .. } => Remedy::Wait(10),
+            Self::ModelFailed { .. }
             | Self::UploadTooSlow(_)
             | Self::InvalidBody(_)
             | Self::InvalidApiKey
@@ -451,75 +465,17 @@ impl AppError {
             | Self::JobNotEnded { .. }
             | Self::JobEndedWithoutResult { .. }
             | Self::DiskFull
-            | Self::StoreUnreachable { .. }
-            | Self::Internal { .. } => None,
-        }
-    }
-
-    /// Whole seconds after which trying again makes sense.
-    fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::ModelNotReady { retry_after, .. }
-            | Self::OutOfMemory { retry_after, .. }
-            | Self::QueueFull { retry_after, .. }
-            | Self::RateLimited { retry_after } => Some(*retry_after),
-            Self::ModelFailed { code: Failure::MODEL_PULLING, .. } => Some(WHILE_PULLING_SECS),
-            Self::ShuttingDown => Some(30),
-            Self::TooManyStreams | Self::StoreUnreachable { .. } => Some(10),
-            Self::UploadTooSlow(_)
-            | Self::ModelFailed { .. }
-            | Self::InvalidBody(_)
-            | Self::MissingFile { .. }
-            | Self::UnknownOption { .. }
-            | Self::InvalidOption { .. }
-            | Self::InvalidLanguage(_)
-            | Self::UnsupportedLanguage { .. }
-            | Self::UnsupportedTask { .. }
-            | Self::CannotDetectLanguages { .. }
-            | Self::InvalidMetadata(_)
-            | Self::InvalidQuery { .. }
-            | Self::NoAudio(_)
-            | Self::UnsupportedMedia(_)
-            | Self::FileTooLarge { .. }
-            | Self::InvalidWebhookUrl { .. }
-            | Self::WebhookTargetForbidden { .. }
-            | Self::InvalidUrl(_)
-            | Self::UrlForbidden(_)
-            | Self::FetchFailed(_)
-            | Self::InvalidWebhookSecret
-            | Self::IdempotencyKeyReused
-            | Self::InvalidApiKey
-            | Self::InsufficientScope { .. }
-            | Self::ForbiddenHost { .. }
-            | Self::ForbiddenOrigin { .. }
-            | Self::UnknownModel { .. }
-            | Self::NotInCatalog { .. }
-            | Self::JobFailed { .. }
-            | Self::RouteNotFound
-            | Self::MethodNotAllowed { .. }
-            | Self::JobNotFound
-            | Self::RecordingNotFound
-            | Self::RevisionNotFound { .. }
-            | Self::TranscriptChanged { .. }
-            | Self::TooManyRevisions { .. }
-            | Self::InvalidTranscript { .. }
-            | Self::BodyTooLarge { .. }
-            | Self::RangeNotSatisfiable { .. }
-            | Self::WebhookNotFound
-            | Self::DeliveryNotFound
-            | Self::PullNotFound
-            | Self::JobNotFinished { .. }
-            | Self::JobNotEnded { .. }
-            | Self::JobEndedWithoutResult { .. }
-            | Self::DiskFull
-            | Self::Internal { .. } => None,
+            | Self::Internal { .. } => Remedy::Unknown,
         }
     }
 
     /// The one body that all errors have.
     pub fn body(&self) -> Value {
         let Code { name, kind, .. } = self.code();
-        let param = self.param().map(str::to_owned);
+        let param = match self.remedy() {
+            Remedy::Change(param) => Some(param.to_owned()),
+            Remedy::Wait(_) | Remedy::Unknown => None,
+        };
         let error = ErrorDetail { message: self.to_string(), kind, param, code: name };
         let mut body = ErrorBody { error, model: None };
         if let Self::ModelNotReady { model, next_retry_at, .. } = self {
@@ -568,7 +524,7 @@ impl ResponseError for AppError {
         {
             response.headers_mut().insert(CONTENT_RANGE, value);
         }
-        if let Some(secs) = self.retry_after() {
+        if let Remedy::Wait(secs) = self.remedy() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));
         }
         response
