@@ -1,6 +1,6 @@
 //! How the engine runs a model and how it decodes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use actors::ports::Device;
@@ -240,12 +240,6 @@ pub(super) fn compiled_gpu_backend() -> Option<&'static str> {
     .find_map(|(compiled, backend)| compiled.then_some(backend))
 }
 
-/// The model file's name without "ggml-" and ".bin", as models are known by.
-pub fn model_id_of(path: &Path) -> String {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    stem.strip_prefix("ggml-").map(str::to_owned).unwrap_or(stem)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,10 +257,5 @@ mod tests {
     fn no_more_decoders_are_asked_for_than_the_engine_has() {
         let asked = DecodeConfig { beam_size: 99, best_of: 0, ..DecodeConfig::default() }.usable();
         assert_eq!((asked.beam_size, asked.best_of), (8, 1));
-    }
-
-    #[test]
-    fn models_are_called_by_their_files() {
-        assert_eq!(model_id_of(Path::new("/models/ggml-base.en.bin")), "base.en");
     }
 }

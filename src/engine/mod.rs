@@ -26,8 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 
-pub use self::core::EngineCore;
-pub use config::{BackendChoice, BackendKind, DecodeConfig, EngineConfig, model_id_of};
+pub use config::{BackendChoice, BackendKind, DecodeConfig, EngineConfig};
 pub use model_file::{ModelFileError, ModelHeader};
 pub use process::ProcessEngine;
 pub use process::worker::run_worker;

@@ -37,11 +37,6 @@ impl ModelHeader {
         Language::all().take(count).collect()
     }
 
-    /// "tiny" to "large-v3-turbo" where the shape is a published one, otherwise "custom".
-    pub fn family(&self) -> &'static str {
-        self.shape.family()
-    }
-
     /// The file with the weights, which a `.sha256` file belongs to.
     pub fn weights_path(&self) -> PathBuf {
         match self.format {

@@ -32,6 +32,7 @@ impl Shape {
         if self.multilingual() { self.vocabulary - 51_766 } else { 1 }
     }
 
+    /// "tiny" to "large-v3-turbo" where the shape is a published one, otherwise "custom".
     pub fn family(&self) -> &'static str {
         match (self.width, self.encoder_layers, self.decoder_layers) {
             (384, 4, 4) => "tiny",

@@ -180,20 +180,6 @@ impl Vocabulary {
         self.special.multilingual().then(|| self.special.first_language() + u32::try_from(index).unwrap_or(0))
     }
 
-    /// The language that a token names.
-    pub fn language_of(&self, id: u32) -> Option<Language> {
-        let index = id.checked_sub(self.special.first_language())?;
-        self.languages().nth(usize::try_from(index).ok()?)
-    }
-
-    /// The language whose token has this name, as CTranslate2's detection returns it.
-    pub fn language_named(&self, name: &str) -> Option<Language> {
-        (self.special.first_language()..)
-            .zip(self.languages())
-            .find(|(id, _)| self.token_string(*id) == name)
-            .map(|(_, language)| language)
-    }
-
     /// The languages that the model transcribes, in the order of their tokens.
     pub fn languages(&self) -> impl Iterator<Item = Language> {
         Language::all().take(if self.special.multilingual() { self.special.languages as usize } else { 1 })
@@ -213,10 +199,6 @@ impl Vocabulary {
 
     pub fn no_speech(&self) -> u32 {
         self.special.no_speech()
-    }
-
-    pub fn no_timestamps(&self) -> u32 {
-        self.special.no_timestamps()
     }
 
     /// `<|0.00|>`; the last token of the vocabulary is `<|30.00|>`.

@@ -60,7 +60,7 @@ fn the_bundled_models_are_what_they_say() {
     assert_eq!((header.shape.width, header.shape.heads), (128, 2));
     assert_eq!((header.shape.encoder_layers, header.shape.decoder_layers), (2, 3));
     assert_eq!(header.bytes, fs::metadata(MODEL).unwrap().len());
-    assert_eq!((header.weight_type, header.family()), (WeightType::Q8_0, "custom"));
+    assert_eq!((header.weight_type, header.shape.family()), (WeightType::Q8_0, "custom"));
     assert!(header.multilingual());
     assert_eq!(header.languages().len(), 99);
     let f16 = ModelHeader::read(&Path::new(MODEL).with_file_name("ggml-words-f16.bin")).unwrap();

@@ -69,10 +69,6 @@ impl SpecialTokens {
         self.translate() + NO_SPEECH
     }
 
-    pub fn no_timestamps(self) -> u32 {
-        self.translate() + 5
-    }
-
     pub fn first_timestamp(self) -> u32 {
         self.translate() + TASKS.len() as u32
     }
