@@ -59,6 +59,15 @@ if ! cmp -s tests/clients/schemathesis.txt "$clients/schemathesis.txt"; then
         echo "schemathesis cannot be installed: the test that needs it is skipped" >&2
     fi
 fi
+if ! cmp -s tests/clients/s3.txt "$clients/s3.txt"; then
+    if python3 -m venv "$clients/s3" &&
+        "$clients/s3/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/s3.txt >&2; then
+        cp tests/clients/s3.txt "$clients/"
+    else
+        rm -rf "$clients/s3"
+        echo "the server of S3 cannot be installed: the tests that need it are skipped" >&2
+    fi
+fi
 # The program that checks alerts, without the server that Debian has in the same package: 19 MB to download.
 if ! command -v promtool >/dev/null && [ ! -x "$clients/promtool" ] && command -v apt-get >/dev/null; then
     download=$(mktemp -d)

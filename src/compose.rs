@@ -26,6 +26,7 @@ use crate::memory::{self, Place};
 use crate::models::{Catalog, PullConfig, Shelf};
 use crate::outgoing::{AddressRules, BadAllowEntry, tls};
 use crate::settings::{self, AuthMode, Isolation, Settings};
+use crate::store::{BadBlobPlace, BlobPlace, BucketConfig};
 use crate::webhook::WebhookConfig;
 use crate::wyoming;
 
@@ -260,6 +261,16 @@ pub fn rates(settings: &Settings) -> Option<Rates> {
 pub fn streams(settings: &Settings) -> Streams {
     let of_each = settings.limits.max_event_streams_per_caller;
     Streams::at_most(settings.limits.max_event_streams, (of_each > 0).then_some(of_each))
+}
+
+/// Where recordings are kept, and what a bucket needs.
+///
+/// # Errors
+/// `storage.blobs` is not an address of recordings.
+pub fn blobs(settings: &Settings) -> Result<(BlobPlace, BucketConfig), BadBlobPlace> {
+    let storage = &settings.storage;
+    let config = BucketConfig { tls: tls::client_config, cache_bytes: storage.cache_bytes };
+    Ok((BlobPlace::parse(&storage.blobs)?, config))
 }
 
 /// How long ended jobs are kept; `None`: for ever.

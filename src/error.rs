@@ -96,7 +96,7 @@ codes! {
     OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model, and a call that waits for it has waited as long as it may. Try again after `Retry-After` seconds."
     TOO_MANY_STREAMS "too_many_streams" 503 OVERLOAD "As many event streams are open as `[limits]` allows; try again after `Retry-After` seconds."
     SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
-    STORE_UNREACHABLE "store_unreachable" 503 OVERLOAD "The database cannot be reached now. Try again after `Retry-After` seconds."
+    STORAGE_UNREACHABLE "storage_unreachable" 503 OVERLOAD "The database, or the storage that `[storage] blobs` names, does not answer. Try again after `Retry-After` seconds."
     DISK_FULL "disk_full" 507 SERVER "The service's disk is full."
 }
 
@@ -317,8 +317,8 @@ pub enum AppError {
     #[error("the service's disk is full")]
     DiskFull,
     /// `detail` is for the log only.
-    #[error("the service's database cannot be reached: try again later")]
-    StoreUnreachable { detail: String },
+    #[error("the service's storage does not answer: try again later")]
+    StorageUnreachable { detail: String },
     /// `detail` is for the log only.
     #[error("internal error; the log contains the details under this request's id")]
     Internal { detail: String },
@@ -407,7 +407,7 @@ impl AppError {
             Self::JobNotFinished { .. } | Self::JobNotEnded { .. } => &JOB_NOT_FINISHED,
             Self::JobEndedWithoutResult { .. } => &JOB_ENDED_WITHOUT_RESULT,
             Self::DiskFull => &DISK_FULL,
-            Self::StoreUnreachable { .. } => &STORE_UNREACHABLE,
+            Self::StorageUnreachable { .. } => &STORAGE_UNREACHABLE,
             Self::Internal { .. } => &INTERNAL,
         }
     }
@@ -443,7 +443,7 @@ impl AppError {
             | Self::RateLimited { retry_after } => Remedy::Wait(*retry_after),
             Self::ModelFailed { code: Failure::MODEL_PULLING, .. } => Remedy::Wait(WHILE_PULLING_SECS),
             Self::ShuttingDown => Remedy::Wait(30),
-            Self::TooManyStreams | Self::StoreUnreachable { .. } => Remedy::Wait(10),
+            Self::TooManyStreams | Self::StorageUnreachable { .. } => Remedy::Wait(10),
             Self::ModelFailed { .. }
             | Self::UploadTooSlow(_)
             | Self::InvalidBody(_)
@@ -509,8 +509,8 @@ impl ResponseError for AppError {
         if let Self::Internal { detail } = self {
             error!(detail, "internal error");
         }
-        if let Self::StoreUnreachable { detail } = self {
-            error!(detail, "database unreachable");
+        if let Self::StorageUnreachable { detail } = self {
+            error!(detail, "storage unreachable");
         }
         let mut response = HttpResponse::build(self.status_code()).json(self.body());
         if let Self::MethodNotAllowed { allow } = self {
@@ -542,6 +542,7 @@ impl From<AudioError> for AppError {
                 Self::InvalidOption { name: "start_secs", message: error.to_string() }
             }
             AudioError::EmptyFile | AudioError::NoSamples => Self::NoAudio(error.to_string()),
+            AudioError::Unreachable(detail) => Self::StorageUnreachable { detail },
             AudioError::Io(_) | AudioError::Cancelled => Self::internal(error),
         }
     }
@@ -564,7 +565,7 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::DiskFull => Self::DiskFull,
-            StoreError::Unreachable(detail) => Self::StoreUnreachable { detail },
+            StoreError::Unreachable(detail) => Self::StorageUnreachable { detail },
             StoreError::LeaseLost | StoreError::Failed(_) => Self::internal(error),
         }
     }

@@ -43,7 +43,7 @@ use crate::compose;
 use crate::http::{self, Limits, Service};
 use crate::outgoing::HttpSources;
 use crate::settings::{Effective, Settings};
-use crate::store::{FileBlobs, SqlStore, StoreOpenError};
+use crate::store::{Blobs, OpenBlobsError, SqlStore, StoreOpenError, open_blobs};
 use crate::webhook::{HttpWebhooks, WebhookConfig};
 use crate::wyoming;
 
@@ -77,6 +77,7 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let webhooks = compose::webhooks(&settings)?;
     webhooks.check()?;
     let audio = compose::audio(&settings)?;
+    let (place, bucket) = compose::blobs(&settings).map_err(OpenBlobsError::from)?;
     let keys = compose::keys(&settings)?;
     if keys.as_ref().is_some_and(Keys::is_empty) {
         let file = settings.auth.keys_file.display();
@@ -89,9 +90,8 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         error!("another service has taken the database over; shutting down");
         std::process::exit(1);
     });
-    let blob_dir = settings.storage.dir.join("blobs");
-    let blobs = Arc::new(FileBlobs::open(&blob_dir)?);
-    let recordings = AudioFiles::new(blob_dir, audio);
+    let blobs = open_blobs(&place, &settings.storage.dir, bucket).await?;
+    let recordings = AudioFiles::new(blobs.clone(), audio);
     let keys = Keyring::new(keys);
     let service = start_actors(&settings, store.clone(), blobs, recordings, webhooks, keys).await?;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
@@ -161,14 +161,20 @@ fn listen(settings: &Settings, port: u16) -> Result<TcpListener, StartError> {
 async fn start_actors(
     settings: &Settings,
     store: Arc<SqlStore>,
-    blobs: Arc<FileBlobs>,
+    blobs: Arc<dyn Blobs>,
     recordings: AudioFiles,
     webhooks: WebhookConfig,
     keys: Keyring,
 ) -> Result<Arc<Service>, StartError> {
     let clock = Clock::start();
     let requeued = JobHandle::recover(store.as_ref()).await?;
-    let removed_files = blobs.keep_only(&store.blob_keys().await?).unwrap_or_default();
+    let removed_files = match blobs.keep_only(&store.blob_keys().await?).await {
+        Ok(removed) => removed,
+        Err(error) => {
+            warn!(%error, "cannot remove recordings that no job needs; the next start removes them");
+            0
+        }
+    };
     info!(requeued, removed_files, storage.dir = %settings.storage.dir.display(), "storage opened");
     let memory = compose::memory(settings);
     let pulls = PullHandle::new(Arc::new(compose::shelf(settings)));

@@ -26,14 +26,13 @@ mod vad;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use actors::domain::audio::{Decoder, Plan, Span};
-use actors::domain::jobs::job::BlobKey;
 use actors::domain::jobs::selection::Selection;
 use actors::domain::peaks::Peaks;
-use actors::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
+use actors::ports::{AudioError, BlobFiles, CancelToken, ChunkSamples, Recordings, StoredBlob, WhileAway};
 
 use chunks::{Open, PlannedChunks};
 pub use peaks::peaks_of_file;
@@ -46,20 +45,16 @@ pub use source::ffmpeg::{Ffmpeg, NoFfmpeg};
 /// new version included.
 const VERSION: u32 = 8;
 
-/// The recordings in one folder, each in the file that its key names.
+/// The recordings that `files` has.
 #[derive(Debug, Clone)]
 pub struct AudioFiles {
-    dir: PathBuf,
+    files: Arc<dyn BlobFiles>,
     settings: AudioSettings,
 }
 
 impl AudioFiles {
-    pub fn new(dir: PathBuf, settings: AudioSettings) -> Self {
-        Self { dir, settings }
-    }
-
-    fn path(&self, blob: &BlobKey) -> PathBuf {
-        self.dir.join(&blob.0)
+    pub fn new(files: Arc<dyn BlobFiles>, settings: AudioSettings) -> Self {
+        Self { files, settings }
     }
 }
 
@@ -77,47 +72,55 @@ impl Recordings for AudioFiles {
         }
     }
 
-    fn probe(&self, blob: &BlobKey, selection: &Selection) -> Result<(), AudioError> {
-        probe_file(&self.path(blob), selection, &self.settings)
+    fn probe(&self, blob: &StoredBlob, selection: &Selection) -> Result<(), AudioError> {
+        let file = self.files.file(blob, WhileAway::Fail)?;
+        probe_file((*file).as_ref(), selection, &self.settings)
     }
 
     fn plan(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         selection: &Selection,
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError> {
-        plan_file(&self.path(blob), selection, &self.settings, cancel, first)
+        let file = self.files.file(blob, WhileAway::Wait(cancel))?;
+        plan_file((*file).as_ref(), selection, &self.settings, cancel, first)
     }
 
     fn chunks(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         plan: &Plan,
         first: usize,
         cancel: &CancelToken,
     ) -> Result<ChunkSamples, AudioError> {
-        Ok(chunks_of_file(&self.path(blob), &self.settings, plan, first, cancel))
+        let file = self.files.file(blob, WhileAway::Wait(cancel))?;
+        let chunks = chunks_of_file((*file).as_ref(), &self.settings, plan, first, cancel);
+        Ok(Box::new(chunks.inspect(move |_| {
+            let _is_held = &file;
+        })))
     }
 
     fn spans(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         plan: &Plan,
         spans: &[Span],
         cancel: &CancelToken,
     ) -> Result<Vec<Arc<[f32]>>, AudioError> {
-        spans_of_file(&self.path(blob), &self.settings, plan, spans, cancel)
+        let file = self.files.file(blob, WhileAway::Wait(cancel))?;
+        spans_of_file((*file).as_ref(), &self.settings, plan, spans, cancel)
     }
 
     fn peaks(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         selection: &Selection,
         cancel: &CancelToken,
     ) -> Result<Peaks, AudioError> {
-        peaks_of_file(&self.path(blob), selection, &self.settings, cancel)
+        let file = self.files.file(blob, WhileAway::Fail)?;
+        peaks_of_file((*file).as_ref(), selection, &self.settings, cancel)
     }
 
     fn media_type(&self, head: &[u8]) -> &'static str {

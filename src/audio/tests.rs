@@ -1,6 +1,10 @@
 //! The room as a whole, on the bundled recordings and on files written here byte by byte.
 
 use std::fs;
+use std::path::PathBuf;
+
+use actors::domain::jobs::job::BlobKey;
+use actors::ports::BlobFile;
 
 use super::*;
 
@@ -18,6 +22,20 @@ const SPOKEN: [&str; 8] = [
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(FIXTURES).join(name)
+}
+
+/// Each fixture is a blob under its name.
+#[derive(Debug)]
+struct Fixtures;
+
+impl BlobFiles for Fixtures {
+    fn file(&self, blob: &StoredBlob, _: WhileAway<'_>) -> Result<BlobFile, AudioError> {
+        Ok(Arc::new(fixture(&blob.key.0)))
+    }
+}
+
+fn blob(name: &str) -> StoredBlob {
+    StoredBlob { key: BlobKey(name.into()), bytes: 0, sha256: String::new() }
 }
 
 fn plan(path: &Path) -> Result<Plan, AudioError> {
@@ -160,8 +178,8 @@ fn overlapping_chunks_share_their_samples() {
 
 #[test]
 fn language_windows_are_read_like_chunks_in_the_plans_order() {
-    let files = AudioFiles::new(PathBuf::from(FIXTURES), AudioSettings::default());
-    let (blob, cancel) = (BlobKey("long.ogg".into()), CancelToken::default());
+    let files = AudioFiles::new(Arc::new(Fixtures), AudioSettings::default());
+    let (blob, cancel) = (blob("long.ogg"), CancelToken::default());
     let mut plan = files.plan(&blob, &Selection::default(), &cancel, &mut |_| {}).unwrap();
     let windows = plan.language_windows.clone();
     assert_eq!(windows.len(), 6);
@@ -313,8 +331,8 @@ fn every_prefix_of_a_recording_ends_in_a_plan_or_an_error() {
 
 #[test]
 fn the_port_reads_the_file_that_the_key_names() {
-    let files = AudioFiles::new(PathBuf::from(FIXTURES), AudioSettings::default());
-    let blob = BlobKey("en_short.wav".into());
+    let files = AudioFiles::new(Arc::new(Fixtures), AudioSettings::default());
+    let blob = blob("en_short.wav");
     files.probe(&blob, &Selection::default()).unwrap();
     let plan = files.plan(&blob, &Selection::default(), &CancelToken::default(), &mut |_| {}).unwrap();
     assert_eq!(files.chunks(&blob, &plan, 0, &CancelToken::default()).unwrap().count(), plan.chunks.len());
@@ -323,7 +341,7 @@ fn the_port_reads_the_file_that_the_key_names() {
 #[test]
 fn built_in_decoding_does_not_depend_on_ffmpeg() {
     let files =
-        |ffmpeg| AudioFiles::new(PathBuf::new(), AudioSettings { ffmpeg, ..AudioSettings::default() });
+        |ffmpeg| AudioFiles::new(Arc::new(Fixtures), AudioSettings { ffmpeg, ..AudioSettings::default() });
     let (with, without) = (files(Some(Ffmpeg::look(60))), files(None));
     assert_eq!(with.version(Decoder::BuiltIn), without.version(Decoder::BuiltIn));
     assert_ne!(with.version(Decoder::BuiltIn), with.version(Decoder::Ffmpeg));
@@ -420,7 +438,7 @@ fn another_way_to_decode_is_another_version() {
     let with = |change: &dyn Fn(&mut AudioSettings)| {
         let mut settings = AudioSettings::default();
         change(&mut settings);
-        AudioFiles::new(PathBuf::new(), settings).version(Decoder::BuiltIn)
+        AudioFiles::new(Arc::new(Fixtures), settings).version(Decoder::BuiltIn)
     };
     let versions = [
         with(&|_| {}),

@@ -9,13 +9,15 @@ use serde_json::json;
 use super::failure::Failure;
 use super::words::{count, size};
 use super::{SettingsArgs, serve, stdout};
-use crate::store::{Copied, Replace, backup, restore};
+use crate::compose;
+use crate::store::{BlobPlace, Copied, OpenBlobsError, Replace, backup, restore};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdminCommand {
     /// Copy the database and the recordings, also while the service runs
     ///
     /// The copy is as the data were at one moment: every job in it has its recording. It is a storage folder itself.
+    /// Where `[storage] blobs` is set, the database alone is copied.
     Backup {
         /// A new or empty folder for the copy
         dir: PathBuf,
@@ -46,21 +48,34 @@ pub(super) enum AdminCommand {
 /// For as long as copying takes.
 pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
     let system = actix_web::rt::System::new();
-    let (done, copied, target, json) = match command {
+    let (done, copied, target, place, json) = match command {
         AdminCommand::Backup { dir, json, settings } => {
-            let storage = sqlite_folder(settings)?;
-            ("copied", system.block_on(backup(&storage, dir))?, dir.clone(), json)
+            let (storage, place) = places(settings)?;
+            ("copied", system.block_on(backup(&storage, &place, dir))?, dir.clone(), place, json)
         }
         AdminCommand::Restore { dir, force, json, settings } => {
-            let storage = sqlite_folder(settings)?;
+            let (storage, place) = places(settings)?;
             let replace = if *force { Replace::Allow } else { Replace::Refuse };
-            ("restored", system.block_on(restore(dir, &storage, replace))?, storage, json)
+            let restored = system.block_on(restore(dir, &storage, &place, replace))?;
+            ("restored", restored, storage, place, json)
         }
     };
+    let elsewhere = (place != BlobPlace::Own).then(|| place.to_string());
     if *json {
         let Copied { jobs, recordings, bytes } = copied;
-        let line = json!({ "to": target, "jobs": jobs, "recordings": recordings, "bytes": bytes });
+        let mut line = json!({ "to": target, "jobs": jobs, "recordings": recordings, "bytes": bytes });
+        if let Some(place) = elsewhere {
+            line["recordings_stay_in"] = place.into();
+        }
         return stdout::print(&format!("{line}\n"));
+    }
+    if let Some(place) = elsewhere {
+        let jobs = count(copied.jobs, "job");
+        let line = format!(
+            "{done} {jobs} to {}: the database alone, the recordings stay in {place}\n",
+            target.display()
+        );
+        return stdout::print(&line);
     }
     let (jobs, recordings) = (count(copied.jobs, "job"), count(copied.recordings, "recording"));
     stdout::print(&format!(
@@ -70,11 +85,12 @@ pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
     ))
 }
 
-/// The storage folder, where all data are in it.
-fn sqlite_folder(settings: &SettingsArgs) -> Result<PathBuf, Failure> {
-    let storage = serve::load_quietly(settings)?.settings.storage;
-    match storage.url.expose_secret() {
-        "" => Ok(storage.dir),
-        _ => Err(Failure::InPostgres { dir: storage.dir }),
+/// The storage folder, and where the recordings are.
+fn places(args: &SettingsArgs) -> Result<(PathBuf, BlobPlace), Failure> {
+    let settings = serve::load_quietly(args)?.settings;
+    if !settings.storage.url.expose_secret().is_empty() {
+        return Err(Failure::InPostgres { dir: settings.storage.dir });
     }
+    let (place, _) = compose::blobs(&settings).map_err(OpenBlobsError::from)?;
+    Ok((settings.storage.dir, place))
 }

@@ -18,7 +18,7 @@ use crate::engine::ModelFileError;
 use crate::models::{PullError, RemoveError};
 use crate::outgoing::BadAllowEntry;
 use crate::settings::SettingsError;
-use crate::store::{BackupError, RestoreError};
+use crate::store::{BackupError, OpenBlobsError, RestoreError};
 use crate::telemetry::TelemetryError;
 use crate::transcript::BadShape;
 
@@ -102,6 +102,8 @@ pub(super) enum Failure {
     NeedsYes,
     #[error("not removed")]
     NotRemoved,
+    #[error(transparent)]
+    Blobs(#[from] OpenBlobsError),
     #[error(transparent)]
     Backup(#[from] BackupError),
     #[error(transparent)]
@@ -192,6 +194,7 @@ impl Failure {
             | Self::Pull(_)
             | Self::Remove(_)
             | Self::NotRemoved
+            | Self::Blobs(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::InPostgres { .. }

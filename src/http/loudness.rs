@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix_web::web;
 use actors::domain::jobs::job::Job;
 use actors::domain::peaks::Peaks;
-use actors::ports::{AudioError, CancelToken};
+use actors::ports::{AudioError, CancelToken, StoredBlob};
 use tokio::sync::Mutex;
 
 use super::detached::detached;
@@ -42,7 +42,7 @@ pub(super) async fn peaks_of(service: web::Data<Service>, job: Job) -> Result<Pe
 
 async fn measured(service: &Service, job: &Job) -> Result<Peaks, AppError> {
     let cancel = CancelToken::default();
-    let (recordings, blob) = (service.recordings.clone(), job.audio.blob.clone());
+    let (recordings, blob) = (service.recordings.clone(), StoredBlob::from(&job.audio));
     let (selection, cancelled, begun) = (job.options.selection.clone(), cancel.clone(), Instant::now());
     let decoding = web::block(move || recordings.peaks(&blob, &selection, &cancelled));
     tokio::pin!(decoding);

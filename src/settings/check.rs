@@ -8,7 +8,7 @@ use super::models;
 use super::values::{expected, found, hint, origin, section_of};
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 36] = [
+pub const BOUNDS: [(&str, f64, f64); 37] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -18,6 +18,7 @@ pub const BOUNDS: [(&str, f64, f64); 36] = [
     ("limits.max_event_streams", 1.0, 1_000_000.0),
     ("limits.max_event_streams_per_caller", 0.0, 1_000_000.0),
     ("limits.stalled_client_secs", 1.0, 86_400.0),
+    ("storage.cache_bytes", 0.0, BYTES),
     ("storage.keep_days", 0.0, 36_500.0),
     ("model.idle_timeout_secs", -1.0, 315_360_000.0),
     ("model.gpu_poll_interval_secs", 1.0, 86_400.0),

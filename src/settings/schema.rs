@@ -65,6 +65,9 @@ pub struct Storage {
     pub dir: PathBuf,
     /// Empty: SQLite in `dir`.
     pub url: SecretString,
+    /// Empty: in `dir`.
+    pub blobs: String,
+    pub cache_bytes: u64,
     /// 0: for ever.
     pub keep_days: u32,
 }

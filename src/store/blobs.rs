@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actors::domain::jobs::job::BlobKey;
-use actors::ports::{BlobBytes, BlobStore, BlobWriter, StorageUsage, StoreError, StoredBlob};
+use actors::ports::{
+    AudioError, BlobBytes, BlobFile, BlobFiles, BlobStore, BlobWriter, StorageUsage, StoreError, StoredBlob,
+    WhileAway,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
@@ -18,10 +21,11 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 use uuid::Uuid;
 
-use super::directory::{create_durably, is_full};
+use super::directory::{create_durably, disk_room, has_room, is_full};
+use super::owner::is_ours;
+use super::recordings::{Blobs, OpenBlobsError};
 use crate::failpoint;
 use crate::hex::hex;
 
@@ -35,13 +39,8 @@ pub struct FileBlobs {
     dir: PathBuf,
     files: LocalFileSystem,
     used: Arc<AtomicU64>,
-}
-
-#[derive(Debug, Error)]
-#[error("cannot keep recordings in {}: {detail}; give the service's user the right to write there or set another [storage] dir", dir.display())]
-pub struct OpenBlobsError {
-    pub dir: PathBuf,
-    pub detail: String,
+    /// Whether blobs that no job needs are removed: they may be another service's.
+    cleans: bool,
 }
 
 impl FileBlobs {
@@ -51,29 +50,46 @@ impl FileBlobs {
     /// # Blocking
     /// Reads the folder.
     pub fn open(dir: &Path) -> Result<Self, OpenBlobsError> {
-        let refused = |detail: String| OpenBlobsError { dir: dir.to_owned(), detail };
+        let refused = |detail: String| OpenBlobsError::Folder { dir: dir.to_owned(), detail };
         create_durably(dir).map_err(|e| refused(e.to_string()))?;
         remove_files(dir, |name| name.contains('#')).map_err(|e| refused(e.to_string()))?;
         let files = LocalFileSystem::new_with_prefix(dir).map_err(|e| refused(e.to_string()))?;
         let used = size_of_files(dir).map_err(|e| refused(e.to_string()))?;
-        Ok(Self { dir: dir.to_owned(), files: files.with_fsync(true), used: Arc::new(used.into()) })
+        let files = files.with_fsync(true);
+        Ok(Self { dir: dir.to_owned(), files, used: Arc::new(used.into()), cleans: true })
+    }
+
+    /// [`FileBlobs::open`] for a folder that other storage folders may name as well; the file `id` identifies this one.
+    ///
+    /// # Blocking
+    /// Reads the folder.
+    pub(super) async fn open_shared(dir: &Path, id: &Path) -> Result<Self, OpenBlobsError> {
+        let mut blobs = Self::open(dir)?;
+        let ours = is_ours(&blobs.files, &Location::default(), id).await;
+        blobs.cleans =
+            ours.map_err(|error| OpenBlobsError::Folder { dir: dir.to_owned(), detail: error.to_string() })?;
+        Ok(blobs)
     }
 
     /// Where the blob's file is.
     pub fn path(&self, key: &BlobKey) -> PathBuf {
         self.dir.join(&key.0)
     }
+}
 
-    /// Removes blobs that no job needs, and says how many: what was uploaded, but whose job was
-    /// never taken in, or was removed just before the process ended. For the start, before uploads.
-    ///
-    /// # Blocking
-    /// Reads the folder.
-    pub fn keep_only(&self, needed: &HashSet<String>) -> io::Result<usize> {
-        let removed =
-            remove_files(&self.dir, |name| Uuid::try_parse(name).is_ok() && !needed.contains(name))?;
-        self.used.store(size_of_files(&self.dir)?, Ordering::Relaxed);
+#[async_trait]
+impl Blobs for FileBlobs {
+    async fn keep_only(&self, needed: &HashSet<String>) -> Result<usize, StoreError> {
+        let goes = |name: &str| self.cleans && Uuid::try_parse(name).is_ok() && !needed.contains(name);
+        let removed = remove_files(&self.dir, goes).map_err(of_disk)?;
+        self.used.store(size_of_files(&self.dir).map_err(of_disk)?, Ordering::Relaxed);
         Ok(removed)
+    }
+}
+
+impl BlobFiles for FileBlobs {
+    fn file(&self, blob: &StoredBlob, _: WhileAway<'_>) -> Result<BlobFile, AudioError> {
+        Ok(Arc::new(self.path(&blob.key)))
     }
 }
 
@@ -88,17 +104,11 @@ impl BlobStore for FileBlobs {
     }
 
     fn has_room(&self, bytes: u64) -> bool {
-        // Where a file system reports no figure, a write finds it full.
-        rustix::fs::statvfs(&self.dir)
-            .map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes)
+        has_room(&self.dir, bytes)
     }
 
     fn usage(&self) -> StorageUsage {
-        let of_disk = rustix::fs::statvfs(&self.dir).map_or((0, 0), |disk| {
-            let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-            (bytes(disk.f_bavail), bytes(disk.f_blocks))
-        });
-        let (free_bytes, size_bytes) = of_disk;
+        let (free_bytes, size_bytes) = disk_room(&self.dir).unwrap_or_default();
         StorageUsage { used_bytes: self.used.load(Ordering::Relaxed), free_bytes, size_bytes }
     }
 
@@ -245,6 +255,10 @@ fn remove_files(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<usize> {
         }
     }
     Ok(removed)
+}
+
+fn of_disk(error: io::Error) -> StoreError {
+    StoreError::Failed(error.to_string())
 }
 
 fn failed(error: object_store::Error) -> StoreError {

@@ -89,6 +89,18 @@ pub(super) fn sync_folder(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes that are free for this service's user, and the size of the file system, where it reports them.
+pub(super) fn disk_room(dir: &Path) -> Option<(u64, u64)> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    Some((bytes(disk.f_bavail), bytes(disk.f_blocks)))
+}
+
+/// Whether so many bytes more fit. Where a file system reports no figure, a write finds it full.
+pub(super) fn has_room(dir: &Path, bytes: u64) -> bool {
+    disk_room(dir).is_none_or(|(free, _)| free >= bytes)
+}
+
 /// No room is left, on the device or in the user's quota.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -5,3 +5,7 @@ pub(super) const DATABASE: &str = "verbatim.db";
 pub(super) const DATABASE_ID: &str = "postgres-id";
 /// The folder of the recordings.
 pub(super) const BLOBS: &str = "blobs";
+/// The folder of what this machine has of a bucket: copies, and notes of uploads.
+pub(super) const BUCKET: &str = "bucket";
+/// Identifies the storage folder where its recordings lie elsewhere.
+pub(super) const OWNER: &str = "owner";

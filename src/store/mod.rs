@@ -1,10 +1,12 @@
 //! All that lasts: jobs, segments, events, subscribers and their messages in one database, SQLite's or PostgreSQL's, uploaded
-//! recordings as files.
+//! recordings as files or in a bucket of an object store.
 //!
 //! Once a method of [`SqlStore`] returns, its change is on disk: every change is one transaction, written in SQLite
 //! with `synchronous=FULL`. [`FileBlobs`] answers after an fsync of the file and of its folder.
 
+mod blob_place;
 mod blobs;
+mod bucket;
 mod copies;
 mod db;
 mod directory;
@@ -16,10 +18,13 @@ mod layout;
 mod lists;
 mod moments;
 mod open;
+mod open_blobs;
 mod order;
+mod owner;
 mod peaks;
 mod postgres;
 mod queue;
+mod recordings;
 mod reuse;
 mod revisions;
 mod rows;
@@ -33,8 +38,12 @@ mod work;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use blobs::{FileBlobs, OpenBlobsError};
+pub use blob_place::{BadBlobPlace, BlobPlace};
+pub use blobs::FileBlobs;
+pub use bucket::BucketConfig;
 pub use copies::{BackupError, Copied, Replace, RestoreError, backup, restore};
 pub use open::{StoreOpenError, is_store};
+pub use open_blobs::{check_bucket, open_blobs};
 pub use postgres::check_postgres;
+pub use recordings::{Blobs, OpenBlobsError};
 pub use sql_store::{Clock, SqlStore, system_clock};

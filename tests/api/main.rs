@@ -5,6 +5,7 @@
 
 mod auth;
 mod bad_input;
+mod bucket;
 mod by_url;
 mod channels;
 mod clients;
@@ -39,6 +40,7 @@ mod postgres;
 mod pulls;
 mod recording;
 mod restart;
+mod s3_server;
 mod search;
 mod selection;
 mod service;

@@ -73,7 +73,7 @@ fn a_crash_of_postgres_pauses_the_service() {
     let bytes = fs::read(fixtures::audio("en_short.wav")).unwrap();
     for _ in 0..3 {
         let refused = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[]);
-        assert_eq!((refused.status, refused.error().as_str()), (503, "store_unreachable"));
+        assert_eq!((refused.status, refused.error().as_str()), (503, "storage_unreachable"));
         assert!(refused.header("retry-after").is_some(), "{refused:?}");
         assert!(!refused.text.contains("hush"), "{refused:?}");
     }

@@ -37,8 +37,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "compose",
         &[
-            "audio", "auth", "engine", "http", "memory", "models", "outgoing", "settings", "webhook",
-            "wyoming",
+            "audio", "auth", "engine", "http", "memory", "models", "outgoing", "settings", "store",
+            "webhook", "wyoming",
         ],
     ),
     (

@@ -23,8 +23,9 @@ pub enum StoreError {
     LeaseLost,
     #[error("no space left on the device")]
     DiskFull,
-    /// The database does not answer now. What was to be written may be there or not.
-    #[error("the database cannot be reached: {0}")]
+    /// The database, or what keeps recordings on other machines, does not answer now, or refuses: it may take them later. What was
+    /// to be written may be there or not.
+    #[error("the storage cannot be reached: {0}")]
     Unreachable(String),
     #[error("the store failed: {0}")]
     Failed(String),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use thiserror::Error;
 use super::engine::CancelToken;
 use super::jobs::StoreError;
 use crate::domain::audio::{Decoder, Plan, Span, secs};
-use crate::domain::jobs::job::BlobKey;
+use crate::domain::jobs::job::{Audio, BlobKey};
 use crate::domain::jobs::selection::Selection;
 use crate::domain::peaks::Peaks;
 
@@ -23,7 +24,7 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Starts a new blob. Nothing is kept unless [`BlobWriter::finish`] is called.
     async fn create(&self) -> Result<Box<dyn BlobWriter>, StoreError>;
 
-    /// Whether so many bytes more fit, as far as is known now.
+    /// Whether so many bytes more fit on this machine's disk, as far as is known now.
     fn has_room(&self, bytes: u64) -> bool;
 
     /// What is stored, and what the disk has room for.
@@ -47,7 +48,7 @@ pub type BlobBytes = BoxStream<'static, Result<Bytes, StoreError>>;
 pub trait BlobWriter: Send {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// When this returns the blob is on disk, fsynced, its folder too.
+    /// When this returns the blob lasts: on disk, fsynced, its folder too, or taken by the storage that keeps it.
     async fn finish(self: Box<Self>) -> Result<StoredBlob, StoreError>;
 
     /// Removes what was written so far.
@@ -62,7 +63,38 @@ pub struct StoredBlob {
     pub sha256: String,
 }
 
-/// What blobs take of their disk.
+impl From<&Audio> for StoredBlob {
+    fn from(audio: &Audio) -> Self {
+        Self { key: audio.blob.clone(), bytes: audio.bytes, sha256: audio.sha256.clone() }
+    }
+}
+
+/// Blobs as files of this machine, for programs and libraries that read files.
+pub trait BlobFiles: fmt::Debug + Send + Sync + 'static {
+    /// A file with the blob's bytes. It is there for as long as the result, or a clone of it, is held.
+    ///
+    /// # Errors
+    /// [`AudioError::Io`] where there is no such blob, or other bytes than were stored. [`AudioError::Unreachable`] and
+    /// [`AudioError::Cancelled`] as `away` says.
+    ///
+    /// # Blocking
+    /// Until the file is complete.
+    fn file(&self, blob: &StoredBlob, away: WhileAway<'_>) -> Result<BlobFile, AudioError>;
+}
+
+/// A blob's file.
+pub type BlobFile = Arc<dyn AsRef<Path> + Send + Sync>;
+
+/// What to do while the storage does not answer, or this machine's disk is full.
+#[derive(Debug, Clone, Copy)]
+pub enum WhileAway<'a> {
+    /// Fail with [`AudioError::Unreachable`].
+    Fail,
+    /// Try again until it is cancelled.
+    Wait(&'a CancelToken),
+}
+
+/// What blobs take, and the disk of the storage folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StorageUsage {
     pub used_bytes: u64,
@@ -118,7 +150,7 @@ pub trait Recordings: Send + Sync + 'static {
     ///
     /// # Blocking
     /// Reads and decodes the beginning.
-    fn probe(&self, blob: &BlobKey, selection: &Selection) -> Result<(), AudioError>;
+    fn probe(&self, blob: &StoredBlob, selection: &Selection) -> Result<(), AudioError>;
 
     /// Decodes what is selected once and decides where it is cut. Times in the plan are those of the whole recording. `first` is called at most once, as early as possible, with a
     /// plan that has the first chunk and nothing else: for work that need not wait for the rest. The first chunk of the
@@ -128,7 +160,7 @@ pub trait Recordings: Send + Sync + 'static {
     /// For as long as decoding takes.
     fn plan(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         selection: &Selection,
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
@@ -141,7 +173,7 @@ pub trait Recordings: Send + Sync + 'static {
     /// Every call of `next` decodes one chunk; the first one all that is before it, too.
     fn chunks(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         plan: &Plan,
         first: usize,
         cancel: &CancelToken,
@@ -153,7 +185,7 @@ pub trait Recordings: Send + Sync + 'static {
     /// Decodes the recording up to the end of the last of them.
     fn spans(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         plan: &Plan,
         spans: &[Span],
         cancel: &CancelToken,
@@ -163,8 +195,12 @@ pub trait Recordings: Send + Sync + 'static {
     ///
     /// # Blocking
     /// Decodes the recording.
-    fn peaks(&self, blob: &BlobKey, selection: &Selection, cancel: &CancelToken)
-    -> Result<Peaks, AudioError>;
+    fn peaks(
+        &self,
+        blob: &StoredBlob,
+        selection: &Selection,
+        cancel: &CancelToken,
+    ) -> Result<Peaks, AudioError>;
 
     /// The media type of a recording with these first bytes: `application/octet-stream` of one that is not known.
     fn media_type(&self, head: &[u8]) -> &'static str;
@@ -215,6 +251,9 @@ pub enum AudioError {
     Corrupt(String),
     #[error("the recording could not be read: {0}")]
     Io(String),
+    /// The storage of recordings does not answer: it may do so later.
+    #[error("the recording could not be read: {0}")]
+    Unreachable(String),
     #[error("cancelled")]
     Cancelled,
 }

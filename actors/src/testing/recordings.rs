@@ -5,10 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::domain::audio::{Decoder, Plan, SAMPLE_RATE, Span};
-use crate::domain::jobs::job::BlobKey;
 use crate::domain::jobs::selection::Selection;
 use crate::domain::peaks::{PeakMeter, Peaks};
-use crate::ports::{AudioError, CancelToken, ChunkSamples, Recordings};
+use crate::ports::{AudioError, CancelToken, ChunkSamples, Recordings, StoredBlob};
 
 /// Every recording has this many chunks of one second; a blob named "bad" cannot be decoded. That of one named "endless"
 /// is never planned to its end, and of one named "stuck" no chunk is ever read.
@@ -17,8 +16,8 @@ pub struct FakeRecordings {
 }
 
 impl FakeRecordings {
-    fn check(blob: &BlobKey) -> Result<(), AudioError> {
-        match blob.0.as_str() {
+    fn check(blob: &StoredBlob) -> Result<(), AudioError> {
+        match blob.key.0.as_str() {
             "bad" => Err(AudioError::Corrupt("scripted".into())),
             _ => Ok(()),
         }
@@ -30,23 +29,23 @@ impl Recordings for FakeRecordings {
         "fake".into()
     }
 
-    fn probe(&self, blob: &BlobKey, _: &Selection) -> Result<(), AudioError> {
+    fn probe(&self, blob: &StoredBlob, _: &Selection) -> Result<(), AudioError> {
         Self::check(blob)
     }
 
     /// Passes the first chunk on in advance; for a blob named "misleading", a wrong one.
     fn plan(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         selection: &Selection,
         cancel: &CancelToken,
         first: &mut dyn FnMut(Plan),
     ) -> Result<Plan, AudioError> {
         Self::check(blob)?;
-        if blob.0 == "endless" {
+        if blob.key.0 == "endless" {
             return Err(until_cancelled(cancel));
         }
-        let end = if blob.0 == "misleading" { 1 } else { u64::from(SAMPLE_RATE) };
+        let end = if blob.key.0 == "misleading" { 1 } else { u64::from(SAMPLE_RATE) };
         if self.chunks > 1 {
             first(Plan { samples: end, chunks: vec![Span { start: 0, end }], ..Plan::default() });
         }
@@ -60,13 +59,13 @@ impl Recordings for FakeRecordings {
 
     fn chunks(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         plan: &Plan,
         first: usize,
         cancel: &CancelToken,
     ) -> Result<ChunkSamples, AudioError> {
         Self::check(blob)?;
-        if blob.0 == "stuck" {
+        if blob.key.0 == "stuck" {
             return Err(until_cancelled(cancel));
         }
         let spans: Vec<Span> = plan.chunks.iter().skip(first).copied().collect();
@@ -75,7 +74,7 @@ impl Recordings for FakeRecordings {
 
     fn spans(
         &self,
-        blob: &BlobKey,
+        blob: &StoredBlob,
         _: &Plan,
         spans: &[Span],
         _: &CancelToken,
@@ -84,7 +83,7 @@ impl Recordings for FakeRecordings {
         Ok(spans.iter().copied().map(silence).collect())
     }
 
-    fn peaks(&self, blob: &BlobKey, _: &Selection, _: &CancelToken) -> Result<Peaks, AudioError> {
+    fn peaks(&self, blob: &StoredBlob, _: &Selection, _: &CancelToken) -> Result<Peaks, AudioError> {
         Self::check(blob)?;
         Ok(PeakMeter::default().finish())
     }

@@ -12,6 +12,7 @@ mod memory;
 mod model;
 mod open_files;
 mod port;
+mod recordings;
 mod storage;
 mod valid_settings;
 
@@ -62,6 +63,7 @@ fn examine(effective: &Effective) -> Vec<Finding> {
         gpu::check(settings),
         memory::check(settings),
         storage::check(settings),
+        recordings::check(settings),
         ffmpeg::check(settings),
         open_files::check(settings),
         port::check(settings),

@@ -195,7 +195,7 @@ impl Received {
     ) -> Result<Job, AppError> {
         let Self { blob, filename, form, origin, .. } = self;
         service.check_options(&form.options).await?;
-        probe(service, &blob.key, &form.options.selection).await?;
+        probe(service, blob.clone(), &form.options.selection).await?;
         let StoredBlob { key, bytes, sha256 } = blob;
         let audio = Audio { filename, bytes, sha256, duration_secs: None, blob: key };
         let Form { options, metadata, webhook_url, .. } = form;
@@ -215,7 +215,7 @@ pub(super) async fn remove_unless_needed(
     let is_needed = match taken {
         Ok(job) => job.audio.blob == *recording,
         // What was committed may not be seen yet. The next start removes files that no job needs.
-        Err(AppError::StoreUnreachable { .. }) => true,
+        Err(AppError::StorageUnreachable { .. }) => true,
         // A store that fails may have kept the job all the same.
         Err(_) => !matches!(service.jobs.store().job(id).await, Ok(None)),
     };
@@ -360,10 +360,10 @@ fn unknown(place: &str, name: &str) -> AppError {
 static PROBES: Semaphore = Semaphore::const_new(8);
 
 /// Decodes the beginning, away from the thread that serves requests.
-async fn probe(service: &Service, key: &BlobKey, selection: &Selection) -> Result<(), AppError> {
+async fn probe(service: &Service, blob: StoredBlob, selection: &Selection) -> Result<(), AppError> {
     let _permit = PROBES.acquire().await.map_err(AppError::internal)?;
-    let (recordings, key, selection) = (service.recordings.clone(), key.clone(), selection.clone());
-    let probed = web::block(move || recordings.probe(&key, &selection)).await.map_err(AppError::internal)?;
+    let (recordings, selection) = (service.recordings.clone(), selection.clone());
+    let probed = web::block(move || recordings.probe(&blob, &selection)).await.map_err(AppError::internal)?;
     Ok(probed?)
 }
 

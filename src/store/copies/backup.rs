@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use super::database::{DatabaseError, copy_database};
 use super::files::{Copied, copy, recordings};
-use super::verify::named_recordings;
+use super::verify::{inside, named_recordings};
+use crate::store::blob_place::BlobPlace;
 use crate::store::directory::{self, create_durably};
 use crate::store::layout::{BLOBS, DATABASE};
 use crate::store::open::settings;
@@ -34,10 +35,11 @@ pub enum BackupError {
 
 /// Copies the storage folder `dir` into the new folder `target`, as it is at one moment, whether or not a service has it open:
 /// every job of the copy has its recording. The copy is a storage folder itself; its database has its name once all is there.
+/// Where `place` is not in the storage folder the recordings stay there, and the copy is the database alone.
 ///
 /// # Blocking
 /// For as long as copying takes.
-pub async fn backup(dir: &Path, target: &Path) -> Result<Copied, BackupError> {
+pub async fn backup(dir: &Path, place: &BlobPlace, target: &Path) -> Result<Copied, BackupError> {
     if !dir.join(DATABASE).exists() {
         return Err(BackupError::NoDatabase { dir: dir.to_owned() });
     }
@@ -50,14 +52,17 @@ pub async fn backup(dir: &Path, target: &Path) -> Result<Copied, BackupError> {
     }
     let (from, to, partial) = (dir.join(BLOBS), target.join(BLOBS), target.join(PARTIAL));
     create_durably(&to).map_err(failed)?;
-    // Most of the work, so that little can happen between the database's copy and the last recording.
-    copy_all(&from, &to).map_err(failed)?;
+    if *place == BlobPlace::Own {
+        // Most of the work, so that little can happen between the database's copy and the last recording.
+        copy_all(&from, &to).map_err(failed)?;
+    }
     for _ in 0..ROUNDS {
         copy_database(&settings(&dir.join(DATABASE)), &partial).await.map_err(of_database)?;
         let named = named_recordings(&partial).await.map_err(|error| of_database(error.into()))?;
-        let names: HashSet<&str> = named.iter().map(|one| one.key.as_str()).collect();
+        let kept = inside(place, &named);
+        let names: HashSet<&str> = kept.iter().map(|one| one.key.as_str()).collect();
         if copy_named(&from, &to, &names).map_err(failed)? == Complete::Yes {
-            let bytes = named.iter().map(|one| one.bytes).sum();
+            let bytes = kept.iter().map(|one| one.bytes).sum();
             let copied = Copied { jobs: named.len(), recordings: names.len(), bytes };
             remove_others(&to, &names).map_err(failed)?;
             finish(&partial, target).map_err(failed)?;

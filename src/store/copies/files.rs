@@ -17,7 +17,7 @@ pub struct Copied {
 }
 
 /// The names of the recordings in a folder. None are in one that is not there.
-pub(super) fn recordings(dir: &Path) -> io::Result<Vec<String>> {
+pub(in crate::store) fn recordings(dir: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

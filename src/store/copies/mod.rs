@@ -10,4 +10,5 @@ mod verify;
 
 pub use backup::{BackupError, backup};
 pub use files::Copied;
+pub(super) use files::recordings;
 pub use restore::{Replace, RestoreError, restore};

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::database::copy_database;
 use super::files::{Copied, copy, recordings};
 use super::verify::verify;
+use crate::store::blob_place::BlobPlace;
 use crate::store::directory::{self, create_durably};
 use crate::store::exchange::{INCOMING, exchange, remove_folder};
 use crate::store::layout::{BLOBS, DATABASE};
@@ -35,13 +36,18 @@ pub enum RestoreError {
 }
 
 /// Puts the copy in `copy_dir` into the storage folder `dir`, which no service may have open. All of it is checked first: the
-/// database, and each recording by its SHA-256.
+/// database, and each recording by its SHA-256. Where `place` is not in the storage folder the copy is a database alone.
 ///
 /// # Blocking
 /// For as long as reading and copying take.
-pub async fn restore(copy_dir: &Path, dir: &Path, replace: Replace) -> Result<Copied, RestoreError> {
+pub async fn restore(
+    copy_dir: &Path,
+    dir: &Path,
+    place: &BlobPlace,
+    replace: Replace,
+) -> Result<Copied, RestoreError> {
     let failed = |error: io::Error| RestoreError::Failed { dir: dir.to_owned(), detail: error.to_string() };
-    let copied = verify(copy_dir)
+    let copied = verify(copy_dir, place)
         .await
         .map_err(|detail| RestoreError::Damaged { dir: copy_dir.to_owned(), detail })?;
     create_durably(dir).map_err(failed)?;

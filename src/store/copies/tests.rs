@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::tests::conformance::{NO_LIMIT, new_job};
-use crate::store::{FileBlobs, SqlStore};
+use crate::store::{BlobPlace, FileBlobs, SqlStore};
 
 /// A storage folder with a job for each text, whose recording it is.
 async fn storage(texts: &[&str]) -> (TempDir, SqlStore, FileBlobs) {
@@ -42,13 +42,13 @@ async fn a_copy_beside_an_open_store_restores_to_the_same_jobs() {
     writer.finish().await.unwrap();
     let target = tempfile::tempdir().unwrap();
     let copy = target.path().join("copy");
-    let copied = backup(dir.path(), &copy).await.unwrap();
+    let copied = backup(dir.path(), &BlobPlace::Own, &copy).await.unwrap();
     assert_eq!(copied, Copied { jobs: 2, recordings: 2, bytes: 6 });
     assert_eq!(recordings_of(&copy), ["one", "two"]);
-    assert!(matches!(backup(dir.path(), &copy).await, Err(BackupError::Exists { .. })));
+    assert!(matches!(backup(dir.path(), &BlobPlace::Own, &copy).await, Err(BackupError::Exists { .. })));
 
     let fresh = target.path().join("fresh");
-    assert_eq!(restore(&copy, &fresh, Replace::Refuse).await.unwrap(), copied);
+    assert_eq!(restore(&copy, &fresh, &BlobPlace::Own, Replace::Refuse).await.unwrap(), copied);
     assert_eq!(recordings_of(&fresh), ["one", "two"]);
     let restored = SqlStore::open(&fresh).await.unwrap();
     assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
@@ -67,7 +67,7 @@ async fn jobs_in_the_write_ahead_log_of_a_copy_are_restored() {
         let file = file.unwrap();
         fs::copy(file.path(), copy.join("blobs").join(file.file_name())).unwrap();
     }
-    assert_eq!(restore(&copy, &fresh, Replace::Refuse).await.unwrap().jobs, 1);
+    assert_eq!(restore(&copy, &fresh, &BlobPlace::Own, Replace::Refuse).await.unwrap().jobs, 1);
     let restored = SqlStore::open(&fresh).await.unwrap();
     assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
 }
@@ -97,12 +97,12 @@ async fn what_root_restores_is_the_folder_owners() {
     let (dir, _store, _blobs) = storage(&["one"]).await;
     let target = tempfile::tempdir().unwrap();
     let (copy, fresh) = (target.path().join("copy"), target.path().join("fresh"));
-    backup(dir.path(), &copy).await.unwrap();
+    backup(dir.path(), &BlobPlace::Own, &copy).await.unwrap();
     fs::create_dir(&fresh).unwrap();
     if chown(&fresh, Some(OWNER), Some(OWNER)).is_err() {
         return;
     }
-    restore(&copy, &fresh, Replace::Refuse).await.unwrap();
+    restore(&copy, &fresh, &BlobPlace::Own, Replace::Refuse).await.unwrap();
     for file in fs::read_dir(&fresh).unwrap() {
         let file = file.unwrap();
         assert_eq!(file.metadata().unwrap().uid(), OWNER, "{:?}", file.file_name());
@@ -116,7 +116,7 @@ async fn a_copy_is_its_owners_alone() {
     let (dir, _store, _blobs) = storage(&["one"]).await;
     let target = tempfile::tempdir().unwrap();
     let copy = target.path().join("copy");
-    backup(dir.path(), &copy).await.unwrap();
+    backup(dir.path(), &BlobPlace::Own, &copy).await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&copy), mode(&copy.join("verbatim.db"))), (0o700, 0o600));
 }
@@ -126,13 +126,16 @@ async fn a_damaged_copy_is_not_restored() {
     let (dir, _store, _blobs) = storage(&["one"]).await;
     let target = tempfile::tempdir().unwrap();
     let (copy, fresh) = (target.path().join("copy"), target.path().join("fresh"));
-    backup(dir.path(), &copy).await.unwrap();
+    backup(dir.path(), &BlobPlace::Own, &copy).await.unwrap();
     let recording = fs::read_dir(copy.join("blobs")).unwrap().next().unwrap().unwrap().path();
     fs::write(&recording, "0ne").unwrap();
-    let refused = restore(&copy, &fresh, Replace::Refuse).await.unwrap_err();
+    let refused = restore(&copy, &fresh, &BlobPlace::Own, Replace::Refuse).await.unwrap_err();
     assert!(refused.to_string().contains("SHA-256"), "{refused}");
     fs::remove_file(&recording).unwrap();
-    assert!(matches!(restore(&copy, &fresh, Replace::Refuse).await, Err(RestoreError::Damaged { .. })));
+    assert!(matches!(
+        restore(&copy, &fresh, &BlobPlace::Own, Replace::Refuse).await,
+        Err(RestoreError::Damaged { .. })
+    ));
     assert!(!fresh.exists());
 }
 
@@ -142,14 +145,14 @@ async fn a_restore_replaces_data_only_when_told_and_never_in_use() {
     let (new, _new_store, _new_blobs) = storage(&["new"]).await;
     let target = tempfile::tempdir().unwrap();
     let copy = target.path().join("copy");
-    backup(new.path(), &copy).await.unwrap();
-    let in_use = restore(&copy, old.path(), Replace::Allow).await;
+    backup(new.path(), &BlobPlace::Own, &copy).await.unwrap();
+    let in_use = restore(&copy, old.path(), &BlobPlace::Own, Replace::Allow).await;
     assert!(matches!(in_use, Err(RestoreError::Storage(_))), "{in_use:?}");
     store.close().await;
-    let occupied = restore(&copy, old.path(), Replace::Refuse).await;
+    let occupied = restore(&copy, old.path(), &BlobPlace::Own, Replace::Refuse).await;
     assert!(matches!(occupied, Err(RestoreError::Occupied { .. })));
     assert_eq!(recordings_of(old.path()), ["old"]);
-    restore(&copy, old.path(), Replace::Allow).await.unwrap();
+    restore(&copy, old.path(), &BlobPlace::Own, Replace::Allow).await.unwrap();
     assert_eq!(recordings_of(old.path()), ["new"]);
     let mut left: Vec<_> =
         fs::read_dir(old.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -161,6 +164,29 @@ async fn a_restore_replaces_data_only_when_told_and_never_in_use() {
 #[tokio::test]
 async fn a_folder_without_a_database_is_no_storage_folder() {
     let dir = tempfile::tempdir().unwrap();
-    let copied = backup(dir.path(), &dir.path().join("copy")).await;
+    let copied = backup(dir.path(), &BlobPlace::Own, &dir.path().join("copy")).await;
     assert!(matches!(copied, Err(BackupError::NoDatabase { .. })));
+}
+
+#[tokio::test]
+async fn of_recordings_elsewhere_the_database_alone_is_copied() {
+    let (dir, store, _blobs) = storage(&["one"]).await;
+    let target = tempfile::tempdir().unwrap();
+    let (copy, whole) = (target.path().join("copy"), target.path().join("whole"));
+    let fresh = target.path().join("fresh");
+    let bucket = BlobPlace::parse("s3://bucket/prefix").unwrap();
+    let alone = Copied { jobs: 1, recordings: 0, bytes: 0 };
+    assert_eq!(backup(dir.path(), &bucket, &copy).await.unwrap(), alone);
+    assert!(recordings_of(&copy).is_empty());
+    assert!(matches!(
+        restore(&copy, &fresh, &BlobPlace::Own, Replace::Refuse).await,
+        Err(RestoreError::Damaged { .. })
+    ));
+    assert_eq!(restore(&copy, &fresh, &bucket, Replace::Refuse).await.unwrap(), alone);
+    let restored = SqlStore::open(&fresh).await.unwrap();
+    assert_eq!(restored.blob_keys().await.unwrap(), store.blob_keys().await.unwrap());
+    // Its recordings would be nowhere.
+    backup(dir.path(), &BlobPlace::Own, &whole).await.unwrap();
+    let refused = restore(&whole, &target.path().join("other"), &bucket, Replace::Refuse).await.unwrap_err();
+    assert!(refused.to_string().contains("s3://bucket/prefix"), "{refused}");
 }

@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions, Connection};
 
-use super::files::Copied;
+use super::files::{Copied, recordings as files};
 use crate::hex::hex;
+use crate::store::blob_place::BlobPlace;
 use crate::store::layout::{BLOBS, DATABASE};
 use crate::store::open::settings;
 use crate::store::sql;
@@ -36,12 +37,20 @@ pub(super) async fn named_recordings(database: &Path) -> Result<Vec<Named>, sqlx
     Ok(named)
 }
 
+/// Those that lie in the storage folder.
+pub(super) fn inside<'a>(place: &BlobPlace, named: &'a [Named]) -> &'a [Named] {
+    match place {
+        BlobPlace::Own => named,
+        BlobPlace::Folder(_) | BlobPlace::Bucket(_) => &[],
+    }
+}
+
 /// # Errors
-/// What is wrong with the copy in `dir`.
+/// What is wrong with the copy in `dir`, for a service whose recordings are at `place`.
 ///
 /// # Blocking
 /// Reads all of it.
-pub(super) async fn verify(dir: &Path) -> Result<Copied, String> {
+pub(super) async fn verify(dir: &Path, place: &BlobPlace) -> Result<Copied, String> {
     let database = dir.join(DATABASE);
     if !database.is_file() {
         return Err(format!("it has no {DATABASE}"));
@@ -55,8 +64,14 @@ pub(super) async fn verify(dir: &Path) -> Result<Copied, String> {
         return Err(format!("{DATABASE}: {checked}"));
     }
     let named = named_recordings(&database).await.map_err(of_database)?;
+    let holds_files = || files(&dir.join(BLOBS)).is_ok_and(|files| !files.is_empty());
+    if *place != BlobPlace::Own && holds_files() {
+        return Err(format!(
+            "it holds recordings, but [storage] blobs names {place}: restore it with blobs = \"\""
+        ));
+    }
     let mut recordings = HashMap::new();
-    for one in &named {
+    for one in inside(place, &named) {
         recordings.insert(one.key.as_str(), one);
     }
     for one in recordings.values() {

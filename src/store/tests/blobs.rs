@@ -1,7 +1,7 @@
-use super::*;
+use thiserror::Error;
 
-// SHA-256 of "abc", from FIPS 180-4.
-const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+use super::*;
+use crate::store::tests::blob_promises::{keeps_promises, store};
 
 fn names(dir: &Path) -> Vec<String> {
     fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
@@ -13,64 +13,18 @@ fn fresh() -> (FileBlobs, tempfile::TempDir) {
 }
 
 #[tokio::test]
-async fn a_blob_is_a_file_with_its_bytes_and_their_hash() {
+async fn a_folder_keeps_the_promises() {
+    let dir = tempfile::tempdir().unwrap();
+    keeps_promises(async || FileBlobs::open(dir.path()).unwrap()).await;
+    assert!(names(dir.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_blob_is_a_file_of_its_name() {
     let (blobs, _dir) = fresh();
-    let mut writer = blobs.create().await.unwrap();
-    for piece in ["a", "", "bc"] {
-        writer.write(Bytes::from(piece)).await.unwrap();
-    }
-    let stored = writer.finish().await.unwrap();
-    assert_eq!((stored.bytes, stored.sha256.as_str()), (3, ABC));
+    let stored = store(&blobs, b"abc", 2).await;
     assert_eq!(fs::read(blobs.path(&stored.key)).unwrap(), b"abc");
     assert_eq!(names(&blobs.dir), [stored.key.0]);
-}
-
-#[tokio::test]
-async fn a_blob_of_many_parts_is_whole_however_it_was_cut() {
-    let (blobs, _dir) = fresh();
-    let all: Vec<u8> = (0..3 * PART + 12_345).map(|n| (n % 251) as u8).collect();
-    let expected = hex(&Sha256::digest(&all));
-    for size in [PART - 1, PART, 5 * PART, 65_537] {
-        let mut writer = blobs.create().await.unwrap();
-        for piece in all.chunks(size) {
-            writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
-        }
-        let stored = writer.finish().await.unwrap();
-        assert_eq!((stored.bytes, &stored.sha256), (all.len() as u64, &expected));
-        assert!(fs::read(blobs.path(&stored.key)).unwrap() == all);
-    }
-}
-
-#[tokio::test]
-async fn a_part_of_a_blob_is_read_and_goes_on_after_its_removal() {
-    let (blobs, _dir) = fresh();
-    let mut writer = blobs.create().await.unwrap();
-    let all: Vec<u8> = (0..100_000).map(|n| (n % 251) as u8).collect();
-    writer.write(all.clone().into()).await.unwrap();
-    let key = writer.finish().await.unwrap().key;
-    for (first, end) in [(0, 100_000), (7, 8), (9_000, 99_999)] {
-        let read: Vec<Bytes> =
-            blobs.read(&key, first..end).await.unwrap().unwrap().try_collect().await.unwrap();
-        assert!(read.concat() == all[first as usize..end as usize], "{first} to {end}");
-    }
-    let open = blobs.read(&key, 0..100_000).await.unwrap().unwrap();
-    blobs.delete(&key).await.unwrap();
-    assert_eq!(open.try_collect::<Vec<_>>().await.unwrap().concat(), all);
-    assert!(blobs.read(&key, 0..1).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn a_copy_stays_when_the_first_blob_goes() {
-    let (blobs, _dir) = fresh();
-    let mut writer = blobs.create().await.unwrap();
-    writer.write(Bytes::from("abc")).await.unwrap();
-    let first = writer.finish().await.unwrap().key;
-    let copy = blobs.copy(&first).await.unwrap().unwrap();
-    assert_ne!(copy, first);
-    blobs.delete(&first).await.unwrap();
-    assert_eq!(fs::read(blobs.path(&copy)).unwrap(), b"abc");
-    assert_eq!(blobs.copy(&first).await.unwrap(), None);
-    assert_eq!(names(&blobs.dir), [copy.0]);
 }
 
 #[tokio::test]
@@ -109,20 +63,9 @@ async fn what_a_crash_left_is_removed_at_the_next_start() {
 
     let blobs = FileBlobs::open(&blobs.dir).unwrap();
     assert_eq!(names(&blobs.dir).len(), 3);
-    assert_eq!(blobs.keep_only(&HashSet::from([kept.0.clone()])).unwrap(), 1);
+    assert_eq!(blobs.keep_only(&HashSet::from([kept.0.clone()])).await.unwrap(), 1);
     assert!(!blobs.path(&orphan).exists());
     assert!(blobs.path(&kept).exists() && blobs.dir.join("notes.txt").exists());
-}
-
-#[tokio::test]
-async fn a_blob_is_deleted_and_a_missing_one_is_no_error() {
-    let (blobs, _dir) = fresh();
-    let key = blobs.create().await.unwrap().finish().await.unwrap().key;
-    blobs.delete(&key).await.unwrap();
-    assert!(!blobs.path(&key).exists());
-    blobs.delete(&key).await.unwrap();
-    let strange = blobs.delete(&BlobKey("../verbatim.db".into())).await;
-    assert!(matches!(strange, Err(StoreError::Failed(_))), "{strange:?}");
 }
 
 #[tokio::test]

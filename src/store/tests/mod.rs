@@ -1,5 +1,6 @@
 //! The promises kept by both engines, and what is SQLite's own: files, locks, settings, full disks.
 
+pub(crate) mod blob_promises;
 mod cluster;
 pub(crate) mod conformance;
 mod postgres;

@@ -127,7 +127,7 @@ impl fmt::Display for Status {
 }
 
 /// Where a recording is kept, in the blob store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BlobKey(pub String);
 

@@ -9,7 +9,7 @@ use tracing::info;
 use super::{Early, Run, Started, Stop, chunk_index};
 use crate::domain::audio::Plan;
 use crate::domain::jobs::options::Extent;
-use crate::ports::{AudioError, ChunkAudio, VoiceActivity};
+use crate::ports::{AudioError, ChunkAudio, StoredBlob, VoiceActivity};
 
 impl Run {
     /// The plan of an earlier run or, the first time, a new one; and with a new one, the first chunk,
@@ -23,7 +23,7 @@ impl Run {
             Some(_) => self.begin_anew(),
             None => {}
         }
-        let (recordings, blob) = (self.deps.recordings.clone(), self.claim.job.audio.blob.clone());
+        let (recordings, blob) = (self.deps.recordings.clone(), StoredBlob::from(&self.claim.job.audio));
         let (selection, cancel) = (self.claim.job.options.selection.clone(), self.control.cancel.clone());
         let (sender, first) = oneshot::channel();
         let mut sender = Some(sender);
@@ -90,7 +90,7 @@ impl Run {
             return Ok(windows);
         }
         let (recordings, blob, plan) =
-            (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
+            (self.deps.recordings.clone(), StoredBlob::from(&self.claim.job.audio), plan.clone());
         let cancel = self.control.cancel.clone();
         let reading = tokio::task::spawn_blocking(move || {
             recordings.spans(&blob, &plan, &plan.language_windows, &cancel)
@@ -105,7 +105,7 @@ impl Run {
     pub(super) fn samples(&self, plan: &Plan, first: u32) -> mpsc::Receiver<Result<Arc<[f32]>, AudioError>> {
         let (sender, receiver) = mpsc::channel(self.batch_size().max(1));
         let (recordings, blob, plan) =
-            (self.deps.recordings.clone(), self.claim.job.audio.blob.clone(), plan.clone());
+            (self.deps.recordings.clone(), StoredBlob::from(&self.claim.job.audio), plan.clone());
         let cancel = self.control.cancel.clone();
         tokio::task::spawn_blocking(move || {
             let first = usize::try_from(first).unwrap_or(usize::MAX);

@@ -74,7 +74,7 @@ impl Run {
             AudioError::NoSuchTrack(_) | AudioError::StartsPastEnd { .. } => "invalid_option",
             AudioError::EmptyFile | AudioError::NoSamples => "no_audio",
             AudioError::Corrupt(_) => "corrupt_audio",
-            AudioError::Io(_) => "audio_unreadable",
+            AudioError::Io(_) | AudioError::Unreachable(_) => "audio_unreadable",
         };
         Stop::Fail(JobError { code: code.into(), message: error.to_string() })
     }

@@ -227,7 +227,7 @@ struct Decoded {
 
 fn of_audio(error: AudioError) -> Stop {
     match error {
-        AudioError::Io(_) => Stop::Later(error.to_string()),
+        AudioError::Io(_) | AudioError::Unreachable(_) => Stop::Later(error.to_string()),
         _ => Stop::File(error.to_string()),
     }
 }

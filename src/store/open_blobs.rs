@@ -1,0 +1,75 @@
+//! From `[storage] blobs` to the place of the recordings.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::blob_place::BlobPlace;
+use super::blobs::FileBlobs;
+use super::bucket::{self, BucketBlobs, BucketConfig};
+use super::copies::recordings;
+use super::layout::{BLOBS, BUCKET, OWNER};
+use super::recordings::{Blobs, OpenBlobsError};
+
+/// Opens the place of the recordings of the storage folder `dir`, whose lock the caller holds. A bucket that does not answer
+/// now is opened: a warning is logged, and jobs wait for it.
+///
+/// # Errors
+/// The folder cannot be written to; the bucket does not exist, or the credentials are missing or refused.
+///
+/// # Blocking
+/// Reads the folder.
+pub async fn open_blobs(
+    place: &BlobPlace,
+    dir: &Path,
+    config: BucketConfig,
+) -> Result<Arc<dyn Blobs>, OpenBlobsError> {
+    let own = dir.join(BLOBS);
+    match place {
+        BlobPlace::Own => Ok(Arc::new(FileBlobs::open(&own)?)),
+        BlobPlace::Folder(other) => {
+            refuse_left_behind(&own, place)?;
+            Ok(Arc::new(FileBlobs::open_shared(other, &dir.join(OWNER)).await?))
+        }
+        BlobPlace::Bucket(url) => {
+            refuse_left_behind(&own, place)?;
+            Ok(Arc::new(BucketBlobs::open(url, &dir.join(BUCKET), &dir.join(OWNER), config).await?))
+        }
+    }
+}
+
+/// Recordings from before the setting was changed would be missing where they are looked for.
+fn refuse_left_behind(own: &Path, place: &BlobPlace) -> Result<(), OpenBlobsError> {
+    let left = recordings(own)
+        .map_err(|error| OpenBlobsError::Folder { dir: own.to_owned(), detail: error.to_string() })?;
+    match left.is_empty() {
+        true => Ok(()),
+        false => Err(OpenBlobsError::LeftBehind { url: place.to_string(), dir: own.to_owned() }),
+    }
+}
+
+/// Whether the bucket can be read. Changes nothing, so a service may be running.
+///
+/// # Errors
+/// The credentials are missing, or the bucket does not answer, does not exist or refuses.
+pub async fn check_bucket(place: &BlobPlace, config: BucketConfig) -> Result<(), OpenBlobsError> {
+    match place {
+        BlobPlace::Own | BlobPlace::Folder(_) => Ok(()),
+        BlobPlace::Bucket(url) => bucket::check(url, config).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn recordings_of_the_folder_are_not_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = uuid::Uuid::now_v7().to_string();
+        std::fs::create_dir(dir.path().join(BLOBS)).unwrap();
+        std::fs::write(dir.path().join(BLOBS).join(key), "abc").unwrap();
+        let elsewhere = BlobPlace::Folder(dir.path().join("elsewhere"));
+        let refused = refuse_left_behind(&dir.path().join(BLOBS), &elsewhere).unwrap_err();
+        assert!(refused.to_string().contains("copy its files"), "{refused}");
+    }
+}
