@@ -18,7 +18,7 @@ pub enum BlobPlace {
 
 impl BlobPlace {
     /// # Errors
-    /// The text is no address, one of another scheme, or has more than a bucket and a prefix.
+    /// The text is not an address, has another scheme, or has more than a bucket and a prefix.
     pub fn parse(text: &str) -> Result<Self, BadBlobPlace> {
         if text.is_empty() {
             return Ok(Self::Own);

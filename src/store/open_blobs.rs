@@ -60,7 +60,26 @@ pub async fn check_bucket(place: &BlobPlace, config: BucketConfig) -> Result<(),
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::store::tests::blob_promises::{read, store};
+
+    #[tokio::test]
+    async fn a_folder_of_two_services_loses_no_recordings() {
+        let place = tempfile::tempdir().unwrap();
+        let url = format!("file://{}/recordings", place.path().display());
+        let open = async |dir: &Path| {
+            let config = BucketConfig { tls: || unreachable!(), cache_bytes: 0 };
+            open_blobs(&BlobPlace::parse(&url).unwrap(), dir, config).await.unwrap()
+        };
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let key = store(&*open(first.path()).await, b"abc", 3).await.key;
+        assert_eq!(open(second.path()).await.keep_only(&HashSet::new()).await.unwrap(), 0);
+        let again = open(first.path()).await;
+        assert_eq!(read(&*again, &key, 0..3).await.unwrap(), b"abc");
+        assert_eq!(again.keep_only(&HashSet::new()).await.unwrap(), 1);
+    }
 
     #[tokio::test]
     async fn recordings_of_the_folder_are_not_left_behind() {

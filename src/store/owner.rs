@@ -10,8 +10,10 @@ use uuid::Uuid;
 
 use super::directory::private;
 
-/// Holds the id of the storage folder that used the place first.
-const MARK: &str = "verbatim-owner";
+/// Holds the id of the storage folder that used the place first. Every place that a service has used has one.
+pub(super) fn mark(prefix: &Location) -> Location {
+    prefix.clone().join("verbatim-owner")
+}
 
 /// Whether the place is this storage folder's, whose id is in the file `id`: the first folder that asks gets it. In a place of
 /// another one nothing is removed that no job needs: jobs of the other one may need it.
@@ -24,7 +26,7 @@ const MARK: &str = "verbatim-owner";
 pub(super) async fn is_ours(place: &dyn ObjectStore, prefix: &Location, id: &Path) -> Result<bool, Error> {
     let of_file = |error: io::Error| Error::Generic { store: "id", source: Box::new(error) };
     let own = own_id(id).map_err(of_file)?;
-    let mark = prefix.clone().join(MARK);
+    let mark = mark(prefix);
     match place.get(&mark).await {
         Ok(found) => Ok(found.bytes().await? == own.as_bytes()),
         Err(Error::NotFound { .. }) => {

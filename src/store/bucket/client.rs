@@ -21,7 +21,7 @@ use crate::store::recordings::OpenBlobsError;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The longest that a request may take to be sent, and an answer to continue. Of a part of an upload it asks 2.2 Mbit/s.
 const SILENCE_LIMIT: Duration = Duration::from_secs(30);
-/// After this a request is not tried again: whoever waits for it learns of that.
+/// After this a request is not tried again: its caller gets the error.
 const RETRY_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 /// Asking a metadata server that is not there takes as long as the network takes.

@@ -13,6 +13,7 @@ use tracing::warn;
 use super::shared::Shared;
 use crate::hex::hex;
 use crate::store::directory::is_full;
+use crate::store::owner::mark;
 
 /// How often a wait looks whether it is cancelled.
 const LOOK: Duration = Duration::from_millis(50);
@@ -54,7 +55,10 @@ pub(super) async fn file(
 
 async fn fetch(shared: &Shared, blob: &StoredBlob) -> Result<BlobFile, StoreError> {
     let Some(mut bytes) = shared.read(&blob.key, 0..blob.bytes).await? else {
-        return Err(StoreError::Failed("it is not in the bucket".into()));
+        return match shared.size(&mark(&shared.prefix)).await? {
+            Some(_) => Err(StoreError::Failed("it is not in the bucket".into())),
+            None => Err(StoreError::Unreachable("the bucket is empty or does not exist".into())),
+        };
     };
     shared.cache.make_room(blob.bytes);
     let (mut copy, mut hash) = (shared.cache.create().map_err(of_disk)?, Sha256::new());

@@ -67,8 +67,7 @@ enum Found {
 
 impl BucketBlobs {
     /// Opens the bucket at `url`; `dir` is this machine's folder for it, the file `id` identifies the storage
-    /// folder. Ends uploads that an earlier process has not ended.
-    /// A bucket that does not answer is opened, with a warning.
+    /// folder. Ends uploads that an earlier process has not ended. A bucket that does not answer is opened, with a warning.
     ///
     /// # Errors
     /// The bucket does not exist, the credentials are missing or refused, or the folder cannot be written to.
@@ -100,7 +99,10 @@ impl BucketBlobs {
             Ok(Err(error)) => without_queries(&error.to_string()),
             Err(_) => no_answer(),
         };
-        warn!(url = address, error, "storage of recordings does not answer: jobs and uploads wait for it");
+        warn!(
+            url = address,
+            error, "storage of recordings does not answer: jobs wait for it, uploads are refused"
+        );
         Ok(opened(Found::NoAnswer))
     }
 }

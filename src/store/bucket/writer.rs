@@ -105,7 +105,7 @@ impl BucketWriter {
     }
 }
 
-/// A copy that cannot be written is none: what it was for fetches the blob.
+/// A copy that cannot be written is dropped: the blob is fetched when it is decoded.
 async fn extended(copy: Option<NamedTempFile>, part: Bytes) -> Option<NamedTempFile> {
     let mut copy = copy?;
     let written = tokio::task::spawn_blocking(move || copy.write_all(&part).map(|()| copy));
