@@ -120,6 +120,27 @@ fn recordings_are_kept_in_a_bucket_and_removed_from_it() {
 }
 
 #[test]
+fn doctor_and_backup_name_the_bucket() {
+    let Some(server) = S3Server::start() else { return };
+    let service = start(server.port, &[]);
+    let printed = |place: &str, args: &[&str]| {
+        let mut command = command(service.dir.path());
+        command.envs(environment(server.port)).env("VERBATIM__STORAGE__BLOBS", place);
+        String::from_utf8(command.args(args).output().unwrap().stdout).unwrap()
+    };
+    let place = format!("s3://{BUCKET}/verbatim");
+    let doctor = printed(&place, &["doctor"]);
+    assert!(doctor.contains(&format!("ok       recordings: kept in {place}\n")), "{doctor}");
+    let doctor = printed("s3://another", &["doctor"]);
+    assert!(doctor.contains("error    recordings: [storage] blobs: s3://another cannot be used"), "{doctor}");
+    let backup = printed(&place, &["admin", "backup", "copy"]);
+    assert_eq!(
+        backup,
+        format!("copied 0 jobs to copy: the database alone, the recordings stay in {place}\n")
+    );
+}
+
+#[test]
 fn a_job_waits_for_a_bucket_that_is_away() {
     let Some(server) = S3Server::start() else { return };
     let mut gate = Gate::before(&server);

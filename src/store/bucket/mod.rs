@@ -33,7 +33,7 @@ use super::directory::disk_room;
 use super::owner::is_ours;
 use super::recordings::{Blobs, OpenBlobsError};
 use client::{connect, variables};
-use shared::{Shared, failed, without_queries};
+use shared::{Shared, describe, failed};
 use writer::BucketWriter;
 
 /// A bucket that does not answer is waited for this long at the start.
@@ -96,7 +96,7 @@ impl BucketBlobs {
             Ok(Err(Error::PermissionDenied { .. } | Error::Unauthenticated { .. })) => {
                 return Err(OpenBlobsError::Refused { url: address, variables: variables(url) });
             }
-            Ok(Err(error)) => without_queries(&error.to_string()),
+            Ok(Err(error)) => describe(&error),
             Err(_) => no_answer(),
         };
         warn!(
@@ -128,7 +128,7 @@ pub(super) async fn check(url: &Url, config: BucketConfig) -> Result<(), OpenBlo
     let bucket = connect(url, (config.tls)()).await?;
     let detail = match timeout(START_LIMIT, bucket.list(None).next()).await {
         Ok(None | Some(Ok(_))) => return Ok(()),
-        Ok(Some(Err(error))) => without_queries(&error.to_string()),
+        Ok(Some(Err(error))) => describe(&error),
         Err(_) => no_answer(),
     };
     Err(OpenBlobsError::Unusable { url: url.to_string(), detail })

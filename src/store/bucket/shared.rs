@@ -91,8 +91,7 @@ impl Shared {
         match self.bucket.abort_multipart(&self.prefix.clone().join(key), id).await {
             Ok(()) | Err(Error::NotFound { .. }) => self.uploads.forget(key),
             Err(error) => {
-                let error = without_queries(&error.to_string());
-                warn!(error, "cannot end an upload; the next start ends it");
+                warn!(error = describe(&error), "cannot end an upload; the next start ends it");
             }
         }
     }
@@ -107,11 +106,23 @@ pub(super) fn failed(error: Error) -> StoreError {
         }
         cause = error.source();
     }
-    StoreError::Unreachable(without_queries(&error.to_string()))
+    StoreError::Unreachable(describe(&error))
 }
 
-/// Addresses in a message may be signed.
-pub(super) fn without_queries(message: &str) -> String {
+/// The error with what caused it in the end. Addresses in it are without their queries, which may be signatures.
+pub(super) fn describe(error: &Error) -> String {
+    let mut cause: &(dyn StdError + 'static) = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let (message, cause) = (error.to_string(), cause.to_string());
+    match message.contains(&cause) {
+        true => without_queries(&message),
+        false => without_queries(&format!("{message}: {cause}")),
+    }
+}
+
+fn without_queries(message: &str) -> String {
     let words = message.split(' ').map(|word| match word.split_once('?') {
         Some((address, _)) if address.contains("://") => address,
         Some(_) | None => word,
@@ -122,6 +133,16 @@ pub(super) fn without_queries(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_has_its_first_cause() {
+        let error = Error::Generic { store: "S3", source: Box::new(Wrapped(io::Error::other("refused"))) };
+        assert_eq!(describe(&error), "Generic S3 error: no answer: refused");
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no answer")]
+    struct Wrapped(#[source] io::Error);
 
     #[test]
     fn a_signed_address_is_logged_without_its_signature() {
