@@ -144,7 +144,8 @@ fn doctor_and_backup_name_the_bucket() {
 fn a_job_waits_for_a_bucket_that_is_away() {
     let Some(server) = S3Server::start() else { return };
     let mut gate = Gate::before(&server);
-    let mut service = start(gate.port, &[("VERBATIM__MODEL__PATH", "nowhere.bin")]);
+    let at_once = ("VERBATIM__MODEL__UNLOAD_HOLD_SECS", "0");
+    let mut service = start(gate.port, &[("VERBATIM__MODEL__PATH", "nowhere.bin"), at_once]);
     let id = service.queue("en_phrases.wav", &[]);
 
     gate.close();
@@ -156,10 +157,12 @@ fn a_job_waits_for_a_bucket_that_is_away() {
     assert_eq!(refused.header("retry-after"), Some("30"));
     assert_eq!(service.get(&format!("/jobs/{id}/audio")).status, 503);
     assert_eq!(service.job(&id)["status"], "running");
+    // Does not wait for the bucket, and has the job queued again.
+    assert_eq!(service.post("/model/unload?wait=true").status, 200);
 
     gate.open();
     let job = service.finished(&id);
-    assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(1)), "{job}");
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(2)), "{job}");
     assert_eq!(job["result"]["text"], fixtures::truth("en_phrases.wav")["text"]);
     let taken = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[]);
     assert_eq!(taken.status, 202, "{taken:?}");
