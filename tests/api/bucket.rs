@@ -154,7 +154,7 @@ fn a_job_waits_for_a_bucket_that_is_away() {
     let bytes = fs::read(fixtures::audio("en_short.wav")).unwrap();
     let refused = service.post_form("/jobs?queue=true", Some(("a.wav", &bytes)), &[]);
     assert_eq!((refused.status, refused.error().as_str()), (503, "storage_unreachable"));
-    assert_eq!(refused.header("retry-after"), Some("30"));
+    assert_eq!(refused.header("retry-after"), Some("10"));
     assert_eq!(service.get(&format!("/jobs/{id}/audio")).status, 503);
     assert_eq!(service.job(&id)["status"], "running");
     // Does not wait for the bucket, and has the job queued again.
