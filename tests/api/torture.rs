@@ -14,7 +14,7 @@ use super::service::{Event, HANG_GUARD, Service, form};
 use super::sink::{Received, Sink, status};
 
 /// With `make test`, on both backends together.
-const FEW_CYCLES: usize = 16;
+const FEW_CYCLES: usize = 12;
 /// Jobs are looked at when there were so many kills.
 const KILLS_BETWEEN_LOOKS: usize = 8;
 /// Kills of the engine between two looks: fewer than make a job fail that has them all in one chunk.
