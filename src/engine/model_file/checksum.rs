@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::model_header::sidecar_path;
 use super::{ModelFileError, ModelHeader};
 use crate::hex::hex;
 
@@ -75,13 +76,6 @@ impl VerifiedFiles {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Verified>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Where the SHA-256 of a file is kept: in `<file>.sha256`.
-pub(super) fn sidecar_path(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".sha256");
-    name.into()
 }
 
 /// The file `<model>.sha256` in the format of sha256sum, if there is one.

@@ -1,11 +1,10 @@
 //! The header of a model file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use actors::domain::language::Language;
 use serde::{Deserialize, Serialize};
 
-use super::checksum::sidecar_path;
 use super::error::ModelFileError;
 use super::format::{Format, MODEL};
 use super::shape::Shape;
@@ -66,4 +65,11 @@ impl ModelHeader {
         let path = self.path.clone();
         Err(ModelFileError::NotForWhisperCpp { path, format: self.format, weights: self.weight_type })
     }
+}
+
+/// Where the SHA-256 of a file is kept: in `<file>.sha256`.
+pub(super) fn sidecar_path(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".sha256");
+    name.into()
 }
