@@ -16,7 +16,6 @@ mod fault;
 mod jobs;
 mod layout;
 mod lists;
-mod moments;
 mod open;
 mod open_blobs;
 mod order;

@@ -190,9 +190,9 @@ impl SqlStore {
 
     pub(super) async fn remove_older(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, Fault> {
         let mut change = self.change().await?;
-        let before = self.now().0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+        let before = self.now().before(keep);
         let old: Vec<(String, String)> = db::query_as(sql::ENDED_BEFORE)
-            .bind(before)
+            .bind(before.0)
             .bind(i64::from(limit))
             .fetch_all(&mut change)
             .await?;

@@ -33,6 +33,7 @@ impl Timestamp {
     }
 }
 
-fn millis(span: Duration) -> i64 {
+/// Whole milliseconds of a span of time.
+pub fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

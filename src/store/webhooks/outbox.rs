@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actors::domain::event::OfModel;
 use actors::domain::jobs::job::{JobId, Status};
-use actors::domain::time::Timestamp;
+use actors::domain::time::{Timestamp, millis};
 use actors::domain::webhook::retry::Failures;
 use actors::domain::webhook::{Message, MessageId, SigningKey, host_of};
 use actors::ports::{
@@ -19,7 +19,6 @@ use super::sent_rows::{SentRow, message_id, state_name};
 use super::subscribers::{key, state};
 use crate::store::db::{self, Transaction};
 use crate::store::fault::Fault;
-use crate::store::moments::{between, later, ms};
 use crate::store::rows::{natural, small, trace_parent};
 use crate::store::sql;
 use crate::store::sql_store::SqlStore;
@@ -106,8 +105,8 @@ impl DueRow {
             keys,
             traceparent: self.traceparent.and_then(trace_parent),
             failures: Failures { scheduled: small(self.scheduled), asked: small(self.asked) },
-            trying: between(self.since, now.0),
-            failing: self.first_fail_at.map(|since| between(since, now.0)),
+            trying: now.since(Timestamp(self.since)),
+            failing: self.first_fail_at.map(|since| now.since(Timestamp(since))),
         })
     }
 }
@@ -118,7 +117,7 @@ impl Outbox for SqlStore {
         let rows: Vec<(String, i64)> =
             db::query_as(sql::HOSTS).fetch_all(&self.readers).await.map_err(Fault::from)?;
         let now = self.now();
-        Ok(rows.into_iter().map(|(host, next_at)| (host, between(now.0, next_at))).collect())
+        Ok(rows.into_iter().map(|(host, next_at)| (host, Timestamp(next_at).since(now))).collect())
     }
 
     async fn due(&self, host: &str, limit: u32) -> Result<Vec<Outgoing>, StoreError> {
@@ -148,13 +147,12 @@ impl Outbox for SqlStore {
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         let (messages, oldest): (i64, Option<i64>) =
             db::query_as(sql::BACKLOG).fetch_one(&self.readers).await.map_err(Fault::from)?;
-        let age = oldest.map_or(Duration::ZERO, |since| between(since, self.now().0));
+        let age = oldest.map_or(Duration::ZERO, |since| self.now().since(Timestamp(since)));
         Ok(Backlog { messages: natural(messages), oldest: age })
     }
 
     async fn forget_old(&self) -> Result<u64, StoreError> {
-        let oldest = self.now().0.saturating_sub(ms(KEPT));
-        Ok(self.forget_before(oldest).await?)
+        Ok(self.forget_before(self.now().before(KEPT)).await?)
     }
 }
 
@@ -176,12 +174,11 @@ impl SqlStore {
         let found: Option<(Option<String>,)> =
             db::query_as(sql::ADDRESSEE).bind(&key).fetch_optional(&mut change).await?;
         let Some((subscriber,)) = found else { return Ok(()) };
-        let took = ms(attempt.took);
         db::query(sql::KEEP_ATTEMPT)
             .bind(&key)
-            .bind(now.0.saturating_sub(took))
+            .bind(now.before(attempt.took).0)
             .bind(attempt.status.map(i64::from))
-            .bind(took)
+            .bind(millis(attempt.took))
             .bind(attempt.error)
             .execute(&mut change)
             .await?;
@@ -234,9 +231,9 @@ impl SqlStore {
         Ok(Some(sent))
     }
 
-    async fn forget_before(&self, oldest: i64) -> Result<u64, Fault> {
+    async fn forget_before(&self, oldest: Timestamp) -> Result<u64, Fault> {
         let mut change = self.change().await?;
-        let removed = db::query(sql::FORGET_MESSAGES).bind(oldest).execute(&mut change).await?;
+        let removed = db::query(sql::FORGET_MESSAGES).bind(oldest.0).execute(&mut change).await?;
         self.commit(change, "forget_before").await?;
         Ok(removed)
     }
@@ -256,7 +253,7 @@ async fn close_or_put_off(
             .bind(key)
             .bind(i64::from(failures.scheduled))
             .bind(i64::from(failures.asked))
-            .bind(later(now, pause).0),
+            .bind(now.after(pause).0),
     };
     update.execute(change).await?;
     Ok(())

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::store::db::{self, Transaction};
 use crate::store::fault::Fault;
-use crate::store::moments::later;
 use crate::store::rows::unreadable;
 use crate::store::sql;
 use crate::store::sql_store::SqlStore;
@@ -193,7 +192,7 @@ async fn give(
     let row: Option<SubscriberRow> = db::query_as(sql::CHANGE_SECRET)
         .bind(id.to_string())
         .bind(secret.expose())
-        .bind(later(now, OLD_SECRET_VALID).0)
+        .bind(now.after(OLD_SECRET_VALID).0)
         .fetch_optional(&mut *change)
         .await?;
     match row {
