@@ -1,7 +1,6 @@
 //! Uploaded recordings as files, one for each, in a folder of their own.
 
 use std::collections::HashSet;
-use std::error::Error as StdError;
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -16,14 +15,14 @@ use actors::ports::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
-use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt};
+use object_store::{MultipartUpload, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::directory::{create_durably, disk_room, has_room, is_full};
+use super::directory::{create_durably, disk_room, has_room};
+use super::objects;
 use super::owner::is_ours;
 use super::recordings::{Blobs, OpenBlobsError};
 use crate::failpoint;
@@ -50,11 +49,12 @@ impl FileBlobs {
     /// # Blocking
     /// Reads the folder.
     pub fn open(dir: &Path) -> Result<Self, OpenBlobsError> {
-        let refused = |detail: String| OpenBlobsError::Folder { dir: dir.to_owned(), detail };
-        create_durably(dir).map_err(|e| refused(e.to_string()))?;
-        remove_files(dir, |name| name.contains('#')).map_err(|e| refused(e.to_string()))?;
-        let files = LocalFileSystem::new_with_prefix(dir).map_err(|e| refused(e.to_string()))?;
-        let used = size_of_files(dir).map_err(|e| refused(e.to_string()))?;
+        let refused = |error: io::Error| OpenBlobsError::folder(dir, error);
+        create_durably(dir).map_err(refused)?;
+        remove_files(dir, |name| name.contains('#')).map_err(refused)?;
+        let files =
+            LocalFileSystem::new_with_prefix(dir).map_err(|error| OpenBlobsError::folder(dir, error))?;
+        let used = size_of_files(dir).map_err(refused)?;
         let files = files.with_fsync(true);
         Ok(Self { dir: dir.to_owned(), files, used: Arc::new(used.into()), cleans: true })
     }
@@ -66,8 +66,7 @@ impl FileBlobs {
     pub(super) async fn open_shared(dir: &Path, id: &Path) -> Result<Self, OpenBlobsError> {
         let mut blobs = Self::open(dir)?;
         let ours = is_ours(&blobs.files, &Location::default(), id).await;
-        blobs.cleans =
-            ours.map_err(|error| OpenBlobsError::Folder { dir: dir.to_owned(), detail: error.to_string() })?;
+        blobs.cleans = ours.map_err(|error| OpenBlobsError::folder(dir, error))?;
         Ok(blobs)
     }
 
@@ -113,12 +112,7 @@ impl BlobStore for FileBlobs {
     }
 
     async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<Option<BlobBytes>, StoreError> {
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        match self.files.get_opts(&location(key)?, options).await {
-            Ok(found) => Ok(Some(found.into_stream().map_err(failed).boxed())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        objects::read(&self.files, &location(key)?, range, failed).await
     }
 
     /// A second name of the same file.
@@ -139,8 +133,7 @@ impl BlobStore for FileBlobs {
         let bytes = fs::metadata(self.path(key)).map_or(0, |file| file.len());
         match self.files.delete(&location(key)?).await {
             Ok(()) => {
-                let left = |used: u64| Some(used.saturating_sub(bytes));
-                let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+                objects::give_back(&self.used, bytes);
                 Ok(())
             }
             Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -236,9 +229,7 @@ impl BlobWriter for FileWriter {
 }
 
 fn location(key: &BlobKey) -> Result<Location, StoreError> {
-    let key = Uuid::try_parse(&key.0)
-        .map_err(|_| StoreError::Failed(format!("{:?} is not a key of a recording", key.0)))?;
-    Ok(Location::from(key.to_string()))
+    objects::location(&Location::default(), key)
 }
 
 fn size_of_files(dir: &Path) -> io::Result<u64> {
@@ -262,14 +253,10 @@ fn of_disk(error: io::Error) -> StoreError {
 }
 
 fn failed(error: object_store::Error) -> StoreError {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
-    while let Some(error) = cause {
-        if error.downcast_ref::<io::Error>().is_some_and(is_full) {
-            return StoreError::DiskFull;
-        }
-        cause = error.source();
+    match objects::is_disk_full(&error) {
+        true => StoreError::DiskFull,
+        false => StoreError::Failed(error.to_string()),
     }
-    StoreError::Failed(error.to_string())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod fault;
 mod jobs;
 mod layout;
 mod lists;
+mod objects;
 mod open;
 mod open_blobs;
 mod order;

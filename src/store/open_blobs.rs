@@ -39,8 +39,7 @@ pub async fn open_blobs(
 
 /// Recordings from before the setting was changed would be missing where they are looked for.
 fn refuse_left_behind(own: &Path, place: &BlobPlace) -> Result<(), OpenBlobsError> {
-    let left = recordings(own)
-        .map_err(|error| OpenBlobsError::Folder { dir: own.to_owned(), detail: error.to_string() })?;
+    let left = recordings(own).map_err(|error| OpenBlobsError::folder(own, error))?;
     match left.is_empty() {
         true => Ok(()),
         false => Err(OpenBlobsError::LeftBehind { url: place.to_string(), dir: own.to_owned() }),

@@ -1,7 +1,8 @@
 //! What every place of recordings offers, and why one cannot be used.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 
 use actors::ports::{BlobFiles, BlobStore, StoreError};
 use async_trait::async_trait;
@@ -48,4 +49,10 @@ pub enum OpenBlobsError {
         dir.display()
     )]
     LeftBehind { url: String, dir: PathBuf },
+}
+
+impl OpenBlobsError {
+    pub(super) fn folder(dir: &Path, error: impl Display) -> Self {
+        Self::Folder { dir: dir.to_owned(), detail: error.to_string() }
+    }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::client::{HttpClient, HttpConnector};
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::multipart::MultipartStore;
 use object_store::{
     BackoffConfig, ClientConfigKey, ClientOptions, CredentialProvider, Error, ObjectStore, RetryConfig,
@@ -48,41 +48,37 @@ pub(super) fn variables(url: &Url) -> &'static str {
 /// There are no credentials, or the environment has a setting that cannot be used.
 pub(super) async fn connect(url: &Url, tls: Arc<ClientConfig>) -> Result<Arc<dyn Bucket>, OpenBlobsError> {
     let connector = Connector { tls };
-    let unusable =
-        |error: Error| OpenBlobsError::Unusable { url: url.to_string(), detail: error.to_string() };
     match url.scheme() {
         "gs" => {
             let bucket = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
             let bucket = bucket.with_retry(retries()).with_http_connector(connector).build();
-            let bucket = bucket.map_err(unusable)?;
-            check_credentials(url, bucket.credentials()).await?;
-            Ok(Arc::new(bucket))
+            usable(url, bucket, GoogleCloudStorage::credentials).await
         }
         "az" => {
             let bucket = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
             let bucket = bucket.with_retry(retries()).with_http_connector(connector).build();
-            let bucket = bucket.map_err(unusable)?;
-            check_credentials(url, bucket.credentials()).await?;
-            Ok(Arc::new(bucket))
+            usable(url, bucket, MicrosoftAzure::credentials).await
         }
         _ => {
             let bucket = AmazonS3Builder::from_env().with_url(url.as_str());
             // Not every server has the request that removes several at once.
             let bucket = bucket.with_disable_bulk_delete(true);
             let bucket = bucket.with_retry(retries()).with_http_connector(connector).build();
-            let bucket = bucket.map_err(unusable)?;
-            check_credentials(url, bucket.credentials()).await?;
-            Ok(Arc::new(bucket))
+            usable(url, bucket, AmazonS3::credentials).await
         }
     }
 }
 
-async fn check_credentials<T>(
+/// The client, once it has credentials.
+async fn usable<B: Bucket, T>(
     url: &Url,
-    credentials: &Arc<dyn CredentialProvider<Credential = T>>,
-) -> Result<(), OpenBlobsError> {
-    let detail = match timeout(CREDENTIALS_LIMIT, credentials.get_credential()).await {
-        Ok(Ok(_)) => return Ok(()),
+    bucket: Result<B, Error>,
+    credentials: fn(&B) -> &Arc<dyn CredentialProvider<Credential = T>>,
+) -> Result<Arc<dyn Bucket>, OpenBlobsError> {
+    let bucket = bucket
+        .map_err(|error| OpenBlobsError::Unusable { url: url.to_string(), detail: error.to_string() })?;
+    let detail = match timeout(CREDENTIALS_LIMIT, credentials(&bucket).get_credential()).await {
+        Ok(Ok(_)) => return Ok(Arc::new(bucket)),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the machine has no role either".into(),
     };

@@ -30,6 +30,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::directory::disk_room;
+use super::objects::give_back;
 use super::owner::is_ours;
 use super::recordings::{Blobs, OpenBlobsError};
 use client::{connect, variables};
@@ -87,7 +88,7 @@ impl BucketBlobs {
             Err(error) => return Err(OpenBlobsError::Unusable { url: address, detail: error.to_string() }),
         };
         let shared = Shared::open(bucket, prefix, dir, config.cache_bytes)
-            .map_err(|error| OpenBlobsError::Folder { dir: dir.to_owned(), detail: error.to_string() })?;
+            .map_err(|error| OpenBlobsError::folder(dir, error))?;
         let shared = Arc::new(shared);
         let opened = |bucket| Self { shared: shared.clone(), dir: dir.to_owned(), bucket };
         let error = match timeout(START_LIMIT, take_up(&shared, id)).await {
@@ -208,8 +209,7 @@ impl BlobStore for BucketBlobs {
         let blob = shared.location(key)?;
         let Some(bytes) = shared.size(&blob).await? else { return Ok(()) };
         shared.bucket.delete(&blob).await.map_err(failed)?;
-        let left = |used: u64| Some(used.saturating_sub(bytes));
-        let _ = shared.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        give_back(&shared.used, bytes);
         Ok(())
     }
 }

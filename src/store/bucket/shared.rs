@@ -9,17 +9,17 @@ use std::sync::atomic::AtomicU64;
 
 use actors::domain::jobs::job::BlobKey;
 use actors::ports::{BlobBytes, StoreError};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use object_store::path::Path as Location;
-use object_store::{Error, GetOptions, GetRange, MultipartId, ObjectStoreExt};
+use object_store::{Error, MultipartId, ObjectStoreExt};
 use tokio::runtime::Handle;
 use tracing::warn;
-use uuid::Uuid;
 
 use super::cache::Cache;
 use super::client::Bucket;
 use super::uploads::Uploads;
-use crate::store::directory::{create_durably, is_full};
+use crate::store::directory::create_durably;
+use crate::store::objects;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -54,9 +54,7 @@ impl Shared {
     }
 
     pub(super) fn location(&self, key: &BlobKey) -> Result<Location, StoreError> {
-        let key = Uuid::try_parse(&key.0)
-            .map_err(|_| StoreError::Failed(format!("{:?} is not a key of a recording", key.0)))?;
-        Ok(self.prefix.clone().join(key.to_string()))
+        objects::location(&self.prefix, key)
     }
 
     /// See [`actors::ports::BlobStore::read`].
@@ -69,12 +67,7 @@ impl Shared {
         if range.is_empty() {
             return Ok(Some(stream::empty().boxed()));
         }
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        match self.bucket.get_opts(&location, options).await {
-            Ok(found) => Ok(Some(found.into_stream().map_err(failed).boxed())),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        objects::read(&*self.bucket, &location, range, failed).await
     }
 
     /// Bytes of a blob; `None` where there is no such blob.
@@ -99,14 +92,10 @@ impl Shared {
 
 /// A local disk that is full is that; everything else may be better later.
 pub(super) fn failed(error: Error) -> StoreError {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
-    while let Some(error) = cause {
-        if error.downcast_ref::<io::Error>().is_some_and(is_full) {
-            return StoreError::DiskFull;
-        }
-        cause = error.source();
+    match objects::is_disk_full(&error) {
+        true => StoreError::DiskFull,
+        false => StoreError::Unreachable(describe(&error)),
     }
-    StoreError::Unreachable(describe(&error))
 }
 
 /// The error with what caused it in the end. Addresses in it are without their queries, which may be signatures.
