@@ -29,7 +29,6 @@ use actors::model::{ModelHandle, ModelParts};
 use actors::notifier::NotifierHandle;
 use actors::ports::{Engine, WebhookTransport};
 use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
-use secrecy::ExposeSecret;
 use tracing::{error, info, warn};
 use tracing_actix_web::TracingLogger;
 
@@ -135,9 +134,9 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
 
 async fn open_store(settings: &Settings) -> Result<SqlStore, StoreOpenError> {
     let storage = &settings.storage;
-    match storage.url.expose_secret() {
-        "" => SqlStore::open(&storage.dir).await,
-        url => SqlStore::open_postgres(&storage.dir, url).await,
+    match storage.postgres() {
+        None => SqlStore::open(&storage.dir).await,
+        Some(url) => SqlStore::open_postgres(&storage.dir, url).await,
     }
 }
 

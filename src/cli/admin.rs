@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::failure::Failure;
@@ -88,7 +87,7 @@ pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
 /// The storage folder, and where the recordings are.
 fn places(args: &SettingsArgs) -> Result<(PathBuf, BlobPlace), Failure> {
     let settings = serve::load_quietly(args)?.settings;
-    if !settings.storage.url.expose_secret().is_empty() {
+    if settings.storage.postgres().is_some() {
         return Err(Failure::InPostgres { dir: settings.storage.dir });
     }
     let (place, _) = compose::blobs(&settings).map_err(OpenBlobsError::from)?;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use clap::Args;
-use secrecy::ExposeSecret;
 use tracing::warn;
 
 use crate::app::Reload;
@@ -54,7 +53,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
 /// Earlier versions kept everything in the working folder, wherever that was.
 fn warn_of_left_data(settings: &Settings) {
     let dir = &settings.storage.dir;
-    if !settings.storage.url.expose_secret().is_empty() {
+    if settings.storage.postgres().is_some() {
         return;
     }
     let left = Path::new("data");

@@ -68,7 +68,6 @@ fn storage(settings: &Settings) -> Fault {
 }
 
 fn database_url(settings: &Settings) -> Fault {
-    let url = settings.storage.url.expose_secret();
     // The driver ignores others, and logs them with their values.
     let is_known = |parameter: &str| URL_PARAMETERS.contains(&parameter);
     let is_database = |url: Url| {
@@ -76,7 +75,7 @@ fn database_url(settings: &Settings) -> Fault {
             && url.path().len() > 1
             && url.query_pairs().all(|(parameter, _)| is_known(&parameter))
     };
-    let right = url.is_empty() || Url::parse(url).is_ok_and(is_database);
+    let right = settings.storage.postgres().is_none_or(|url| Url::parse(url).is_ok_and(is_database));
     let message = format!(
         "must be postgres://user:password@host:5432/database with percent-encoded special characters and no parameters but {}, or \"\" for SQLite",
         URL_PARAMETERS.join(", ")

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use actors::domain::model::stay::Stay;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::model_entry::ModelEntry;
@@ -70,6 +70,13 @@ pub struct Storage {
     pub cache_bytes: u64,
     /// 0: for ever.
     pub keep_days: u32,
+}
+
+impl Storage {
+    /// The URL of the PostgreSQL database, with its password; `None` for SQLite in `dir`.
+    pub fn postgres(&self) -> Option<&str> {
+        Some(self.url.expose_secret()).filter(|url| !url.is_empty())
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
