@@ -42,32 +42,24 @@ if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null;
     fi
 fi
 
-# A list that is in $clients has been installed.
+# Each list has an environment of its own; one that is in $clients has been installed.
 clients=target/clients
 mkdir -p "$clients"
-if ! cmp -s tests/clients/requirements.txt "$clients/requirements.txt"; then
-    python3 -m venv "$clients/venv"
-    "$clients/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt >&2
-    cp tests/clients/requirements.txt "$clients/"
-fi
-if ! cmp -s tests/clients/schemathesis.txt "$clients/schemathesis.txt"; then
-    if python3 -m venv "$clients/schemathesis" &&
-        "$clients/schemathesis/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/schemathesis.txt >&2; then
-        cp tests/clients/schemathesis.txt "$clients/"
-    else
-        rm -rf "$clients/schemathesis"
-        echo "schemathesis cannot be installed: the test that needs it is skipped" >&2
-    fi
-fi
-if ! cmp -s tests/clients/s3.txt "$clients/s3.txt"; then
-    if python3 -m venv "$clients/s3" &&
-        "$clients/s3/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/s3.txt >&2; then
-        cp tests/clients/s3.txt "$clients/"
-    else
-        rm -rf "$clients/s3"
-        echo "the server of S3 cannot be installed: the tests that need it are skipped" >&2
-    fi
-fi
+install_list() { # list environment
+    if cmp -s "tests/clients/$1.txt" "$clients/$1.txt"; then return; fi
+    python3 -m venv "$clients/$2" &&
+        "$clients/$2/bin/pip" install --quiet --disable-pip-version-check -r "tests/clients/$1.txt" >&2 &&
+        cp "tests/clients/$1.txt" "$clients/"
+}
+install_optional() { # list what
+    install_list "$1" "$1" || {
+        rm -rf "${clients:?}/$1"
+        echo "$2 cannot be installed: the tests that need it are skipped" >&2
+    }
+}
+install_list requirements venv
+install_optional schemathesis schemathesis
+install_optional s3 "the server of S3"
 # The program that checks alerts, without the server that Debian has in the same package: 19 MB to download.
 if ! command -v promtool >/dev/null && [ ! -x "$clients/promtool" ] && command -v apt-get >/dev/null; then
     download=$(mktemp -d)
