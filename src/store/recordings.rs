@@ -26,7 +26,7 @@ pub trait Blobs: BlobStore + BlobFiles {
 pub enum OpenBlobsError {
     #[error(
         "cannot keep recordings in {}: {detail}; give the service's user the right to write there or set another \
-         [storage] dir",
+         [storage] dir or blobs",
         dir.display()
     )]
     Folder { dir: PathBuf, detail: String },
