@@ -42,12 +42,14 @@ use crate::compose;
 use crate::http::{self, Limits, Service};
 use crate::outgoing::HttpSources;
 use crate::settings::{Effective, Settings};
-use crate::store::{Blobs, OpenBlobsError, SqlStore, StoreOpenError, open_blobs};
+use crate::store::{BlobPlace, Blobs, OpenBlobsError, Sharing, SqlStore, StoreOpenError, open_blobs};
 use crate::webhook::{HttpWebhooks, WebhookConfig};
 use crate::wyoming;
 
 /// Threads that serve requests. They only forward messages and stream bytes.
 const HTTP_THREADS: usize = 2;
+/// How long a recording without a job may still be another service's upload.
+const UPLOADS_OF_OTHERS: Duration = Duration::from_secs(86_400);
 /// Answers of a stopping service get this long after everything else is over.
 const LAST_ANSWERS_SECS: u64 = 5;
 
@@ -82,7 +84,7 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         let file = settings.auth.keys_file.display();
         warn!(%file, "there are no keys, so every request is refused: make one with `verbatim keys create --owner NAME`");
     }
-    let store = Arc::new(open_store(&settings).await?);
+    let store = Arc::new(open_store(&settings, &place).await?);
     let watched = store.clone();
     actix_web::rt::spawn(async move {
         watched.taken_over().await;
@@ -132,11 +134,12 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn open_store(settings: &Settings) -> Result<SqlStore, StoreOpenError> {
+async fn open_store(settings: &Settings, place: &BlobPlace) -> Result<SqlStore, StoreOpenError> {
     let storage = &settings.storage;
+    let sharing = if *place == BlobPlace::Own { Sharing::Alone } else { Sharing::Shared };
     match storage.postgres() {
         None => SqlStore::open(&storage.dir).await,
-        Some(url) => SqlStore::open_postgres(&storage.dir, url).await,
+        Some(url) => SqlStore::open_postgres(&storage.dir, url, sharing).await,
     }
 }
 
@@ -166,8 +169,9 @@ async fn start_actors(
     keys: Keyring,
 ) -> Result<Arc<Service>, StartError> {
     let clock = Clock::start();
+    let unneeded_after = if store.is_shared() { UPLOADS_OF_OTHERS } else { Duration::ZERO };
     let requeued = JobHandle::recover(store.as_ref()).await?;
-    let removed_files = match blobs.keep_only(&store.blob_keys().await?).await {
+    let removed_files = match blobs.keep_only(&store.blob_keys().await?, unneeded_after).await {
         Ok(removed) => removed,
         Err(error) => {
             warn!(%error, "cannot remove recordings that no job needs; the next start removes them");

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actors::domain::jobs::job::BlobKey;
 use actors::ports::{
@@ -78,8 +79,8 @@ impl FileBlobs {
 
 #[async_trait]
 impl Blobs for FileBlobs {
-    async fn keep_only(&self, needed: &HashSet<String>) -> Result<usize, StoreError> {
-        let goes = |name: &str| self.cleans && Uuid::try_parse(name).is_ok() && !needed.contains(name);
+    async fn keep_only(&self, needed: &HashSet<String>, age: Duration) -> Result<usize, StoreError> {
+        let goes = |name: &str| self.cleans && !needed.contains(name) && objects::is_older(name, age);
         let removed = remove_files(&self.dir, goes).map_err(of_disk)?;
         self.used.store(size_of_files(&self.dir).map_err(of_disk)?, Ordering::Relaxed);
         Ok(removed)

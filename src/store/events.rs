@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use super::db::{self, Transaction};
 use super::fault::Fault;
+use super::locks::Lock;
 use super::rows::{from_json, integer, natural, to_json};
 use super::sql;
 use super::sql_store::SqlStore;
@@ -40,7 +41,7 @@ impl EventLog for SqlStore {
 
 impl SqlStore {
     async fn append_with_messages(&self, event: OfModel) -> Result<Recorded, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::ModelEvents).await?;
         let now = self.now();
         outbox::write_model_messages(&mut change, now, &event).await?;
         let recorded = append(&mut change, now, Event::Model(event)).await?;

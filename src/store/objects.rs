@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 use actors::domain::jobs::job::BlobKey;
 use actors::ports::{BlobBytes, StoreError};
@@ -37,6 +38,13 @@ pub(super) async fn read(
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Whether the object is a blob that was begun longer ago than `age`: its key has the time.
+pub(super) fn is_older(name: &str, age: Duration) -> bool {
+    let Ok(key) = Uuid::try_parse(name) else { return false };
+    let begun = key.get_timestamp().map(|begun| UNIX_EPOCH + Duration::from_secs(begun.to_unix().0));
+    age.is_zero() || begun.is_some_and(|begun| begun.elapsed().is_ok_and(|since| since > age))
 }
 
 /// Whether a disk of this machine is full.

@@ -18,7 +18,8 @@ use super::fault::{is_disk_full, sqlite_code};
 use super::layout::{DATABASE, DATABASE_ID};
 use super::search;
 use super::sql;
-use super::sql_store::{Clock, SqlStore, system_clock};
+use super::sql_store::SqlStore;
+use super::time::{Clock, StoreClock, system_clock};
 
 const LOCK: &str = "lock";
 /// How long a folder that is in use is tried again.
@@ -59,7 +60,8 @@ pub enum StoreOpenError {
     #[error("cannot open the database {}: {detail}", path.display())]
     Failed { path: PathBuf, detail: String },
     #[error(
-        "the database {server} is in use by another running service: stop that one or set another [storage] url"
+        "the database {server} is in use by another running service: stop that one or set another [storage] url; services \
+         share a database where [storage] blobs of each is the same place"
     )]
     DatabaseInUse { server: String },
     #[error(
@@ -110,7 +112,8 @@ impl SqlStore {
         migrate(&writer, &path).await?;
         let readers = open_readers(&path).await.map_err(|error| explain(&path, &error))?;
         let (writer, readers) = (Pool::Sqlite(writer), Pool::Sqlite(readers));
-        Ok(Self { writer, readers, clock, lock, database: Some(path), held_by: None })
+        let clock = StoreClock::Given(clock);
+        Ok(Self { writer, readers, clock, lock, database: Some(path), held_by: None, node: None })
     }
 }
 

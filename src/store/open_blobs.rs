@@ -7,7 +7,7 @@ use super::blob_place::BlobPlace;
 use super::blobs::FileBlobs;
 use super::bucket::{self, BucketBlobs, BucketConfig};
 use super::copies::recordings;
-use super::layout::{BLOBS, BUCKET, OWNER};
+use super::layout::{BLOBS, BUCKET, DATABASE_ID, OWNER};
 use super::recordings::{Blobs, OpenBlobsError};
 
 /// Opens the place of the recordings of the storage folder `dir`, whose lock the caller holds. A bucket that does not answer
@@ -24,15 +24,17 @@ pub async fn open_blobs(
     config: BucketConfig,
 ) -> Result<Arc<dyn Blobs>, OpenBlobsError> {
     let own = dir.join(BLOBS);
+    // Recordings belong to the services that share a database, else to the folder.
+    let id = Some(dir.join(DATABASE_ID)).filter(|id| id.exists()).unwrap_or_else(|| dir.join(OWNER));
     match place {
         BlobPlace::Own => Ok(Arc::new(FileBlobs::open(&own)?)),
         BlobPlace::Folder(other) => {
             refuse_left_behind(&own, place)?;
-            Ok(Arc::new(FileBlobs::open_shared(other, &dir.join(OWNER)).await?))
+            Ok(Arc::new(FileBlobs::open_shared(other, &id).await?))
         }
         BlobPlace::Bucket(url) => {
             refuse_left_behind(&own, place)?;
-            Ok(Arc::new(BucketBlobs::open(url, &dir.join(BUCKET), &dir.join(OWNER), config).await?))
+            Ok(Arc::new(BucketBlobs::open(url, &dir.join(BUCKET), &id, config).await?))
         }
     }
 }
@@ -60,6 +62,7 @@ pub async fn check_bucket(place: &BlobPlace, config: BucketConfig) -> Result<(),
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::time::Duration;
 
     use super::*;
     use crate::store::tests::blob_promises::{read, store};
@@ -74,10 +77,10 @@ mod tests {
         };
         let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let key = store(&*open(first.path()).await, b"abc", 3).await.key;
-        assert_eq!(open(second.path()).await.keep_only(&HashSet::new()).await.unwrap(), 0);
+        assert_eq!(open(second.path()).await.keep_only(&HashSet::new(), Duration::ZERO).await.unwrap(), 0);
         let again = open(first.path()).await;
         assert_eq!(read(&*again, &key, 0..3).await.unwrap(), b"abc");
-        assert_eq!(again.keep_only(&HashSet::new()).await.unwrap(), 1);
+        assert_eq!(again.keep_only(&HashSet::new(), Duration::ZERO).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -38,7 +38,7 @@ pub(super) async fn is_ours(place: &dyn ObjectStore, prefix: &Location, id: &Pat
 }
 
 /// Made when it is first asked for.
-fn own_id(path: &Path) -> io::Result<String> {
+pub(super) fn own_id(path: &Path) -> io::Result<String> {
     match fs::read_to_string(path) {
         Ok(id) => Ok(id),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::db;
 use super::fault::Fault;
+use super::locks::Lock;
 use super::rows::{from_json, to_json};
 use super::sql;
 use super::sql_store::SqlStore;
@@ -30,7 +31,7 @@ impl SqlStore {
     }
 
     async fn write_peaks(&self, id: JobId, peaks: &Peaks) -> Result<(), Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Job(id)).await?;
         db::query(sql::KEEP_PEAKS)
             .bind(id.to_string())
             .bind(to_json("a recording's peaks", peaks)?)

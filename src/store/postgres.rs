@@ -1,7 +1,8 @@
-//! Opening the store with PostgreSQL: connections, the lock of the one service, schema.
+//! Opening the store with PostgreSQL: connections, the services' lock, schema.
 //!
-//! The service's lock is an advisory one of the session that makes all changes. So a change is made by the service that has
-//! the lock, or not at all: with the connection the lock is lost, and the next connection begins by taking it.
+//! The services' lock is an advisory one of every session that makes changes, exclusive where the recordings are in the folder of
+//! one service. So a change is made by a service that has the lock, or not at all: with the connection the lock is lost, and
+//! the next connection begins by taking it.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
+use actors::domain::time::Timestamp;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
@@ -18,10 +20,13 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::db::Pool;
-use super::layout::{DATABASE, DATABASE_ID};
+use super::layout::{DATABASE, DATABASE_ID, OWNER};
+use super::locks::CLOCK;
 use super::open::{StoreOpenError, not_writable, open_folder};
+use super::owner::own_id;
 use super::sql;
-use super::sql_store::{Clock, Service, SqlStore, system_clock};
+use super::sql_store::{Service, SqlStore};
+use super::time::{Clock, StoreClock};
 
 /// "verbatim" in ASCII. An advisory lock is of one database.
 const SERVICE_LOCK: i64 = 0x7665_7262_6174_696d;
@@ -33,9 +38,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection that is given back has to answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
+/// Connections for changes, where several services have the database.
+const WRITERS: u32 = 4;
 
-/// For each session. The lock of a service whose machine has failed is free after a minute.
-const SESSION: [(&str, &str); 4] = [
+/// For each session. The lock of a service whose machine has failed is free after a minute, that of a change that stands still
+/// after 10 s.
+const SESSION: [(&str, &str); 5] = [
+    ("idle_in_transaction_session_timeout", if cfg!(test) { "2s" } else { "10s" }),
     ("tcp_keepalives_idle", "30"),
     ("tcp_keepalives_interval", "10"),
     ("tcp_keepalives_count", "3"),
@@ -63,37 +72,65 @@ const INDEX_TEXTS: [&str; 2] = [
     "CREATE INDEX IF NOT EXISTS job_texts_by_trigram ON job_texts USING gin (body gin_trgm_ops)",
 ];
 
+/// Whether other services may have the same database. Their recordings are in one place, then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    Alone,
+    Shared,
+}
+
+impl Sharing {
+    const fn take_lock(self) -> &'static str {
+        match self {
+            Self::Alone => "SELECT pg_try_advisory_lock($1)",
+            Self::Shared => "SELECT pg_try_advisory_lock_shared($1)",
+        }
+    }
+}
+
 impl SqlStore {
-    /// Opens the store with the PostgreSQL database that `url` names, and brings its schema up to date. `dir` has the
-    /// recordings. No other service can open either until [`SqlStore::close`] or the drop of the store.
+    /// Opens the store with the PostgreSQL database that `url` names, and brings its schema up to date. `dir` is this service's
+    /// folder, which no other one can open until [`SqlStore::close`] or the drop of the store. Nor can another open the database
+    /// meanwhile, unless both share it.
     ///
     /// # Errors
     /// Their texts never have the password.
     ///
     /// # Blocking
     /// For a few file operations before the first await.
-    pub async fn open_postgres(dir: &Path, url: &str) -> Result<Self, StoreOpenError> {
-        Self::open_postgres_with(dir, url, system_clock()).await
+    pub async fn open_postgres(dir: &Path, url: &str, sharing: Sharing) -> Result<Self, StoreOpenError> {
+        Self::open_postgres_with(dir, url, sharing, None).await
     }
 
-    /// [`SqlStore::open_postgres`] with another clock.
-    pub async fn open_postgres_with(dir: &Path, url: &str, clock: Clock) -> Result<Self, StoreOpenError> {
+    /// [`SqlStore::open_postgres`] with another clock than the database's.
+    pub(super) async fn open_postgres_with(
+        dir: &Path,
+        url: &str,
+        sharing: Sharing,
+        clock: Option<Clock>,
+    ) -> Result<Self, StoreOpenError> {
         let options = connect_options(url)?;
         let server = server(&options);
         let lock = open_folder(dir).await?;
         let connection = connect(&options, &server).await?;
-        try_lock(connection, &server).await?;
+        try_lock(connection, &server, sharing).await?;
         let (holder, held_by) = watch::channel(Service::This);
-        let holder = Holder { service: holder, session: AtomicI32::new(0) };
+        let holder = Holder { sharing, service: holder, session: AtomicI32::new(0) };
         let unreachable = |error: sqlx::Error| unreachable(&server, &error);
         let writer = open_writer(options.clone(), holder).await.map_err(unreachable)?;
         migrate(&writer, &server).await?;
         let id: String = sqlx::query_scalar(ID).fetch_one(&writer).await.map_err(unreachable)?;
         claim_folder(dir, &id, &server)?;
         info!(database = %server, "database opened");
+        let now = sqlx::query_scalar(CLOCK).fetch_one(&writer).await.map_err(unreachable)?;
+        let clock = clock.map_or_else(|| StoreClock::of_database(Timestamp(now)), StoreClock::Given);
+        let node = match sharing {
+            Sharing::Alone => None,
+            Sharing::Shared => Some(own_id(&dir.join(OWNER)).map_err(|error| not_writable(dir, &error))?),
+        };
         let readers = open_readers(options).await.map_err(unreachable)?;
         let (writer, readers) = (Pool::Postgres(writer), Pool::Postgres(readers));
-        Ok(Self { writer, readers, clock, lock, database: None, held_by: Some(held_by) })
+        Ok(Self { writer, readers, clock, lock, database: None, held_by: Some(held_by), node })
     }
 }
 
@@ -144,6 +181,7 @@ fn claim_folder(dir: &Path, id: &str, server: &str) -> Result<(), StoreOpenError
 
 /// What the connections that make changes know of each other.
 struct Holder {
+    sharing: Sharing,
     service: watch::Sender<Service>,
     /// The latest of them, as the server numbers it; 0: none.
     session: AtomicI32,
@@ -171,9 +209,13 @@ async fn connect(options: &PgConnectOptions, server: &str) -> Result<PgConnectio
 }
 
 /// Whether no other service has the database.
-async fn try_lock(mut connection: PgConnection, server: &str) -> Result<(), StoreOpenError> {
+async fn try_lock(
+    mut connection: PgConnection,
+    server: &str,
+    sharing: Sharing,
+) -> Result<(), StoreOpenError> {
     let unreachable = |error| unreachable(server, &error);
-    if !take_lock(&mut connection, 0).await.map_err(unreachable)? {
+    if !take_lock(&mut connection, sharing, 0).await.map_err(unreachable)? {
         return Err(StoreOpenError::DatabaseInUse { server: server.to_owned() });
     }
     connection.close().await.map_err(unreachable)
@@ -181,10 +223,14 @@ async fn try_lock(mut connection: PgConnection, server: &str) -> Result<(), Stor
 
 /// Whether this session has the service's lock now. `earlier` is this service's session before: a server that has not
 /// noticed that its connection is lost ends it now.
-async fn take_lock(connection: &mut PgConnection, earlier: i32) -> Result<bool, sqlx::Error> {
+async fn take_lock(
+    connection: &mut PgConnection,
+    sharing: Sharing,
+    earlier: i32,
+) -> Result<bool, sqlx::Error> {
     let begun = Instant::now();
     loop {
-        let taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(SERVICE_LOCK);
+        let taken = sqlx::query_scalar(sharing.take_lock()).bind(SERVICE_LOCK);
         let is_taken = taken.fetch_one(&mut *connection).await?;
         if is_taken || begun.elapsed() > LOCK_WAIT_LIMIT {
             return Ok(is_taken);
@@ -197,8 +243,12 @@ async fn take_lock(connection: &mut PgConnection, earlier: i32) -> Result<bool, 
 
 async fn open_writer(options: PgConnectOptions, holder: Holder) -> Result<PgPool, sqlx::Error> {
     let holder = Arc::new(holder);
+    let connections = match holder.sharing {
+        Sharing::Alone => 1,
+        Sharing::Shared => WRITERS,
+    };
     PgPoolOptions::new()
-        .max_connections(1)
+        .max_connections(connections)
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
@@ -209,7 +259,8 @@ async fn open_writer(options: PgConnectOptions, holder: Holder) -> Result<PgPool
             Box::pin(async move {
                 let session =
                     sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await?;
-                if take_lock(connection, holder.session.load(Ordering::SeqCst)).await? {
+                let earlier = holder.session.load(Ordering::SeqCst);
+                if take_lock(connection, holder.sharing, earlier).await? {
                     holder.session.store(session, Ordering::SeqCst);
                     return Ok(());
                 }

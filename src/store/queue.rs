@@ -15,6 +15,7 @@ use actors::ports::{Cancelled, Claim, Earlier, Fence, Head, Terms};
 use super::db::{self, Transaction};
 use super::events::{append_to_job, name};
 use super::fault::Fault;
+use super::locks::Lock;
 use super::order::{self, Next};
 use super::reuse;
 use super::rows::{self, JobRow, integer, natural, small, to_json};
@@ -48,7 +49,7 @@ struct ClaimRow {
 
 impl SqlStore {
     pub(super) async fn take_in(&self, new: NewJob, terms: Terms) -> Result<Admission, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Submissions).await?;
         let now = self.now();
         if let Some(once) = &new.once {
             let known = match once.life {
@@ -138,18 +139,21 @@ impl SqlStore {
         priority: Priority,
         model: Option<&str>,
     ) -> Result<Option<(Claim, Recorded)>, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Claims).await?;
         let next = order::first(&mut change, priority, model).await?;
         let Some(Next { id, state, begun, .. }) = next else { return Ok(None) };
         let now = self.now();
         let running = rows::status(&state)?.after(JobInput::Claimed)?;
-        let row: ClaimRow = db::query_as(sql::CLAIM)
+        let row: Option<ClaimRow> = db::query_as(sql::CLAIM)
             .bind(&id)
             .bind(running.name())
             .bind(now.0)
             .bind(new_lease(now))
-            .fetch_one(&mut change)
+            .bind(&self.node)
+            .fetch_optional(&mut change)
             .await?;
+        // It was cancelled at this moment, over another service.
+        let Some(row) = row else { return Ok(None) };
         let claim = claim(&mut change, row).await?;
         if !begun {
             order::served(&mut change, &claim.job).await?;
@@ -161,7 +165,7 @@ impl SqlStore {
     }
 
     pub(super) async fn cancel_or_remove(&self, id: JobId) -> Result<Cancelled, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Job(id)).await?;
         let Some(row) =
             db::query_as::<JobRow>(sql::JOB).bind(id.to_string()).fetch_optional(&mut change).await?
         else {
@@ -189,7 +193,7 @@ impl SqlStore {
     }
 
     pub(super) async fn remove_older(&self, keep: Duration, limit: u32) -> Result<Vec<BlobKey>, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Removals).await?;
         let before = self.now().before(keep);
         let old: Vec<(String, String)> = db::query_as(sql::ENDED_BEFORE)
             .bind(before.0)
@@ -204,23 +208,33 @@ impl SqlStore {
     }
 
     pub(super) async fn requeue_all_running(&self) -> Result<Vec<Recorded>, Fault> {
-        let mut change = self.change().await?;
-        let running = db::query_as(sql::RUNNING_JOBS).fetch_all(&mut change).await?;
-        let events = requeue(&mut change, self.now(), running).await?;
+        let mut change = self.change(Lock::Claims).await?;
+        let running = match &self.node {
+            None => db::query_as(sql::RUNNING_JOBS),
+            Some(node) => db::query_as(sql::RUNNING_JOBS_OF).bind(node),
+        };
+        let running = running.fetch_all(&mut change).await?;
+        let events = requeue(&mut change, self.now(), Timestamp(i64::MAX), running).await?;
         self.commit(change, "recover").await?;
         Ok(events)
     }
 
     pub(super) async fn renew_leases(&self, held: &[Fence]) -> Result<Vec<Recorded>, Fault> {
-        let mut change = self.change().await?;
+        // Two changes: each waits only for rows of its own kind, so services do not wait for each other in a circle.
+        let mut change = self.change(Lock::Renewals).await?;
         let now = self.now();
         for Fence { id, epoch } in held {
             let renewed = db::query(sql::RENEW).bind(id.to_string()).bind(epoch).bind(new_lease(now));
             renewed.execute(&mut change).await?;
         }
-        let abandoned = db::query_as(sql::ABANDONED).bind(now.0).fetch_all(&mut change).await?;
-        let events = requeue(&mut change, now, abandoned).await?;
         self.commit(change, "renew").await?;
+        let mut change = self.change(Lock::Claims).await?;
+        let abandoned = db::query_as(sql::ABANDONED).bind(now.0).fetch_all(&mut change).await?;
+        if abandoned.is_empty() {
+            return Ok(vec![]);
+        }
+        let events = requeue(&mut change, now, now, abandoned).await?;
+        self.commit(change, "abandoned").await?;
         Ok(events)
     }
 }
@@ -229,16 +243,20 @@ fn new_lease(now: Timestamp) -> i64 {
     now.0.saturating_add(LEASE_SECS * 1000)
 }
 
-/// Puts running jobs back that no worker has; each with its state.
+/// Puts running jobs back that no worker has; each with its state. Not those whose lease lasts beyond `leased_until` by now.
 async fn requeue(
     change: &mut Transaction,
     now: Timestamp,
+    leased_until: Timestamp,
     running: Vec<(String, String)>,
 ) -> Result<Vec<Recorded>, Fault> {
     let mut events = Vec::with_capacity(running.len());
     for (id, state) in running {
         let queued = rows::status(&state)?.after(JobInput::Requeued)?;
-        db::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).execute(&mut *change).await?;
+        let recover = db::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).bind(leased_until.0);
+        if recover.execute(&mut *change).await? == 0 {
+            continue;
+        }
         let requeued = JobEvent::Requeued { reason: RequeueReason::Restart };
         events.push(append_to_job(change, now, rows::job_id(&id)?, requeued).await?);
     }

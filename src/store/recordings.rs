@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use actors::ports::{BlobFiles, BlobStore, StoreError};
 use async_trait::async_trait;
@@ -13,12 +14,13 @@ use super::blob_place::BadBlobPlace;
 /// A place of recordings: they are written, read, and decoded from there.
 #[async_trait]
 pub trait Blobs: BlobStore + BlobFiles {
-    /// Removes blobs that no job needs, and says how many: what was uploaded, but whose job was never taken in, or was
-    /// removed just before the process ended. For the start, before uploads.
+    /// Removes blobs that no job needs and that are older than `age`, and says how many: what was uploaded, but whose job was
+    /// never taken in, or was removed just before the process ended. For the start, before uploads; other services may be
+    /// uploading.
     ///
     /// # Blocking
     /// Of a folder reads all of it before the first await.
-    async fn keep_only(&self, needed: &HashSet<String>) -> Result<usize, StoreError>;
+    async fn keep_only(&self, needed: &HashSet<String>, age: Duration) -> Result<usize, StoreError>;
 }
 
 /// Why recordings cannot be kept in their place. The message is for the operator.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use super::db;
 use super::fault::Fault;
+use super::locks::Lock;
 use super::rows::{from_json, small, to_json};
 use super::search;
 use super::sql;
@@ -44,7 +45,7 @@ impl SqlStore {
     ) -> Result<Revised, Fault> {
         let (key, body) = (id.to_string(), to_json("an edited transcript", &segments)?);
         let count = i64::try_from(segments.len()).unwrap_or(i64::MAX);
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Job(id)).await?;
         let now = self.now();
         let revise = db::query_scalar(sql::REVISE).bind(&key).bind(i64::from(base)).bind(now.0);
         let revised: Option<i64> =

@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::db::{self, Builder, Transaction};
 use super::fault::Fault;
+use super::locks::Lock;
 use super::rows::{JobRow, from_json, job_id};
 use super::sql;
 use super::sql_store::SqlStore;
@@ -48,7 +49,7 @@ impl SqlStore {
     }
 
     async fn index_some(&self) -> Result<usize, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Index).await?;
         let ids: Vec<String> =
             db::query_scalar(sql::NOT_SEARCHABLE).bind(BATCH).fetch_all(&mut change).await?;
         for id in &ids {

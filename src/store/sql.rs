@@ -101,10 +101,10 @@ pub(super) const IS_WAITING: &str = "\
     SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND priority = $1) THEN 1 ELSE 0 END \
     AS BIGINT)";
 
-/// 1: id, 2: new state, 3: now, 4: until when the claim is believed in.
+/// 1: id, 2: new state, 3: now, 4: until when the claim is believed in, 5: the service that claims.
 pub(super) const CLAIM: &str = concat!(
     "UPDATE jobs SET state = $2, epoch = epoch + 1, attempts = attempts + 1, \
-     started_at = COALESCE(started_at, $3), lease_until = $4, updated_at = $3 \
+     started_at = COALESCE(started_at, $3), lease_until = $4, worker = $5, updated_at = $3 \
      WHERE id = $1 AND state = 'queued' RETURNING epoch, next_chunk, crash_streak, kill_streak, ",
     job_columns!()
 );
@@ -180,6 +180,10 @@ pub(super) const AHEAD_OF_ANOTHER: &str = concat!(
 
 pub(super) const RUNNING_JOBS: &str = "SELECT id, state FROM jobs WHERE state = 'running' ORDER BY id";
 
+/// 1: the service that claimed them.
+pub(super) const RUNNING_JOBS_OF: &str =
+    "SELECT id, state FROM jobs WHERE state = 'running' AND worker = $1 ORDER BY id";
+
 /// 1: id, 2: epoch, 3: until when the claim is believed in.
 pub(super) const RENEW: &str =
     "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND epoch = $2 AND state = 'running'";
@@ -188,10 +192,10 @@ pub(super) const RENEW: &str =
 pub(super) const ABANDONED: &str = "\
     SELECT id, state FROM jobs WHERE state = 'running' AND COALESCE(lease_until, 0) < $1 ORDER BY id";
 
-/// 1: id, 2: new state, 3: now.
+/// 1: id, 2: new state, 3: now, 4: not if its claim is believed in for longer.
 pub(super) const RECOVER: &str = "\
     UPDATE jobs SET state = $2, epoch = epoch + 1, worker = NULL, lease_until = NULL, updated_at = $3 \
-    WHERE id = $1 AND state = 'running'";
+    WHERE id = $1 AND state = 'running' AND COALESCE(lease_until, 0) <= $4";
 
 /// 1: id, 2: new state, 3: now, 4: the state it was judged by.
 pub(super) const CANCEL: &str = concat!(

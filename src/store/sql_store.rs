@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use actors::domain::time::Timestamp;
 use actors::ports::StoreError;
@@ -13,20 +11,11 @@ use tokio::sync::watch;
 
 use super::db::{self, Pool, Transaction};
 use super::fault::Fault;
+use super::locks::Lock;
 use super::rows::natural;
 use super::sql;
+use super::time::StoreClock;
 use crate::failpoint;
-
-/// The wall-clock time that is stored with every change.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// The machine's own clock.
-pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(0).after(since_epoch)
-    })
-}
 
 /// Which service has the database of PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,20 +27,22 @@ pub(super) enum Service {
 /// PostgreSQL's own.
 const DATABASE_BYTES: &str = "SELECT pg_database_size(current_database())";
 
-/// Jobs, events and subscribers in one database, SQLite's or PostgreSQL's, which no other service has open.
+/// Jobs, events and subscribers in one database: SQLite's, which no other service has open, or PostgreSQL's, which several may
+/// have open.
 ///
-/// All changes go through one connection, one transaction each; reads have connections of their own
-/// and never wait for a change.
+/// Every change is one transaction; reads have connections of their own and never wait for a change.
 pub struct SqlStore {
     pub(super) writer: Pool,
     pub(super) readers: Pool,
-    pub(super) clock: Clock,
+    pub(super) clock: StoreClock,
     /// Held locked as long as the store is open.
     pub(super) lock: File,
     /// SQLite's file; PostgreSQL has none here.
     pub(super) database: Option<PathBuf>,
     /// Which service has the database, where it is PostgreSQL's.
     pub(super) held_by: Option<watch::Receiver<Service>>,
+    /// This service among those that share the database; `None` where it is the only one.
+    pub(super) node: Option<String>,
 }
 
 impl SqlStore {
@@ -63,6 +54,11 @@ impl SqlStore {
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "cannot release the lock on the storage folder");
         }
+    }
+
+    /// Whether other services may have the database, too.
+    pub fn is_shared(&self) -> bool {
+        self.node.is_some()
     }
 
     /// The blobs that some job still needs.
@@ -82,9 +78,13 @@ impl SqlStore {
         }
     }
 
-    /// Starts a change. Dropped without a commit it leaves no trace.
-    pub(super) async fn change(&self) -> Result<Transaction, Fault> {
-        Ok(self.writer.begin_change().await?)
+    /// Starts a change that has `lock` until its end. Dropped without a commit it leaves no trace.
+    pub(super) async fn change(&self, lock: Lock) -> Result<Transaction, Fault> {
+        let mut change = self.writer.begin_change().await?;
+        if let Some(now) = lock.take(&mut change).await? {
+            self.clock.set(now);
+        }
+        Ok(change)
     }
 
     /// Makes a change last; `what` it is, is for tests that let it fail.
@@ -106,7 +106,7 @@ impl SqlStore {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        (self.clock)()
+        self.clock.now()
     }
 }
 

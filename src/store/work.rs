@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::db::{self, Transaction};
 use super::events::append_to_job;
 use super::fault::Fault;
+use super::locks::Lock;
 use super::rows::{self, finite, from_json, integer, to_json};
 use super::search;
 use super::sql;
@@ -29,7 +30,7 @@ struct Held {
 
 impl SqlStore {
     pub(super) async fn keep_plan(&self, fence: Fence, plan: &Plan, progress: Progress) -> Result<(), Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Job(fence.id)).await?;
         let warnings =
             (!plan.warnings.is_empty()).then(|| to_json("a job's warnings", &plan.warnings)).transpose()?;
         let updated = db::query(sql::PLANNED)
@@ -49,7 +50,7 @@ impl SqlStore {
     }
 
     pub(super) async fn add_note(&self, fence: Fence, event: JobEvent) -> Result<Recorded, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Job(fence.id)).await?;
         let now = self.now();
         let updated = db::query(sql::TOUCH)
             .bind(fence.id.to_string())
@@ -64,7 +65,7 @@ impl SqlStore {
     }
 
     pub(super) async fn finish_chunk(&self, fence: Fence, done: Checkpoint) -> Result<Vec<Recorded>, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Job(fence.id)).await?;
         let held = held(&mut change, fence).await?;
         if i64::from(done.chunk) + 1 == held.next_chunk {
             // It is written, and word of that was lost on the way.
@@ -96,7 +97,7 @@ impl SqlStore {
     }
 
     pub(super) async fn finish_job(&self, fence: Fence, ending: Ending) -> Result<Recorded, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Job(fence.id)).await?;
         let held = held(&mut change, fence).await?;
         let (input, event, error, progress) = match ending {
             Ending::Completed => {
@@ -127,7 +128,7 @@ impl SqlStore {
     }
 
     pub(super) async fn give_back(&self, fence: Fence, reason: RequeueReason) -> Result<Recorded, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Job(fence.id)).await?;
         let held = held(&mut change, fence).await?;
         let now = self.now();
         let updated = db::query(sql::REQUEUE)

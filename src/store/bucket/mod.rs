@@ -30,7 +30,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::directory::disk_room;
-use super::objects::give_back;
+use super::objects::{give_back, is_older};
 use super::owner::is_ours;
 use super::recordings::{Blobs, OpenBlobsError};
 use client::{connect, variables};
@@ -141,7 +141,7 @@ fn no_answer() -> String {
 
 #[async_trait]
 impl Blobs for BucketBlobs {
-    async fn keep_only(&self, needed: &HashSet<String>) -> Result<usize, StoreError> {
+    async fn keep_only(&self, needed: &HashSet<String>, age: Duration) -> Result<usize, StoreError> {
         if self.bucket == Found::NoAnswer {
             return Err(StoreError::Unreachable(no_answer()));
         }
@@ -154,7 +154,7 @@ impl Blobs for BucketBlobs {
             let Some(name) = name.filter(|name| prefix.clone().join(*name) == found.location) else {
                 continue;
             };
-            if self.bucket == Found::Ours && !needed.contains(name) {
+            if self.bucket == Found::Ours && !needed.contains(name) && is_older(name, age) {
                 bucket.delete(&found.location).await.map_err(failed)?;
                 removed += 1;
             } else {

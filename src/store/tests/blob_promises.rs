@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actors::domain::jobs::job::BlobKey;
 use actors::ports::{StoreError, StoredBlob, WhileAway};
@@ -94,12 +95,12 @@ async fn a_missing_blob_is_no_error_and_a_strange_key_is_one(blobs: &dyn Blobs) 
 
 async fn what_no_job_needs_is_removed_at_the_next_start<B: Blobs>(open: impl AsyncFn() -> B) {
     let blobs = open().await;
-    blobs.keep_only(&HashSet::new()).await.unwrap();
+    blobs.keep_only(&HashSet::new(), Duration::ZERO).await.unwrap();
     assert_eq!(blobs.usage().used_bytes, 0);
     let (kept, orphan) = (store(&blobs, b"abc", 3).await.key, store(&blobs, b"abcd", 4).await.key);
     assert_eq!(blobs.usage().used_bytes, 7);
     let blobs = open().await;
-    assert_eq!(blobs.keep_only(&HashSet::from([kept.0.clone()])).await.unwrap(), 1);
+    assert_eq!(blobs.keep_only(&HashSet::from([kept.0.clone()]), Duration::ZERO).await.unwrap(), 1);
     assert_eq!(blobs.usage().used_bytes, 3);
     assert_eq!(read(&blobs, &orphan, 0..1).await, None);
     assert_eq!(read(&blobs, &kept, 0..3).await.unwrap(), b"abc");

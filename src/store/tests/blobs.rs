@@ -1,3 +1,4 @@
+use std::time::Duration;
 use thiserror::Error;
 
 use super::*;
@@ -63,7 +64,7 @@ async fn what_a_crash_left_is_removed_at_the_next_start() {
 
     let blobs = FileBlobs::open(&blobs.dir).unwrap();
     assert_eq!(names(&blobs.dir).len(), 3);
-    assert_eq!(blobs.keep_only(&HashSet::from([kept.0.clone()])).await.unwrap(), 1);
+    assert_eq!(blobs.keep_only(&HashSet::from([kept.0.clone()]), Duration::ZERO).await.unwrap(), 1);
     assert!(!blobs.path(&orphan).exists());
     assert!(blobs.path(&kept).exists() && blobs.dir.join("notes.txt").exists());
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
 use object_store::memory::InMemory;
@@ -109,7 +110,7 @@ async fn blobs_of_another_storage_folder_stay() {
         (Arc::new(InMemory::new()), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let blobs = open(bucket.clone(), &dir).await;
     let key = store(&blobs, b"abc", 3).await.key;
-    assert_eq!(open(bucket, &other).await.keep_only(&HashSet::new()).await.unwrap(), 0);
+    assert_eq!(open(bucket, &other).await.keep_only(&HashSet::new(), Duration::ZERO).await.unwrap(), 0);
     assert_eq!(read(&blobs, &key, 0..3).await.unwrap(), b"abc");
 }
 

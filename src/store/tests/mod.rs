@@ -26,6 +26,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::db::{self, Pool};
+use super::locks::Lock;
 use super::{SqlStore, StoreOpenError};
 use conformance::{NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
 
@@ -44,6 +45,9 @@ mod promises {
     }
     mod of_postgres {
         crate::store::tests::conformance::conforms!(crate::store::tests::postgres::open);
+    }
+    mod of_shared_postgres {
+        crate::store::tests::conformance::conforms!(crate::store::tests::postgres::open_shared);
     }
 }
 
@@ -389,7 +393,7 @@ async fn after_a_full_disk_the_store_works_again() {
 #[tokio::test]
 async fn a_rollback_by_sqlite_does_not_stop_the_next_change() {
     let (store, _dir) = open().await;
-    let mut change = store.change().await.unwrap();
+    let mut change = store.change(Lock::Claims).await.unwrap();
     db::query("ROLLBACK").execute(&mut change).await.unwrap();
     drop(change);
     conformance::submit(&store, Priority::Batch).await;

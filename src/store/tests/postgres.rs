@@ -1,31 +1,47 @@
 //! What is PostgreSQL's own: the lock of the one service, lost connections, what cannot be used.
 
+use std::collections::HashSet;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
+use actors::domain::event::{JobEvent, ModelEvent, OfModel, Recorded, Stream};
+use actors::domain::jobs::job::LEASE_SECS;
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::words::SearchWords;
-use actors::ports::{JobQuery, JobStore, StoreError};
+use actors::ports::{Ending, EventLog, JobCounts, JobQuery, JobStore, StoreError, SubmitError, Terms};
 use tempfile::TempDir;
 
 use super::cluster::Cluster;
 use super::conformance;
 use crate::store::db;
 use crate::store::fault::Fault;
-use crate::store::{Clock, SqlStore, StoreOpenError, system_clock};
+use crate::store::locks::Lock;
+use crate::store::{Clock, Sharing, SqlStore, StoreOpenError, system_clock};
+
+const NOTE: JobEvent = JobEvent::Progress { percent: 0.0, chunk: 1, chunks_total: 9, eta_secs: None };
 
 /// For all tests of the process.
 static CLUSTER: LazyLock<Option<Cluster>> = LazyLock::new(Cluster::start);
 
 pub(super) async fn open() -> Option<(SqlStore, TempDir)> {
-    open_with(system_clock()).await
+    open_as(Sharing::Alone, None).await
 }
 
 /// In a database of its own.
 pub(super) async fn open_with(clock: Clock) -> Option<(SqlStore, TempDir)> {
+    open_as(Sharing::Alone, Some(clock)).await
+}
+
+/// As one of several services.
+pub(super) async fn open_shared() -> Option<(SqlStore, TempDir)> {
+    open_as(Sharing::Shared, None).await
+}
+
+async fn open_as(sharing: Sharing, clock: Option<Clock>) -> Option<(SqlStore, TempDir)> {
     let url = CLUSTER.as_ref()?.create_database();
     let dir = tempfile::tempdir().unwrap();
-    Some((SqlStore::open_postgres_with(dir.path(), &url, clock).await.unwrap(), dir))
+    Some((SqlStore::open_postgres_with(dir.path(), &url, sharing, clock).await.unwrap(), dir))
 }
 
 #[tokio::test]
@@ -62,12 +78,12 @@ async fn a_database_is_open_in_one_service_only() {
     let Some(cluster) = CLUSTER.as_ref() else { return };
     let url = cluster.create_database();
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let store = SqlStore::open_postgres(dir.path(), &url).await.unwrap();
-    let second = SqlStore::open_postgres(other.path(), &url).await.unwrap_err();
+    let store = SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap();
+    let second = SqlStore::open_postgres(other.path(), &url, Sharing::Alone).await.unwrap_err();
     assert!(matches!(second, StoreOpenError::DatabaseInUse { .. }), "{second}");
     assert!(!second.to_string().contains("hush"), "{second}");
     store.close().await;
-    SqlStore::open_postgres(other.path(), &url).await.unwrap();
+    SqlStore::open_postgres(other.path(), &url, Sharing::Alone).await.unwrap();
 }
 
 /// The session that writes is ended, as after a failure of the network, and another service is faster to come back.
@@ -76,12 +92,12 @@ async fn a_service_without_the_lock_changes_nothing() {
     let Some(cluster) = CLUSTER.as_ref() else { return };
     let url = cluster.create_database();
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let store = SqlStore::open_postgres(dir.path(), &url).await.unwrap();
+    let store = SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap();
     conformance::submit(&store, Priority::Batch).await;
     // It has no other connection for changes until this one is given back.
-    let change = store.change().await.unwrap();
+    let change = store.change(Lock::Claims).await.unwrap();
     end_writer(&store).await;
-    let second = SqlStore::open_postgres(other.path(), &url).await.unwrap();
+    let second = SqlStore::open_postgres(other.path(), &url, Sharing::Alone).await.unwrap();
     drop(change);
     let refused = store.recover().await.unwrap_err();
     assert!(matches!(refused, StoreError::Unreachable(_)), "{refused}");
@@ -94,10 +110,10 @@ async fn a_lost_connection_is_replaced_with_its_lock() {
     let Some(cluster) = CLUSTER.as_ref() else { return };
     let url = cluster.create_database();
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let store = SqlStore::open_postgres(dir.path(), &url).await.unwrap();
+    let store = SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap();
     end_writer(&store).await;
     conformance::submit(&store, Priority::Batch).await;
-    let second = SqlStore::open_postgres(other.path(), &url).await.unwrap_err();
+    let second = SqlStore::open_postgres(other.path(), &url, Sharing::Alone).await.unwrap_err();
     assert!(matches!(second, StoreOpenError::DatabaseInUse { .. }), "{second}");
 }
 
@@ -113,7 +129,7 @@ async fn a_connection_that_does_not_answer_is_given_up() {
         let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap();
         assert!(sent.success());
     };
-    let mut change = store.change().await.unwrap();
+    let mut change = store.change(Lock::Claims).await.unwrap();
     signal("STOP");
     let given_up = db::query_scalar::<i64>("SELECT 1::BIGINT").fetch_one(&mut change).await.unwrap_err();
     assert!(matches!(StoreError::from(Fault::from(given_up)), StoreError::Unreachable(_)));
@@ -135,16 +151,18 @@ async fn end_writer(store: &SqlStore) {
 async fn recordings_of_another_database_are_not_taken_over() {
     let Some(cluster) = CLUSTER.as_ref() else { return };
     let (dir, url) = (tempfile::tempdir().unwrap(), cluster.create_database());
-    SqlStore::open_postgres(dir.path(), &url).await.unwrap().close().await;
-    let other = SqlStore::open_postgres(dir.path(), &cluster.create_database()).await.unwrap_err();
+    SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap().close().await;
+    let other =
+        SqlStore::open_postgres(dir.path(), &cluster.create_database(), Sharing::Alone).await.unwrap_err();
     assert!(matches!(other, StoreOpenError::OtherDatabase { .. }), "{other}");
     let sqlite = SqlStore::open(dir.path()).await.unwrap_err();
     assert!(matches!(sqlite, StoreOpenError::OtherDatabase { .. }), "{sqlite}");
-    SqlStore::open_postgres(dir.path(), &url).await.unwrap();
+    SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap();
 
     let (of_sqlite, used) = super::open().await;
     of_sqlite.close().await;
-    let postgres = SqlStore::open_postgres(used.path(), &cluster.create_database()).await.unwrap_err();
+    let postgres =
+        SqlStore::open_postgres(used.path(), &cluster.create_database(), Sharing::Alone).await.unwrap_err();
     assert!(matches!(postgres, StoreOpenError::OtherDatabase { .. }), "{postgres}");
 }
 
@@ -155,7 +173,7 @@ async fn a_server_that_is_not_there_is_named_without_password() {
         "postgres://verbatim:hush@127.0.0.1:1/jobs".to_owned(),
         format!("postgres://verbatim:hush@localhost/jobs?host={}", dir.path().display()),
     ] {
-        let error = SqlStore::open_postgres(dir.path(), &url).await.unwrap_err();
+        let error = SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap_err();
         assert!(matches!(error, StoreOpenError::Unreachable { .. }), "{error}");
         let text = format!("{error} {error:?}");
         assert!(text.contains("[storage] url") && text.contains("jobs") && !text.contains("hush"), "{text}");
@@ -169,7 +187,7 @@ async fn a_database_of_another_encoding_is_refused() {
     let url = cluster.create_database();
     let url = url.replace(url.rsplit_once('?').unwrap().0.rsplit_once('/').unwrap().1, "latin");
     let dir = tempfile::tempdir().unwrap();
-    let error = SqlStore::open_postgres(dir.path(), &url).await.unwrap_err();
+    let error = SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap_err();
     assert!(error.to_string().contains("its encoding is LATIN1"), "{error}");
 }
 
@@ -193,4 +211,169 @@ async fn a_text_with_a_nul_is_kept_without_it() {
     job.audio.filename = Some("a\0b.wav".into());
     let (job, _) = store.submit(job, conformance::NO_LIMIT).await.unwrap();
     assert_eq!(job.audio.filename.as_deref(), Some("a\u{fffd}b.wav"));
+}
+
+/// Two services on one database.
+async fn open_two() -> Option<[(SqlStore, TempDir); 2]> {
+    let url = CLUSTER.as_ref()?.create_database();
+    let open = async || {
+        let dir = tempfile::tempdir().unwrap();
+        (SqlStore::open_postgres(dir.path(), &url, Sharing::Shared).await.unwrap(), dir)
+    };
+    Some([open().await, open().await])
+}
+
+#[tokio::test]
+async fn a_service_of_its_own_does_not_join_others() {
+    let Some(cluster) = CLUSTER.as_ref() else { return };
+    let (url, dirs) =
+        (cluster.create_database(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let open = async |at: usize, sharing| SqlStore::open_postgres(dirs[at].path(), &url, sharing).await;
+    let shared = open(0, Sharing::Shared).await.unwrap();
+    let alone = open(1, Sharing::Alone).await.unwrap_err();
+    assert!(matches!(alone, StoreOpenError::DatabaseInUse { .. }), "{alone}");
+    assert!(alone.to_string().contains("[storage] blobs"), "{alone}");
+    shared.close().await;
+    let _alone = open(1, Sharing::Alone).await.unwrap();
+    assert!(matches!(open(0, Sharing::Shared).await, Err(StoreOpenError::DatabaseInUse { .. })));
+}
+
+#[tokio::test]
+async fn a_start_takes_back_only_its_own_jobs() {
+    let Some(cluster) = CLUSTER.as_ref() else { return };
+    let (url, dirs) =
+        (cluster.create_database(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let open =
+        async |at: usize| SqlStore::open_postgres(dirs[at].path(), &url, Sharing::Shared).await.unwrap();
+    let (first, second) = (open(0).await, open(1).await);
+    for _ in 0..2 {
+        conformance::submit(&first, Priority::Batch).await;
+    }
+    let (mine, _) = first.claim(Priority::Batch, None).await.unwrap().unwrap();
+    let (theirs, _) = second.claim(Priority::Batch, None).await.unwrap().unwrap();
+    first.close().await;
+    let first = open(0).await;
+    let requeued = first.recover().await.unwrap();
+    assert_eq!(requeued.iter().map(Recorded::stream).collect::<Vec<_>>(), [Stream::Job(mine.job.id)]);
+    assert_eq!(first.counts().await.unwrap(), JobCounts { queued: 1, running: 1 });
+    second.end(theirs.fence, Ending::Completed).await.unwrap();
+    // Word from before the start changes nothing.
+    let late = first.end(mine.fence, Ending::Completed).await.unwrap_err();
+    assert!(matches!(late, StoreError::LeaseLost), "{late}");
+}
+
+/// A service that stood still for longer than its lease.
+#[tokio::test]
+async fn a_job_of_a_silent_service_goes_to_another() {
+    let Some(cluster) = CLUSTER.as_ref() else { return };
+    let (url, dirs) =
+        (cluster.create_database(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let silent = SqlStore::open_postgres(dirs[0].path(), &url, Sharing::Shared).await.unwrap();
+    let later: Clock = Arc::new(|| system_clock()().after(Duration::from_secs(2 * LEASE_SECS as u64)));
+    let other =
+        SqlStore::open_postgres_with(dirs[1].path(), &url, Sharing::Shared, Some(later)).await.unwrap();
+    let job = conformance::submit(&silent, Priority::Batch).await;
+    let (claim, _) = silent.claim(Priority::Batch, None).await.unwrap().unwrap();
+    assert_eq!(other.renew(&[]).await.unwrap().len(), 1);
+    assert_eq!(other.renew(&[]).await.unwrap().len(), 0);
+    let (taken, _) = other.claim(Priority::Batch, None).await.unwrap().unwrap();
+    assert_eq!((taken.job.id, taken.job.attempts), (job.id, 2));
+    let late = silent.note(claim.fence, NOTE).await.unwrap_err();
+    assert!(matches!(late, StoreError::LeaseLost), "{late}");
+    silent.renew(&[claim.fence]).await.unwrap();
+    other.end(taken.fence, Ending::Completed).await.unwrap();
+}
+
+/// Each job goes to one of many that claim at once, and owners take turns all the same.
+#[tokio::test]
+async fn a_job_is_claimed_once_however_many_claim() {
+    const JOBS: usize = 60;
+    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    for at in 0..JOBS {
+        let mut job = conformance::new_job(Priority::Batch);
+        job.owner = ["anna", "ben"][at % 2].into();
+        first.submit(job, conformance::NO_LIMIT).await.unwrap();
+    }
+    let claims = async |store: &SqlStore| {
+        let mut claimed = vec![];
+        while let Some((claim, _)) = store.claim(Priority::Batch, None).await.unwrap() {
+            claimed.push(claim.job);
+        }
+        claimed
+    };
+    let several = tokio::join!(claims(&first), claims(&first), claims(&second), claims(&second));
+    let mut claimed: Vec<_> = [several.0, several.1, several.2, several.3].concat();
+    claimed.sort_by_key(|job| job.started_at);
+    let of_anna = claimed.iter().take(JOBS / 2).filter(|job| job.owner == "anna").count();
+    assert!(of_anna.abs_diff(JOBS / 4) <= 1, "{of_anna}");
+    let ids: HashSet<_> = claimed.iter().map(|job| job.id).collect();
+    assert_eq!((claimed.len(), ids.len()), (JOBS, JOBS));
+}
+
+#[tokio::test]
+async fn the_queues_limit_holds_over_all_services() {
+    const MOST: u64 = 10;
+    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    let submits = async |store: &SqlStore| {
+        let mut taken = 0;
+        for _ in 0..MOST {
+            let terms = Terms { max_queued: MOST, reuse: None };
+            match store.submit(conformance::new_job(Priority::Batch), terms).await {
+                Ok(_) => taken += 1,
+                Err(SubmitError::QueueFull { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        taken
+    };
+    let taken = tokio::join!(submits(&first), submits(&second), submits(&first), submits(&second));
+    assert_eq!(taken.0 + taken.1 + taken.2 + taken.3, MOST);
+}
+
+/// Word of a cancellation over one service, while another writes.
+#[tokio::test]
+async fn events_of_two_services_are_numbered_without_gaps() {
+    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    let job = conformance::submit(&first, Priority::Batch).await;
+    let (claim, _) = first.claim(Priority::Batch, None).await.unwrap().unwrap();
+    let notes = async {
+        let mut written = 0;
+        while first.note(claim.fence, NOTE).await.is_ok() {
+            written += 1;
+        }
+        written
+    };
+    let cancel = async {
+        while second.last_seq(Stream::Job(job.id)).await.unwrap() < 10 {}
+        second.cancel(job.id).await.unwrap()
+    };
+    let (written, _) = tokio::join!(notes, cancel);
+    let model = async |store: &SqlStore| {
+        for _ in 0..20 {
+            store
+                .append_model_event(OfModel { model: "base".into(), event: ModelEvent::ModelLoading })
+                .await
+                .unwrap();
+        }
+    };
+    tokio::join!(model(&first), model(&second));
+    for (stream, expected) in [(Stream::Job(job.id), written + 3), (Stream::Model, 40)] {
+        let events = second.events_after(stream, 0, 100_000).await.unwrap();
+        let numbers: Vec<_> = events.iter().map(|event| event.seq).collect();
+        assert_eq!(numbers, (1..=expected).collect::<Vec<_>>());
+    }
+    let last = second.events_after(Stream::Job(job.id), written + 2, 10).await.unwrap();
+    assert!(last[0].is_last(), "{last:?}");
+}
+
+/// As when its machine sleeps in the middle of a change.
+#[tokio::test]
+async fn a_change_that_stands_still_is_undone() {
+    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    let job = conformance::submit(&first, Priority::Batch).await;
+    let stuck = first.change(Lock::Claims).await.unwrap();
+    let (claim, _) = second.claim(Priority::Batch, None).await.unwrap().unwrap();
+    assert_eq!(claim.job.id, job.id);
+    drop(stuck);
+    conformance::submit(&first, Priority::Batch).await;
 }

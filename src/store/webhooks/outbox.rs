@@ -19,6 +19,7 @@ use super::sent_rows::{SentRow, message_id, state_name};
 use super::subscribers::{key, state};
 use crate::store::db::{self, Transaction};
 use crate::store::fault::Fault;
+use crate::store::locks::Lock;
 use crate::store::rows::{natural, small, trace_parent};
 use crate::store::sql;
 use crate::store::sql_store::SqlStore;
@@ -169,7 +170,7 @@ impl SqlStore {
     }
 
     async fn keep_attempt(&self, id: MessageId, attempt: Attempt, verdict: Verdict) -> Result<(), Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let (now, key) = (self.now(), id.to_string());
         let found: Option<(Option<String>,)> =
             db::query_as(sql::ADDRESSEE).bind(&key).fetch_optional(&mut change).await?;
@@ -192,7 +193,7 @@ impl SqlStore {
     }
 
     async fn make_due(&self, subscriber: Uuid, id: MessageId) -> Result<Option<Sent>, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let row: Option<SentRow> = db::query_as(sql::REDELIVER)
             .bind(subscriber.to_string())
             .bind(id.to_string())
@@ -206,7 +207,7 @@ impl SqlStore {
     }
 
     async fn make_all_due(&self, subscriber: Uuid, span: Between) -> Result<u64, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let updated = db::query(sql::REDELIVER_ALL)
             .bind(subscriber.to_string())
             .bind(self.now().0)
@@ -219,7 +220,7 @@ impl SqlStore {
     }
 
     async fn write_test(&self, subscriber: Uuid) -> Result<Option<Sent>, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let key = subscriber.to_string();
         let url: Option<String> =
             db::query_scalar(sql::SUBSCRIBER_URL).bind(&key).fetch_optional(&mut change).await?;
@@ -232,7 +233,7 @@ impl SqlStore {
     }
 
     async fn forget_before(&self, oldest: Timestamp) -> Result<u64, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let removed = db::query(sql::FORGET_MESSAGES).bind(oldest.0).execute(&mut change).await?;
         self.commit(change, "forget_before").await?;
         Ok(removed)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::store::db::{self, Transaction};
 use crate::store::fault::Fault;
+use crate::store::locks::Lock;
 use crate::store::rows::unreadable;
 use crate::store::sql;
 use crate::store::sql_store::SqlStore;
@@ -123,7 +124,7 @@ impl SqlStore {
         url: &str,
         secret: Option<Secret>,
     ) -> Result<Subscriber, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let subscriber = subscribe(&mut change, self.now(), owner, url, secret).await?;
         self.commit(change, "add_subscriber").await?;
         Ok(subscriber)
@@ -157,14 +158,14 @@ impl SqlStore {
     }
 
     async fn remove_subscriber(&self, id: Uuid) -> Result<bool, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let removed = db::query(sql::UNSUBSCRIBE).bind(id.to_string()).execute(&mut change).await?;
         self.commit(change, "remove_subscriber").await?;
         Ok(removed > 0)
     }
 
     async fn take_from_owner(&self, id: Uuid, owner: &str) -> Result<bool, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let id = id.to_string();
         let taken = db::query(sql::DISOWN).bind(&id).bind(owner).execute(&mut change).await?;
         if taken == 0 {
@@ -176,7 +177,7 @@ impl SqlStore {
     }
 
     async fn give_secret(&self, id: Uuid, secret: Secret) -> Result<Option<Subscriber>, Fault> {
-        let mut change = self.change().await?;
+        let mut change = self.change(Lock::Webhooks).await?;
         let given = give(&mut change, self.now(), id, secret).await?;
         self.commit(change, "give_secret").await?;
         Ok(given)
