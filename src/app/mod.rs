@@ -2,6 +2,7 @@
 
 mod client_sockets;
 mod late_models;
+mod peers;
 #[cfg(target_os = "linux")]
 mod process_metrics;
 mod reload;
@@ -111,6 +112,8 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
             Err(error) => warn!(%error, "cannot index jobs for search"),
         }
     });
+    let told = (store.clone(), service.notifier.clone(), service.jobs.clone());
+    actix_web::rt::spawn(async move { peers::heed(&*told.0, told.1, told.2).await });
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     if let Some((listener, config)) = wyoming {

@@ -23,6 +23,7 @@ mod open_blobs;
 mod order;
 mod owner;
 mod peaks;
+mod peers;
 mod postgres;
 mod queue;
 mod recordings;

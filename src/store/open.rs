@@ -113,7 +113,7 @@ impl SqlStore {
         let readers = open_readers(&path).await.map_err(|error| explain(&path, &error))?;
         let (writer, readers) = (Pool::Sqlite(writer), Pool::Sqlite(readers));
         let clock = StoreClock::Given(clock);
-        Ok(Self { writer, readers, clock, lock, database: Some(path), held_by: None, node: None })
+        Ok(Self { writer, readers, clock, lock, database: Some(path), held_by: None, wire: None })
     }
 }
 

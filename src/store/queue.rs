@@ -149,7 +149,7 @@ impl SqlStore {
             .bind(running.name())
             .bind(now.0)
             .bind(new_lease(now))
-            .bind(&self.node)
+            .bind(self.service())
             .fetch_optional(&mut change)
             .await?;
         // It was cancelled at this moment, over another service.
@@ -209,9 +209,9 @@ impl SqlStore {
 
     pub(super) async fn requeue_all_running(&self) -> Result<Vec<Recorded>, Fault> {
         let mut change = self.change(Lock::Claims).await?;
-        let running = match &self.node {
+        let running = match self.service() {
             None => db::query_as(sql::RUNNING_JOBS),
-            Some(node) => db::query_as(sql::RUNNING_JOBS_OF).bind(node),
+            Some(service) => db::query_as(sql::RUNNING_JOBS_OF).bind(service),
         };
         let running = running.fetch_all(&mut change).await?;
         let events = requeue(&mut change, self.now(), Timestamp(i64::MAX), running).await?;

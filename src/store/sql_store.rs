@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::db::{self, Pool, Transaction};
 use super::fault::Fault;
 use super::locks::Lock;
+use super::peers::Wire;
 use super::rows::natural;
 use super::sql;
 use super::time::StoreClock;
@@ -41,14 +42,17 @@ pub struct SqlStore {
     pub(super) database: Option<PathBuf>,
     /// Which service has the database, where it is PostgreSQL's.
     pub(super) held_by: Option<watch::Receiver<Service>>,
-    /// This service among those that share the database; `None` where it is the only one.
-    pub(super) node: Option<String>,
+    /// To the services that share the database; `None` where this is the only one.
+    pub(super) wire: Option<Wire>,
 }
 
 impl SqlStore {
     /// Waits for what is under way, puts everything into the one database file of SQLite and releases the
     /// folder and the database. What is asked of the store afterwards fails.
     pub async fn close(&self) {
+        if let Err(error) = self.give_duties_back().await {
+            tracing::warn!(%error, "other services take over later");
+        }
         self.readers.close().await;
         self.writer.close().await;
         if let Err(error) = self.lock.unlock() {
@@ -56,9 +60,14 @@ impl SqlStore {
         }
     }
 
+    /// This service among those that share the database.
+    pub(super) fn service(&self) -> Option<&str> {
+        self.wire.as_ref().map(|wire| wire.id.as_str())
+    }
+
     /// Whether other services may have the database, too.
     pub fn is_shared(&self) -> bool {
-        self.node.is_some()
+        self.wire.is_some()
     }
 
     /// The blobs that some job still needs.

@@ -135,7 +135,7 @@ impl JobActor {
         let order = Order {
             turn: self.turns.next(),
             overtakes: *self.overtakes.borrow(),
-            on_model_failed: self.settings.on_model_failed,
+            on_model_failed: self.on_model_failed(),
         };
         let search = search(self.deps.clone(), order, lease);
         ctx.spawn(search.into_actor(self).map(|found, this, ctx| this.found(found, ctx)));
@@ -207,6 +207,11 @@ impl JobActor {
             is_interactive_waiting: *self.urgent.borrow(),
             overtakes: *self.overtakes.borrow(),
         }
+    }
+
+    /// What cannot be loaded here may be loaded elsewhere.
+    fn on_model_failed(&self) -> OnModelFailed {
+        if self.deps.store.are_there() { OnModelFailed::Wait } else { self.settings.on_model_failed }
     }
 
     fn all_are_busy(&self) -> bool {
@@ -374,7 +379,9 @@ impl Actor for JobActor {
         });
         ctx.add_message_stream(changes);
         ctx.run_interval(HEARTBEAT, |this, ctx| this.renew(ctx));
-        ctx.spawn(fail_those_of_unknown_models(self.deps.clone()).into_actor(self));
+        if !self.deps.store.are_there() {
+            ctx.spawn(fail_those_of_unknown_models(self.deps.clone()).into_actor(self));
+        }
         self.look(None, ctx);
     }
 }

@@ -10,7 +10,7 @@ use tracing::Span;
 
 use super::actor::{JobActor, JobSettings};
 use super::jobs_to_fail::JobsToFail;
-use super::messages::{Cancel, ObserveState, Stop, Submit};
+use super::messages::{Cancel, LookForWork, ObserveState, Stop, Submit};
 use super::run::Deps;
 use super::snapshot::{JobsSnapshot, QueueSnapshot};
 use crate::domain::jobs::job::{Job, JobId, NewJob};
@@ -103,6 +103,11 @@ impl JobHandle {
 
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
         self.addr.send(Cancel { id, span: Span::current() }).await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Says that there may be jobs in the queue that came over another service.
+    pub fn look_for_work(&self) {
+        self.addr.do_send(LookForWork);
     }
 
     pub fn store(&self) -> &dyn Store {

@@ -8,12 +8,15 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::delivery_loop::{DeliveryLoop, FLUSH_LIMIT};
+use super::from_others::read_new;
 use super::live::Live;
-use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, ObserveState, Publish, Subscribe};
+use super::messages::{
+    CatchUp, Flush, FromOthers, LookIntoOutbox, ModelNews, ObserveState, Publish, Subscribe,
+};
 use super::snapshot::{self, NotifierSnapshot};
 use crate::domain::event::Recorded;
 use crate::panics::{OnActorStop, report_panic};
-use crate::ports::Store;
+use crate::ports::{News, Store};
 
 /// A store that fails may get well soon. Not for ever: meanwhile no event is delivered.
 const PAUSES_OF_A_WRITE: [Duration; 3] =
@@ -30,6 +33,8 @@ pub(super) struct NotifierActor {
     /// Outside the actor's own context: it runs on while a model event is written.
     deliveries: Option<JoinHandle<()>>,
     live: Live,
+    /// What others have told, while the log is read for what they told before.
+    told: Option<News>,
     on_actor_stop: OnActorStop,
 }
 
@@ -41,7 +46,7 @@ impl NotifierActor {
         delivery_loop: DeliveryLoop,
         on_actor_stop: OnActorStop,
     ) -> Self {
-        Self { store, delivery_loop, deliveries: None, live: Live::default(), on_actor_stop }
+        Self { store, delivery_loop, deliveries: None, live: Live::default(), told: None, on_actor_stop }
     }
 
     /// Outside the actor's own context too: in there it would stand still, the store's one connection for
@@ -63,12 +68,36 @@ impl NotifierActor {
         NotifierSnapshot { streams, followers, webhooks: self.delivery_loop.snapshot() }
     }
 
-    fn publish(&mut self, event: Recorded) {
-        if event.is_last() {
-            // With the end of a job its webhook lies in the outbox.
-            self.delivery_loop.wake();
+    /// Events that this service has written.
+    fn publish_own(&mut self, events: Vec<Recorded>) {
+        if self.store.are_there() {
+            self.store.tell(News::of(&events));
         }
-        self.live.publish(event);
+        for event in events {
+            if event.is_last() {
+                // With the end of a job its webhook lies in the outbox.
+                self.delivery_loop.wake();
+            }
+            self.live.publish(event);
+        }
+    }
+
+    /// Reads what followers here have not got. At most one reading is under way.
+    fn catch_up(&mut self, news: &News, ctx: &mut Context<Self>) {
+        let followed = self.live.followed();
+        let of_news = followed.filter(|(stream, _)| news.everything || news.streams.contains(stream));
+        let reading = read_new(self.store.clone(), of_news.collect());
+        self.told = Some(News::default());
+        ctx.spawn(reading.into_actor(self).map(|read, this, ctx| {
+            match read {
+                Ok(events) => events.into_iter().for_each(|event| this.live.publish(event)),
+                Err(error) => warn!(%error, "cannot read events of other services"),
+            }
+            match this.told.take() {
+                Some(news) if news != News::default() => this.catch_up(&news, ctx),
+                _ => {}
+            }
+        }));
     }
 }
 
@@ -107,7 +136,7 @@ impl Handler<Publish> for NotifierActor {
     type Result = ();
 
     fn handle(&mut self, msg: Publish, _: &mut Self::Context) {
-        msg.0.into_iter().for_each(|event| self.publish(event));
+        self.publish_own(msg.0);
     }
 }
 
@@ -130,10 +159,22 @@ impl Handler<ModelNews> for NotifierActor {
         ctx.wait(write.into_actor(self).map(|written, this, _| match written {
             Ok(event) => {
                 this.delivery_loop.wake();
-                this.publish(event);
+                this.publish_own(vec![event]);
             }
             Err(error) => error!(%error, "cannot record a model event"),
         }));
+    }
+}
+
+impl Handler<FromOthers> for NotifierActor {
+    type Result = ();
+
+    fn handle(&mut self, FromOthers(news): FromOthers, ctx: &mut Self::Context) {
+        self.delivery_loop.wake();
+        match &mut self.told {
+            Some(told) => told.add(news),
+            None => self.catch_up(&news, ctx),
+        }
     }
 }
 

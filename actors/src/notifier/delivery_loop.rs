@@ -16,7 +16,8 @@ use crate::domain::webhook::retry::{self, Next};
 use crate::measures::measures;
 use crate::panics::caught;
 use crate::ports::{
-    Attempt, Delivery, DeliveryFailure, Outbox, Outgoing, StoreError, Verdict, WebhookTransport, record_span,
+    Attempt, Delivery, DeliveryFailure, Outbox, Outgoing, SENDER_SECS, StoreError, Verdict, WebhookTransport,
+    record_span,
 };
 
 /// Tries under way at the same time, for all receivers together.
@@ -31,8 +32,8 @@ const LOOK_AHEAD: u32 = 2 * IN_FLIGHT_PER_HOST as u32;
 /// How long the outbox is left alone after it could not be read, or not be written.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
-/// The outbox is looked at this often even without a notification: clocks may be set.
-const LOOK: Duration = Duration::from_secs(60);
+/// The outbox is looked at this often even without a notification: clocks may be set, another service may have stopped sending.
+const LOOK: Duration = Duration::from_secs(SENDER_SECS / 2);
 
 /// How long a stop waits for what is due.
 pub(super) const FLUSH_LIMIT: Duration = Duration::from_secs(5);
@@ -122,6 +123,9 @@ impl DeliveryLoop {
     /// Chooses the messages to send now, hosts with the least on their way first, and says how long nothing
     /// else will be due.
     async fn take_due(&self) -> Result<(Vec<Outgoing>, Duration), StoreError> {
+        if !self.outbox.is_sender().await? {
+            return Ok((vec![], LOOK));
+        }
         let (due, later): (Vec<_>, Vec<_>) =
             self.outbox.hosts().await?.into_iter().partition(|(_, due_in)| due_in.is_zero());
         self.outbox_seen.set(WebhooksSnapshot {

@@ -9,13 +9,13 @@ use tracing::warn;
 use super::actor::NotifierActor;
 use super::delivery_loop::DeliveryLoop;
 use super::follow;
-use super::messages::{CatchUp, Flush, LookIntoOutbox, ModelNews, ObserveState, Publish};
+use super::messages::{CatchUp, Flush, FromOthers, LookIntoOutbox, ModelNews, ObserveState, Publish};
 use super::snapshot::NotifierSnapshot;
 use super::tally::Tally;
 use crate::domain::event::{OfModel, Recorded, Stream};
 use crate::observe::{Observed, ask};
 use crate::panics::OnActorStop;
-use crate::ports::{EventLog, Store, StoreError, WebhookTransport};
+use crate::ports::{EventLog, News, Store, StoreError, WebhookTransport};
 
 #[derive(Clone)]
 pub struct NotifierHandle {
@@ -63,6 +63,11 @@ impl NotifierHandle {
     /// Says that there may be something new in the outbox.
     pub fn look_into_outbox(&self) {
         self.addr.do_send(LookIntoOutbox);
+    }
+
+    /// Followers get what other services on the same store have written.
+    pub fn heed(&self, news: News) {
+        self.addr.do_send(FromOthers(news));
     }
 
     /// All events of a stream after number `after`, those to come included: no gap, no duplicate.

@@ -16,10 +16,28 @@ const FEW: usize = 64;
 /// when they were last taken away, and a few.
 #[derive(Default)]
 pub(super) struct Live {
-    streams: HashMap<Stream, broadcast::Sender<Arc<Recorded>>>,
+    streams: HashMap<Stream, Followed>,
     /// How many there were when the ones without followers were last taken away.
     followed: usize,
     over: bool,
+}
+
+struct Followed {
+    followers: broadcast::Sender<Arc<Recorded>>,
+    /// Number of the last event handed to them.
+    last: Option<u64>,
+}
+
+impl Default for Followed {
+    fn default() -> Self {
+        Self { followers: broadcast::channel(LIVE_EVENTS).0, last: None }
+    }
+}
+
+impl Followed {
+    fn is_over(&self) -> bool {
+        self.followers.receiver_count() == 0
+    }
 }
 
 impl Live {
@@ -29,25 +47,33 @@ impl Live {
             return broadcast::channel(1).1;
         }
         if self.streams.len() >= FEW.max(2 * self.followed) {
-            self.streams.retain(|_, followers| followers.receiver_count() > 0);
+            self.streams.retain(|_, followed| !followed.is_over());
             self.followed = self.streams.len();
         }
-        self.streams.entry(stream).or_insert_with(|| broadcast::channel(LIVE_EVENTS).0).subscribe()
+        self.streams.entry(stream).or_default().followers.subscribe()
     }
 
     /// Hands an event to those who follow its stream. Who is not there reads the log later.
     pub(super) fn publish(&mut self, event: Recorded) {
         let (stream, is_last) = (event.stream(), event.is_last());
-        let Some(followers) = self.streams.get(&stream) else { return };
-        let sent = followers.send(Arc::new(event));
+        let Some(followed) = self.streams.get_mut(&stream) else { return };
+        followed.last = followed.last.max(Some(event.seq));
+        let sent = followed.followers.send(Arc::new(event));
         if is_last || sent.is_err() {
             self.streams.remove(&stream);
         }
     }
 
+    /// The streams that are followed, each with the number of the last event handed to its followers.
+    pub(super) fn followed(&self) -> impl Iterator<Item = (Stream, Option<u64>)> {
+        let followed = self.streams.iter().filter(|(_, followed)| !followed.is_over());
+        followed.map(|(stream, followed)| (*stream, followed.last))
+    }
+
     /// Streams that are followed, and by how many.
     pub(super) fn counts(&self) -> (usize, usize) {
-        let followed = self.streams.values().map(|stream| stream.receiver_count()).filter(|count| *count > 0);
+        let followed =
+            self.streams.values().map(|stream| stream.followers.receiver_count()).filter(|count| *count > 0);
         followed.fold((0, 0), |(streams, followers), count| (streams + 1, followers + count))
     }
 
@@ -74,7 +100,7 @@ mod tests {
             drop(live.subscribe(Stream::Job(JobId::new())));
         }
         assert!(live.streams.len() <= 2 * followed.len(), "{}", live.streams.len());
-        assert!(live.streams.values().filter(|stream| stream.receiver_count() > 0).count() == followed.len());
+        assert!(live.followed().count() == followed.len());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tokio::sync::broadcast;
 
 use super::snapshot::NotifierSnapshot;
 use crate::domain::event::{OfModel, Recorded, Stream};
+use crate::ports::News;
 
 /// Events that are on disk.
 #[derive(Message)]
@@ -17,6 +18,11 @@ pub(super) struct Publish(pub Vec<Recorded>);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct ModelNews(pub OfModel);
+
+/// What other services on the same store may have written.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct FromOthers(pub News);
 
 /// There may be something new in the outbox.
 #[derive(Message)]

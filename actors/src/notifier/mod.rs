@@ -3,6 +3,7 @@
 mod actor;
 mod delivery_loop;
 mod follow;
+mod from_others;
 mod handle;
 mod live;
 mod messages;

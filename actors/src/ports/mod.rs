@@ -5,6 +5,7 @@ mod engine;
 mod jobs;
 mod models;
 mod peaks;
+mod peers;
 mod recordings;
 mod revisions;
 mod samples;
@@ -15,12 +16,13 @@ pub use engine::*;
 pub use jobs::*;
 pub use models::*;
 pub use peaks::*;
+pub use peers::*;
 pub use recordings::*;
 pub use revisions::*;
 pub use spans::*;
 pub use webhooks::*;
 
 /// All that lasts, behind one handle.
-pub trait Store: JobStore + PeakStore + RevisionStore + EventLog + SubscriberStore + Outbox {}
+pub trait Store: JobStore + PeakStore + RevisionStore + EventLog + SubscriberStore + Outbox + Peers {}
 
-impl<T: JobStore + PeakStore + RevisionStore + EventLog + SubscriberStore + Outbox> Store for T {}
+impl<T: JobStore + PeakStore + RevisionStore + EventLog + SubscriberStore + Outbox + Peers> Store for T {}

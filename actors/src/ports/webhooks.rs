@@ -70,6 +70,11 @@ pub enum SubscriberState {
 /// [`EventLog::append_model_event`](super::EventLog::append_model_event) one for every active subscriber, together with the event.
 #[async_trait]
 pub trait Outbox: Send + Sync + 'static {
+    /// Whether this service is the one that sends, among those that share the store, for at least [`SENDER_SECS`] from now.
+    async fn is_sender(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     /// Hosts with pending messages, each with how long until the first of them is due: zero for now.
     async fn hosts(&self) -> Result<Vec<(String, Duration)>, StoreError>;
 
@@ -106,6 +111,9 @@ pub struct Backlog {
     /// Since the oldest of them was made; zero without any.
     pub oldest: Duration,
 }
+
+/// How long another service waits at least after the one that sends was last there, before it sends.
+pub const SENDER_SECS: u64 = 20;
 
 /// How long messages are kept that were delivered or given up.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);

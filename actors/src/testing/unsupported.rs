@@ -6,7 +6,9 @@ use super::store::{MemoryStore, unsupported};
 use crate::domain::jobs::job::JobId;
 use crate::domain::peaks::Peaks;
 use crate::domain::transcript::edit::EditedSegment;
-use crate::ports::{PeakStore, Revised, Revision, RevisionStore, StoreError};
+use crate::ports::{PeakStore, Peers, Revised, Revision, RevisionStore, StoreError};
+
+impl Peers for MemoryStore {}
 
 #[async_trait]
 impl PeakStore for MemoryStore {

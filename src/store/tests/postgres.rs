@@ -6,10 +6,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use actors::domain::event::{JobEvent, ModelEvent, OfModel, Recorded, Stream};
-use actors::domain::jobs::job::LEASE_SECS;
+use actors::domain::jobs::job::{JobId, LEASE_SECS};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::words::SearchWords;
-use actors::ports::{Ending, EventLog, JobCounts, JobQuery, JobStore, StoreError, SubmitError, Terms};
+use actors::ports::{
+    Ending, EventLog, JobCounts, JobQuery, JobStore, News, Outbox, Peers, SENDER_SECS, StoreError,
+    SubmitError, Terms,
+};
 use tempfile::TempDir;
 
 use super::cluster::Cluster;
@@ -54,7 +57,7 @@ async fn both_schemas_have_the_same_columns() {
     const OF_POSTGRES: &str = "\
         SELECT table_name::TEXT, column_name::TEXT, upper(data_type), \
         CASE is_nullable WHEN 'NO' THEN 1::BIGINT ELSE 0 END FROM information_schema.columns \
-        WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'job_texts', 'store_identity')";
+        WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'job_texts', 'store_identity', 'duties', 'services')";
     const UNSORTED: &str = "\
         SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'public' \
         AND table_name <> '_sqlx_migrations' AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'";
@@ -376,4 +379,49 @@ async fn a_change_that_stands_still_is_undone() {
     assert_eq!(claim.job.id, job.id);
     drop(stuck);
     conformance::submit(&first, Priority::Batch).await;
+}
+
+#[tokio::test]
+async fn services_tell_each_other_what_is_new() {
+    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    // At its beginning each looks at everything.
+    while first.news().await.streams.is_empty() {
+        second.tell(News { streams: vec![Stream::Model], ..News::default() });
+    }
+    let job = conformance::submit(&second, Priority::Batch).await;
+    let news = News { streams: vec![Stream::Job(job.id)], everything: false, queue: true };
+    second.tell(news.clone());
+    loop {
+        let told = first.news().await;
+        if told.streams.contains(&Stream::Job(job.id)) {
+            assert!(told.queue);
+            break;
+        }
+    }
+    let streams = [Stream::Job(job.id), Stream::Job(JobId::new()), Stream::Model];
+    assert_eq!(first.last_seqs(&streams).await.unwrap(), [(Stream::Job(job.id), 1)]);
+}
+
+#[tokio::test]
+async fn one_service_at_a_time_sends_webhooks() {
+    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    assert!(first.is_sender().await.unwrap());
+    assert!(!second.is_sender().await.unwrap());
+    assert!(first.is_sender().await.unwrap());
+    first.close().await;
+    assert!(second.is_sender().await.unwrap());
+}
+
+/// One that was killed, and gave nothing back.
+#[tokio::test]
+async fn another_service_sends_once_the_one_before_is_silent() {
+    let Some(cluster) = CLUSTER.as_ref() else { return };
+    let (url, dirs) =
+        (cluster.create_database(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let silent = SqlStore::open_postgres(dirs[0].path(), &url, Sharing::Shared).await.unwrap();
+    assert!(silent.is_sender().await.unwrap());
+    let later: Clock = Arc::new(|| system_clock()().after(Duration::from_secs(3 * SENDER_SECS)));
+    let other =
+        SqlStore::open_postgres_with(dirs[1].path(), &url, Sharing::Shared, Some(later)).await.unwrap();
+    assert!(other.is_sender().await.unwrap());
 }

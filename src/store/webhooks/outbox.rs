@@ -114,6 +114,10 @@ impl DueRow {
 
 #[async_trait]
 impl Outbox for SqlStore {
+    async fn is_sender(&self) -> Result<bool, StoreError> {
+        Ok(self.take_sending().await?)
+    }
+
     async fn hosts(&self) -> Result<Vec<(String, Duration)>, StoreError> {
         let rows: Vec<(String, i64)> =
             db::query_as(sql::HOSTS).fetch_all(&self.readers).await.map_err(Fault::from)?;

@@ -1,0 +1,17 @@
+-- Several services on one database. SQLite has one service, and none of these.
+
+-- Which service does what one of them does at a time, until when by this server's clock.
+CREATE TABLE duties (
+    name       TEXT   COLLATE "C" NOT NULL PRIMARY KEY,
+    holder     TEXT   COLLATE "C" NOT NULL,
+    held_until BIGINT NOT NULL
+);
+
+-- What each service last told of itself, as JSON, and when.
+CREATE TABLE services (
+    id      TEXT   COLLATE "C" NOT NULL PRIMARY KEY,
+    told_at BIGINT NOT NULL,
+    body    TEXT   COLLATE "C" NOT NULL
+);
+
+CREATE INDEX jobs_of_worker ON jobs (worker, id) WHERE state = 'running';
