@@ -44,6 +44,7 @@ mod s3_server;
 mod search;
 mod selection;
 mod service;
+mod several_services;
 mod silero;
 mod sink;
 mod sites;

@@ -10,10 +10,10 @@ use super::service::{Event, HANG_GUARD, LOG_FILE, Service, command};
 use cluster::Cluster;
 
 #[path = "../../src/store/tests/cluster.rs"]
-mod cluster;
+pub mod cluster;
 
 /// All of `long.ogg`, each chunk of it once, in a log without a gap.
-fn is_whole(service: &Service, job: &Value) {
+pub fn is_whole(service: &Service, job: &Value) {
     let path = format!("/jobs/{}/events", job["id"].as_str().unwrap());
     let events: Vec<_> = service.events(&path, None).collect();
     assert!(events.iter().zip(1..).all(|(event, id)| event.id == id), "{events:?}");
