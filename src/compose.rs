@@ -21,7 +21,7 @@ use crate::auth::{self, Caller, Keys, KeysFileError, Sites};
 use crate::engine::{
     BackendChoice, BadVadModel, DecodeConfig, EngineConfig, ModelHeader, ProcessEngine, Silero, ThreadEngine,
 };
-use crate::http::{Rates, Streams, WaitPolicy};
+use crate::http::{Node, Rates, Streams, WaitPolicy};
 use crate::memory::{self, Place};
 use crate::models::{Catalog, PullConfig, Shelf};
 use crate::outgoing::{AddressRules, BadAllowEntry, tls};
@@ -285,9 +285,16 @@ pub fn languages(settings: &Settings) -> Vec<Language> {
     settings.decode.languages.iter().filter_map(|code| code.parse().ok()).collect()
 }
 
+/// This service among those that share its database.
+pub fn node(settings: &Settings) -> Node {
+    let machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = Some(settings.node.name.clone()).filter(|name| !name.is_empty()).unwrap_or_else(machine);
+    Node { name, role: settings.node.role }
+}
+
 pub fn job_settings(settings: &Settings) -> JobSettings {
     JobSettings {
-        workers: count(settings.engine.workers),
+        workers: if settings.node.role.runs_jobs() { count(settings.engine.workers) } else { 0 },
         max_queued: settings.jobs.max_queued,
         reuse_results: settings.jobs.reuse_results,
         on_model_failed: match settings.jobs.on_model_failed {

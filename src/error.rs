@@ -72,6 +72,7 @@ codes! {
     REVISION_NOT_FOUND "revision_not_found" 404 REQUEST "The job's transcript has no such revision."
     WEBHOOK_NOT_FOUND "webhook_not_found" 404 REQUEST "No webhook subscriber has this id."
     DELIVERY_NOT_FOUND "delivery_not_found" 404 REQUEST "The webhook subscriber has no delivery of this id."
+    WORKER_NOT_FOUND "worker_not_found" 404 REQUEST "No service that runs jobs has this name or id; the message has those there are."
     PULL_NOT_FOUND "pull_not_found" 404 REQUEST "No model of this name is being downloaded, or was since the start."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 REQUEST "The path exists, but not for this method."
     JOB_NOT_FINISHED "job_not_finished" 409 REQUEST "The job has not ended: it has no transcript yet (`?partial=true` gives what there is), and cannot be edited or retried."
@@ -284,6 +285,8 @@ pub enum AppError {
     MethodNotAllowed { allow: &'static str },
     #[error("no job has this id")]
     JobNotFound,
+    #[error("there is no worker {name:?}; there are: {known}")]
+    WorkerNotFound { name: String, known: String },
     #[error("the recording of this job is no longer kept")]
     RecordingNotFound,
     #[error("the range begins behind the recording's end: it has {bytes} bytes")]
@@ -395,6 +398,7 @@ impl AppError {
             Self::RouteNotFound => &ROUTE_NOT_FOUND,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::JobNotFound => &JOB_NOT_FOUND,
+            Self::WorkerNotFound { .. } => &WORKER_NOT_FOUND,
             Self::RecordingNotFound => &RECORDING_NOT_FOUND,
             Self::RangeNotSatisfiable { .. } => &RANGE_NOT_SATISFIABLE,
             Self::RevisionNotFound { .. } => &REVISION_NOT_FOUND,
@@ -424,6 +428,7 @@ impl AppError {
             }
             Self::UnknownModel { .. } | Self::CannotDetectLanguages { .. } => Remedy::Change("model"),
             Self::NotInCatalog { .. } => Remedy::Change("name"),
+            Self::WorkerNotFound { .. } => Remedy::Change("worker"),
             Self::InvalidUrl(_) | Self::UrlForbidden(_) | Self::FetchFailed(_) => Remedy::Change("url"),
             Self::InvalidWebhookSecret => Remedy::Change("secret"),
             Self::RangeNotSatisfiable { .. } => Remedy::Change("Range"),

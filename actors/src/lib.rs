@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod domain;
+pub mod exchange;
 mod isolation;
 pub mod job;
 mod measures;
@@ -10,6 +11,7 @@ pub mod model;
 pub mod notifier;
 pub mod observe;
 mod panics;
+pub mod peers;
 pub mod ports;
 pub mod pull;
 #[cfg(any(test, feature = "testing"))]

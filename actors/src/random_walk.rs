@@ -240,7 +240,7 @@ impl Walk {
         let events: Vec<_> = recorded.into_iter().map(|recorded| recorded.event).collect();
         let mut before = "nothing";
         for event in &events {
-            let Event::Model(OfModel { model: _, event }) = event else {
+            let Event::Model(OfModel { event, .. }) = event else {
                 panic!("a job's event in the model's stream")
             };
             let name = event.name();

@@ -14,4 +14,14 @@ CREATE TABLE services (
     body    TEXT   COLLATE "C" NOT NULL
 );
 
+-- What one service asks of another.
+CREATE TABLE asks (
+    id       TEXT   COLLATE "C" NOT NULL PRIMARY KEY,
+    service  TEXT   COLLATE "C" NOT NULL,
+    asked_at BIGINT NOT NULL,
+    body     TEXT   COLLATE "C" NOT NULL
+);
+
+CREATE INDEX asks_of_service ON asks (service);
+
 CREATE INDEX jobs_of_worker ON jobs (worker, id) WHERE state = 'running';

@@ -2,7 +2,6 @@
 
 mod client_sockets;
 mod late_models;
-mod peers;
 #[cfg(target_os = "linux")]
 mod process_metrics;
 mod reload;
@@ -25,9 +24,11 @@ use actors::clock::Clock;
 use actors::domain::event::UnloadReason;
 use actors::domain::model::lifecycle::Failure;
 use actors::domain::model::pulls::Pull;
+use actors::exchange;
 use actors::job::{JobHandle, JobParts};
 use actors::model::{ModelHandle, ModelParts};
-use actors::notifier::NotifierHandle;
+use actors::notifier::{NotifierHandle, NotifierSettings};
+use actors::peers::PeersHandle;
 use actors::ports::{Engine, WebhookTransport};
 use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
 use tracing::{error, info, warn};
@@ -95,15 +96,18 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let blobs = open_blobs(&place, &settings.storage.dir, bucket).await?;
     let recordings = AudioFiles::new(blobs.clone(), audio);
     let keys = Keyring::new(keys);
-    let service = start_actors(&settings, store.clone(), blobs, recordings, webhooks, keys).await?;
+    let (peers, sender) = PeersHandle::new(store.clone());
+    let service = start_actors(&settings, store.clone(), peers, blobs, recordings, webhooks, keys).await?;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
     let idle = Duration::from_secs(settings.server.keep_alive_secs);
     let (server, address) = start_server(service.clone(), listener, stalled, idle)?;
     if let Some(keep) = compose::retention(&settings) {
         actix_web::rt::spawn(retention::keep_for(keep, store.clone(), service.blobs.clone()));
     }
-    warn_of_unusable_models(&service);
-    actix_web::rt::spawn(late_models::load_when_there(service.model.clone(), store.clone()));
+    if settings.node.role.runs_jobs() {
+        warn_of_unusable_models(&service);
+        actix_web::rt::spawn(late_models::load_when_there(service.model.clone(), store.clone()));
+    }
     let indexed = store.clone();
     actix_web::rt::spawn(async move {
         match indexed.index_jobs().await {
@@ -112,8 +116,10 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
             Err(error) => warn!(%error, "cannot index jobs for search"),
         }
     });
-    let told = (store.clone(), service.notifier.clone(), service.jobs.clone());
-    actix_web::rt::spawn(async move { peers::heed(&*told.0, told.1, told.2).await });
+    let reporter = service.clone();
+    let (model, jobs, notifier) = (service.model.clone(), service.jobs.clone(), service.notifier.clone());
+    let report = move || http::report(&reporter);
+    actix_web::rt::spawn(exchange::run(sender, store.clone(), model, jobs, notifier, report));
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     if let Some((listener, config)) = wyoming {
@@ -166,6 +172,7 @@ fn listen(settings: &Settings, port: u16) -> Result<TcpListener, StartError> {
 async fn start_actors(
     settings: &Settings,
     store: Arc<SqlStore>,
+    peers: PeersHandle,
     blobs: Arc<dyn Blobs>,
     recordings: AudioFiles,
     webhooks: WebhookConfig,
@@ -186,27 +193,35 @@ async fn start_actors(
     let pulls = PullHandle::new(Arc::new(compose::shelf(settings)));
     let recordings = Arc::new(recordings);
     let webhook_rules = webhooks.rules.clone();
-    let notifier = NotifierHandle::start(store.clone(), move || transport(webhooks), actor_stopped);
+    let node = compose::node(settings);
+    let of_notifier = NotifierSettings {
+        worker: store.is_shared().then(|| node.name.clone()),
+        sends_webhooks: node.role.sends_webhooks(),
+    };
+    let notifier =
+        NotifierHandle::start(of_notifier, store.clone(), move || transport(webhooks), actor_stopped);
     let pulled = compose::pulled(settings);
     let mut engines = compose::engines(settings, &memory).map_err(StartError::Program)?;
-    if settings.model.auto_pull {
+    let (policy, runs_jobs) = (compose::policy(settings), node.role.runs_jobs());
+    if settings.model.auto_pull && runs_jobs {
         pull_missing(&settings.model_files(), &pulled, &pulls, &mut engines);
     }
-    let parts = ModelParts {
-        engines,
-        memory: memory.clone(),
-        policy: compose::policy(settings),
-        notifier: notifier.clone(),
-        clock: clock.clone(),
+    info!(models = engines.len(), "models named");
+    let model = if runs_jobs {
+        let (memory, notifier, clock) = (memory.clone(), notifier.clone(), clock.clone());
+        let model =
+            ModelHandle::start(ModelParts { engines, memory, policy, notifier, clock }, actor_stopped);
+        actix_web::rt::spawn(load_pulled(pulled, pulls.clone(), model.clone()));
+        model
+    } else {
+        ModelHandle::elsewhere(&engines, policy, peers.clone())
     };
-    info!(models = parts.engines.len(), "models named");
-    let model = ModelHandle::start(parts, actor_stopped);
-    actix_web::rt::spawn(load_pulled(pulled, pulls.clone(), model.clone()));
     let jobs = JobHandle::start(JobParts {
         store,
         recordings: recordings.clone(),
         model: model.clone(),
         notifier: notifier.clone(),
+        peers: peers.clone(),
         settings: compose::job_settings(settings),
         on_actor_stop: actor_stopped,
     });
@@ -224,6 +239,8 @@ async fn start_actors(
         jobs,
         pulls,
         notifier,
+        peers,
+        node,
         blobs,
         recordings,
         sources,
@@ -330,7 +347,7 @@ fn announce(address: SocketAddr) {
 /// closes the sockets.
 async fn stop(service: &Service, server: &ServerHandle, limit: Duration) {
     info!("stopping");
-    service.drain();
+    service.drain(true);
     service.jobs.stop(limit).await;
     if let Err(error) = service.model.unload_and_wait(UnloadReason::Shutdown, None).await {
         warn!(%error, "the model was not unloaded");

@@ -38,6 +38,9 @@ pub(super) struct ServiceArgs {
     /// TCP port to listen on; 0 picks a free one
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// What the service does where several share a database: all, api, worker or notifier
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
     #[command(flatten)]
     model: ModelArg,
 }
@@ -48,6 +51,7 @@ impl ServiceArgs {
             ("--data-dir", "storage.dir", &self.data_dir),
             ("--models-dir", "model.dir", &self.models_dir),
             ("--host", "server.host", &self.host),
+            ("--role", "node.role", &self.role),
         ];
         let mut overrides = self.model.set(Overrides::default());
         for (option, key, value) in texts {

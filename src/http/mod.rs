@@ -42,16 +42,17 @@ pub use middleware::request_id::give_request_id;
 pub use middleware::root_span::RequestSpan;
 pub use middleware::site::{cors, refuse_foreign_sites};
 pub use openapi::description;
-pub use service::{Limits, Service};
+pub use service::{Limits, Node, Service};
 pub use streams::Streams;
 pub use views::answers::Answers;
+pub use views::worker_view::report;
 pub use wait_policy::WaitPolicy;
 
 use crate::error::AppError;
 use methods::{read, resource};
 use routes::{
-    asr, debug, deliveries, events, health, inference, jobs, metrics, model, models, recording, transcripts,
-    webhooks,
+    admin, asr, debug, deliveries, events, health, inference, jobs, metrics, model, models, recording,
+    transcripts, webhooks, workers,
 };
 
 /// Every route of the service.
@@ -73,6 +74,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         resource("/model/load", "POST", [post().to(model::load)]),
         resource("/model/unload", "POST", [post().to(model::unload)]),
         resource("/model/events", "GET", [get().to(events::of_model)]),
+        resource("/workers", "GET, HEAD", [read().to(workers::list)]),
+        resource("/admin/drain", "POST, DELETE", [post().to(admin::drain), delete().to(admin::resume)]),
         resource("/models", "GET, HEAD", [read().to(models::list)]),
         resource("/models/pulls", "GET, POST", [get().to(models::pulls), post().to(models::pull)]),
         resource("/models/pulls/{name}", "DELETE", [delete().to(models::cancel)]),

@@ -28,8 +28,8 @@ use values::{objects, text};
 
 use super::openai;
 use super::routes::{
-    asr, debug, deliveries, events, health, inference, jobs, metrics, model, models, recording, transcripts,
-    webhooks,
+    admin, asr, debug, deliveries, events, health, inference, jobs, metrics, model, models, recording,
+    transcripts, webhooks, workers,
 };
 use crate::error::ErrorBody;
 
@@ -53,6 +53,9 @@ use crate::error::ErrorBody;
         model::load,
         model::unload,
         events::of_model,
+        workers::list,
+        admin::drain,
+        admin::resume,
         models::list,
         models::pull,
         models::pulls,

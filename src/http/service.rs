@@ -10,10 +10,12 @@ use actors::domain::jobs::job::JobId;
 use actors::domain::jobs::options::{Options, Task};
 use actors::domain::language::Language;
 use actors::domain::model::models::ModelNo;
+use actors::domain::services::Role;
 use actors::domain::time::Timestamp;
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
+use actors::peers::PeersHandle;
 use actors::ports::{BlobStore, Cancelled, MemoryProbe, Recordings, Sources, StoreError};
 use actors::pull::PullHandle;
 use tracing::warn;
@@ -33,6 +35,8 @@ pub struct Service {
     pub jobs: JobHandle,
     pub pulls: PullHandle,
     pub notifier: NotifierHandle,
+    pub peers: PeersHandle,
+    pub node: Node,
     pub blobs: Arc<dyn BlobStore>,
     pub recordings: Arc<dyn Recordings>,
     pub sources: Arc<dyn Sources>,
@@ -52,6 +56,13 @@ pub struct Service {
     pub draining: AtomicBool,
 }
 
+/// This service among those that share its database.
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub name: String,
+    pub role: Role,
+}
+
 /// What the settings allow.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -66,9 +77,10 @@ pub struct Limits {
 }
 
 impl Service {
-    /// From now on no new work is taken.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
+    /// From now on no new work is taken, or is again.
+    pub fn drain(&self, drains: bool) {
+        self.draining.store(drains, Ordering::SeqCst);
+        self.jobs.drain(drains);
     }
 
     /// Counts a request. Callers without a key are distinguished by their addresses.
@@ -90,6 +102,12 @@ impl Service {
             known: self.model.names().join(", "),
         };
         self.model.find(name).ok_or_else(unknown)
+    }
+
+    /// Whether a service that shares the database has the model in memory.
+    pub(super) fn is_ready_elsewhere(&self, model: ModelNo) -> bool {
+        let status = self.model.status();
+        status.models.get(model.0).is_some_and(|known| self.peers.is_ready(&known.facts.id))
     }
 
     /// The model of that name, as jobs name it.

@@ -1,6 +1,7 @@
 //! What types and bounds cannot say of the settings.
 
 use actors::domain::language::Language;
+use actors::domain::services::Role;
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -14,6 +15,8 @@ use crate::auth::Keys;
 /// 24 to 64 bytes, as Standard Webhooks asks for, in base64.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=88;
 
+const LONGEST_NODE_NAME: usize = 100;
+
 /// Of the URL of a database.
 const URL_PARAMETERS: [&str; 9] =
     ["host", "port", "user", "password", "application_name", "sslmode", "sslrootcert", "sslcert", "sslkey"];
@@ -21,7 +24,7 @@ const URL_PARAMETERS: [&str; 9] =
 /// # Errors
 /// Everything that is wrong, each with its origin from `merged`.
 pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError> {
-    let rules: [fn(&Settings) -> Fault; 14] = [
+    let rules: [fn(&Settings) -> Fault; 16] = [
         host,
         storage,
         model_name,
@@ -36,6 +39,8 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         allowed_hosts,
         cors_origins,
         database_url,
+        role,
+        node_name,
     ];
     let faults = rules.into_iter().filter_map(|rule| rule(settings));
     let mut problems: Vec<Problem> = faults
@@ -81,6 +86,19 @@ fn database_url(settings: &Settings) -> Fault {
         URL_PARAMETERS.join(", ")
     );
     fault_if(!right, "storage.url", &message)
+}
+
+/// Jobs and recordings come to a service with another role only from other services.
+fn role(settings: &Settings) -> Fault {
+    let shares = settings.storage.postgres().is_some() && !settings.storage.blobs.is_empty();
+    let message = "must be \"all\" unless storage.url is a PostgreSQL database and storage.blobs a place that several services share";
+    fault_if(settings.node.role != Role::All && !shares, "node.role", message)
+}
+
+fn node_name(settings: &Settings) -> Fault {
+    let name = &settings.node.name;
+    let wrong = name.len() > LONGEST_NODE_NAME || name.chars().any(char::is_control);
+    fault_if(wrong, "node.name", "must be a name of at most 100 bytes, without control characters")
 }
 
 /// The name becomes part of a path and must not lead out of `model.dir`.

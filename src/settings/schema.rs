@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use actors::domain::model::stay::Stay;
+use actors::domain::services::Role;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -19,6 +20,7 @@ pub struct Settings {
     pub server: Server,
     pub limits: Limits,
     pub storage: Storage,
+    pub node: Node,
     pub model: Model,
     /// Beside that one, by name.
     pub models: BTreeMap<String, ModelEntry>,
@@ -77,6 +79,14 @@ impl Storage {
     pub fn postgres(&self) -> Option<&str> {
         Some(self.url.expose_secret()).filter(|url| !url.is_empty())
     }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Empty: the name of the machine.
+    pub name: String,
+    pub role: Role,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::db::{self, Transaction};
 use super::fault::Fault;
 use super::locks::Lock;
-use super::rows::{from_json, integer, natural, to_json};
+use super::rows::{from_json, integer, name, natural, to_json};
 use super::sql;
 use super::sql_store::SqlStore;
 use super::webhooks::outbox;
@@ -92,12 +92,4 @@ pub(super) async fn append_to_job(
     event: JobEvent,
 ) -> Result<Recorded, Fault> {
     append(change, at, Event::Job(id, event)).await
-}
-
-/// A stream's name in the database.
-pub(super) fn name(stream: Stream) -> String {
-    match stream {
-        Stream::Job(id) => format!("job:{id}"),
-        Stream::Model => "model".to_owned(),
-    }
 }

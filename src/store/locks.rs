@@ -15,8 +15,8 @@ pub(super) enum Lock {
     Submissions,
     /// Whose turn it is, which job is next, and which ones nobody works on.
     Claims,
-    /// Nothing: the leases of its own jobs are a service's alone.
-    Renewals,
+    /// Nothing but what is the service's alone: the leases of its jobs, what it tells of itself.
+    Own,
     /// The numbering of the model's events.
     ModelEvents,
     Webhooks,
@@ -56,7 +56,7 @@ impl Lock {
         let numbered = |number| db::query_scalar(LOCK).bind(FIRST_NUMBER + number);
         let locked = match self {
             Self::Job(id) => db::query_scalar(LOCK_JOB).bind(id.to_string()),
-            Self::Renewals => db::query_scalar(CLOCK),
+            Self::Own => db::query_scalar(CLOCK),
             Self::Submissions => numbered(1),
             Self::Claims => numbered(2),
             Self::ModelEvents => numbered(3),

@@ -13,12 +13,12 @@ use actors::domain::time::Timestamp;
 use actors::ports::{Cancelled, Claim, Earlier, Fence, Head, Terms};
 
 use super::db::{self, Transaction};
-use super::events::{append_to_job, name};
+use super::events::append_to_job;
 use super::fault::Fault;
 use super::locks::Lock;
 use super::order::{self, Next};
 use super::reuse;
-use super::rows::{self, JobRow, integer, natural, small, to_json};
+use super::rows::{self, JobRow, integer, name, natural, small, to_json};
 use super::search;
 use super::sql;
 use super::sql_store::SqlStore;
@@ -221,7 +221,7 @@ impl SqlStore {
 
     pub(super) async fn renew_leases(&self, held: &[Fence]) -> Result<Vec<Recorded>, Fault> {
         // Two changes: each waits only for rows of its own kind, so services do not wait for each other in a circle.
-        let mut change = self.change(Lock::Renewals).await?;
+        let mut change = self.change(Lock::Own).await?;
         let now = self.now();
         for Fence { id, epoch } in held {
             let renewed = db::query(sql::RENEW).bind(id.to_string()).bind(epoch).bind(new_lease(now));

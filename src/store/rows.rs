@@ -1,6 +1,7 @@
 //! Between rows and the domain's types.
 
 use actors::domain::audio::SAMPLE_RATE;
+use actors::domain::event::Stream;
 use actors::domain::jobs::job::{Audio, BlobKey, Job, JobId, Status};
 use actors::domain::jobs::options::{Options, Priority};
 use actors::domain::jobs::origin::{Api, Origin, TraceParent};
@@ -171,4 +172,20 @@ pub(super) fn small(number: i64) -> u32 {
 
 pub(super) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A stream's name in the database.
+pub(super) fn name(stream: Stream) -> String {
+    match stream {
+        Stream::Job(id) => format!("job:{id}"),
+        Stream::Model => "model".to_owned(),
+    }
+}
+
+/// The stream of that [`name`].
+pub(super) fn stream(name: &str) -> Option<Stream> {
+    match name.strip_prefix("job:") {
+        Some(id) => id.parse::<JobId>().ok().map(Stream::Job),
+        None => (name == "model").then_some(Stream::Model),
+    }
 }

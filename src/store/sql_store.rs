@@ -50,7 +50,7 @@ impl SqlStore {
     /// Waits for what is under way, puts everything into the one database file of SQLite and releases the
     /// folder and the database. What is asked of the store afterwards fails.
     pub async fn close(&self) {
-        if let Err(error) = self.give_duties_back().await {
+        if let Err(error) = self.leave().await {
             tracing::warn!(%error, "other services take over later");
         }
         self.readers.close().await;

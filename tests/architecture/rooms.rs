@@ -210,7 +210,7 @@ fn handlers_use_no_actor_address_file_or_database() {
 
 #[test]
 fn handlers_use_handles_ports_domain_and_guards() {
-    let of_actors = ["clock", "domain", "job", "model", "notifier", "ports", "pull"];
+    let of_actors = ["clock", "domain", "job", "model", "notifier", "peers", "ports", "pull"];
     let of_webhook = ["check_secret", "new_secret"];
     let of_outgoing = ["AddressRules", "TargetUrl"];
     for file in sources("src/http") {

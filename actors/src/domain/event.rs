@@ -77,6 +77,9 @@ pub struct OfModel {
     /// Its name. Empty for what happened when there was only one.
     #[serde(default)]
     pub model: String,
+    /// The name of the service that it happened on, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     #[serde(flatten)]
     pub event: ModelEvent,
 }
@@ -165,7 +168,7 @@ impl JobEvent {
 impl From<ModelEvent> for OfModel {
     /// Of the one model that there is.
     fn from(event: ModelEvent) -> Self {
-        Self { model: String::new(), event }
+        Self { model: String::new(), worker: None, event }
     }
 }
 

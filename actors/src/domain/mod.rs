@@ -8,6 +8,7 @@ pub mod language;
 pub mod model;
 pub mod peaks;
 pub mod samples;
+pub mod services;
 pub mod time;
 pub mod transcript;
 pub mod webhook;

@@ -63,10 +63,26 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Data {
-    ModelReady { model: String, load_secs: f64 },
-    ModelUnloaded { model: String, reason: UnloadReason },
-    JobEnded { job_id: JobId, status: Status, links: Links },
-    Test { webhook_id: Uuid },
+    ModelReady {
+        model: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        worker: Option<String>,
+        load_secs: f64,
+    },
+    ModelUnloaded {
+        model: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        worker: Option<String>,
+        reason: UnloadReason,
+    },
+    JobEnded {
+        job_id: JobId,
+        status: Status,
+        links: Links,
+    },
+    Test {
+        webhook_id: Uuid,
+    },
 }
 
 /// Paths on the service.
@@ -78,11 +94,11 @@ pub struct Links {
 
 impl Message {
     /// `None` for events that are not sent by webhook.
-    pub fn of_model(OfModel { model, event }: &OfModel, at: Timestamp) -> Option<Self> {
-        let model = model.clone();
+    pub fn of_model(OfModel { model, worker, event }: &OfModel, at: Timestamp) -> Option<Self> {
+        let (model, worker) = (model.clone(), worker.clone());
         let data = match event {
-            ModelEvent::ModelReady { load_secs } => Data::ModelReady { model, load_secs: *load_secs },
-            ModelEvent::ModelUnloaded { reason } => Data::ModelUnloaded { model, reason: *reason },
+            ModelEvent::ModelReady { load_secs } => Data::ModelReady { model, worker, load_secs: *load_secs },
+            ModelEvent::ModelUnloaded { reason } => Data::ModelUnloaded { model, worker, reason: *reason },
             ModelEvent::ModelLoading
             | ModelEvent::ModelUnloading { .. }
             | ModelEvent::ModelWaitingForGpu { .. }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::{Instrument, error, info, warn};
 
 use super::control::{Control, Service};
-use super::messages::{Cancel, LookForWork, ObserveState, RunEnded, Stop, Submit};
+use super::messages::{Cancel, Drain, LookForWork, ObserveState, RunEnded, Stop, Submit};
 use super::on_model_failed::OnModelFailed;
 use super::persist::persist;
 use super::position::Position;
@@ -34,7 +34,7 @@ use crate::ports::{CancelToken, Cancelled, Claim, Fence, StoreError, SubmitError
 
 #[derive(Debug, Clone)]
 pub struct JobSettings {
-    /// Jobs that run at the same time.
+    /// Jobs that run at the same time; 0 where this service runs none.
     pub workers: usize,
     pub max_queued: u64,
     /// Give a job the result of an earlier one like it.
@@ -56,7 +56,10 @@ const HEARTBEAT: Duration = Duration::from_secs(LEASE_SECS as u64 / 4);
 pub(super) struct JobActor {
     deps: Deps,
     settings: JobSettings,
+    is_draining: bool,
     running: HashMap<JobId, Running>,
+    /// Their ids, for everyone.
+    shown: watch::Sender<Vec<JobId>>,
     search: Search,
     service: watch::Sender<Service>,
     turns: Turns,
@@ -94,6 +97,7 @@ impl JobActor {
         settings: JobSettings,
         pace: watch::Sender<Option<Pace>>,
         overtakes: watch::Sender<Overtakes>,
+        shown: watch::Sender<Vec<JobId>>,
         on_actor_stop: OnActorStop,
     ) -> Self {
         let (service, _) = watch::channel(Service::Running);
@@ -102,7 +106,9 @@ impl JobActor {
         Self {
             deps,
             settings,
+            is_draining: false,
             running: HashMap::new(),
+            shown,
             search: Search::No,
             service,
             turns,
@@ -120,7 +126,7 @@ impl JobActor {
             self.search = Search::Again;
             return;
         }
-        if *self.service.borrow() == Service::Stopping {
+        if *self.service.borrow() == Service::Stopping || self.is_draining || self.settings.workers == 0 {
             return;
         }
         if self.all_are_busy() {
@@ -214,6 +220,12 @@ impl JobActor {
         if self.deps.store.are_there() { OnModelFailed::Wait } else { self.settings.on_model_failed }
     }
 
+    fn show_running(&self) {
+        let mut running: Vec<_> = self.running.keys().copied().collect();
+        running.sort();
+        self.shown.send_replace(running);
+    }
+
     fn all_are_busy(&self) -> bool {
         self.running.len() >= self.settings.workers
     }
@@ -293,6 +305,7 @@ impl JobActor {
             position: control.position.clone(),
         };
         self.running.insert(id, running);
+        self.show_running();
         let interrupted = Interrupted { deps: self.deps.clone(), fence, control: control.clone() };
         let run = Run::new(self.deps.clone(), claim, lease, control);
         let myself = ctx.address();
@@ -394,6 +407,15 @@ impl Handler<LookForWork> for JobActor {
     }
 }
 
+impl Handler<Drain> for JobActor {
+    type Result = ();
+
+    fn handle(&mut self, Drain(drains): Drain, ctx: &mut Self::Context) {
+        self.is_draining = drains;
+        self.look(None, ctx);
+    }
+}
+
 impl Handler<Submit> for JobActor {
     type Result = ResponseActFuture<Self, Result<Job, SubmitError>>;
 
@@ -464,6 +486,7 @@ impl Handler<RunEnded> for JobActor {
             Entry::Occupied(running) if running.get().fence == msg.fence => running.remove().overtakes,
             Entry::Occupied(_) | Entry::Vacant(_) => None,
         };
+        self.show_running();
         if let (Some(line), Some(pace)) = (overtakes, msg.outcome.pace) {
             self.overtakes.send_modify(|overtakes| overtakes.add_audio(line, pace.audio_secs));
         }

@@ -10,7 +10,7 @@ use tracing::Span;
 
 use super::actor::{JobActor, JobSettings};
 use super::jobs_to_fail::JobsToFail;
-use super::messages::{Cancel, LookForWork, ObserveState, Stop, Submit};
+use super::messages::{Cancel, Drain, LookForWork, ObserveState, Stop, Submit};
 use super::run::Deps;
 use super::snapshot::{JobsSnapshot, QueueSnapshot};
 use crate::domain::jobs::job::{Job, JobId, NewJob};
@@ -23,6 +23,7 @@ use crate::model::{ModelHandle, State};
 use crate::notifier::NotifierHandle;
 use crate::observe::{Observed, ask};
 use crate::panics::OnActorStop;
+use crate::peers::PeersHandle;
 use crate::ports::{Cancelled, QueuePlace, Recordings, Store, StoreError, SubmitError};
 use crate::worker::{BusyWith, WorkerActor, WorkerBoard};
 
@@ -32,6 +33,7 @@ pub struct JobParts {
     pub recordings: Arc<dyn Recordings>,
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
+    pub peers: PeersHandle,
     pub settings: JobSettings,
     /// Called when a panic ends the actor: the service cannot run without it.
     pub on_actor_stop: OnActorStop,
@@ -46,6 +48,7 @@ pub struct JobHandle {
     overtakes: watch::Receiver<Overtakes>,
     model: ModelHandle,
     workers: WorkerBoard,
+    running: watch::Receiver<Vec<JobId>>,
     max_queued: u64,
 }
 
@@ -60,7 +63,7 @@ impl JobHandle {
 
     /// Starts the actor on an arbiter of its own, and its workers. [`JobHandle::recover`] comes first.
     pub fn start(parts: JobParts) -> Self {
-        let JobParts { store, recordings, model, notifier, settings, on_actor_stop } = parts;
+        let JobParts { store, recordings, model, notifier, peers, settings, on_actor_stop } = parts;
         let board = WorkerBoard::new(settings.workers);
         let workers = WorkerActor::start(board.clone());
         let of_handle = model.clone();
@@ -72,16 +75,18 @@ impl JobHandle {
             workers,
             model,
             notifier,
+            peers,
             isolation: Isolation::default(),
             jobs_to_fail: JobsToFail::default(),
             condition_on_previous,
         };
         let (sender, pace) = watch::channel(None);
         let (overtakes_sender, overtakes) = watch::channel(Overtakes::default());
+        let (running_sender, running) = watch::channel(vec![]);
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            JobActor::new(deps, settings, sender, overtakes_sender, on_actor_stop)
+            JobActor::new(deps, settings, sender, overtakes_sender, running_sender, on_actor_stop)
         });
-        Self { addr, store, pace, overtakes, model: of_handle, workers: board, max_queued }
+        Self { addr, store, pace, overtakes, model: of_handle, workers: board, running, max_queued }
     }
 
     /// Puts back what an earlier process left running. Followers cannot be there yet.
@@ -108,6 +113,21 @@ impl JobHandle {
     /// Says that there may be jobs in the queue that came over another service.
     pub fn look_for_work(&self) {
         self.addr.do_send(LookForWork);
+    }
+
+    /// Claims no more jobs, or claims again. What runs is not touched.
+    pub fn drain(&self, drains: bool) {
+        self.addr.do_send(Drain(drains));
+    }
+
+    /// How many jobs run here at the same time.
+    pub fn slots(&self) -> u32 {
+        u32::try_from(self.workers.read().len()).unwrap_or(u32::MAX)
+    }
+
+    /// The jobs that run here.
+    pub fn running(&self) -> Vec<JobId> {
+        self.running.borrow().clone()
     }
 
     pub fn store(&self) -> &dyn Store {

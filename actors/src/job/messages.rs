@@ -31,6 +31,11 @@ pub(super) struct Cancel {
 #[rtype(result = "()")]
 pub(super) struct LookForWork;
 
+/// Claims no more jobs, or claims again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Drain(pub bool);
+
 /// The state for an operator.
 #[derive(Message)]
 #[rtype(result = "JobsSnapshot")]

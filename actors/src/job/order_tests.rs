@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::LocalBoxFuture;
 
 use super::jobs_to_fail::JobsToFail;
@@ -18,10 +19,13 @@ use crate::domain::jobs::turns::Turns;
 use crate::domain::model::lifecycle::{Demand, Policy};
 use crate::domain::model::models::ModelNo;
 use crate::domain::model::stay::Stay;
+use crate::domain::services::Peer;
+use crate::domain::services::tests::{READY, peer};
 use crate::isolation::Isolation;
 use crate::model::{Lease, ModelHandle, ModelParts, State};
-use crate::notifier::NotifierHandle;
-use crate::ports::{Claim, Ending, Engine, Terms};
+use crate::notifier::{NotifierHandle, NotifierSettings};
+use crate::peers::PeersHandle;
+use crate::ports::{Claim, Ending, Engine, Peers, StoreError, Terms};
 use crate::testing::world::{Setting, World, names, new_job};
 use crate::testing::{FakeEngine, FakeProbe, FakeRecordings, MemoryStore, Scripted, TransportFake};
 use crate::worker::{WorkerActor, WorkerBoard};
@@ -206,6 +210,33 @@ const ROWS: &[Row] = &[
             assert_eq!(queue.next().await, Next::Job(job));
         })
     }),
+    ("the model of the first job is loaded on another service that has room", || {
+        Box::pin(async {
+            let mut queue = Queue::with_loads([]);
+            queue.submit("", Batch, LARGE).await;
+            let other = queue.submit("", Batch, None).await;
+            queue.share(true, vec![worker_of_large(0)]);
+            assert_eq!(queue.next_under(None).await, Next::Nothing, "its model is to be loaded first");
+            queue.until_ready("fake").await;
+            assert_eq!(queue.next().await, Next::Job(other));
+            assert_eq!(queue.next().await, Next::Nothing);
+        })
+    }),
+    ("no service has the model loaded, or those that have it are busy", || {
+        Box::pin(async {
+            let mut queue = Queue::with_loads([]);
+            let first = queue.submit("", Batch, LARGE).await;
+            for others in [vec![], vec![worker_of_large(1)]] {
+                queue.share(false, others);
+                assert_eq!(queue.next_under(None).await, Next::Nothing);
+                assert_eq!(queue.deps.model.state(), State::Unloaded, "it is another one's turn");
+            }
+            queue.share(true, vec![worker_of_large(1)]);
+            assert_eq!(queue.next_under(None).await, Next::Nothing);
+            queue.until_ready("large").await;
+            assert_eq!(queue.next().await, Next::Job(first));
+        })
+    }),
     ("all workers are busy and an interactive job waits for a worker that runs a batch job", || {
         Box::pin(async {
             let engine = FakeEngine::default().script_chunks([Scripted::Block]);
@@ -259,6 +290,31 @@ enum Next {
     Nothing,
 }
 
+/// A store that several services share.
+struct Sharing {
+    is_my_turn: bool,
+}
+
+#[async_trait]
+impl Peers for Sharing {
+    fn own_id(&self) -> Option<&str> {
+        Some("this one")
+    }
+
+    async fn take_duty(&self, _: &str, _: Duration) -> Result<bool, StoreError> {
+        Ok(self.is_my_turn)
+    }
+}
+
+/// With one place for a job.
+fn worker_of_large(jobs: usize) -> Peer {
+    let mut other = peer("another", READY, jobs, 1000);
+    if let Some(worker) = &mut other.report.worker {
+        worker.models[0].id = "large".into();
+    }
+    other
+}
+
 /// A queue and a model that only the test drives.
 struct Queue {
     deps: Deps,
@@ -271,7 +327,12 @@ impl Queue {
     fn with_loads(loads: impl IntoIterator<Item = Scripted>) -> Self {
         let (clock, store) = (Clock::start(), Arc::new(MemoryStore::default()));
         let (transport, _) = TransportFake::new(0, 500);
-        let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), |_, _| {});
+        let notifier = NotifierHandle::start(
+            NotifierSettings::default(),
+            store.clone(),
+            move || Box::new(transport),
+            |_, _| {},
+        );
         let engine = FakeEngine::default().script_loads(loads);
         let large: Arc<dyn Engine> = Arc::new(engine.another("large"));
         let policy = Policy {
@@ -288,6 +349,7 @@ impl Queue {
             clock: clock.clone(),
         };
         let deps = Deps {
+            peers: PeersHandle::new(store.clone()).0,
             store,
             recordings: Arc::new(FakeRecordings { chunks: 1 }),
             workers: WorkerActor::start(WorkerBoard::new(1)),
@@ -303,6 +365,13 @@ impl Queue {
             on_model_failed: OnModelFailed::Wait,
         };
         Self { deps, order, clock }
+    }
+
+    /// Among other services that have told this.
+    fn share(&mut self, is_my_turn: bool, others: Vec<Peer>) {
+        let (peers, sender) = PeersHandle::new(Arc::new(Sharing { is_my_turn }));
+        sender.0.send_replace(Arc::new(others));
+        self.deps.peers = peers;
     }
 
     async fn with_model(name: Option<&str>) -> Self {

@@ -33,6 +33,7 @@ use crate::isolation::Isolation;
 use crate::measures::measures;
 use crate::model::{Lease, ModelHandle};
 use crate::notifier::NotifierHandle;
+use crate::peers::PeersHandle;
 use crate::ports::{
     AudioError, Batch, Checkpoint, ChunkAudio, Claim, Ending, EngineFault, Fence, ModelFacts, Recordings,
     Store, StoreError,
@@ -54,6 +55,7 @@ pub(super) struct Deps {
     pub workers: Addr<WorkerActor>,
     pub model: ModelHandle,
     pub notifier: NotifierHandle,
+    pub peers: PeersHandle,
     pub isolation: Isolation,
     pub jobs_to_fail: JobsToFail,
     /// Whether chunks are conditioned on the text before them.

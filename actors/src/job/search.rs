@@ -21,6 +21,8 @@
 //! | the same while its file is being downloaded | jobs of other models; none fails | it is tried again after the download |
 //! | the same after a new job for that model was taken in | jobs of other models; none fails | the model is tried once more for the new job ([`JobsToFail`](super::jobs_to_fail::JobsToFail)) |
 //! | the memory was asked for with a hold | no job until the hold ends, or a new job comes | it is needed elsewhere |
+//! | the model of the first job is loaded on another service that has room | the first of the other jobs | that service takes it |
+//! | no service has the model loaded, or those that have it are busy | the first job, on the one service whose turn it is to load | one job does not load its model everywhere |
 //! | all workers are busy and an interactive job waits for a worker that runs a batch job | the interactive job, after the present batch of chunks | it waits for seconds, not for the end of a long recording |
 //! | all workers are busy and the model of the interactive job cannot be loaded | the batch job runs on | giving way would gain nothing |
 //!
@@ -43,6 +45,7 @@ use crate::domain::jobs::job::{JobError, Status};
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::overtakes::{Line, Overtakes};
 use crate::domain::model::lifecycle::Demand;
+use crate::domain::model::models::ModelNo;
 use crate::model::{Known, Lease, ModelStatus, State};
 use crate::panics::caught;
 use crate::ports::{Claim, Ending, Head, StoreError, Waiting};
@@ -124,24 +127,45 @@ async fn try_search(
             }
             // With a lease that is held the model is not idle.
             drop(lease);
-            deps.model.demand(Demand::Queue, wanted);
-            Ok(Found::Swap(head.priority))
+            match demand(deps, &status, wanted).await? {
+                true => Ok(Found::Swap(head.priority)),
+                false => Ok(Found::Nothing),
+            }
         }
         State::Unloaded => {
-            deps.model.demand(Demand::Queue, wanted);
+            demand(deps, &status, wanted).await?;
             Ok(Found::Nothing)
         }
         State::Loading | State::Unloading | State::WaitingForGpu | State::Failed => Ok(Found::Nothing),
     }
 }
 
+/// Asks for the model, if it is this worker's turn to load it, and says whether it is.
+async fn demand(deps: &Deps, status: &ModelStatus, wanted: ModelNo) -> Result<bool, StoreError> {
+    let Some(known) = status.models.get(wanted.0) else { return Ok(false) };
+    if status.held_until().is_none() && !deps.peers.may_load(&known.facts.id).await? {
+        return Ok(false);
+    }
+    deps.model.demand(Demand::Queue, wanted);
+    Ok(true)
+}
+
 /// The job whose turn it is. Until a model that ran out of memory is tried again, jobs of other models come first: they may
 /// fit.
 async fn head(deps: &Deps, turn: Priority, status: &ModelStatus) -> Result<Option<Head>, StoreError> {
     let now = Instant::now();
-    match deps.store.head(turn, &status.choices(|_, known| known.may_load(now))).await? {
+    // Jobs for other models than the loaded one run where theirs is loaded.
+    let is_for_here = |model, known: &Known| {
+        let is_loaded = model == status.model && status.state() == State::Ready;
+        is_loaded || !deps.peers.is_served_elsewhere(&known.facts.id)
+    };
+    let able = status.choices(|model, known| is_for_here(model, known) && known.may_load(now));
+    match deps.store.head(turn, &able).await? {
         Some(head) => Ok(Some(head)),
-        None => deps.store.head(turn, &status.choices(|_, known| known.failure.is_none())).await,
+        None => {
+            let able = status.choices(|model, known| is_for_here(model, known) && known.failure.is_none());
+            deps.store.head(turn, &able).await
+        }
     }
 }
 

@@ -85,22 +85,28 @@ impl ModelActor {
 
     /// The status of an actor that has done nothing yet.
     pub(super) fn first_status(parts: &ModelParts) -> ModelStatus {
-        let life = Lifecycle::new(parts.policy, parts.clock.now());
+        Self::status_of_none(&parts.engines, parts.policy, parts.clock.now())
+    }
+
+    /// No model is loaded.
+    pub(super) fn status_of_none(engines: &[Arc<dyn Engine>], policy: Policy, now: Instant) -> ModelStatus {
+        let life = Lifecycle::new(policy, now);
         let known = |engine: &Arc<dyn Engine>| Known {
             facts: engine.describe(),
             load_time: LoadTime::default(),
             failure: None,
             failures: 0,
             short_until: None,
+            elsewhere: None,
         };
         ModelStatus {
             model: life.model(),
             phase: life.phase().clone(),
             since: life.since(),
-            models: parts.engines.iter().map(known).collect(),
+            models: engines.iter().map(known).collect(),
             wanted_next: None,
             is_promised: false,
-            idle_timeout: parts.policy.idle_timeout,
+            idle_timeout: policy.idle_timeout,
             unloads_at: None,
             unloads: 0,
             residual_bytes: 0,
@@ -312,7 +318,7 @@ impl ModelActor {
             News::Failed(f) => ModelEvent::ModelFailed { code: f.code.into(), message: f.message },
         };
         let model = self.models.get(model.0).map(|known| known.facts.id.clone()).unwrap_or_default();
-        self.parts.notifier.model(OfModel { model, event });
+        self.parts.notifier.model(OfModel { model, worker: None, event });
     }
 
     /// Who has the present model.

@@ -7,23 +7,29 @@ use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 
 use super::actor::{ModelActor, ModelParts};
+use super::elsewhere::{reports_of, status_of};
 use super::epoch::LoadEpoch;
 use super::lease::Lease;
 use super::messages::{Acquire, KeepAlive, Load, NotReady, RanOutOfMemory, Unload};
 use super::pacemaker::Pacemaker;
 use super::snapshot::ModelSnapshot;
-use super::status::{ModelStatus, State};
+use super::status::{Known, ModelStatus, State};
 use crate::clock::Clock;
 use crate::domain::event::UnloadReason;
-use crate::domain::model::lifecycle::Demand;
+use crate::domain::model::lifecycle::{Demand, Policy};
 use crate::domain::model::models::{ALIASES, ModelNo};
 use crate::domain::model::stay::Stay;
+use crate::domain::services::{Ask, ModelReport, Peer};
 use crate::measures::measures;
 use crate::panics::{OnActorStop, as_json};
+use crate::peers::PeersHandle;
 use crate::ports::{Engine, ModelFacts};
 
 /// How often the model's actor gets a tick: idle unloads are this exact.
 const HEARTBEAT: Duration = Duration::from_millis(250);
+
+/// How long other services have to show that they do what they were asked.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// The model's thread has stopped; the process is about to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +38,21 @@ pub struct ActorStopped;
 
 #[derive(Clone)]
 pub struct ModelHandle {
-    addr: Addr<ModelActor>,
     status: watch::Receiver<ModelStatus>,
+    place: Place,
+}
+
+/// Where the models are loaded.
+#[derive(Clone)]
+enum Place {
+    Here(Here),
+    /// On other services: this one asks them.
+    Elsewhere(PeersHandle),
+}
+
+#[derive(Clone)]
+struct Here {
+    addr: Addr<ModelActor>,
     epoch: LoadEpoch,
     engines: Vec<Arc<dyn Engine>>,
     clock: Clock,
@@ -58,16 +77,37 @@ impl ModelHandle {
         let addr = SyncArbiter::start(1, move || {
             ModelActor::new(parts.clone(), actors_epoch.clone(), sender.clone())
         });
-        let handle = Self { addr, status, epoch, engines, clock, beat };
+        let pulse = addr.clone().recipient();
+        let handle = Self { status, place: Place::Here(Here { addr, epoch, engines, clock, beat }) };
         let last = handle.clone();
         let on_stop = move || on_actor_stop(Self::NAME, &as_json(&last.observe()));
-        Pacemaker::new(handle.addr.clone().recipient(), HEARTBEAT, answered, on_stop).start();
+        Pacemaker::new(pulse, HEARTBEAT, answered, on_stop).start();
         handle
+    }
+
+    /// Of a service that loads none of these models itself: what others tell of them is shown, and they are asked for loads.
+    pub fn elsewhere(engines: &[Arc<dyn Engine>], policy: Policy, peers: PeersHandle) -> Self {
+        let mut first = ModelActor::status_of_none(engines, policy, Instant::now());
+        // No file is needed here.
+        first.models.iter_mut().for_each(|known| known.facts.unusable = None);
+        let (sender, status) = watch::channel(status_of(&[], &first, Instant::now()));
+        let mut told = peers.watch();
+        actix::spawn(async move {
+            while told.changed().await.is_ok() {
+                let peers = told.borrow_and_update().clone();
+                sender.send_modify(|status| *status = status_of(&peers, status, Instant::now()));
+            }
+        });
+        Self { status, place: Place::Elsewhere(peers) }
     }
 
     /// The state for an operator, at once, whatever the actor is doing.
     pub fn observe(&self) -> ModelSnapshot {
-        ModelSnapshot::of(&self.status.borrow(), self.epoch.current(), self.clock.now(), *self.beat.borrow())
+        let (epoch, now, beat) = match &self.place {
+            Place::Here(here) => (here.epoch.current(), here.clock.now(), *here.beat.borrow()),
+            Place::Elsewhere(_) => (0, Instant::now(), Instant::now()),
+        };
+        ModelSnapshot::of(&self.status.borrow(), epoch, now, beat)
     }
 
     /// The present status, at once, whatever the actor is doing.
@@ -106,12 +146,38 @@ impl ModelHandle {
     /// # Blocking
     /// Reads the file's header.
     pub fn describe(&self, model: ModelNo) -> Option<ModelFacts> {
-        self.engines.get(model.0).map(|engine| engine.describe())
+        match &self.place {
+            Place::Here(here) => here.engines.get(model.0).map(|engine| engine.describe()),
+            Place::Elsewhere(_) => self.status.borrow().models.get(model.0).map(|known| known.facts.clone()),
+        }
+    }
+
+    /// The status as these services tell it; of one alone the model that it has in memory, or had last.
+    pub fn status_on(&self, peers: &[Peer]) -> ModelStatus {
+        status_of(peers, &self.status(), Instant::now())
+    }
+
+    /// Whether its models are loaded by other services alone.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.place, Place::Elsewhere(_))
+    }
+
+    /// Its models as other services are told of them; `None` where it has none of its own.
+    pub fn report(&self) -> Option<Vec<ModelReport>> {
+        match &self.place {
+            Place::Here(here) => Some(reports_of(&self.status.borrow(), here.clock.now())),
+            Place::Elsewhere(_) => None,
+        }
     }
 
     /// Says that a model is wanted, and does not wait.
     pub fn demand(&self, demand: Demand, model: ModelNo) {
-        self.ask(demand, model, None, None);
+        self.demand_for(demand, model, None);
+    }
+
+    /// The same, and how long it is to stay.
+    pub fn demand_for(&self, demand: Demand, model: ModelNo, keep_alive: Option<Stay>) {
+        self.ask(demand, model, keep_alive, None);
     }
 
     /// Asks for a load: the status once it shows what came of the asking (`loading`, mostly).
@@ -136,9 +202,16 @@ impl ModelHandle {
         model: ModelNo,
         keep_alive: Option<Stay>,
     ) -> Result<ModelStatus, ActorStopped> {
+        let mut status = self.status.clone();
         // An error here means that an unload overtook the load: the status says so.
         let _ = self.request(model, keep_alive).await;
-        let mut status = self.status.clone();
+        if let Place::Elsewhere(_) = self.place {
+            let begun = status.wait_for(|status| status.state_of(model) != State::Unloaded);
+            // A worker that cannot do it does not say so.
+            let _ = actix::clock::timeout(ANSWER_LIMIT, begun).await;
+            let settled = status.wait_for(|status| status.of(model).is_settled()).await;
+            return Ok(settled.map_err(|_| ActorStopped)?.clone());
+        }
         let settled = status.wait_for(ModelStatus::is_settled).await.map_err(|_| ActorStopped)?;
         Ok(settled.clone())
     }
@@ -157,7 +230,23 @@ impl ModelHandle {
         keep_alive: Option<Stay>,
         seen: Option<oneshot::Sender<()>>,
     ) {
-        self.epoch.within(|epoch| self.addr.do_send(Load { demand, model, keep_alive, epoch, seen }));
+        match &self.place {
+            Place::Here(Here { addr, epoch, .. }) => {
+                epoch.within(|epoch| addr.do_send(Load { demand, model, keep_alive, epoch, seen }));
+            }
+            Place::Elsewhere(peers) => {
+                let (peers, name) =
+                    (peers.clone(), self.names().into_iter().nth(model.0).unwrap_or_default());
+                let is_for_client = match demand {
+                    // Workers look into the queue by themselves.
+                    Demand::Queue | Demand::NewJob => return,
+                    Demand::TurnedAway => true,
+                    Demand::Request => false,
+                };
+                let ask = Ask::Load { model: Some(name.clone()), is_for_client, keep_alive };
+                actix::spawn(async move { peers.ask_to_load(&name, ask).await });
+            }
+        }
     }
 
     /// Asks for the memory back. Returns once the actor has handled it: with nothing running the model
@@ -167,9 +256,19 @@ impl ModelHandle {
         reason: UnloadReason,
         hold: Option<Duration>,
     ) -> Result<ModelStatus, ActorStopped> {
+        let Here { addr, epoch, .. } = match &self.place {
+            Place::Here(here) => here,
+            Place::Elsewhere(peers) => {
+                // Theirs is another stop.
+                if reason == UnloadReason::Request {
+                    peers.ask_all(Ask::Unload { hold }).await;
+                }
+                return Ok(self.status());
+            }
+        };
         let (handled, status) = oneshot::channel();
         // The mailbox keeps the order, the epoch the speed. The caller may leave: it is carried out all the same.
-        self.epoch.interrupt(reason, || self.addr.do_send(Unload { reason, hold, handled }));
+        epoch.interrupt(reason, || addr.do_send(Unload { reason, hold, handled }));
         status.await.map_err(|_| ActorStopped)
     }
 
@@ -186,6 +285,14 @@ impl ModelHandle {
             return Ok(handled);
         }
         let mut status = self.status.clone();
+        if let Place::Elsewhere(_) = self.place {
+            let is_over = |status: &ModelStatus| !status.models.iter().any(Known::is_in_memory_elsewhere);
+            let freed = actix::clock::timeout(ANSWER_LIMIT, status.wait_for(is_over)).await;
+            return match freed {
+                Ok(freed) => Ok(freed.map_err(|_| ActorStopped)?.clone()),
+                Err(_) => Ok(self.status()),
+            };
+        }
         let freed = status.wait_for(|s| s.unloads > before || s.state() == State::Unloaded);
         Ok(freed.await.map_err(|_| ActorStopped)?.clone())
     }
@@ -193,28 +300,39 @@ impl ModelHandle {
     /// Time passed, by a clock that was set ahead.
     #[cfg(test)]
     pub(crate) fn tick(&self) {
-        self.addr.do_send(super::messages::Tick);
+        if let Place::Here(here) = &self.place {
+            here.addr.do_send(super::messages::Tick);
+        }
     }
 
     /// The same, once it was noticed.
     #[cfg(test)]
     pub(crate) async fn ticked(&self) {
-        // A stopped actor does not answer.
-        let _ = self.addr.send(super::messages::Tick).await;
+        if let Place::Here(here) = &self.place {
+            // A stopped actor does not answer.
+            let _ = here.addr.send(super::messages::Tick).await;
+        }
     }
 
     pub async fn acquire(&self) -> Result<Lease, NotReady> {
-        self.addr.send(Acquire).await.unwrap_or(Err(NotReady))
+        match &self.place {
+            Place::Here(here) => here.addr.send(Acquire).await.unwrap_or(Err(NotReady)),
+            Place::Elsewhere(_) => Err(NotReady),
+        }
     }
 
     /// Says how long the model is to stay once the last lease is given back.
     pub fn keep_alive(&self, lease: &Lease, stay: Stay) {
-        self.addr.do_send(KeepAlive { generation: lease.generation(), stay });
+        if let Place::Here(here) = &self.place {
+            here.addr.do_send(KeepAlive { generation: lease.generation(), stay });
+        }
     }
 
     /// Reports that work under `lease` found the engine out of memory.
     pub fn ran_out_of_memory(&self, lease: &Lease, needed_bytes: u64, free_bytes: u64) {
         let generation = lease.generation();
-        self.addr.do_send(RanOutOfMemory { generation, needed_bytes, free_bytes });
+        if let Place::Here(here) = &self.place {
+            here.addr.do_send(RanOutOfMemory { generation, needed_bytes, free_bytes });
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The model: one actor on one thread, its heartbeat, and the handle in front of them.
 
 mod actor;
+mod elsewhere;
 mod epoch;
 mod handle;
 mod lease;

@@ -87,6 +87,8 @@ pub struct Known {
     pub failures: u64,
     /// There was not enough memory for it. Until then it is hardly worth another try.
     pub short_until: Option<Instant>,
+    /// Its phase on other services, where this one loads no models.
+    pub elsewhere: Option<Phase>,
 }
 
 impl Known {
@@ -96,11 +98,22 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Whether another service has it in memory.
+    pub(super) fn is_in_memory_elsewhere(&self) -> bool {
+        use Phase::{Loading, Ready, Unloading};
+        matches!(self.elsewhere, Some(Loading | Ready { .. } | Unloading(_)))
+    }
+}
+
 impl ModelStatus {
     /// The same for a client of that model: a model other than the present one has nothing in memory.
     pub fn of(&self, model: ModelNo) -> Self {
         if model == self.model {
             return self.clone();
+        }
+        if let Some(phase) = self.models.get(model.0).and_then(|known| known.elsewhere.clone()) {
+            return Self { model, phase, unloads_at: None, ..self.clone() };
         }
         let failure = self.models.get(model.0).and_then(|known| known.failure.clone());
         let phase = match failure {

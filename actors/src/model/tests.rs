@@ -162,7 +162,7 @@ async fn a_model_asked_for_by_name_takes_the_place_of_the_other_one() {
     world.notifier.catch_up().await;
     let events = world.store.events_after(Stream::Model, 0, 100).await.unwrap();
     let names = events.iter().filter_map(|recorded| match &recorded.event {
-        Event::Model(OfModel { model, event }) => Some(format!("{model} {}", event.name())),
+        Event::Model(OfModel { model, event, .. }) => Some(format!("{model} {}", event.name())),
         Event::Job(..) => None,
     });
     assert_eq!(

@@ -22,6 +22,22 @@ pub struct NotifierHandle {
     addr: Addr<NotifierActor>,
     log: Arc<dyn EventLog>,
     tally: Arc<Tally>,
+    worker: Option<Arc<str>>,
+}
+
+/// Of a service among others.
+#[derive(Debug, Clone)]
+pub struct NotifierSettings {
+    /// The name that events of its models carry.
+    pub worker: Option<String>,
+    pub sends_webhooks: bool,
+}
+
+/// Of a service that shares its store with none.
+impl Default for NotifierSettings {
+    fn default() -> Self {
+        Self { worker: None, sends_webhooks: true }
+    }
 }
 
 impl NotifierHandle {
@@ -31,15 +47,17 @@ impl NotifierHandle {
     /// Starts the actor on an arbiter of its own, where `transport` is made: it need not be `Send`. `on_actor_stop` is
     /// called when a panic ends it.
     pub fn start<S: Store>(
+        settings: NotifierSettings,
         store: Arc<S>,
         transport: impl FnOnce() -> Box<dyn WebhookTransport> + Send + 'static,
         on_actor_stop: OnActorStop,
     ) -> Self {
         let log: Arc<dyn EventLog> = store.clone();
         let addr = NotifierActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
-            NotifierActor::new(store.clone(), DeliveryLoop::new(transport(), store), on_actor_stop)
+            let delivery_loop = DeliveryLoop::new(transport(), store.clone(), settings.sends_webhooks);
+            NotifierActor::new(store, delivery_loop, on_actor_stop)
         });
-        Self { addr, log, tally: Arc::default() }
+        Self { addr, log, tally: Arc::default(), worker: settings.worker.map(Arc::from) }
     }
 
     /// Publishes job events that are on disk. With a job's last one its webhook goes out.
@@ -56,7 +74,8 @@ impl NotifierHandle {
     }
 
     /// Records and publishes a model event, with its webhook messages.
-    pub fn model(&self, event: OfModel) {
+    pub fn model(&self, mut event: OfModel) {
+        event.worker = self.worker.as_deref().map(str::to_owned);
         self.addr.do_send(ModelNews(event));
     }
 

@@ -10,7 +10,7 @@ mod messages;
 mod snapshot;
 mod tally;
 
-pub use handle::NotifierHandle;
+pub use handle::{NotifierHandle, NotifierSettings};
 pub use snapshot::{NotifierSnapshot, WebhooksSnapshot};
 pub use tally::Tally;
 

@@ -6,7 +6,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-use super::{NotifierHandle, NotifierSnapshot, WebhooksSnapshot};
+use super::{NotifierHandle, NotifierSettings, NotifierSnapshot, WebhooksSnapshot};
 use crate::domain::event::{ModelEvent, Stream, UnloadReason};
 use crate::domain::jobs::job::{JobId, NewJob};
 use crate::domain::model::models::ModelNo;
@@ -172,7 +172,12 @@ async fn a_host_has_two_attempts_at_a_time_and_blocks_no_other() {
     }
     let (gate, under_way) = (Arc::new(Semaphore::new(0)), watch::Sender::new(vec![]));
     let transport = Gated { gate: gate.clone(), under_way: under_way.clone() };
-    let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), |_, _| {});
+    let notifier = NotifierHandle::start(
+        NotifierSettings::default(),
+        store.clone(),
+        move || Box::new(transport),
+        |_, _| {},
+    );
     notifier.model(ModelEvent::ModelReady { load_secs: 1.0 }.into());
     let mut watching = under_way.subscribe();
     let mut three = watching.wait_for(|urls| urls.len() == 3).await.unwrap().clone();

@@ -1,19 +1,24 @@
 //! Other services on the same store.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::event::{Event, JobEvent, Recorded, Stream};
+use crate::domain::services::{Ask, Peer, Report};
 
 /// What another service may have written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct News {
     /// These have new events.
     pub streams: Vec<Stream>,
-    /// Any stream may have, and the queue too.
+    /// Any stream may have.
     pub everything: bool,
     /// A job came into the queue.
     pub queue: bool,
+    /// A service changed, or asks something of another.
+    pub services: bool,
 }
 
 impl News {
@@ -23,13 +28,14 @@ impl News {
         };
         let mut streams: Vec<_> = events.iter().map(Recorded::stream).collect();
         streams.dedup();
-        Self { streams, everything: false, queue: events.iter().any(into_queue) }
+        Self { streams, queue: events.iter().any(into_queue), ..Self::default() }
     }
 
     pub fn add(&mut self, more: Self) {
         self.streams.extend(more.streams);
         self.everything |= more.everything;
         self.queue |= more.queue;
+        self.services |= more.services;
     }
 }
 
@@ -38,9 +44,14 @@ impl News {
 /// A store with one service has nobody to tell, which is what the methods do here.
 #[async_trait]
 pub trait Peers: Send + Sync + 'static {
+    /// This service's id, where there may be others.
+    fn own_id(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether there may be other services.
     fn are_there(&self) -> bool {
-        false
+        self.own_id().is_some()
     }
 
     /// Tells the others, soon and without waiting.
@@ -49,6 +60,27 @@ pub trait Peers: Send + Sync + 'static {
     /// Waits for word of others, or for the time to look without: some seconds.
     async fn news(&self) -> News {
         std::future::pending().await
+    }
+
+    /// Says what this service is now, and gives what all of them said last, its own report among them. The store forgets who
+    /// has told nothing for a day.
+    async fn report(&self, _: &Report) -> Result<Vec<Peer>, StoreError> {
+        Ok(vec![])
+    }
+
+    /// Asks something of the service of that id, which does it if it is there within a minute.
+    async fn ask(&self, _id: &str, _: &Ask) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// What was asked of this one since it was last called.
+    async fn asked(&self) -> Result<Vec<Ask>, StoreError> {
+        Ok(vec![])
+    }
+
+    /// Takes the duty of that name until then, if no other service has it, and says whether this one has it.
+    async fn take_duty(&self, _name: &str, _for: Duration) -> Result<bool, StoreError> {
+        Ok(true)
     }
 
     /// The numbers of the last events of those of the streams that have any.

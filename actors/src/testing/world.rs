@@ -16,7 +16,8 @@ use crate::domain::model::lifecycle::Policy;
 use crate::domain::model::stay::Stay;
 use crate::job::{JobHandle, JobParts, JobSettings, OnModelFailed};
 use crate::model::{ModelHandle, ModelParts, ModelStatus, State};
-use crate::notifier::NotifierHandle;
+use crate::notifier::{NotifierHandle, NotifierSettings};
+use crate::peers::PeersHandle;
 use crate::ports::{Engine, JobStore};
 use crate::pull::{OnDemand, PullHandle};
 
@@ -81,7 +82,12 @@ impl World {
         let (engine, probe) = (Arc::new(setting.engine), Arc::new(FakeProbe::default()));
         let store = Arc::new(setting.store);
         let (transport, sent) = TransportFake::new(setting.failing_webhooks.0, setting.failing_webhooks.1);
-        let notifier = NotifierHandle::start(store.clone(), move || Box::new(transport), |_, _| {});
+        let notifier = NotifierHandle::start(
+            NotifierSettings::default(),
+            store.clone(),
+            move || Box::new(transport),
+            |_, _| {},
+        );
         let policy = Policy {
             idle_timeout: setting.idle_timeout,
             poll_interval: Duration::from_secs(3600),
@@ -106,6 +112,7 @@ impl World {
             recordings: Arc::new(FakeRecordings { chunks: setting.chunks }),
             model: model.clone(),
             notifier: notifier.clone(),
+            peers: PeersHandle::new(store.clone()).0,
             settings: JobSettings {
                 workers: setting.workers,
                 max_queued: setting.max_queued,

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 
+use actors::domain::model::lifecycle::Failure;
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, EngineFault, LoadFailure, ModelFacts};
 use serde::de::DeserializeOwned;
@@ -68,9 +69,6 @@ pub(super) enum WireFailure {
     },
 }
 
-/// The codes that a load can fail with; any other is the first.
-const CODES: [&str; 3] = ["engine_crashed", "model_not_found", "model_corrupt"];
-
 impl From<LoadFailure> for WireFailure {
     fn from(failure: LoadFailure) -> Self {
         match failure {
@@ -87,7 +85,7 @@ impl From<WireFailure> for LoadFailure {
             WireFailure::Cancelled => Self::Cancelled,
             WireFailure::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
             WireFailure::Broken { code, message } => {
-                let code = CODES.into_iter().find(|known| **known == code).unwrap_or(CODES[0]);
+                let Failure { code, message } = Failure::told(&code, message);
                 Self::Broken { code, message }
             }
         }
@@ -186,7 +184,7 @@ mod tests {
 
     #[test]
     fn failures_keep_their_codes() {
-        for code in CODES {
+        for code in ["engine_crashed", "model_not_found", "model_corrupt"] {
             let failure = LoadFailure::Broken { code, message: "m".into() };
             assert_eq!(LoadFailure::from(WireFailure::from(failure.clone())), failure);
         }

@@ -50,6 +50,8 @@ pub(in crate::http) struct Loading {
     /// Seconds that the model stays without work; -1: it stays.
     #[param(value_type = Option<i64>, minimum = -1, maximum = 315_360_000)]
     keep_alive: Option<String>,
+    /// The name or id of a worker of GET /workers; *: all of them.
+    pub worker: Option<String>,
 }
 
 impl Loading {
@@ -70,6 +72,17 @@ pub(in crate::http) struct Unloading {
     /// How long queued jobs leave the model alone.
     #[param(maximum = 86_400)]
     hold_secs: Option<u64>,
+    /// The name or id of a worker of GET /workers; *: all of them.
+    pub worker: Option<String>,
+}
+
+/// `GET /model/status?worker=gpu-1`
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct OnWorker {
+    /// The name or id of a worker of GET /workers.
+    pub worker: Option<String>,
 }
 
 /// The longest hold, as in the settings: a day.

@@ -138,7 +138,7 @@ fn job_event(id: JobId, event: &JobEvent) -> Value {
     data
 }
 
-fn model_event(OfModel { model, event }: &OfModel) -> Value {
+fn model_event(OfModel { model, worker, event }: &OfModel) -> Value {
     let mut data = match event {
         ModelEvent::ModelLoading => json!({}),
         ModelEvent::ModelReady { load_secs } => json!({ "load_secs": secs(*load_secs) }),
@@ -155,6 +155,9 @@ fn model_event(OfModel { model, event }: &OfModel) -> Value {
     };
     if !model.is_empty() {
         data["model"] = json!(model);
+    }
+    if let Some(worker) = worker {
+        data["worker"] = json!(worker);
     }
     data["type"] = json!(event.name());
     data

@@ -110,7 +110,7 @@ async fn accepted(service: &Service, job: &Job) -> Result<HttpResponse, AppError
 fn admit(service: &Service, name: Option<&str>, waits: bool) -> Result<ModelNo, AppError> {
     let model = service.find_model(name)?;
     let status = service.model.status().of(model);
-    if waits || status.state() == State::Ready {
+    if waits || status.state() == State::Ready || service.is_ready_elsewhere(model) {
         return Ok(model);
     }
     service.model.demand(Demand::TurnedAway, model);

@@ -1,5 +1,6 @@
 //! What each route does, a file for each resource: extract, convert, one call, map.
 
+pub(super) mod admin;
 pub(super) mod asr;
 pub(super) mod debug;
 pub(super) mod deliveries;
@@ -13,3 +14,4 @@ pub(super) mod models;
 pub(super) mod recording;
 pub(super) mod transcripts;
 pub(super) mod webhooks;
+pub(super) mod workers;

@@ -1,19 +1,39 @@
 //! The model's routes.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
+use actix_web::rt::time::timeout;
 use actix_web::{HttpResponse, Responder, web};
 use actors::domain::event::UnloadReason;
+use actors::domain::services::{Ask, Peer, WorkerReport};
 use actors::model::{ModelStatus, State};
 
 use crate::error::AppError;
-use crate::http::intake::query::{Loading, Query, Unloading};
+use crate::http::intake::query::{Loading, OnWorker, Query, Unloading};
 use crate::http::service::Service;
-use crate::http::views::model_view::{StatusView, status_view};
+use crate::http::views::model_view::{StatusView, status_view, status_view_on};
+
+/// Every worker.
+const ALL: &str = "*";
+/// How long an answer waits for other services.
+const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 /// The model's state, at once.
-#[utoipa::path(get, path = "/model/status", responses((status = 200, description = "The status.", body = StatusView)))]
-pub(in crate::http) async fn status(service: web::Data<Service>) -> impl Responder {
-    web::Json(status_view(&service, &service.model.status()))
+///
+/// Of a service that runs no jobs: each model where it will run soonest, and the memory of all workers.
+#[utoipa::path(
+    get, path = "/model/status", params(OnWorker),
+    responses((status = 200, description = "The status.", body = StatusView))
+)]
+pub(in crate::http) async fn status(
+    service: web::Data<Service>,
+    Query(query): Query<OnWorker>,
+) -> Result<impl Responder, AppError> {
+    Ok(web::Json(match workers_of(&service, query.worker.as_deref())? {
+        Some(workers) => status_view_on(&service, &service.model.status_on(&workers), &workers),
+        None => status_view(&service, &service.model.status()),
+    }))
 }
 
 /// Loads the model.
@@ -35,6 +55,15 @@ pub(in crate::http) async fn load(
         return Err(AppError::ShuttingDown);
     }
     let model = service.find_model(query.model.as_deref())?;
+    if let Some(workers) = workers_of(&service, query.worker.as_deref())? {
+        let name = service.model.names().into_iter().nth(model.0);
+        let ask = Ask::Load { model: name.clone(), is_for_client: false, keep_alive };
+        let is_settled = move |worker: &WorkerReport| {
+            let known = name.as_deref().and_then(|name| worker.of(name));
+            known.is_some_and(|known| known.phase.is_settled() && !known.phase.is_unloaded())
+        };
+        return ask_workers(&service, &workers, &ask, query.wait, is_settled).await;
+    }
     let loaded = match query.wait {
         true => service.model.load_and_wait(model, keep_alive).await,
         false => service.model.load(model, keep_alive).await,
@@ -62,6 +91,11 @@ pub(in crate::http) async fn unload(
     Query(query): Query<Unloading>,
 ) -> Result<HttpResponse, AppError> {
     let hold = query.hold()?.unwrap_or(service.limits.unload_hold);
+    if let Some(workers) = workers_of(&service, query.worker.as_deref())? {
+        let ask = Ask::Unload { hold: Some(hold) };
+        let is_over = |worker: &WorkerReport| worker.models.iter().all(|known| !known.phase.is_in_memory());
+        return ask_workers(&service, &workers, &ask, query.wait, is_over).await;
+    }
     if query.wait {
         let unloaded = service.model.unload_and_wait(UnloadReason::Request, Some(hold)).await;
         let status = unloaded.map_err(AppError::internal)?;
@@ -69,6 +103,59 @@ pub(in crate::http) async fn unload(
     }
     let status = service.model.unload(UnloadReason::Request, Some(hold)).await.map_err(AppError::internal)?;
     Ok(answer(&service, &status, status.state() == State::Unloaded))
+}
+
+/// The workers that a request names; `None` where it names none, or the only one there is.
+///
+/// # Errors
+/// There is no such worker.
+fn workers_of(service: &Service, name: Option<&str>) -> Result<Option<Vec<Peer>>, AppError> {
+    let Some(name) = name else { return Ok(None) };
+    let peers = service.peers.list();
+    if peers.is_empty() && [ALL, &service.node.name].contains(&name) {
+        return Ok(None);
+    }
+    let workers: Vec<&Peer> = peers.iter().filter(|peer| peer.report.worker.is_some()).collect();
+    let named = workers.iter().filter(|peer| match name {
+        ALL => peer.is_live,
+        name => peer.id == name || peer.report.name == name,
+    });
+    let named: Vec<Peer> = named.map(|peer| (*peer).clone()).collect();
+    if named.is_empty() {
+        let known = workers.iter().map(|peer| peer.report.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(AppError::WorkerNotFound { name: name.to_owned(), known });
+    }
+    Ok(Some(named))
+}
+
+/// Asks each of the workers, and waits for as long as it may until all have done it.
+async fn ask_workers(
+    service: &Service,
+    workers: &[Peer],
+    ask: &Ask,
+    waits: bool,
+    is_done: impl Fn(&WorkerReport) -> bool,
+) -> Result<HttpResponse, AppError> {
+    for worker in workers {
+        service.peers.ask(&worker.id, ask).await?;
+    }
+    let told = |peers: &[Peer]| -> Vec<Peer> {
+        let asked = |peer: &&Peer| workers.iter().any(|worker| worker.id == peer.id);
+        peers.iter().filter(asked).cloned().collect()
+    };
+    let done = |peers: &[Peer]| peers.iter().filter_map(|peer| peer.report.worker.as_ref()).all(&is_done);
+    let mut peers = service.peers.watch();
+    if waits {
+        // The first report after the asking may be from before it.
+        let asked = async {
+            peers.changed().await.ok()?;
+            peers.wait_for(|peers| done(&told(peers))).await.ok().map(drop)
+        };
+        let _ = timeout(WAIT_LIMIT, asked).await;
+    }
+    let now = told(&peers.borrow().clone());
+    let code = if done(&now) { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(HttpResponse::build(code).json(status_view_on(service, &service.model.status_on(&now), &now)))
 }
 
 fn answer(service: &Service, status: &ModelStatus, is_done: bool) -> HttpResponse {

@@ -6,3 +6,4 @@ pub(super) mod job_view;
 pub(super) mod model_view;
 pub(super) mod pull_view;
 pub(super) mod waiting_view;
+pub(super) mod worker_view;

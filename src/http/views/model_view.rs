@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use actors::domain::model::lifecycle::Failure;
 use actors::domain::model::models::ModelNo;
+use actors::domain::services::Peer;
 use actors::model::ModelStatus;
-use actors::ports::ModelFacts;
+use actors::ports::{MemoryReading, ModelFacts};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -103,9 +104,28 @@ pub(in crate::http) struct FailureView {
 
 /// `GET /model/status`: reads the published status, sends no message.
 pub(in crate::http) fn status_view(service: &Service, status: &ModelStatus) -> StatusView {
+    if service.model.is_elsewhere() {
+        return status_view_on(service, status, &service.peers.list());
+    }
+    let memory = service.memory.read(status.facts().and_then(|facts| facts.holder));
+    view(service, status, &memory)
+}
+
+/// The status on these services, with the memory of all of them.
+pub(in crate::http) fn status_view_on(service: &Service, status: &ModelStatus, peers: &[Peer]) -> StatusView {
+    let mut memory = MemoryReading::default();
+    let live = peers.iter().filter(|peer| peer.is_live);
+    for worker in live.filter_map(|peer| peer.report.worker.as_ref()) {
+        memory.total_bytes = memory.total_bytes.saturating_add(worker.total_bytes);
+        memory.free_bytes = memory.free_bytes.saturating_add(worker.free_bytes);
+        memory.used_by_model_bytes = memory.used_by_model_bytes.saturating_add(worker.used_by_model_bytes);
+    }
+    view(service, status, &memory)
+}
+
+fn view(service: &Service, status: &ModelStatus, memory: &MemoryReading) -> StatusView {
     let wall = |at: Instant| rfc3339(service.clock.wall(at));
     let facts = status.facts();
-    let memory = service.memory.read(facts.and_then(|facts| facts.holder));
     StatusView {
         state: status.state().name(),
         model: facts.map(model),

@@ -936,7 +936,7 @@ pub(crate) async fn events_of_the_model_have_a_numbering_of_their_own(store: &dy
         ModelEvent::ModelReady { load_secs: 1.0 / 3.0 },
         ModelEvent::ModelUnloaded { reason: UnloadReason::Idle },
     ]
-    .map(|event| OfModel { model: "base.en".into(), event });
+    .map(|event| OfModel { model: "base.en".into(), worker: None, event });
     let mut recorded = vec![];
     for event in &events {
         recorded.push(store.append_model_event(event.clone()).await.unwrap());

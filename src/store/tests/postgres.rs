@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use actors::domain::event::{JobEvent, ModelEvent, OfModel, Recorded, Stream};
+use actors::domain::event::{JobEvent, ModelEvent, Recorded, Stream};
 use actors::domain::jobs::job::{JobId, LEASE_SECS};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::words::SearchWords;
@@ -57,7 +57,7 @@ async fn both_schemas_have_the_same_columns() {
     const OF_POSTGRES: &str = "\
         SELECT table_name::TEXT, column_name::TEXT, upper(data_type), \
         CASE is_nullable WHEN 'NO' THEN 1::BIGINT ELSE 0 END FROM information_schema.columns \
-        WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'job_texts', 'store_identity', 'duties', 'services')";
+        WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'job_texts', 'store_identity', 'duties', 'services', 'asks')";
     const UNSORTED: &str = "\
         SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'public' \
         AND table_name <> '_sqlx_migrations' AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'";
@@ -353,10 +353,7 @@ async fn events_of_two_services_are_numbered_without_gaps() {
     let (written, _) = tokio::join!(notes, cancel);
     let model = async |store: &SqlStore| {
         for _ in 0..20 {
-            store
-                .append_model_event(OfModel { model: "base".into(), event: ModelEvent::ModelLoading })
-                .await
-                .unwrap();
+            store.append_model_event(ModelEvent::ModelLoading.into()).await.unwrap();
         }
     };
     tokio::join!(model(&first), model(&second));
@@ -389,7 +386,7 @@ async fn services_tell_each_other_what_is_new() {
         second.tell(News { streams: vec![Stream::Model], ..News::default() });
     }
     let job = conformance::submit(&second, Priority::Batch).await;
-    let news = News { streams: vec![Stream::Job(job.id)], everything: false, queue: true };
+    let news = News { streams: vec![Stream::Job(job.id)], queue: true, ..News::default() };
     second.tell(news.clone());
     loop {
         let told = first.news().await;

@@ -118,7 +118,10 @@ impl Bench {
     }
 
     async fn record_event(&self, event: ModelEvent) {
-        self.store.append_model_event(OfModel { model: "base.en".into(), event }).await.unwrap();
+        self.store
+            .append_model_event(OfModel { model: "base.en".into(), worker: None, event })
+            .await
+            .unwrap();
     }
 
     async fn ready(&self) {

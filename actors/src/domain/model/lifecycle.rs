@@ -99,9 +99,28 @@ impl Failure {
     /// The code of a model whose file is being downloaded.
     pub const MODEL_PULLING: &str = "model_pulling";
 
-    /// Whether it ends by itself: the model is loaded once its file is there.
+    /// The code where no service is there that can load the model.
+    pub const NO_WORKER: &str = "no_worker";
+
+    /// What a load can fail with.
+    const CODES: [&str; 6] = [
+        "engine_crashed",
+        "model_not_found",
+        "model_corrupt",
+        Self::MODEL_PULLING,
+        "pull_failed",
+        Self::NO_WORKER,
+    ];
+
+    /// As another process told it. A code that is not known here stands for a crash.
+    pub fn told(code: &str, message: String) -> Self {
+        let code = Self::CODES.into_iter().find(|known| *known == code).unwrap_or(Self::CODES[0]);
+        Self { code, message }
+    }
+
+    /// Whether it ends by itself: the model is loaded once its file, or a worker, is there.
     pub fn is_temporary(&self) -> bool {
-        self.code == Self::MODEL_PULLING
+        self.code == Self::MODEL_PULLING || self.code == Self::NO_WORKER
     }
 }
 

@@ -1,0 +1,73 @@
+//! The status of models that run on other services.
+
+use std::time::Instant;
+
+use super::status::{Known, ModelStatus};
+use crate::domain::model::lifecycle::{Failure, Phase};
+use crate::domain::model::models::ModelNo;
+use crate::domain::services::{ModelReport, Peer, Report, ToldPhase, soonest};
+use crate::ports::{Device, ModelFacts};
+
+/// Of each model its phase where it will run soonest.
+pub(super) fn status_of(peers: &[Peer], before: &ModelStatus, now: Instant) -> ModelStatus {
+    let mut models = before.models.clone();
+    for known in &mut models {
+        let id = known.facts.id.clone();
+        let workers = peers.iter().filter(|peer| peer.is_live).filter_map(|peer| peer.report.worker.as_ref());
+        if let Some(there) = workers.filter_map(|worker| worker.of(&id)).next() {
+            tell_facts(&mut known.facts, there);
+        }
+        let phase =
+            soonest(peers, &id).map_or_else(|| Phase::Failed(no_worker(&id)), |phase| phase.phase(now));
+        known.failure = match &phase {
+            Phase::Failed(failure) => Some(failure.clone()),
+            _ => None,
+        };
+        known.elsewhere = Some(phase);
+    }
+    let present = match peers {
+        [Peer { report: Report { worker: Some(worker), .. }, .. }] => {
+            let id = worker.models.get(worker.model).map(|known| &known.id);
+            models.iter().position(|known| Some(&known.facts.id) == id).unwrap_or_default()
+        }
+        _ => 0,
+    };
+    let phase = models.get(present).and_then(|known| known.elsewhere.clone());
+    let phase = phase.unwrap_or(Phase::Unloaded { held_until: None });
+    let is_as_before = std::mem::discriminant(&phase) == std::mem::discriminant(&before.phase);
+    let since = if is_as_before { before.since } else { now };
+    ModelStatus { model: ModelNo(present), phase, since, models, ..before.clone() }
+}
+
+fn tell_facts(facts: &mut ModelFacts, there: &ModelReport) {
+    facts.path.clone_from(&there.path);
+    facts.bytes = there.bytes;
+    facts.multilingual = there.multilingual;
+    facts.backend.clone_from(&there.library);
+    facts.device = Device { backend: there.device_backend.clone(), name: there.device_name.clone() };
+    facts.unusable = None;
+}
+
+/// What this service's model actor shows, for others.
+pub(super) fn reports_of(status: &ModelStatus, now: Instant) -> Vec<ModelReport> {
+    let numbered = status.models.iter().enumerate();
+    let report = |(number, known): (usize, &Known)| ModelReport {
+        id: known.facts.id.clone(),
+        path: known.facts.path.clone(),
+        bytes: known.facts.bytes,
+        multilingual: known.facts.multilingual,
+        library: known.facts.backend.clone(),
+        device_backend: known.facts.device.backend.clone(),
+        device_name: known.facts.device.name.clone(),
+        phase: ToldPhase::of(&status.of(ModelNo(number)).phase, now),
+    };
+    numbered.map(report).collect()
+}
+
+/// Ends as soon as there is one.
+fn no_worker(model: &str) -> Failure {
+    Failure {
+        code: Failure::NO_WORKER,
+        message: format!("no worker is there that can load {model:?}: start one"),
+    }
+}

@@ -1,0 +1,79 @@
+//! The services that share the store: what this one tells, and what the others have told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::domain::services::{Ask, Peer, is_served_elsewhere, loader, soonest};
+use crate::ports::{Peers, StoreError};
+
+/// How long one worker has to load a model that jobs wait for before another one may.
+const LOAD_TURN: Duration = Duration::from_secs(15);
+
+/// What is known of the services on the store, this one among them. With one service it is empty.
+#[derive(Clone)]
+pub struct PeersHandle {
+    store: Arc<dyn Peers>,
+    peers: watch::Receiver<Arc<Vec<Peer>>>,
+}
+
+/// Where [`exchange`](crate::exchange) puts what it reads.
+pub struct PeersSender(pub(crate) watch::Sender<Arc<Vec<Peer>>>);
+
+impl PeersHandle {
+    pub fn new(store: Arc<dyn Peers>) -> (Self, PeersSender) {
+        let (sender, peers) = watch::channel(Arc::default());
+        (Self { store, peers }, PeersSender(sender))
+    }
+
+    pub fn list(&self) -> Arc<Vec<Peer>> {
+        self.peers.borrow().clone()
+    }
+
+    pub fn watch(&self) -> watch::Receiver<Arc<Vec<Peer>>> {
+        self.peers.clone()
+    }
+
+    /// Whether a job of that model could run at once, on this service or another.
+    pub fn is_ready(&self, model: &str) -> bool {
+        soonest(&self.peers.borrow(), model).is_some_and(|phase| phase.is_ready())
+    }
+
+    /// Whether another worker will sooner run a job of that model than this one, which would have to load it.
+    pub(crate) fn is_served_elsewhere(&self, model: &str) -> bool {
+        self.store.own_id().is_some_and(|myself| is_served_elsewhere(&self.peers.borrow(), myself, model))
+    }
+
+    /// Whether it is this worker's turn to load a model that jobs wait for: one after the other, so that one job does not load
+    /// it everywhere.
+    pub(crate) async fn may_load(&self, model: &str) -> Result<bool, StoreError> {
+        self.store.take_duty(&format!("load {model}"), LOAD_TURN).await
+    }
+
+    /// Asks the service of that id.
+    pub async fn ask(&self, id: &str, ask: &Ask) -> Result<(), StoreError> {
+        self.store.ask(id, ask).await
+    }
+
+    /// Asks the worker that can load the model soonest, if there is any.
+    pub(crate) async fn ask_to_load(&self, model: &str, ask: Ask) {
+        let peers = self.list();
+        let Some(worker) = loader(&peers, model) else {
+            return info!(model, "no worker is there that can load the model");
+        };
+        if let Err(error) = self.ask(&worker.id, &ask).await {
+            warn!(model, worker = worker.report.name, %error, "a worker could not be asked to load the model");
+        }
+    }
+
+    /// Asks every worker.
+    pub(crate) async fn ask_all(&self, ask: Ask) {
+        for worker in self.list().iter().filter(|peer| peer.is_live && peer.report.worker.is_some()) {
+            if let Err(error) = self.ask(&worker.id, &ask).await {
+                warn!(worker = worker.report.name, %error, "a worker could not be asked");
+            }
+        }
+    }
+}

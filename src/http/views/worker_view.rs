@@ -1,0 +1,153 @@
+//! The workers on the wire, and what this service tells of itself.
+
+use actors::domain::services::{Peer, Report, ToldPhase, WorkerReport};
+use actors::domain::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::model_states;
+use crate::http::service::Service;
+use crate::wire_time::rfc3339;
+
+/// The services that run jobs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Workers)]
+pub(in crate::http) struct WorkersView {
+    workers: Vec<WorkerView>,
+}
+
+/// A service that runs jobs, as it last told of itself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Worker)]
+struct WorkerView {
+    /// The same over restarts. Empty where the service shares its database with none.
+    id: String,
+    name: String,
+    version: String,
+    /// Whether it told a short time ago.
+    live: bool,
+    /// Whether it takes no new work.
+    draining: bool,
+    /// Of the model that is in memory, or was last.
+    #[schema(schema_with = model_states)]
+    state: &'static str,
+    model: String,
+    /// All that it may load.
+    models: Vec<WorkersModelView>,
+    device: WorkersDeviceView,
+    memory: WorkersMemoryView,
+    /// Those that run there.
+    jobs: Vec<String>,
+    /// How many can at the same time.
+    slots: u32,
+    #[schema(format = "date-time")]
+    heartbeat_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkersModel)]
+struct WorkersModelView {
+    id: String,
+    #[schema(schema_with = model_states)]
+    state: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkersDevice)]
+struct WorkersDeviceView {
+    backend: String,
+    name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkersMemory)]
+struct WorkersMemoryView {
+    total_bytes: u64,
+    free_bytes: u64,
+    used_by_model_bytes: u64,
+}
+
+/// All that told something within the last day; of a service alone itself, as it is now.
+pub(in crate::http) fn workers_view(service: &Service) -> WorkersView {
+    let peers = service.peers.list();
+    let alone = peers.is_empty().then(|| Peer {
+        id: String::new(),
+        told_at: service.clock.wall_now(),
+        is_live: true,
+        report: report(service),
+    });
+    let workers = peers.iter().chain(&alone).filter_map(|peer| {
+        let worker = peer.report.worker.as_ref()?;
+        Some(view(peer, worker))
+    });
+    WorkersView { workers: workers.collect() }
+}
+
+fn view(Peer { id, told_at, is_live, report }: &Peer, worker: &WorkerReport) -> WorkerView {
+    let present = worker.models.get(worker.model);
+    let text = |of: fn(&actors::domain::services::ModelReport) -> &String| {
+        present.map(of).cloned().unwrap_or_default()
+    };
+    WorkerView {
+        id: id.clone(),
+        name: report.name.clone(),
+        version: report.version.clone(),
+        live: *is_live,
+        draining: report.is_draining,
+        state: present.map_or("unloaded", |known| state(&known.phase)),
+        model: text(|known| &known.id),
+        models: worker
+            .models
+            .iter()
+            .map(|known| WorkersModelView { id: known.id.clone(), state: state(&known.phase) })
+            .collect(),
+        device: WorkersDeviceView {
+            backend: text(|known| &known.device_backend),
+            name: text(|known| &known.device_name),
+        },
+        memory: WorkersMemoryView {
+            total_bytes: worker.total_bytes,
+            free_bytes: worker.free_bytes,
+            used_by_model_bytes: worker.used_by_model_bytes,
+        },
+        jobs: worker.jobs.iter().map(ToString::to_string).collect(),
+        slots: worker.slots,
+        heartbeat_at: rfc3339(Timestamp(told_at.0)),
+    }
+}
+
+fn state(phase: &ToldPhase) -> &'static str {
+    match phase {
+        ToldPhase::Unloaded { .. } => "unloaded",
+        ToldPhase::Loading => "loading",
+        ToldPhase::Ready { .. } => "ready",
+        ToldPhase::Unloading { .. } => "unloading",
+        ToldPhase::WaitingForGpu { .. } => "waiting_for_gpu",
+        ToldPhase::Failed { .. } => "failed",
+    }
+}
+
+/// What this service tells of itself.
+pub fn report(service: &Service) -> Report {
+    let status = service.model.status();
+    let holder = status.facts().and_then(|facts| facts.holder);
+    let worker = service.model.report().map(|models| {
+        let memory = service.memory.read(holder);
+        WorkerReport {
+            models,
+            model: status.model.0,
+            jobs: service.jobs.running(),
+            slots: service.jobs.slots(),
+            total_bytes: memory.total_bytes,
+            free_bytes: memory.free_bytes,
+            used_by_model_bytes: memory.used_by_model_bytes,
+        }
+    });
+    Report {
+        name: service.node.name.clone(),
+        role: service.node.role,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        is_draining: service.is_draining(),
+        worker,
+    }
+}

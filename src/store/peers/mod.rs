@@ -1,0 +1,185 @@
+//! The services that share a PostgreSQL database: word between them, what each tells of itself, and duties that one of them has.
+
+mod wire;
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use actors::domain::event::Stream;
+use actors::domain::services::{Ask, GONE_AFTER, Peer, Report};
+use actors::domain::time::Timestamp;
+use actors::ports::{News, Peers, SENDER_SECS, StoreError};
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::db::{self, Builder};
+use super::fault::Fault;
+use super::locks::Lock;
+use super::rows::{name, natural, stream, to_json};
+use super::sql_store::SqlStore;
+use wire::EVERYTHING;
+
+pub(super) use wire::Wire;
+
+/// How long a service waits for word before it looks by itself.
+const LOOK: Duration = Duration::from_secs(2);
+/// How many streams are asked about at once.
+const STREAMS_AT_ONCE: usize = 1000;
+/// How long the store knows a service that tells nothing.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(86_400);
+/// What was asked of a service longer ago is not done.
+const ASKED_WITHIN: Duration = Duration::from_secs(60);
+/// The duty of [`actors::ports::Outbox::is_sender`].
+const SENDER: &str = "webhooks";
+
+/// 1: name, 2: service, 3: until when, 4: now.
+const TAKE_DUTY: &str = "\
+    INSERT INTO duties (name, holder, held_until) VALUES ($1, $2, $3) \
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until \
+    WHERE duties.holder = excluded.holder OR duties.held_until < $4";
+/// 1: service.
+const GIVE_DUTIES_BACK: &str = "DELETE FROM duties WHERE holder = $1";
+
+/// 1: service, 2: now, 3: report.
+const KEEP_REPORT: &str = "\
+    INSERT INTO services (id, told_at, body) VALUES ($1, $2, $3) \
+    ON CONFLICT (id) DO UPDATE SET told_at = excluded.told_at, body = excluded.body";
+const SERVICES: &str = "SELECT id, told_at, body FROM services ORDER BY id";
+/// 1: those who told nothing since.
+const FORGET_SERVICES: &str = "DELETE FROM services WHERE told_at < $1";
+const FORGET_SERVICE: &str = "DELETE FROM services WHERE id = $1";
+
+/// 1: id, 2: service, 3: now, 4: what is asked.
+const KEEP_ASK: &str = "INSERT INTO asks (id, service, asked_at, body) VALUES ($1, $2, $3, $4)";
+const COUNT_ASKS: &str = "SELECT COUNT(*) FROM asks WHERE service = $1";
+const TAKE_ASKS: &str = "DELETE FROM asks WHERE service = $1 RETURNING id, asked_at, body";
+
+#[async_trait]
+impl Peers for SqlStore {
+    fn own_id(&self) -> Option<&str> {
+        self.service()
+    }
+
+    fn tell(&self, news: News) {
+        if let Some(wire) = &self.wire {
+            wire.outgoing.add(news);
+        }
+    }
+
+    async fn news(&self) -> News {
+        match &self.wire {
+            None => std::future::pending().await,
+            Some(wire) => tokio::time::timeout(LOOK, wire.incoming.take()).await.unwrap_or(EVERYTHING),
+        }
+    }
+
+    async fn report(&self, report: &Report) -> Result<Vec<Peer>, StoreError> {
+        Ok(self.keep_report(report).await?)
+    }
+
+    async fn ask(&self, id: &str, ask: &Ask) -> Result<(), StoreError> {
+        self.keep_ask(id, ask).await?;
+        self.tell(News { services: true, ..News::default() });
+        Ok(())
+    }
+
+    async fn asked(&self) -> Result<Vec<Ask>, StoreError> {
+        Ok(self.take_asks().await?)
+    }
+
+    async fn take_duty(&self, name: &str, span: Duration) -> Result<bool, StoreError> {
+        Ok(self.take(name, span).await?)
+    }
+
+    async fn last_seqs(&self, streams: &[Stream]) -> Result<Vec<(Stream, u64)>, StoreError> {
+        Ok(self.read_last_seqs(streams).await?)
+    }
+}
+
+impl SqlStore {
+    async fn read_last_seqs(&self, streams: &[Stream]) -> Result<Vec<(Stream, u64)>, Fault> {
+        let mut last = Vec::with_capacity(streams.len());
+        for some in streams.chunks(STREAMS_AT_ONCE) {
+            let mut statement = Builder::new("SELECT stream, MAX(seq) FROM events WHERE stream IN ");
+            statement.bind_list(some.iter().map(|stream| name(*stream))).push(" GROUP BY stream");
+            let rows: Vec<(String, i64)> = statement.build().fetch_all(&self.readers).await?;
+            last.extend(rows.into_iter().filter_map(|(name, seq)| Some((stream(&name)?, natural(seq)))));
+        }
+        Ok(last)
+    }
+
+    /// See [`actors::ports::Outbox::is_sender`].
+    pub(super) async fn take_sending(&self) -> Result<bool, Fault> {
+        let Some(wire) = &self.wire else { return Ok(true) };
+        let span = Duration::from_secs(SENDER_SECS);
+        let lasts = |until: Instant| until > Instant::now() + span;
+        if wire.sender_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(lasts) {
+            return Ok(true);
+        }
+        // Twice as long, so that it is not asked for at each look.
+        let asked = Instant::now();
+        let taken = self.take(SENDER, 2 * span).await?;
+        let until = taken.then(|| asked + 2 * span);
+        *wire.sender_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        Ok(taken)
+    }
+
+    async fn take(&self, duty: &str, span: Duration) -> Result<bool, Fault> {
+        let Some(wire) = &self.wire else { return Ok(true) };
+        let mut change = self.change(Lock::Own).await?;
+        let now = self.now();
+        let take = db::query(TAKE_DUTY).bind(duty).bind(&wire.id).bind(now.after(span).0).bind(now.0);
+        let taken = take.execute(&mut change).await? > 0;
+        self.commit(change, "duty").await?;
+        Ok(taken)
+    }
+
+    async fn keep_report(&self, report: &Report) -> Result<Vec<Peer>, Fault> {
+        let Some(wire) = &self.wire else { return Ok(vec![]) };
+        let mut change = self.change(Lock::Own).await?;
+        let now = self.now();
+        let body = to_json("a service's report", report)?;
+        db::query(KEEP_REPORT).bind(&wire.id).bind(now.0).bind(body).execute(&mut change).await?;
+        db::query(FORGET_SERVICES).bind(now.before(FORGOTTEN_AFTER).0).execute(&mut change).await?;
+        let rows: Vec<(String, i64, String)> = db::query_as(SERVICES).fetch_all(&mut change).await?;
+        self.commit(change, "report").await?;
+        // A report of another version may have another form.
+        let peers = rows.into_iter().filter_map(|(id, told_at, body)| {
+            let (told_at, report) = (Timestamp(told_at), serde_json::from_str(&body).ok()?);
+            Some(Peer { id, told_at, is_live: now.since(told_at) <= GONE_AFTER, report })
+        });
+        Ok(peers.collect())
+    }
+
+    async fn keep_ask(&self, id: &str, ask: &Ask) -> Result<(), Fault> {
+        let mut change = self.change(Lock::Own).await?;
+        let body = to_json("what is asked of a service", ask)?;
+        let keep =
+            db::query(KEEP_ASK).bind(Uuid::now_v7().to_string()).bind(id).bind(self.now().0).bind(body);
+        keep.execute(&mut change).await?;
+        self.commit(change, "ask").await
+    }
+
+    async fn take_asks(&self) -> Result<Vec<Ask>, Fault> {
+        let Some(wire) = &self.wire else { return Ok(vec![]) };
+        if db::query_scalar::<i64>(COUNT_ASKS).bind(&wire.id).fetch_one(&self.readers).await? == 0 {
+            return Ok(vec![]);
+        }
+        let mut change = self.change(Lock::Own).await?;
+        let oldest = self.now().before(ASKED_WITHIN);
+        let mut rows: Vec<(String, i64, String)> =
+            db::query_as(TAKE_ASKS).bind(&wire.id).fetch_all(&mut change).await?;
+        self.commit(change, "asks").await?;
+        rows.sort();
+        let in_time = rows.into_iter().filter(|(_, at, _)| *at >= oldest.0);
+        Ok(in_time.filter_map(|(.., body)| serde_json::from_str(&body).ok()).collect())
+    }
+
+    /// Another service can take over at once what this one did.
+    pub(super) async fn leave(&self) -> Result<(), Fault> {
+        let Some(wire) = &self.wire else { return Ok(()) };
+        db::query(GIVE_DUTIES_BACK).bind(&wire.id).execute(&self.writer).await?;
+        db::query(FORGET_SERVICE).bind(&wire.id).execute(&self.writer).await?;
+        Ok(())
+    }
+}
