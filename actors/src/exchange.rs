@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
-use crate::domain::event::UnloadReason;
+use crate::domain::event::{Stream, UnloadReason};
 use crate::domain::model::lifecycle::Demand;
 use crate::domain::services::{Ask, Report, TELL_EVERY};
 use crate::job::JobHandle;
@@ -27,7 +27,7 @@ pub async fn run(
         return;
     }
     let mut status = model.watch();
-    let mut told = Told { sender, at: None, report: None };
+    let mut told = Told::default();
     loop {
         let news = tokio::select! {
             news = store.news() => news,
@@ -40,8 +40,12 @@ pub async fn run(
         if news.queue {
             jobs.look_for_work();
         }
-        if news.services {
+        if news.services || news.streams.contains(&Stream::Model) {
             told.tell(&*store, report()).await;
+            match store.services().await {
+                Ok(peers) => drop(sender.0.send_replace(Arc::new(peers))),
+                Err(error) => debug!(%error, "cannot read what other services tell"),
+            }
             match store.asked().await {
                 Ok(asks) => asks.into_iter().for_each(|ask| perform(&model, ask)),
                 Err(error) => debug!(%error, "cannot read what other services ask"),
@@ -52,8 +56,8 @@ pub async fn run(
 }
 
 /// What this service told last.
+#[derive(Default)]
 struct Told {
-    sender: PeersSender,
     at: Option<Instant>,
     report: Option<Report>,
 }
@@ -65,8 +69,7 @@ impl Told {
             return;
         }
         match store.report(&report).await {
-            Ok(peers) => {
-                self.sender.0.send_replace(Arc::new(peers));
+            Ok(()) => {
                 self.at = Some(Instant::now());
                 self.report = Some(report);
                 if is_new {

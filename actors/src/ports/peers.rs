@@ -62,9 +62,13 @@ pub trait Peers: Send + Sync + 'static {
         std::future::pending().await
     }
 
-    /// Says what this service is now, and gives what all of them said last, its own report among them. The store forgets who
-    /// has told nothing for a day.
-    async fn report(&self, _: &Report) -> Result<Vec<Peer>, StoreError> {
+    /// Says what this service is now. The store forgets who has told nothing for a day.
+    async fn report(&self, _: &Report) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// What all services told last, this one among them.
+    async fn services(&self) -> Result<Vec<Peer>, StoreError> {
         Ok(vec![])
     }
 

@@ -73,8 +73,12 @@ impl Peers for SqlStore {
         }
     }
 
-    async fn report(&self, report: &Report) -> Result<Vec<Peer>, StoreError> {
+    async fn report(&self, report: &Report) -> Result<(), StoreError> {
         Ok(self.keep_report(report).await?)
+    }
+
+    async fn services(&self) -> Result<Vec<Peer>, StoreError> {
+        Ok(self.read_services().await?)
     }
 
     async fn ask(&self, id: &str, ask: &Ask) -> Result<(), StoreError> {
@@ -134,15 +138,19 @@ impl SqlStore {
         Ok(taken)
     }
 
-    async fn keep_report(&self, report: &Report) -> Result<Vec<Peer>, Fault> {
-        let Some(wire) = &self.wire else { return Ok(vec![]) };
+    async fn keep_report(&self, report: &Report) -> Result<(), Fault> {
+        let Some(wire) = &self.wire else { return Ok(()) };
         let mut change = self.change(Lock::Own).await?;
         let now = self.now();
         let body = to_json("a service's report", report)?;
         db::query(KEEP_REPORT).bind(&wire.id).bind(now.0).bind(body).execute(&mut change).await?;
         db::query(FORGET_SERVICES).bind(now.before(FORGOTTEN_AFTER).0).execute(&mut change).await?;
-        let rows: Vec<(String, i64, String)> = db::query_as(SERVICES).fetch_all(&mut change).await?;
-        self.commit(change, "report").await?;
+        self.commit(change, "report").await
+    }
+
+    async fn read_services(&self) -> Result<Vec<Peer>, Fault> {
+        let now = self.now();
+        let rows: Vec<(String, i64, String)> = db::query_as(SERVICES).fetch_all(&self.readers).await?;
         // A report of another version may have another form.
         let peers = rows.into_iter().filter_map(|(id, told_at, body)| {
             let (told_at, report) = (Timestamp(told_at), serde_json::from_str(&body).ok()?);
