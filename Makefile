@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: alerts demo test check test-shell test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy tables
+.PHONY: alerts demo test check test-shell test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture chaos run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy tables
 
 # The bundled test model; with MODEL=base a published one, which is downloaded, and with FILE=talk.mp3 a recording of yours.
 demo: setup
@@ -71,6 +71,11 @@ soak: setup
 CYCLES ?= 1250
 torture: setup
 	VERBATIM_TORTURE_CYCLES=$(CYCLES) cargo test $(LONG) --locked --test api -- torture --nocapture
+
+# The same with seven services on one PostgreSQL database, which crashes too, and whose connections hang.
+CHAOS ?= 1000
+chaos: setup setup-tests
+	VERBATIM_CHAOS_CYCLES=$(CHAOS) cargo test $(LONG) --locked --test api -- chaos --nocapture
 
 # Settings: config/default.toml; a model: `target/release/verbatim models pull base`.
 run: setup

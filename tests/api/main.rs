@@ -8,6 +8,7 @@ mod bad_input;
 mod bucket;
 mod by_url;
 mod channels;
+mod chaos;
 mod clients;
 mod command_line;
 mod compatible_apis;

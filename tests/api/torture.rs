@@ -22,12 +22,44 @@ const MOST_KILLS_OF_ENGINE: usize = 6;
 const MOST_WAITING: usize = 4;
 
 /// What is sent, and its result without kills.
-struct Sample {
-    recording: &'static str,
+pub struct Sample {
+    pub recording: &'static str,
     fields: &'static [(&'static str, &'static str)],
     bytes: Vec<u8>,
     result: Value,
     verbose: String,
+}
+
+impl Sample {
+    /// The form that sends it, with where word of its end goes.
+    pub fn form(&self, hook: &str) -> (String, Vec<u8>) {
+        let mut fields = self.fields.to_vec();
+        fields.push(("webhook_url", hook));
+        form(Some((self.recording, &self.bytes)), &fields)
+    }
+
+    /// The job has come to its end, once, with the text that it would have had anyway; gives its attempts.
+    pub fn is_whole(&self, service: &Service, sink: &Sink, id: &str) -> u64 {
+        // On a busy machine a job may take long.
+        let job = service.finished_within(5 * HANG_GUARD, id);
+        assert_eq!(job["status"], "completed", "{job}");
+        assert_eq!(job["result"], self.result, "{} of {}", id, self.recording);
+        assert_eq!(verbose(service, id), self.verbose, "{} of {}", id, self.recording);
+        let events: Vec<_> = service.events(&format!("/jobs/{id}/events"), None).collect();
+        assert!(events.iter().zip(1..).all(|(event, number)| event.id == number), "a gap in {events:?}");
+        let last = |event: &Event| ["completed", "failed", "cancelled"].contains(&event.name.as_str());
+        assert!(events.iter().position(last) == Some(events.len() - 1), "one end, at the end: {events:?}");
+        let streamed =
+            events.iter().filter(|event| event.name == "segment").map(|event| &event.data["segment"]);
+        assert!(streamed.eq(self.result["segments"].as_array().unwrap()), "segments of {events:?}");
+        let is_its_end = |received: &Received| {
+            let body = received.json();
+            body["type"] == "job_completed" && body["data"]["job_id"] == id
+        };
+        let ends = sink.until_any("/hook", is_its_end);
+        assert!(ends.iter().all(|again| again.id() == ends[0].id()), "one message, however often it came");
+        job["attempts"].as_u64().unwrap()
+    }
 }
 
 const SAMPLES: [(&str, &[(&str, &str)]); 6] = [
@@ -39,7 +71,7 @@ const SAMPLES: [(&str, &[(&str, &str)]); 6] = [
     ("silence.wav", &[]),
 ];
 
-fn uninterrupted(backend: &str) -> Vec<Sample> {
+pub fn uninterrupted(backend: &str) -> Vec<Sample> {
     let service = Service::start_with(&[("VERBATIM__ENGINE__BACKEND", backend)]);
     let queued = SAMPLES.map(|(recording, fields)| (recording, fields, service.queue(recording, fields)));
     queued
@@ -182,10 +214,7 @@ impl Torture {
         let forms: Vec<_> = requests
             .into_iter()
             .map(|request| {
-                let sample = &self.samples[request.sample];
-                let mut fields = sample.fields.to_vec();
-                fields.push(("webhook_url", &hook));
-                let form = form(Some((sample.recording, &sample.bytes)), &fields);
+                let form = self.samples[request.sample].form(&hook);
                 (request, form)
             })
             .collect();
@@ -222,37 +251,15 @@ impl Torture {
         }
         self.kills_of_engine = 0;
         for (id, request) in std::mem::take(&mut self.acknowledged) {
-            self.look_at(&id, &request);
+            let attempts = self.samples[request.sample].is_whole(&self.service, &self.sink, &id);
+            self.tally.jobs += 1;
+            self.tally.attempts += attempts;
             assert_eq!(self.service.delete(&format!("/jobs/{id}")).status, 204);
         }
         let left = self.service.get("/jobs").json();
         assert_eq!(left["jobs"].as_array().unwrap().len(), 0, "a job that was not sent: {left}");
         let blobs = fs::read_dir(self.service.dir.path().join("data/blobs")).unwrap().count();
         assert_eq!(blobs, 0, "recordings of removed jobs are left");
-    }
-
-    fn look_at(&mut self, id: &str, request: &Request) {
-        // On a busy machine a job may take long.
-        let job = self.service.finished_within(5 * HANG_GUARD, id);
-        let sample = &self.samples[request.sample];
-        assert_eq!(job["status"], "completed", "{job}");
-        assert_eq!(job["result"], sample.result, "{} of {}", id, sample.recording);
-        assert_eq!(verbose(&self.service, id), sample.verbose, "{} of {}", id, sample.recording);
-        let events: Vec<_> = self.service.events(&format!("/jobs/{id}/events"), None).collect();
-        assert!(events.iter().zip(1..).all(|(event, number)| event.id == number), "a gap in {events:?}");
-        let last = |event: &Event| ["completed", "failed", "cancelled"].contains(&event.name.as_str());
-        assert!(events.iter().position(last) == Some(events.len() - 1), "one end, at the end: {events:?}");
-        let streamed =
-            events.iter().filter(|event| event.name == "segment").map(|event| &event.data["segment"]);
-        assert!(streamed.eq(sample.result["segments"].as_array().unwrap()), "segments of {events:?}");
-        let is_its_end = |received: &Received| {
-            let body = received.json();
-            body["type"] == "job_completed" && body["data"]["job_id"] == id
-        };
-        let ends = self.sink.until_any("/hook", is_its_end);
-        assert!(ends.iter().all(|again| again.id() == ends[0].id()), "one message, however often it came");
-        self.tally.jobs += 1;
-        self.tally.attempts += job["attempts"].as_u64().unwrap();
     }
 }
 

@@ -76,6 +76,12 @@ impl Cluster {
         format!("postgres://verbatim:hush@localhost/{name}?host={}", self.dir.display())
     }
 
+    /// Where it listens.
+    #[allow(dead_code, reason = "for the tests over HTTP")]
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join(".s.PGSQL.5432")
+    }
+
     /// As a superuser.
     pub fn run(&self, statement: &str) {
         let psql = Command::new(self.bin.join("psql"))

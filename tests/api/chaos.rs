@@ -1,0 +1,267 @@
+//! Several services on one database, and everything between them fails at random: services are killed and stand still, PostgreSQL
+//! crashes, connections hang. What was acknowledged comes to its end, once, with the text that it would have had anyway.
+//! `make chaos` does it a thousand times.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{env, thread};
+
+use fastrand::Rng;
+
+use super::postgres::cluster::Cluster;
+use super::service::{Service, signal};
+use super::sink::{Sink, status};
+use super::torture::{Sample, submit, uninterrupted};
+
+/// With `make test`.
+const FEW_CYCLES: u64 = 8;
+const CYCLES_BETWEEN_LOOKS: u64 = 8;
+const MOST_WAITING: usize = 6;
+
+/// The way of one service to the database, which can be interrupted.
+struct Way {
+    port: u16,
+    is_blocked: Arc<AtomicBool>,
+}
+
+impl Way {
+    fn to(socket: PathBuf) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let is_blocked = Arc::new(AtomicBool::new(false));
+        let blocked = is_blocked.clone();
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                // Nobody is there while the server is down.
+                let Ok(server) = UnixStream::connect(&socket) else { continue };
+                client.set_nodelay(true).unwrap();
+                let (from_client, to_client) = (client.try_clone().unwrap(), client);
+                let (from_server, to_server) = (server.try_clone().unwrap(), server);
+                let (one, other) = (blocked.clone(), blocked.clone());
+                let ends = (to_client.try_clone().unwrap(), to_server.try_clone().unwrap());
+                thread::spawn(move || {
+                    carry(from_client, to_server, &one);
+                    let _ = ends.1.shutdown(Shutdown::Both);
+                });
+                thread::spawn(move || {
+                    carry(from_server, to_client, &other);
+                    let _: std::io::Result<()> = TcpStream::shutdown(&ends.0, Shutdown::Both);
+                });
+            }
+        });
+        Self { port, is_blocked }
+    }
+
+    /// For so long nothing goes either way, and nobody is told.
+    fn block_for(&self, span: Duration) {
+        self.is_blocked.store(true, Ordering::SeqCst);
+        let blocked = self.is_blocked.clone();
+        thread::spawn(move || {
+            thread::sleep(span);
+            blocked.store(false, Ordering::SeqCst);
+        });
+    }
+}
+
+fn carry(mut from: impl Read, mut to: impl Write, is_blocked: &AtomicBool) {
+    let mut buffer = [0; 16_384];
+    while let Ok(read) = from.read(&mut buffer) {
+        while is_blocked.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        if read == 0 || to.write_all(&buffer[..read]).is_err() {
+            return;
+        }
+    }
+}
+
+struct Node {
+    service: Service,
+    role: &'static str,
+    way: Way,
+}
+
+struct Chaos {
+    dice: Rng,
+    cluster: Cluster,
+    samples: Vec<Sample>,
+    sink: Sink,
+    nodes: Vec<Node>,
+    /// How long the longest interruption is.
+    most: Duration,
+    _recordings: tempfile::TempDir,
+    /// Sent, and not acknowledged yet: by key.
+    unanswered: BTreeMap<String, usize>,
+    /// Acknowledged, and not looked at yet: by id.
+    acknowledged: BTreeMap<String, usize>,
+    sent: usize,
+    tally: Tally,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    kills: usize,
+    crashes_of_postgres: usize,
+    hung_connections: usize,
+    pauses: usize,
+    jobs: usize,
+    attempts: u64,
+}
+
+impl Chaos {
+    fn start(roles: &[&'static str], most: Duration, seed: u64) -> Option<Self> {
+        let cluster = Cluster::start()?;
+        let url = cluster.create_database();
+        let database = url.rsplit_once('?').unwrap().0.rsplit_once('/').unwrap().1.to_owned();
+        let recordings = tempfile::tempdir().unwrap();
+        let blobs = format!("file://{}", recordings.path().display());
+        let start = |role: &&'static str| {
+            let way = Way::to(cluster.socket());
+            let url = format!("postgres://verbatim:hush@127.0.0.1:{}/{database}?sslmode=disable", way.port);
+            let env = [
+                ("VERBATIM__STORAGE__URL", url.as_str()),
+                ("VERBATIM__STORAGE__BLOBS", &blobs),
+                ("VERBATIM__NODE__ROLE", role),
+                ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true"),
+                ("GPU_POLL_INTERVAL_SECS", "1"),
+                ("VERBATIM__LOG__LEVEL", "off"),
+            ];
+            Node { service: Service::start_with(&env), role, way }
+        };
+        let nodes = roles.iter().map(start).collect();
+        Some(Self {
+            dice: Rng::with_seed(seed),
+            samples: uninterrupted("auto"),
+            sink: Sink::start(|_, _| status(204)),
+            cluster,
+            nodes,
+            most,
+            _recordings: recordings,
+            unanswered: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            sent: 0,
+            tally: Tally::default(),
+        })
+    }
+
+    fn api(&mut self) -> &Service {
+        let apis: Vec<_> = (0..self.nodes.len()).filter(|at| self.nodes[*at].role == "api").collect();
+        &self.nodes[apis[self.dice.usize(..apis.len())]].service
+    }
+
+    /// Sends what was not answered, over any of the services that take requests.
+    fn send_all(&mut self) -> thread::JoinHandle<Vec<(String, Option<String>)>> {
+        let hook = self.sink.url("/hook");
+        let url = format!("{}/jobs?queue=true", self.api().base);
+        let forms: Vec<_> = self
+            .unanswered
+            .iter()
+            .map(|(key, sample)| (key.clone(), self.samples[*sample].form(&hook)))
+            .collect();
+        thread::spawn(move || {
+            let sent = forms.into_iter().map(|(key, (kind, body))| {
+                let id = submit(&url, &key, &kind, &body);
+                (key, id)
+            });
+            sent.collect()
+        })
+    }
+
+    fn collect(&mut self, sending: thread::JoinHandle<Vec<(String, Option<String>)>>) {
+        for (key, id) in sending.join().unwrap() {
+            if let Some(id) = id {
+                let sample = self.unanswered.remove(&key).unwrap();
+                let before = self.acknowledged.insert(id, sample);
+                assert!(before.is_none(), "two requests are one job");
+            }
+        }
+    }
+
+    fn cycle(&mut self) {
+        if self.unanswered.len() + self.acknowledged.len() < MOST_WAITING {
+            self.sent += 1;
+            let sample = self.dice.usize(..self.samples.len());
+            self.unanswered.insert(format!("request {}", self.sent), sample);
+        }
+        let sending = self.send_all();
+        // Random instants are the point here.
+        thread::sleep(Duration::from_millis(self.dice.u64(..600)));
+        let at = self.dice.usize(..self.nodes.len());
+        let span = self.most.mul_f64(self.dice.f64());
+        match self.dice.u8(..20) {
+            0 => {
+                self.tally.crashes_of_postgres += 1;
+                self.cluster.stop();
+                thread::sleep(span / 4);
+                self.cluster.start_again();
+            }
+            1..=3 => {
+                self.tally.hung_connections += 1;
+                self.nodes[at].way.block_for(span);
+            }
+            4 | 5 => {
+                self.tally.pauses += 1;
+                let pid = self.nodes[at].service.pid();
+                signal("STOP", pid);
+                thread::sleep(span);
+                signal("CONT", pid);
+            }
+            _ => {
+                self.tally.kills += 1;
+                while self.nodes[at].way.is_blocked.load(Ordering::SeqCst) {
+                    thread::yield_now();
+                }
+                self.nodes[at].service.kill_and_restart();
+            }
+        }
+        self.collect(sending);
+    }
+
+    /// Waits until all jobs have ended, and checks them.
+    fn look(&mut self) {
+        while !self.unanswered.is_empty() {
+            let sending = self.send_all();
+            self.collect(sending);
+        }
+        for (id, sample) in std::mem::take(&mut self.acknowledged) {
+            while self.nodes.iter().any(|node| node.way.is_blocked.load(Ordering::SeqCst)) {
+                thread::yield_now();
+            }
+            let api = self.nodes.iter().find(|node| node.role == "api").unwrap();
+            self.tally.attempts += self.samples[sample].is_whole(&api.service, &self.sink, &id);
+            self.tally.jobs += 1;
+            assert_eq!(api.service.delete(&format!("/jobs/{id}")).status, 204);
+        }
+        let left = self.api().get("/jobs").json();
+        assert_eq!(left["jobs"].as_array().unwrap().len(), 0, "a job that was not sent: {left}");
+    }
+}
+
+#[test]
+fn failures_between_services_lose_and_repeat_no_job() {
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let long = number("VERBATIM_CHAOS_CYCLES");
+    let cycles = long.unwrap_or(FEW_CYCLES);
+    let seed = number("VERBATIM_CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("VERBATIM_CHAOS_SEED={seed}");
+    let (roles, most): (&[_], _) = match long {
+        Some(_) => {
+            (&["api", "api", "worker", "worker", "worker", "worker", "notifier"], Duration::from_secs(30))
+        }
+        None => (&["api", "worker", "worker", "notifier"], Duration::from_secs(2)),
+    };
+    let Some(mut chaos) = Chaos::start(roles, most, seed) else { return };
+    for cycle in 1..=cycles {
+        chaos.cycle();
+        if cycle.is_multiple_of(CYCLES_BETWEEN_LOOKS) || cycle == cycles {
+            chaos.look();
+            println!("after {cycle} cycles: {:?}", chaos.tally);
+        }
+    }
+}
