@@ -1,6 +1,6 @@
 # Everything a person does with the project. `make demo` and `make test` need nothing but Rust, and on
 # Debian install the rest themselves.
-.PHONY: alerts demo test check test-shell test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture chaos run ci bench bench-crowds bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy tables
+.PHONY: alerts demo test check test-shell test-gpu failpoints fuzz mutants fuzz-seeds schemathesis soak torture chaos run ci bench bench-crowds bench-cluster bench-gpu eval eval-short setup setup-tests lint prose deny web-types bench-page picture release check-deb check-deploy check-proxy tables
 
 # The bundled test model; with MODEL=base a published one, which is downloaded, and with FILE=talk.mp3 a recording of yours.
 demo: setup
@@ -85,6 +85,10 @@ bench: setup
 	./scripts/bench.sh
 
 # Ten thousand followers, a hundred thousand jobs, an upload of 1 GiB; `CROWDS="queue upload"` picks some.
+# Several services on one PostgreSQL database: claims, submissions, workers, followers.
+bench-cluster: setup setup-tests
+	cargo bench --locked --bench cluster -- $(CLUSTER)
+
 bench-crowds: setup
 	cargo bench --locked --bench crowds -- $(CROWDS)
 

@@ -1,4 +1,4 @@
-//! A service among others on one store: it tells what it is, does what others ask of it, and hands on what they have written.
+//! A service among others on one store: it reports what it is, does what others ask of it, and hands on what they have written.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,12 +7,12 @@ use tracing::{debug, info, warn};
 
 use crate::domain::event::{Stream, UnloadReason};
 use crate::domain::model::lifecycle::Demand;
-use crate::domain::services::{Ask, Report, TELL_EVERY};
+use crate::domain::services::{Ask, REPORT_EVERY, Report};
 use crate::job::JobHandle;
 use crate::model::ModelHandle;
 use crate::notifier::NotifierHandle;
 use crate::peers::PeersSender;
-use crate::ports::{News, Peers};
+use crate::ports::{Changes, Peers};
 
 /// Runs for as long as the service; where there can be no others it does nothing.
 pub async fn run(
@@ -27,45 +27,45 @@ pub async fn run(
         return;
     }
     let mut status = model.watch();
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     loop {
-        let news = tokio::select! {
-            news = store.news() => news,
+        let changes = tokio::select! {
+            changes = store.changes() => changes,
             changed = status.changed() => match changed {
-                Ok(()) => News { services: true, ..News::default() },
+                Ok(()) => Changes { services: true, ..Changes::default() },
                 // The service is stopping.
                 Err(_) => return,
             },
         };
-        if news.queue {
+        if changes.queue {
             jobs.look_for_work();
         }
-        if news.services || news.streams.contains(&Stream::Model) {
-            told.tell(&*store, report()).await;
+        if changes.services || changes.streams.contains(&Stream::Model) {
+            reported.report(&*store, report()).await;
             match store.services().await {
                 Ok(peers) => drop(sender.0.send_replace(Arc::new(peers))),
-                Err(error) => debug!(%error, "cannot read what other services tell"),
+                Err(error) => debug!(%error, "cannot read the reports of other services"),
             }
             match store.asked().await {
                 Ok(asks) => asks.into_iter().for_each(|ask| perform(&model, ask)),
                 Err(error) => debug!(%error, "cannot read what other services ask"),
             }
         }
-        notifier.heed(news);
+        notifier.read_others(changes);
     }
 }
 
-/// What this service told last.
+/// What this service reported last.
 #[derive(Default)]
-struct Told {
+struct Reported {
     at: Option<Instant>,
     report: Option<Report>,
 }
 
-impl Told {
-    async fn tell(&mut self, store: &dyn Peers, report: Report) {
+impl Reported {
+    async fn report(&mut self, store: &dyn Peers, report: Report) {
         let is_new = self.report.as_ref().is_none_or(|before| report.is_news_to(before));
-        if !is_new && self.at.is_some_and(|at| at.elapsed() < TELL_EVERY) {
+        if !is_new && self.at.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
             return;
         }
         match store.report(&report).await {
@@ -73,10 +73,10 @@ impl Told {
                 self.at = Some(Instant::now());
                 self.report = Some(report);
                 if is_new {
-                    store.tell(News { services: true, ..News::default() });
+                    store.announce(Changes { services: true, ..Changes::default() });
                 }
             }
-            Err(error) => debug!(%error, "other services cannot be told"),
+            Err(error) => debug!(%error, "this service cannot report"),
         }
     }
 }

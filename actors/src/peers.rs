@@ -1,4 +1,4 @@
-//! The services that share the store: what this one tells, and what the others have told.
+//! What is known here of the services that share the store.
 
 use std::sync::Arc;
 use std::time::Duration;

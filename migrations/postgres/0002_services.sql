@@ -10,7 +10,7 @@ CREATE TABLE duties (
 -- What each service last told of itself, as JSON, and when.
 CREATE TABLE services (
     id      TEXT   COLLATE "C" NOT NULL PRIMARY KEY,
-    told_at BIGINT NOT NULL,
+    reported_at BIGINT NOT NULL,
     body    TEXT   COLLATE "C" NOT NULL
 );
 

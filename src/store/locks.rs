@@ -1,7 +1,7 @@
 //! What a change has to itself until its end.
 //!
 //! SQLite makes one change at a time. In PostgreSQL several services make changes, each on the newest rows of the others; where
-//! one judges by what it has read, nobody else may change that before it is through.
+//! one judges by what it has read, no other may change that before it is done.
 
 use actors::domain::jobs::job::JobId;
 use actors::domain::time::Timestamp;
@@ -13,9 +13,9 @@ pub(super) enum Lock {
     Job(JobId),
     /// How many jobs are in the queue at most, and which requests were sent before.
     Submissions,
-    /// Whose turn it is, which job is next, and which ones nobody works on.
+    /// Whose turn it is, which job is next, and which ones no service works on.
     Claims,
-    /// Nothing but what is the service's alone: the leases of its jobs, what it tells of itself.
+    /// Nothing but what is the service's alone: the leases of its jobs, its report.
     Own,
     /// The numbering of the model's events.
     ModelEvents,

@@ -38,7 +38,7 @@ impl Way {
         let blocked = is_blocked.clone();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                // Nobody is there while the server is down.
+                // The server may be down.
                 let Ok(server) = UnixStream::connect(&socket) else { continue };
                 client.set_nodelay(true).unwrap();
                 let (from_client, to_client) = (client.try_clone().unwrap(), client);
@@ -58,7 +58,7 @@ impl Way {
         Self { port, is_blocked }
     }
 
-    /// For so long nothing goes either way, and nobody is told.
+    /// For so long nothing is carried either way, and no connection ends.
     fn block_for(&self, span: Duration) {
         self.is_blocked.store(true, Ordering::SeqCst);
         let blocked = self.is_blocked.clone();

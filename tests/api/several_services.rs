@@ -115,7 +115,7 @@ fn services_of_three_roles_do_the_work_of_one() {
         let url = sink.url("/hook");
         api.post_form("/jobs", Some(("a.wav", &bytes)), &[("webhook_url", &url)])
     };
-    // Nobody is there that runs jobs.
+    // No service runs jobs.
     let refused = submit();
     assert_eq!((refused.status, refused.error().as_str()), (503, "model_not_ready"));
     assert_eq!(refused.header("retry-after"), Some("60"));

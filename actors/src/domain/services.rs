@@ -1,4 +1,4 @@
-//! Several services on one store: what each tells of itself, and which of them a job or a request is for.
+//! Several services on one store: what each reports, and which of them a job or a request is for.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use super::jobs::job::JobId;
 use super::model::lifecycle::{Afterwards, Failure, Phase, Shortage, Trying, Unloading};
 use super::model::stay::Stay;
 use super::time::Timestamp;
-/// What a service tells of itself.
+/// What a service reports of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// By which an operator knows it.
+    /// For operators.
     pub name: String,
     pub role: Role,
     pub version: String,
@@ -48,13 +48,13 @@ pub struct ModelReport {
     pub library: String,
     pub device_backend: String,
     pub device_name: String,
-    pub phase: ToldPhase,
+    pub phase: ReportedPhase,
 }
 
 /// A [`Phase`] without moments of a clock that only one machine has: times are seconds from the report on, or until it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum ToldPhase {
+pub enum ReportedPhase {
     Unloaded { held_secs: Option<f64> },
     Loading,
     Ready { leases: u32, idle_secs: f64 },
@@ -97,20 +97,20 @@ impl Role {
     }
 }
 
-/// A service on the store, as it was when it last told.
+/// A service on the store, as it was at its last report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Peer {
     /// Stays the same over restarts.
     pub id: String,
-    pub told_at: Timestamp,
+    pub reported_at: Timestamp,
     /// Whether that is a short time ago.
     pub is_live: bool,
     pub report: Report,
 }
 
-/// How often a service tells.
-pub const TELL_EVERY: Duration = Duration::from_secs(5);
-/// One that has told nothing for so long counts as gone.
+/// How often a service reports.
+pub const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// A service without a report for so long counts as stopped.
 pub const GONE_AFTER: Duration = Duration::from_secs(20);
 
 /// What one service asks of another.
@@ -136,7 +136,7 @@ impl Report {
 }
 
 impl Peer {
-    /// What it tells as a worker, if it takes work.
+    /// What it reports as a worker, if it takes work.
     fn working(&self) -> Option<&WorkerReport> {
         self.report.worker.as_ref().filter(|_| self.is_live && !self.report.is_draining)
     }
@@ -148,7 +148,7 @@ impl WorkerReport {
     }
 }
 
-impl ToldPhase {
+impl ReportedPhase {
     pub fn of(phase: &Phase, now: Instant) -> Self {
         let until = |at: Instant| at.saturating_duration_since(now).as_secs_f64();
         match phase {
@@ -198,7 +198,7 @@ impl ToldPhase {
                     now: Trying::No,
                 })
             }
-            Self::Failed { code, message } => Phase::Failed(Failure::told(code, message.clone())),
+            Self::Failed { code, message } => Phase::Failed(Failure::reported(code, message.clone())),
         }
     }
 
@@ -235,7 +235,7 @@ impl ToldPhase {
 
 /// The phase of a model for those who want a job of it to run, wherever: that of the worker which is soonest to run it. `None`
 /// where no worker that is there can load it.
-pub fn soonest<'a>(peers: &'a [Peer], model: &str) -> Option<&'a ToldPhase> {
+pub fn soonest<'a>(peers: &'a [Peer], model: &str) -> Option<&'a ReportedPhase> {
     let phases = peers.iter().filter_map(Peer::working).filter_map(|worker| worker.of(model));
     phases.map(|known| &known.phase).min_by_key(|phase| phase.rank())
 }
@@ -252,11 +252,11 @@ pub fn loader<'a>(peers: &'a [Peer], model: &str) -> Option<&'a Peer> {
             .bytes
             .is_none_or(|bytes| bytes <= worker.free_bytes.saturating_add(worker.used_by_model_bytes));
         let rank = match &known.phase {
-            ToldPhase::Loading | ToldPhase::Ready { .. } => 0,
-            ToldPhase::WaitingForGpu { .. } if !fits => 3,
-            ToldPhase::WaitingForGpu { .. } => 1,
-            ToldPhase::Failed { .. } => 4,
-            ToldPhase::Unloaded { .. } | ToldPhase::Unloading { .. } => {
+            ReportedPhase::Loading | ReportedPhase::Ready { .. } => 0,
+            ReportedPhase::WaitingForGpu { .. } if !fits => 3,
+            ReportedPhase::WaitingForGpu { .. } => 1,
+            ReportedPhase::Failed { .. } => 4,
+            ReportedPhase::Unloaded { .. } | ReportedPhase::Unloading { .. } => {
                 if fits {
                     1
                 } else {
@@ -273,8 +273,8 @@ pub fn loader<'a>(peers: &'a [Peer], model: &str) -> Option<&'a Peer> {
 pub fn is_served_elsewhere(peers: &[Peer], myself: &str, model: &str) -> bool {
     let others = peers.iter().filter(|peer| peer.id != myself).filter_map(Peer::working);
     let serves = |worker: &WorkerReport| match worker.of(model).map(|known| &known.phase) {
-        Some(ToldPhase::Ready { .. }) => worker.jobs.len() < worker.slots as usize,
-        Some(ToldPhase::Loading) => true,
+        Some(ReportedPhase::Ready { .. }) => worker.jobs.len() < worker.slots as usize,
+        Some(ReportedPhase::Loading) => true,
         _ => false,
     };
     others.into_iter().any(serves)
@@ -285,7 +285,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A worker of the one model "base", which needs 100 bytes.
-    pub(crate) fn peer(id: &str, phase: ToldPhase, jobs: usize, free_bytes: u64) -> Peer {
+    pub(crate) fn peer(id: &str, phase: ReportedPhase, jobs: usize, free_bytes: u64) -> Peer {
         let known = ModelReport {
             id: "base".into(),
             path: String::new(),
@@ -312,13 +312,13 @@ pub(crate) mod tests {
             is_draining: false,
             worker: Some(worker),
         };
-        Peer { id: id.into(), told_at: Timestamp(0), is_live: true, report }
+        Peer { id: id.into(), reported_at: Timestamp(0), is_live: true, report }
     }
 
-    const UNLOADED: ToldPhase = ToldPhase::Unloaded { held_secs: None };
-    pub(crate) const READY: ToldPhase = ToldPhase::Ready { leases: 1, idle_secs: 0.0 };
-    const WAITING: ToldPhase =
-        ToldPhase::WaitingForGpu { needed_bytes: 100, free_bytes: 1, attempts: 1, retry_secs: 3.0 };
+    const UNLOADED: ReportedPhase = ReportedPhase::Unloaded { held_secs: None };
+    pub(crate) const READY: ReportedPhase = ReportedPhase::Ready { leases: 1, idle_secs: 0.0 };
+    const WAITING: ReportedPhase =
+        ReportedPhase::WaitingForGpu { needed_bytes: 100, free_bytes: 1, attempts: 1, retry_secs: 3.0 };
 
     #[test]
     fn the_soonest_worker_s_phase_counts() {
@@ -344,9 +344,9 @@ pub(crate) mod tests {
     /// Each worker with its phase, its jobs and its free memory; the first is the one that is asked.
     #[test]
     fn the_worker_that_can_load_soonest_is_asked() {
-        let failed = ToldPhase::Failed { code: "model_corrupt".into(), message: String::new() };
+        let failed = ReportedPhase::Failed { code: "model_corrupt".into(), message: String::new() };
         let in_order = [
-            peer("loads", ToldPhase::Loading, 3, 0),
+            peer("loads", ReportedPhase::Loading, 3, 0),
             peer("fits", UNLOADED, 0, 500),
             peer("fits, with work", UNLOADED, 2, 500),
             peer("full", UNLOADED, 0, 10),
@@ -367,7 +367,7 @@ pub(crate) mod tests {
         assert!(is_served_elsewhere(&peers, "b", "base"));
         let busy = [peer("a", READY, 1, 500)];
         assert!(!is_served_elsewhere(&busy, "b", "base"), "its worker is busy");
-        let loading = [peer("a", ToldPhase::Loading, 0, 500)];
+        let loading = [peer("a", ReportedPhase::Loading, 0, 500)];
         assert!(is_served_elsewhere(&loading, "b", "base"));
     }
 
@@ -383,9 +383,9 @@ pub(crate) mod tests {
             Phase::Failed(failure),
         ];
         for phase in phases {
-            assert_eq!(ToldPhase::of(&phase, now).phase(now), phase);
+            assert_eq!(ReportedPhase::of(&phase, now).phase(now), phase);
         }
-        let told = ToldPhase::of(&WAITING.phase(now), now);
-        assert_eq!(told, WAITING);
+        let reported = ReportedPhase::of(&WAITING.phase(now), now);
+        assert_eq!(reported, WAITING);
     }
 }

@@ -367,7 +367,7 @@ impl Queue {
         Self { deps, order, clock }
     }
 
-    /// Among other services that have told this.
+    /// Among other services with these reports.
     fn share(&mut self, is_my_turn: bool, others: Vec<Peer>) {
         let (peers, sender) = PeersHandle::new(Arc::new(Sharing { is_my_turn }));
         sender.0.send_replace(Arc::new(others));

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::status::{Known, ModelStatus};
 use crate::domain::model::lifecycle::{Failure, Phase};
 use crate::domain::model::models::ModelNo;
-use crate::domain::services::{ModelReport, Peer, Report, ToldPhase, soonest};
+use crate::domain::services::{ModelReport, Peer, Report, ReportedPhase, soonest};
 use crate::ports::{Device, ModelFacts};
 
 /// Of each model its phase where it will run soonest.
@@ -15,7 +15,7 @@ pub(super) fn status_of(peers: &[Peer], before: &ModelStatus, now: Instant) -> M
         let id = known.facts.id.clone();
         let workers = peers.iter().filter(|peer| peer.is_live).filter_map(|peer| peer.report.worker.as_ref());
         if let Some(there) = workers.filter_map(|worker| worker.of(&id)).next() {
-            tell_facts(&mut known.facts, there);
+            copy_facts(&mut known.facts, there);
         }
         let phase =
             soonest(peers, &id).map_or_else(|| Phase::Failed(no_worker(&id)), |phase| phase.phase(now));
@@ -39,7 +39,7 @@ pub(super) fn status_of(peers: &[Peer], before: &ModelStatus, now: Instant) -> M
     ModelStatus { model: ModelNo(present), phase, since, models, ..before.clone() }
 }
 
-fn tell_facts(facts: &mut ModelFacts, there: &ModelReport) {
+fn copy_facts(facts: &mut ModelFacts, there: &ModelReport) {
     facts.path.clone_from(&there.path);
     facts.bytes = there.bytes;
     facts.multilingual = there.multilingual;
@@ -59,7 +59,7 @@ pub(super) fn reports_of(status: &ModelStatus, now: Instant) -> Vec<ModelReport>
         library: known.facts.backend.clone(),
         device_backend: known.facts.device.backend.clone(),
         device_name: known.facts.device.name.clone(),
-        phase: ToldPhase::of(&status.of(ModelNo(number)).phase, now),
+        phase: ReportedPhase::of(&status.of(ModelNo(number)).phase, now),
     };
     numbered.map(report).collect()
 }

@@ -85,16 +85,16 @@ impl ModelHandle {
         handle
     }
 
-    /// Of a service that loads none of these models itself: what others tell of them is shown, and they are asked for loads.
+    /// Of a service that loads none of these models itself: what others report of them is shown, and they are asked for loads.
     pub fn elsewhere(engines: &[Arc<dyn Engine>], policy: Policy, peers: PeersHandle) -> Self {
         let mut first = ModelActor::status_of_none(engines, policy, Instant::now());
         // No file is needed here.
         first.models.iter_mut().for_each(|known| known.facts.unusable = None);
         let (sender, status) = watch::channel(status_of(&[], &first, Instant::now()));
-        let mut told = peers.watch();
+        let mut reports = peers.watch();
         actix::spawn(async move {
-            while told.changed().await.is_ok() {
-                let peers = told.borrow_and_update().clone();
+            while reports.changed().await.is_ok() {
+                let peers = reports.borrow_and_update().clone();
                 sender.send_modify(|status| *status = status_of(&peers, status, Instant::now()));
             }
         });
@@ -152,7 +152,7 @@ impl ModelHandle {
         }
     }
 
-    /// The status as these services tell it; of one alone the model that it has in memory, or had last.
+    /// The status as these services report it; of one alone the model that it has in memory, or had last.
     pub fn status_on(&self, peers: &[Peer]) -> ModelStatus {
         status_of(peers, &self.status(), Instant::now())
     }
@@ -162,7 +162,7 @@ impl ModelHandle {
         matches!(self.place, Place::Elsewhere(_))
     }
 
-    /// Its models as other services are told of them; `None` where it has none of its own.
+    /// Its models, for other services; `None` where it has none of its own.
     pub fn report(&self) -> Option<Vec<ModelReport>> {
         match &self.place {
             Place::Here(here) => Some(reports_of(&self.status.borrow(), here.clock.now())),

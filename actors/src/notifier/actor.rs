@@ -16,7 +16,7 @@ use super::messages::{
 use super::snapshot::{self, NotifierSnapshot};
 use crate::domain::event::Recorded;
 use crate::panics::{OnActorStop, report_panic};
-use crate::ports::{News, Store};
+use crate::ports::{Changes, Store};
 
 /// A store that fails may get well soon. Not for ever: meanwhile no event is delivered.
 const PAUSES_OF_A_WRITE: [Duration; 3] =
@@ -33,8 +33,8 @@ pub(super) struct NotifierActor {
     /// Outside the actor's own context: it runs on while a model event is written.
     deliveries: Option<JoinHandle<()>>,
     live: Live,
-    /// What others have told, while the log is read for what they told before.
-    told: Option<News>,
+    /// What others have announced, while the log is read for what they announced before.
+    announced: Option<Changes>,
     on_actor_stop: OnActorStop,
 }
 
@@ -46,7 +46,7 @@ impl NotifierActor {
         delivery_loop: DeliveryLoop,
         on_actor_stop: OnActorStop,
     ) -> Self {
-        Self { store, delivery_loop, deliveries: None, live: Live::default(), told: None, on_actor_stop }
+        Self { store, delivery_loop, deliveries: None, live: Live::default(), announced: None, on_actor_stop }
     }
 
     /// Outside the actor's own context too: in there it would stand still, the store's one connection for
@@ -71,7 +71,7 @@ impl NotifierActor {
     /// Events that this service has written.
     fn publish_own(&mut self, events: Vec<Recorded>) {
         if self.store.are_there() {
-            self.store.tell(News::of(&events));
+            self.store.announce(Changes::of(&events));
         }
         for event in events {
             if event.is_last() {
@@ -83,18 +83,18 @@ impl NotifierActor {
     }
 
     /// Reads what followers here have not got. At most one reading is under way.
-    fn catch_up(&mut self, news: &News, ctx: &mut Context<Self>) {
+    fn catch_up(&mut self, changes: &Changes, ctx: &mut Context<Self>) {
         let followed = self.live.followed();
-        let of_news = followed.filter(|(stream, _)| news.everything || news.streams.contains(stream));
+        let of_news = followed.filter(|(stream, _)| changes.everything || changes.streams.contains(stream));
         let reading = read_new(self.store.clone(), of_news.collect());
-        self.told = Some(News::default());
+        self.announced = Some(Changes::default());
         ctx.spawn(reading.into_actor(self).map(|read, this, ctx| {
             match read {
                 Ok(events) => events.into_iter().for_each(|event| this.live.publish(event)),
                 Err(error) => warn!(%error, "cannot read events of other services"),
             }
-            match this.told.take() {
-                Some(news) if news != News::default() => this.catch_up(&news, ctx),
+            match this.announced.take() {
+                Some(changes) if changes != Changes::default() => this.catch_up(&changes, ctx),
                 _ => {}
             }
         }));
@@ -169,11 +169,11 @@ impl Handler<ModelNews> for NotifierActor {
 impl Handler<FromOthers> for NotifierActor {
     type Result = ();
 
-    fn handle(&mut self, FromOthers(news): FromOthers, ctx: &mut Self::Context) {
+    fn handle(&mut self, FromOthers(changes): FromOthers, ctx: &mut Self::Context) {
         self.delivery_loop.wake();
-        match &mut self.told {
-            Some(told) => told.add(news),
-            None => self.catch_up(&news, ctx),
+        match &mut self.announced {
+            Some(announced) => announced.add(changes),
+            None => self.catch_up(&changes, ctx),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::tally::Tally;
 use crate::domain::event::{OfModel, Recorded, Stream};
 use crate::observe::{Observed, ask};
 use crate::panics::OnActorStop;
-use crate::ports::{EventLog, News, Store, StoreError, WebhookTransport};
+use crate::ports::{Changes, EventLog, Store, StoreError, WebhookTransport};
 
 #[derive(Clone)]
 pub struct NotifierHandle {
@@ -85,8 +85,8 @@ impl NotifierHandle {
     }
 
     /// Followers get what other services on the same store have written.
-    pub fn heed(&self, news: News) {
-        self.addr.do_send(FromOthers(news));
+    pub fn read_others(&self, changes: Changes) {
+        self.addr.do_send(FromOthers(changes));
     }
 
     /// All events of a stream after number `after`, those to come included: no gap, no duplicate.

@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 
 use super::snapshot::NotifierSnapshot;
 use crate::domain::event::{OfModel, Recorded, Stream};
-use crate::ports::News;
+use crate::ports::Changes;
 
 /// Events that are on disk.
 #[derive(Message)]
@@ -22,7 +22,7 @@ pub(super) struct ModelNews(pub OfModel);
 /// What other services on the same store may have written.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct FromOthers(pub News);
+pub(super) struct FromOthers(pub Changes);
 
 /// There may be something new in the outbox.
 #[derive(Message)]

@@ -10,7 +10,7 @@ use crate::domain::services::{Ask, Peer, Report};
 
 /// What another service may have written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct News {
+pub struct Changes {
     /// These have new events.
     pub streams: Vec<Stream>,
     /// Any stream may have.
@@ -21,7 +21,7 @@ pub struct News {
     pub services: bool,
 }
 
-impl News {
+impl Changes {
     pub fn of(events: &[Recorded]) -> Self {
         let into_queue = |event: &Recorded| {
             matches!(event.event, Event::Job(_, JobEvent::Queued | JobEvent::Requeued { .. }))
@@ -39,9 +39,9 @@ impl News {
     }
 }
 
-/// Word between services that share a store. It only saves waiting: whoever misses it finds the same in the store.
+/// What services that share a store say to each other. It only saves waiting: what is missed is found in the store.
 ///
-/// A store with one service has nobody to tell, which is what the methods do here.
+/// The methods here are those of a store with one service.
 #[async_trait]
 pub trait Peers: Send + Sync + 'static {
     /// This service's id, where there may be others.
@@ -54,20 +54,20 @@ pub trait Peers: Send + Sync + 'static {
         self.own_id().is_some()
     }
 
-    /// Tells the others, soon and without waiting.
-    fn tell(&self, _: News) {}
+    /// Sends them to the others, soon and without waiting.
+    fn announce(&self, _: Changes) {}
 
     /// Waits for word of others, or for the time to look without: some seconds.
-    async fn news(&self) -> News {
+    async fn changes(&self) -> Changes {
         std::future::pending().await
     }
 
-    /// Says what this service is now. The store forgets who has told nothing for a day.
+    /// Says what this service is now. The store forgets services without a report for a day.
     async fn report(&self, _: &Report) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// What all services told last, this one among them.
+    /// The last reports of all services, this one among them.
     async fn services(&self) -> Result<Vec<Peer>, StoreError> {
         Ok(vec![])
     }

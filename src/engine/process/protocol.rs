@@ -85,7 +85,7 @@ impl From<WireFailure> for LoadFailure {
             WireFailure::Cancelled => Self::Cancelled,
             WireFailure::OutOfMemory => Self::OutOfMemory { needed_bytes: 0, free_bytes: 0 },
             WireFailure::Broken { code, message } => {
-                let Failure { code, message } = Failure::told(&code, message);
+                let Failure { code, message } = Failure::reported(&code, message);
                 Self::Broken { code, message }
             }
         }

@@ -139,21 +139,21 @@ async fn ask_workers(
     for worker in workers {
         service.peers.ask(&worker.id, ask).await?;
     }
-    let told = |peers: &[Peer]| -> Vec<Peer> {
-        let asked = |peer: &&Peer| workers.iter().any(|worker| worker.id == peer.id);
-        peers.iter().filter(asked).cloned().collect()
+    let asked = |peers: &[Peer]| -> Vec<Peer> {
+        let is_asked = |peer: &&Peer| workers.iter().any(|worker| worker.id == peer.id);
+        peers.iter().filter(is_asked).cloned().collect()
     };
     let done = |peers: &[Peer]| peers.iter().filter_map(|peer| peer.report.worker.as_ref()).all(&is_done);
     let mut peers = service.peers.watch();
     if waits {
         // The first report after the asking may be from before it.
-        let asked = async {
+        let settled = async {
             peers.changed().await.ok()?;
-            peers.wait_for(|peers| done(&told(peers))).await.ok().map(drop)
+            peers.wait_for(|peers| done(&asked(peers))).await.ok().map(drop)
         };
-        let _ = timeout(WAIT_LIMIT, asked).await;
+        let _ = timeout(WAIT_LIMIT, settled).await;
     }
-    let now = told(&peers.borrow().clone());
+    let now = asked(&peers.borrow().clone());
     let code = if done(&now) { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(HttpResponse::build(code).json(status_view_on(service, &service.model.status_on(&now), &now)))
 }

@@ -1,6 +1,6 @@
-//! The workers on the wire, and what this service tells of itself.
+//! The workers on the wire, and the report of this service.
 
-use actors::domain::services::{Peer, Report, ToldPhase, WorkerReport};
+use actors::domain::services::{Peer, Report, ReportedPhase, WorkerReport};
 use actors::domain::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ pub(in crate::http) struct WorkersView {
     workers: Vec<WorkerView>,
 }
 
-/// A service that runs jobs, as it last told of itself.
+/// A service that runs jobs, as it last reported.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Worker)]
 struct WorkerView {
@@ -24,7 +24,7 @@ struct WorkerView {
     id: String,
     name: String,
     version: String,
-    /// Whether it told a short time ago.
+    /// Whether it reported a short time ago.
     live: bool,
     /// Whether it takes no new work.
     draining: bool,
@@ -67,12 +67,12 @@ struct WorkersMemoryView {
     used_by_model_bytes: u64,
 }
 
-/// All that told something within the last day; of a service alone itself, as it is now.
+/// All with a report of the last day; of a service alone itself, as it is now.
 pub(in crate::http) fn workers_view(service: &Service) -> WorkersView {
     let peers = service.peers.list();
     let alone = peers.is_empty().then(|| Peer {
         id: String::new(),
-        told_at: service.clock.wall_now(),
+        reported_at: service.clock.wall_now(),
         is_live: true,
         report: report(service),
     });
@@ -83,7 +83,7 @@ pub(in crate::http) fn workers_view(service: &Service) -> WorkersView {
     WorkersView { workers: workers.collect() }
 }
 
-fn view(Peer { id, told_at, is_live, report }: &Peer, worker: &WorkerReport) -> WorkerView {
+fn view(Peer { id, reported_at, is_live, report }: &Peer, worker: &WorkerReport) -> WorkerView {
     let present = worker.models.get(worker.model);
     let text = |of: fn(&actors::domain::services::ModelReport) -> &String| {
         present.map(of).cloned().unwrap_or_default()
@@ -112,22 +112,22 @@ fn view(Peer { id, told_at, is_live, report }: &Peer, worker: &WorkerReport) -> 
         },
         jobs: worker.jobs.iter().map(ToString::to_string).collect(),
         slots: worker.slots,
-        heartbeat_at: rfc3339(Timestamp(told_at.0)),
+        heartbeat_at: rfc3339(Timestamp(reported_at.0)),
     }
 }
 
-fn state(phase: &ToldPhase) -> &'static str {
+fn state(phase: &ReportedPhase) -> &'static str {
     match phase {
-        ToldPhase::Unloaded { .. } => "unloaded",
-        ToldPhase::Loading => "loading",
-        ToldPhase::Ready { .. } => "ready",
-        ToldPhase::Unloading { .. } => "unloading",
-        ToldPhase::WaitingForGpu { .. } => "waiting_for_gpu",
-        ToldPhase::Failed { .. } => "failed",
+        ReportedPhase::Unloaded { .. } => "unloaded",
+        ReportedPhase::Loading => "loading",
+        ReportedPhase::Ready { .. } => "ready",
+        ReportedPhase::Unloading { .. } => "unloading",
+        ReportedPhase::WaitingForGpu { .. } => "waiting_for_gpu",
+        ReportedPhase::Failed { .. } => "failed",
     }
 }
 
-/// What this service tells of itself.
+/// What this service is now, for others.
 pub fn report(service: &Service) -> Report {
     let status = service.model.status();
     let holder = status.facts().and_then(|facts| facts.holder);

@@ -1,4 +1,4 @@
-//! The services that share a PostgreSQL database: word between them, what each tells of itself, and duties that one of them has.
+//! The services that share a PostgreSQL database: what they announce and report, and duties that one of them has.
 
 mod wire;
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actors::domain::event::Stream;
 use actors::domain::services::{Ask, GONE_AFTER, Peer, Report};
 use actors::domain::time::Timestamp;
-use actors::ports::{News, Peers, SENDER_SECS, StoreError};
+use actors::ports::{Changes, Peers, SENDER_SECS, StoreError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ pub(super) use wire::Wire;
 const LOOK: Duration = Duration::from_secs(2);
 /// How many streams are asked about at once.
 const STREAMS_AT_ONCE: usize = 1000;
-/// How long the store knows a service that tells nothing.
+/// How long the store has a service without a report.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(86_400);
 /// What was asked of a service longer ago is not done.
 const ASKED_WITHIN: Duration = Duration::from_secs(60);
@@ -42,11 +42,11 @@ const GIVE_DUTIES_BACK: &str = "DELETE FROM duties WHERE holder = $1";
 
 /// 1: service, 2: now, 3: report.
 const KEEP_REPORT: &str = "\
-    INSERT INTO services (id, told_at, body) VALUES ($1, $2, $3) \
-    ON CONFLICT (id) DO UPDATE SET told_at = excluded.told_at, body = excluded.body";
-const SERVICES: &str = "SELECT id, told_at, body FROM services ORDER BY id";
-/// 1: those who told nothing since.
-const FORGET_SERVICES: &str = "DELETE FROM services WHERE told_at < $1";
+    INSERT INTO services (id, reported_at, body) VALUES ($1, $2, $3) \
+    ON CONFLICT (id) DO UPDATE SET reported_at = excluded.reported_at, body = excluded.body";
+const SERVICES: &str = "SELECT id, reported_at, body FROM services ORDER BY id";
+/// 1: services without a report since.
+const FORGET_SERVICES: &str = "DELETE FROM services WHERE reported_at < $1";
 const FORGET_SERVICE: &str = "DELETE FROM services WHERE id = $1";
 
 /// 1: id, 2: service, 3: now, 4: what is asked.
@@ -60,13 +60,13 @@ impl Peers for SqlStore {
         self.service()
     }
 
-    fn tell(&self, news: News) {
+    fn announce(&self, changes: Changes) {
         if let Some(wire) = &self.wire {
-            wire.outgoing.add(news);
+            wire.outgoing.add(changes);
         }
     }
 
-    async fn news(&self) -> News {
+    async fn changes(&self) -> Changes {
         match &self.wire {
             None => std::future::pending().await,
             Some(wire) => tokio::time::timeout(LOOK, wire.incoming.take()).await.unwrap_or(EVERYTHING),
@@ -83,7 +83,7 @@ impl Peers for SqlStore {
 
     async fn ask(&self, id: &str, ask: &Ask) -> Result<(), StoreError> {
         self.keep_ask(id, ask).await?;
-        self.tell(News { services: true, ..News::default() });
+        self.announce(Changes { services: true, ..Changes::default() });
         Ok(())
     }
 
@@ -152,9 +152,9 @@ impl SqlStore {
         let now = self.now();
         let rows: Vec<(String, i64, String)> = db::query_as(SERVICES).fetch_all(&self.readers).await?;
         // A report of another version may have another form.
-        let peers = rows.into_iter().filter_map(|(id, told_at, body)| {
-            let (told_at, report) = (Timestamp(told_at), serde_json::from_str(&body).ok()?);
-            Some(Peer { id, told_at, is_live: now.since(told_at) <= GONE_AFTER, report })
+        let peers = rows.into_iter().filter_map(|(id, reported_at, body)| {
+            let (reported_at, report) = (Timestamp(reported_at), serde_json::from_str(&body).ok()?);
+            Some(Peer { id, reported_at, is_live: now.since(reported_at) <= GONE_AFTER, report })
         });
         Ok(peers.collect())
     }

@@ -1,10 +1,10 @@
-//! LISTEN and NOTIFY: what several services tell each other.
+//! LISTEN and NOTIFY: what services announce to each other.
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actors::ports::News;
+use actors::ports::Changes;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
@@ -15,8 +15,8 @@ use crate::store::rows::{name, stream};
 
 const CHANNEL: &str = "verbatim";
 /// PostgreSQL makes services that notify wait for each other: none does it more often.
-const TELL_EVERY: Duration = Duration::from_millis(250);
-/// With more there is news of everything: PostgreSQL takes 8000 bytes.
+const NOTIFY_EVERY: Duration = Duration::from_millis(250);
+/// With more there is changes of everything: PostgreSQL takes 8000 bytes.
 const MOST_STREAMS: usize = 150;
 /// How long a connection that was lost is left alone.
 const CONNECT_EVERY: Duration = Duration::from_secs(1);
@@ -32,18 +32,18 @@ pub(in crate::store) struct Wire {
     pub(super) sender_until: Mutex<Option<Instant>>,
 }
 
-/// News that nobody has taken yet.
+/// Changes that are not taken yet.
 #[derive(Clone, Default)]
-pub(super) struct Inbox(Arc<(Mutex<News>, Notify)>);
+pub(super) struct Inbox(Arc<(Mutex<Changes>, Notify)>);
 
 impl Inbox {
-    pub(super) fn add(&self, news: News) {
+    pub(super) fn add(&self, changes: Changes) {
         let (held, came) = &*self.0;
-        held.lock().unwrap_or_else(PoisonError::into_inner).add(news);
+        held.lock().unwrap_or_else(PoisonError::into_inner).add(changes);
         came.notify_one();
     }
 
-    pub(super) async fn take(&self) -> News {
+    pub(super) async fn take(&self) -> Changes {
         let (held, came) = &*self.0;
         came.notified().await;
         mem::take(&mut held.lock().unwrap_or_else(PoisonError::into_inner))
@@ -51,12 +51,12 @@ impl Inbox {
 }
 
 impl Wire {
-    /// `listener` has one connection, `teller` any.
-    pub(in crate::store) fn connect(id: String, listener: PgPool, teller: PgPool) -> Self {
+    /// `listener` has one connection, `sender` any.
+    pub(in crate::store) fn connect(id: String, listener: PgPool, sender: PgPool) -> Self {
         let (incoming, outgoing) = (Inbox::default(), Inbox::default());
         let listen = tokio::spawn(listen(id.clone(), listener, incoming.clone()));
-        let tell = tokio::spawn(tell(id.clone(), teller, outgoing.clone()));
-        Self { id, incoming, outgoing, tasks: [listen, tell], sender_until: Mutex::new(None) }
+        let send = tokio::spawn(send(id.clone(), sender, outgoing.clone()));
+        Self { id, incoming, outgoing, tasks: [listen, send], sender_until: Mutex::new(None) }
     }
 }
 
@@ -81,55 +81,56 @@ async fn receive(id: &str, pool: &PgPool, incoming: &Inbox) -> Result<(), sqlx::
     // Word from before is lost.
     incoming.add(EVERYTHING);
     while let Some(notification) = listener.try_recv().await? {
-        if let Some(news) = read(notification.payload(), id) {
-            incoming.add(news);
+        if let Some(changes) = read(notification.payload(), id) {
+            incoming.add(changes);
         }
     }
     Ok(())
 }
 
-async fn tell(id: String, pool: PgPool, outgoing: Inbox) {
+async fn send(id: String, pool: PgPool, outgoing: Inbox) {
     loop {
-        let news = outgoing.take().await;
-        let told = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(write(&id, &news));
-        if let Err(error) = told.execute(&pool).await {
-            debug!(%error, "other services were not told");
+        let changes = outgoing.take().await;
+        let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(write(&id, &changes));
+        if let Err(error) = sent.execute(&pool).await {
+            debug!(%error, "changes were not announced");
         }
-        tokio::time::sleep(TELL_EVERY).await;
+        tokio::time::sleep(NOTIFY_EVERY).await;
     }
 }
 
-pub(super) const EVERYTHING: News = News { streams: vec![], everything: true, queue: true, services: true };
+pub(super) const EVERYTHING: Changes =
+    Changes { streams: vec![], everything: true, queue: true, services: true };
 
-/// The service that tells, and what is new.
-fn write(id: &str, news: &News) -> String {
-    let mut streams: Vec<_> = news.streams.iter().map(|stream| name(*stream)).collect();
+/// The service that announces, and what is new.
+fn write(id: &str, changes: &Changes) -> String {
+    let mut streams: Vec<_> = changes.streams.iter().map(|stream| name(*stream)).collect();
     streams.sort();
     streams.dedup();
-    if news.everything || streams.len() > MOST_STREAMS {
+    if changes.everything || streams.len() > MOST_STREAMS {
         streams = vec!["*".to_owned()];
     }
-    let of_more = [(news.queue, "queue"), (news.services, "services")];
+    let of_more = [(changes.queue, "queue"), (changes.services, "services")];
     let more = of_more.into_iter().filter(|(is_news, _)| *is_news).map(|(_, word)| word.to_owned());
     [id.to_owned()].into_iter().chain(more).chain(streams).collect::<Vec<_>>().join(" ")
 }
 
-/// Nothing for what this service told itself.
-fn read(payload: &str, id: &str) -> Option<News> {
+/// Nothing for what this service announced itself.
+fn read(payload: &str, id: &str) -> Option<Changes> {
     let mut words = payload.split(' ');
     if words.next() == Some(id) {
         return None;
     }
-    let mut news = News::default();
+    let mut changes = Changes::default();
     for word in words {
         match (word, stream(word)) {
-            ("queue", _) => news.queue = true,
-            ("services", _) => news.services = true,
-            (_, Some(stream)) => news.streams.push(stream),
-            (_, None) => news.everything = true,
+            ("queue", _) => changes.queue = true,
+            ("services", _) => changes.services = true,
+            (_, Some(stream)) => changes.streams.push(stream),
+            (_, None) => changes.everything = true,
         }
     }
-    Some(news)
+    Some(changes)
 }
 
 #[cfg(test)]
@@ -145,11 +146,11 @@ mod tests {
         for (queue, services) in [(false, false), (true, false), (false, true), (true, true)] {
             let mut streams = jobs.clone();
             streams.push(Stream::Model);
-            let told = News { streams, everything: false, queue, services };
-            let payload = write("one", &told);
+            let announced = Changes { streams, everything: false, queue, services };
+            let payload = write("one", &announced);
             let mut read = read(&payload, "other").unwrap();
-            read.streams.sort_by_key(|stream| told.streams.iter().position(|other| other == stream));
-            assert_eq!(read, told);
+            read.streams.sort_by_key(|stream| announced.streams.iter().position(|other| other == stream));
+            assert_eq!(read, announced);
             assert_eq!(super::read(&payload, "one"), None);
         }
     }
@@ -158,8 +159,8 @@ mod tests {
     fn news_of_many_streams_is_of_everything() {
         let streams: Vec<_> = (0..10_000).map(|_| Stream::Job(JobId::new())).collect();
         for (most, everything) in [(MOST_STREAMS, false), (MOST_STREAMS + 1, true), (10_000, true)] {
-            let told = News { streams: streams[..most].to_vec(), ..News::default() };
-            let payload = write("9f1c2c7e-0000-7000-8000-000000000000", &told);
+            let announced = Changes { streams: streams[..most].to_vec(), ..Changes::default() };
+            let payload = write("9f1c2c7e-0000-7000-8000-000000000000", &announced);
             assert!(payload.len() < 8000, "{}", payload.len());
             assert_eq!(read(&payload, "other").unwrap().everything, everything, "{most}");
         }

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Runs the server until its stdin ends, and removes the folder then: however the tests end.
 const SCRIPT: &str = r#"
-bin=$1 dir=$2
+bin=$1 dir=$2 options=$3
 start() {
-    "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off >>"$dir/log" 2>&1 </dev/null &
+    "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= $options >>"$dir/log" 2>&1 </dev/null &
     server=$!
     until "$bin/pg_isready" -q -h "$dir" || ! kill -0 "$server"; do sleep 0.05; done
 }
@@ -50,6 +50,11 @@ struct Orders {
 impl Cluster {
     /// Nothing where PostgreSQL is not installed, which is written to stderr.
     pub fn start() -> Option<Self> {
+        Self::start_with("-c fsync=off")
+    }
+
+    /// With options of the server's.
+    pub fn start_with(options: &str) -> Option<Self> {
         let Some(bin) = programs() else {
             // Past the test's own capture.
             let _ = writeln!(std::io::stderr(), "skipped: the tests of PostgreSQL, which is not installed");
@@ -61,7 +66,7 @@ impl Cluster {
             chown(&dir, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
             shell.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
         }
-        shell.args(["-euc", SCRIPT, "sh"]).arg(&bin).arg(&dir).current_dir(&dir);
+        shell.args(["-euc", SCRIPT, "sh"]).arg(&bin).arg(&dir).arg(options).current_dir(&dir);
         let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (stdin, answers) = (shell.stdin.take().unwrap(), BufReader::new(shell.stdout.take().unwrap()));
         let mut orders = Orders { stdin, answers, _shell: shell };
@@ -84,8 +89,12 @@ impl Cluster {
 
     /// As a superuser.
     pub fn run(&self, statement: &str) {
+        self.run_in("postgres", statement);
+    }
+
+    pub fn run_in(&self, database: &str, statement: &str) {
         let psql = Command::new(self.bin.join("psql"))
-            .args(["-q", "-U", "verbatim", "-d", "postgres", "-c", statement, "-h"])
+            .args(["-q", "-U", "verbatim", "-d", database, "-c", statement, "-h"])
             .arg(&self.dir)
             .stderr(File::create(self.dir.join("psql-log")).unwrap())
             .status()

@@ -10,7 +10,7 @@ use actors::domain::jobs::job::{JobId, LEASE_SECS};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::words::SearchWords;
 use actors::ports::{
-    Ending, EventLog, JobCounts, JobQuery, JobStore, News, Outbox, Peers, SENDER_SECS, StoreError,
+    Changes, Ending, EventLog, JobCounts, JobQuery, JobStore, Outbox, Peers, SENDER_SECS, StoreError,
     SubmitError, Terms,
 };
 use tempfile::TempDir;
@@ -382,16 +382,16 @@ async fn a_change_that_stands_still_is_undone() {
 async fn services_tell_each_other_what_is_new() {
     let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
     // At its beginning each looks at everything.
-    while first.news().await.streams.is_empty() {
-        second.tell(News { streams: vec![Stream::Model], ..News::default() });
+    while first.changes().await.streams.is_empty() {
+        second.announce(Changes { streams: vec![Stream::Model], ..Changes::default() });
     }
     let job = conformance::submit(&second, Priority::Batch).await;
-    let news = News { streams: vec![Stream::Job(job.id)], queue: true, ..News::default() };
-    second.tell(news.clone());
+    let changes = Changes { streams: vec![Stream::Job(job.id)], queue: true, ..Changes::default() };
+    second.announce(changes.clone());
     loop {
-        let told = first.news().await;
-        if told.streams.contains(&Stream::Job(job.id)) {
-            assert!(told.queue);
+        let announced = first.changes().await;
+        if announced.streams.contains(&Stream::Job(job.id)) {
+            assert!(announced.queue);
             break;
         }
     }

@@ -112,8 +112,8 @@ impl Failure {
         Self::NO_WORKER,
     ];
 
-    /// As another process told it. A code that is not known here stands for a crash.
-    pub fn told(code: &str, message: String) -> Self {
+    /// As another process reported it. A code that is not known here stands for a crash.
+    pub fn reported(code: &str, message: String) -> Self {
         let code = Self::CODES.into_iter().find(|known| *known == code).unwrap_or(Self::CODES[0]);
         Self { code, message }
     }
