@@ -34,7 +34,18 @@ for path in map(pathlib.Path, sys.argv[1:]):
             list(yaml.safe_load_all(file.read_text()))
 END
     "$checks/bin/kubernetes-validate" --strict --quiet deploy/kubernetes/base/deployment.yaml \
-        deploy/kubernetes/base/service.yaml deploy/kubernetes/base/storage.yaml
+        deploy/kubernetes/base/service.yaml deploy/kubernetes/base/storage.yaml \
+        deploy/kubernetes/scaled/api.yaml deploy/kubernetes/scaled/worker.yaml deploy/kubernetes/scaled/notifier.yaml \
+        deploy/kubernetes/scaled/secret.example.yaml
+    # What is applied, patches included.
+    if command -v kubectl >/dev/null; then
+        for overlay in base cuda scaled; do
+            kubectl kustomize "deploy/kubernetes/$overlay" >"$checks.$overlay.yaml"
+            "$checks/bin/kubernetes-validate" --strict --quiet "$checks.$overlay.yaml"
+        done
+    else
+        echo "skipped: kubectl is not installed; the manifests are not checked with their patches" >&2
+    fi
     git ls-files '*.sh' deploy/debian .ci | xargs "$checks/bin/shellcheck" --severity warning --exclude SC2034,SC2154
 fi
 

@@ -93,6 +93,8 @@ fn packages_and_images_are_named_by_the_version() {
         ("deploy/docker/compose.cuda.yaml", format!("image: verbatim:{version}-cuda\n")),
         ("deploy/kubernetes/base/kustomization.yaml", format!("newTag: {version}\n")),
         ("deploy/kubernetes/cuda/kustomization.yaml", format!("newTag: {version}-cuda\n")),
+        ("deploy/kubernetes/scaled/kustomization.yaml", format!("newTag: {version}\n")),
+        ("deploy/kubernetes/scaled/kustomization.yaml", format!("newTag: {version}-cuda\n")),
         ("docs/CHANGELOG.md", format!("## [{version}] - ")),
     ];
     for (file, name) in names {
