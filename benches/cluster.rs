@@ -133,7 +133,7 @@ fn fill(cluster: &Cluster, url: &str) {
         database,
         &format!(
             "INSERT INTO jobs (id, owner, state, priority, params, model, blob_key, blob_sha256, bytes, created_at, updated_at, \
-             duration_samples) SELECT gen_random_uuid()::TEXT, 'owner ' || n % {OWNERS}, 'queued', 1, '{options}', '', n::TEXT, \
+             duration_samples) SELECT gen_random_uuid()::TEXT, 'owner ' || n % {OWNERS}, 'queued', 10, '{options}', '', n::TEXT, \
              '00', 1, n, n, 960000 FROM generate_series(1, {QUEUED}) AS n"
         ),
     );
