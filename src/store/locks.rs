@@ -13,9 +13,9 @@ pub(super) enum Lock {
     Job(JobId),
     /// How many jobs are in the queue at most, and which requests were sent before.
     Submissions,
-    /// Whose turn it is, which job is next, and which ones no service works on.
-    Claims,
-    /// Nothing but what is the service's alone: the leases of its jobs, its report.
+    /// Which jobs no service works on any more.
+    Abandoned,
+    /// Nothing but what is the service's alone: its claims and their leases, its report.
     Own,
     /// The numbering of the model's events.
     ModelEvents,
@@ -58,7 +58,7 @@ impl Lock {
             Self::Job(id) => db::query_scalar(LOCK_JOB).bind(id.to_string()),
             Self::Own => db::query_scalar(CLOCK),
             Self::Submissions => numbered(1),
-            Self::Claims => numbered(2),
+            Self::Abandoned => numbered(2),
             Self::ModelEvents => numbered(3),
             Self::Webhooks => numbered(4),
             Self::Removals => numbered(5),

@@ -81,12 +81,77 @@ pub(super) async fn first(
     }))
 }
 
-/// The owner of a job that was just begun goes to the end.
+/// The next job for a claim. In PostgreSQL claims of several services do not wait for each other: each takes the first job that no
+/// other one is taking, and `None` where there is only such.
+pub(super) async fn take_first(
+    change: &mut Transaction,
+    priority: Priority,
+    model: Option<&str>,
+) -> Result<Option<Next>, Fault> {
+    if matches!(change, Transaction::Sqlite(_)) {
+        return first(change, priority, model).await;
+    }
+    let (rank, model) = (rows::rank(priority), model.unwrap_or_default());
+    let begun: Option<(String, String, i64)> =
+        db::query_as(FREE_BEGUN).bind(rank).bind(model).fetch_optional(&mut *change).await?;
+    if let Some((id, state, created_at)) = begun {
+        return Ok(Some(Next { id, state, begun: true, served: 0, created_at }));
+    }
+    let turn: Option<Turn> =
+        db::query_as(sql::NEXT_TURN).bind(rank).bind(model).fetch_optional(&mut *change).await?;
+    let Some(Turn { owner, served, .. }) = turn else { return Ok(None) };
+    let free: Option<(String, String, i64)> =
+        db::query_as(FREE_OF_OWNER).bind(rank).bind(model).bind(owner).fetch_optional(&mut *change).await?;
+    let free = match free {
+        Some(free) => Some(free),
+        None => db::query_as(FREE).bind(rank).bind(model).fetch_optional(change).await?,
+    };
+    Ok(free.map(|(id, state, created_at)| Next { id, state, begun: false, served, created_at }))
+}
+
+/// The owner of a job that was just begun goes to the end. In PostgreSQL not if a job of the owner is being taken by another
+/// service, which does the same.
 pub(super) async fn served(change: &mut Transaction, job: &Job) -> Result<(), Fault> {
     let rank = rows::rank(job.options.priority);
+    if matches!(change, Transaction::Postgres(_)) {
+        let mark = db::query(SERVED_IF_FREE).bind(&job.owner).bind(rank);
+        if mark.execute(&mut *change).await? == 0 {
+            db::query(SERVED_FIRST).bind(&job.owner).bind(rank).execute(change).await?;
+        }
+        return Ok(());
+    }
     db::query(sql::SERVED).bind(&job.owner).bind(rank).execute(change).await?;
     Ok(())
 }
+
+macro_rules! free {
+    ($of:literal, $by:literal) => {
+        concat!(
+            "SELECT id, state, created_at FROM jobs WHERE state = 'queued' AND priority = $1 AND model = $2",
+            $of,
+            " ORDER BY ",
+            $by,
+            " LIMIT 1 FOR UPDATE SKIP LOCKED"
+        )
+    };
+}
+
+/// 1: priority, 2: model.
+const FREE_BEGUN: &str = free!(" AND attempts > 0", "created_at, id");
+/// 1: priority, 2: model, 3: owner.
+const FREE_OF_OWNER: &str = free!(" AND attempts = 0 AND owner = $3", "created_at, id");
+/// By the index. 1: priority, 2: model.
+const FREE: &str = free!(" AND attempts = 0", "owner, created_at, id");
+
+/// 1: owner, 2: priority.
+const SERVED_IF_FREE: &str = "\
+    WITH free AS (SELECT owner, priority FROM turns WHERE owner = $1 AND priority = $2 FOR UPDATE SKIP LOCKED) \
+    UPDATE turns SET served = (SELECT MAX(served) FROM turns) + 1 FROM free \
+    WHERE turns.owner = free.owner AND turns.priority = free.priority";
+/// 1: owner, 2: priority.
+const SERVED_FIRST: &str = "\
+    INSERT INTO turns (owner, priority, served) SELECT $1, $2, COALESCE(MAX(served), 0) + 1 FROM turns \
+    HAVING NOT EXISTS (SELECT 1 FROM turns WHERE owner = $1 AND priority = $2) ON CONFLICT DO NOTHING";
 
 #[derive(sqlx::FromRow)]
 struct Turn {

@@ -139,8 +139,8 @@ impl SqlStore {
         priority: Priority,
         model: Option<&str>,
     ) -> Result<Option<(Claim, Recorded)>, Fault> {
-        let mut change = self.change(Lock::Claims).await?;
-        let next = order::first(&mut change, priority, model).await?;
+        let mut change = self.change(Lock::Own).await?;
+        let next = order::take_first(&mut change, priority, model).await?;
         let Some(Next { id, state, begun, .. }) = next else { return Ok(None) };
         let now = self.now();
         let running = rows::status(&state)?.after(JobInput::Claimed)?;
@@ -208,7 +208,7 @@ impl SqlStore {
     }
 
     pub(super) async fn requeue_all_running(&self) -> Result<Vec<Recorded>, Fault> {
-        let mut change = self.change(Lock::Claims).await?;
+        let mut change = self.change(Lock::Abandoned).await?;
         let running = match self.service() {
             None => db::query_as(sql::RUNNING_JOBS),
             Some(service) => db::query_as(sql::RUNNING_JOBS_OF).bind(service),
@@ -228,7 +228,7 @@ impl SqlStore {
             renewed.execute(&mut change).await?;
         }
         self.commit(change, "renew").await?;
-        let mut change = self.change(Lock::Claims).await?;
+        let mut change = self.change(Lock::Abandoned).await?;
         let abandoned = db::query_as(sql::ABANDONED).bind(now.0).fetch_all(&mut change).await?;
         if abandoned.is_empty() {
             return Ok(vec![]);

@@ -10,8 +10,8 @@ use actors::domain::jobs::job::{JobId, LEASE_SECS};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::words::SearchWords;
 use actors::ports::{
-    Changes, Ending, EventLog, JobCounts, JobQuery, JobStore, Outbox, Peers, SENDER_SECS, StoreError,
-    SubmitError, Terms,
+    Cancelled, Changes, Ending, EventLog, JobCounts, JobQuery, JobStore, Outbox, Peers, SENDER_SECS,
+    StoreError, SubmitError, Terms,
 };
 use tempfile::TempDir;
 
@@ -98,7 +98,7 @@ async fn a_service_without_the_lock_changes_nothing() {
     let store = SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap();
     conformance::submit(&store, Priority::Batch).await;
     // It has no other connection for changes until this one is given back.
-    let change = store.change(Lock::Claims).await.unwrap();
+    let change = store.change(Lock::Abandoned).await.unwrap();
     end_writer(&store).await;
     let second = SqlStore::open_postgres(other.path(), &url, Sharing::Alone).await.unwrap();
     drop(change);
@@ -132,7 +132,7 @@ async fn a_connection_that_does_not_answer_is_given_up() {
         let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap();
         assert!(sent.success());
     };
-    let mut change = store.change(Lock::Claims).await.unwrap();
+    let mut change = store.change(Lock::Abandoned).await.unwrap();
     signal("STOP");
     let given_up = db::query_scalar::<i64>("SELECT 1::BIGINT").fetch_one(&mut change).await.unwrap_err();
     assert!(matches!(StoreError::from(Fault::from(given_up)), StoreError::Unreachable(_)));
@@ -308,7 +308,8 @@ async fn a_job_is_claimed_once_however_many_claim() {
     let mut claimed: Vec<_> = [several.0, several.1, several.2, several.3].concat();
     claimed.sort_by_key(|job| job.started_at);
     let of_anna = claimed.iter().take(JOBS / 2).filter(|job| job.owner == "anna").count();
-    assert!(of_anna.abs_diff(JOBS / 4) <= 1, "{of_anna}");
+    // Claims at the same moment may be of the same owner.
+    assert!(of_anna.abs_diff(JOBS / 4) <= 4, "{of_anna}");
     let ids: HashSet<_> = claimed.iter().map(|job| job.id).collect();
     assert_eq!((claimed.len(), ids.len()), (JOBS, JOBS));
 }
@@ -371,9 +372,8 @@ async fn events_of_two_services_are_numbered_without_gaps() {
 async fn a_change_that_stands_still_is_undone() {
     let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
     let job = conformance::submit(&first, Priority::Batch).await;
-    let stuck = first.change(Lock::Claims).await.unwrap();
-    let (claim, _) = second.claim(Priority::Batch, None).await.unwrap().unwrap();
-    assert_eq!(claim.job.id, job.id);
+    let stuck = first.change(Lock::Job(job.id)).await.unwrap();
+    assert!(matches!(second.cancel(job.id).await.unwrap(), Cancelled::Now { .. }));
     drop(stuck);
     conformance::submit(&first, Priority::Batch).await;
 }
