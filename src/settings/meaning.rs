@@ -82,7 +82,7 @@ fn database_url(settings: &Settings) -> Fault {
     };
     let right = settings.storage.postgres().is_none_or(|url| Url::parse(url).is_ok_and(is_database));
     let message = format!(
-        "must be postgres://user:password@host:5432/database with percent-encoded special characters and no parameters but {}, or \"\" for SQLite",
+        "must be postgres://user:password@host:5432/database with percent-encoded special characters and no parameters but {}; sqlite:///folder; or \"\" for SQLite in storage.dir",
         URL_PARAMETERS.join(", ")
     );
     fault_if(!right, "storage.url", &message)

@@ -16,6 +16,7 @@ mod models;
 mod overrides;
 mod place;
 mod schema;
+mod sqlite_url;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -29,6 +30,7 @@ pub use layers::Sources;
 pub use overrides::Overrides;
 pub use place::Place;
 pub use schema::*;
+pub use sqlite_url::{FORM as SQLITE_URL, sqlite_folder};
 
 use layer::Layer;
 use layers::NearMiss;
@@ -50,6 +52,7 @@ pub fn load(sources: &Sources) -> Result<Effective, SettingsError> {
     for mut layer in layers::above(sources, &defaults.0, &mut problems) {
         check::admit(&defaults.0, &mut layer.0, &mut problems);
         admit_typed(&defaults, &mut layer, &mut problems);
+        sqlite_url::settle(&mut layer.0, &mut problems);
         stack.push(layer);
     }
     // A key that was refused has its default by now, which would only bring up further problems.

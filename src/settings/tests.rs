@@ -282,6 +282,37 @@ fn a_bad_value_is_an_error_even_if_overridden() {
 }
 
 #[test]
+fn a_url_of_sqlite_sets_the_folder_in_its_own_layer() {
+    const URL: &str = "VERBATIM__STORAGE__URL";
+    const DIR: &str = "VERBATIM__STORAGE__DIR";
+    let both = |given: Given| {
+        let storage = given.settings().storage;
+        (storage.dir.to_str().unwrap().to_owned(), storage.postgres().map(str::to_owned))
+    };
+    let in_file = "[storage]\nurl = \"sqlite:///srv/a%20b\"";
+    assert_eq!(both(given(&[]).config("x.toml", in_file)), ("/srv/a b".into(), None));
+    let stronger = given(&[(DIR, "/srv/other")]).config("x.toml", in_file);
+    assert_eq!(both(stronger), ("/srv/other".into(), None));
+    let stronger = given(&[(URL, "sqlite://data/verbatim.db")]).config("x.toml", "[storage]\ndir = \"/srv\"");
+    assert_eq!(both(stronger), ("data".into(), None));
+    let postgres = given(&[(URL, "postgres://a@b/c")]).config("x.toml", in_file);
+    assert_eq!(both(postgres), ("/srv/a b".into(), Some("postgres://a@b/c".into())));
+    assert_eq!(both(given(&[(URL, "sqlite:///srv/"), (DIR, "/srv")])).0, "/srv/");
+
+    let shown = given(&[]).config("x.toml", in_file).load().describe();
+    has(&shown, &["storage.dir = \"/srv/a b\"  # from --config "]);
+    let two = given(&[(URL, "sqlite:///srv/a"), (DIR, "/srv/b")]).error();
+    has(&two, &["storage.url: names another folder than storage.dir", "VERBATIM__STORAGE__URL"]);
+    for wrong in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:///srv/jobs.db", "sqlite:///srv?mode=ro"]
+    {
+        has(
+            &given(&[(URL, wrong)]).error(),
+            &["storage.url: must be sqlite:///folder", "VERBATIM__STORAGE__URL"],
+        );
+    }
+}
+
+#[test]
 fn all_problems_are_reported_together_one_in_a_line() {
     let given = given(&[
         ("VERBATIM__SERVER__PROT", "1"),

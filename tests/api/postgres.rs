@@ -93,6 +93,18 @@ fn a_crash_of_postgres_pauses_the_service() {
     assert!(said.lines().count() < 200, "it tries again and again without a pause:\n{said}");
 }
 
+/// The folder of the same service in another notation.
+#[test]
+fn a_service_starts_with_the_url_of_sqlite() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/verbatim.db", dir.path().join("data").display());
+    let mut service = Service::start_in(dir, &[("VERBATIM__STORAGE__URL", &url)]);
+    let id = service.queue("en_short.wav", &[]);
+    assert_eq!(service.finished(&id)["status"], "completed");
+    service.restart_without("VERBATIM__STORAGE__URL");
+    assert_eq!(service.job(&id)["status"], "completed");
+}
+
 #[test]
 fn a_start_without_postgres_names_the_setting() {
     let dir = tempfile::tempdir().unwrap();
