@@ -1,6 +1,8 @@
 //! What lies in a storage folder.
 
 pub(super) const DATABASE: &str = "verbatim.db";
+/// What [`DATABASE`] is called once its rows are in PostgreSQL.
+pub(super) const MIGRATED: &str = "verbatim.db.migrated";
 /// The id of the PostgreSQL database that the recordings belong to, where there is one.
 pub(super) const DATABASE_ID: &str = "postgres-id";
 /// The folder of the recordings.

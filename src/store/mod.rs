@@ -44,7 +44,10 @@ pub(crate) mod tests;
 pub use blob_place::{BadBlobPlace, BlobPlace};
 pub use blobs::FileBlobs;
 pub use bucket::BucketConfig;
-pub use copies::{BackupError, Copied, Replace, RestoreError, backup, restore};
+pub use copies::{
+    BackupError, Copied, MigrateError, Migrated, MigratedTable, Replace, RestoreError, backup, migrate,
+    restore,
+};
 pub use open::{StoreOpenError, is_store};
 pub use open_blobs::{check_bucket, open_blobs};
 pub use postgres::{Sharing, check_postgres};

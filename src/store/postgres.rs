@@ -139,6 +139,33 @@ impl SqlStore {
     }
 }
 
+/// A database with the schema of now, without a folder.
+pub(super) struct Database {
+    /// Of one connection, which has the service's lock.
+    pub(super) pool: PgPool,
+    pub(super) id: String,
+    /// As it may be shown to anyone.
+    pub(super) server: String,
+}
+
+/// Connects to the database that `url` names and brings its schema up to date. No service can open it until the pool is closed.
+///
+/// # Errors
+/// Their texts never have the password.
+pub(super) async fn open_database(url: &str) -> Result<Database, StoreOpenError> {
+    let options = connect_options(url)?;
+    let server = server(&options);
+    let unreachable = |error: sqlx::Error| unreachable(&server, &error);
+    let (sharing, (service, _)) = (Sharing::Alone, watch::channel(Service::This));
+    try_lock(connect(&options, &server).await?, &server, sharing).await?;
+    let holder = Holder { sharing, service, session: AtomicI32::new(0) };
+    // All rows are read by one statement, which is not slow.
+    let pool = open_writer(options.disable_statement_logging(), holder).await.map_err(unreachable)?;
+    migrate(&pool, &server).await?;
+    let id = sqlx::query_scalar(ID).fetch_one(&pool).await.map_err(unreachable)?;
+    Ok(Database { pool, id, server })
+}
+
 /// Connects to the database that `url` names and gives its name: before a service is started, or beside it.
 ///
 /// # Errors

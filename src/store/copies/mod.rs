@@ -1,9 +1,11 @@
-//! Copies of a storage folder: made beside a running service, checked, put back.
+//! Copies of a storage folder: made beside a running service, checked, put back; and of its database to PostgreSQL.
 
 mod backup;
 mod database;
 mod files;
+mod migrate;
 mod restore;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -11,4 +13,5 @@ mod verify;
 pub use backup::{BackupError, backup};
 pub use files::Copied;
 pub(super) use files::recordings;
+pub use migrate::{MigrateError, Migrated, MigratedTable, migrate};
 pub use restore::{Replace, RestoreError, restore};

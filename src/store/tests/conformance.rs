@@ -670,7 +670,7 @@ pub(crate) async fn peaks_are_kept_as_long_as_their_job(store: &dyn Store) {
     assert_eq!(store.peaks(id).await.unwrap(), None);
 }
 
-fn edited(text: &str) -> Vec<EditedSegment> {
+pub(crate) fn edited(text: &str) -> Vec<EditedSegment> {
     let words = Some(vec![Word { word: "a".into(), start: 0.1, end: 0.3, probability: 0.25 }]);
     let (speaker, flags) = (Some("Zo\u{eb}".to_owned()), vec![Flag::LowConfidence]);
     let first = EditedSegment {

@@ -3,6 +3,7 @@
 pub(crate) mod blob_promises;
 mod cluster;
 pub(crate) mod conformance;
+mod migration;
 mod postgres;
 mod random_walk;
 mod webhook_conformance;

@@ -25,7 +25,7 @@ use crate::store::{Clock, Sharing, SqlStore, StoreOpenError, system_clock};
 const NOTE: JobEvent = JobEvent::Progress { percent: 0.0, chunk: 1, chunks_total: 9, eta_secs: None };
 
 /// For all tests of the process.
-static CLUSTER: LazyLock<Option<Cluster>> = LazyLock::new(Cluster::start);
+pub(super) static CLUSTER: LazyLock<Option<Cluster>> = LazyLock::new(Cluster::start);
 
 pub(super) async fn open() -> Option<(SqlStore, TempDir)> {
     open_as(Sharing::Alone, None).await
