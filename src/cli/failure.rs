@@ -17,8 +17,8 @@ use crate::compose::BadAudioSettings;
 use crate::engine::ModelFileError;
 use crate::models::{PullError, RemoveError};
 use crate::outgoing::BadAllowEntry;
-use crate::settings::SettingsError;
-use crate::store::{BackupError, OpenBlobsError, RestoreError};
+use crate::settings::{SQLITE_URL, SettingsError};
+use crate::store::{BackupError, MigrateError, OpenBlobsError, RestoreError};
 use crate::telemetry::TelemetryError;
 use crate::transcript::BadShape;
 
@@ -113,6 +113,15 @@ pub(super) enum Failure {
         dir.display()
     )]
     InPostgres { dir: PathBuf },
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    #[error("--from must be {SQLITE_URL}; other databases cannot be migrated")]
+    BadSource,
+    #[error(
+        "no PostgreSQL database is named to migrate to: set [storage] url, or VERBATIM__STORAGE__URL, to \
+         postgres://user:password@host:5432/database; --to takes it as well"
+    )]
+    NoTarget,
     #[error("{} cannot be written: {source}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("stdout cannot be written to: {0}")]
@@ -184,6 +193,8 @@ impl Failure {
             | Self::CannotTranslate { .. }
             | Self::OnlyWithUrl
             | Self::NeedsYes
+            | Self::BadSource
+            | Self::NoTarget
             | Self::BadKey => Kind::Usage,
             Self::Pull(error) if error.is_usage() => Kind::Usage,
             Self::Start(_)
@@ -197,6 +208,7 @@ impl Failure {
             | Self::Blobs(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::Migrate(_)
             | Self::InPostgres { .. }
             | Self::Unreadable { .. }
             | Self::Unwritable { .. }

@@ -71,7 +71,7 @@ enum Command {
     Webhooks(WebhooksArgs),
     /// Create, list and revoke the API keys of a service
     Keys(KeysArgs),
-    /// Back up and restore the data of a service
+    /// Back up, restore and migrate the data of a service
     #[command(subcommand)]
     Admin(AdminCommand),
     /// Check model, GPU, memory, disk, ffmpeg, port and settings, and say what to do about each

@@ -93,6 +93,70 @@ fn a_crash_of_postgres_pauses_the_service() {
     assert!(said.lines().count() < 200, "it tries again and again without a pause:\n{said}");
 }
 
+#[test]
+fn a_service_that_was_migrated_has_its_jobs_and_recordings() {
+    let Some(cluster) = Cluster::start() else { return };
+    let service = Service::start();
+    let id = service.queue("en_short.wav", &[]);
+    let done = service.finished(&id);
+    let events: Vec<_> = service.events(&format!("/jobs/{id}/events"), None).collect();
+    let (_, dir) = service.stop();
+    let url = cluster.create_database();
+    let data = format!("sqlite://{}", dir.path().join("data").display());
+    let migrate = |options: &[&str]| {
+        let done = command(dir.path()).args(["admin", "migrate"]).args(options).output().unwrap();
+        let said = [done.stdout, done.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(!said.concat().contains("hush"), "the password is shown: {said:?}");
+        (done.status.code(), said)
+    };
+    let (code, [_, said]) = migrate(&[]);
+    assert!(code == Some(2) && said.contains("VERBATIM__STORAGE__URL"), "{said}");
+    let (code, [_, said]) = migrate(&["--from", &url, "--to", &url]);
+    assert!(code == Some(2) && said.contains("--from must be sqlite:///folder"), "{said}");
+    let (code, [_, said]) = migrate(&["--from", &data, "--to", &data]);
+    assert!(code == Some(2) && said.contains("no PostgreSQL database"), "{said}");
+    let (code, [_, said]) = migrate(&["--from", "sqlite:///nowhere", "--to", &url]);
+    assert!(code == Some(1) && said.contains("there is no database in /nowhere"), "{said}");
+    let (code, [said, _]) = migrate(&["--from", &data, "--to", &url, "--json"]);
+    let migrated: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &migrated["tables"]["jobs"]["rows"]), (Some(0), &json!(1)), "{said}");
+    assert_eq!(migrated["tables"]["events"]["sha256"].as_str().unwrap().len(), 64);
+
+    let service = Service::start_in(dir, &[("VERBATIM__STORAGE__URL", &url)]);
+    assert_eq!(service.job(&id), done);
+    assert_eq!(service.events(&format!("/jobs/{id}/events"), None).collect::<Vec<_>>(), events);
+    let (part, bytes) = service.get_bytes(&format!("/jobs/{id}/audio"), &[("range", "bytes=100-199")]);
+    assert_eq!(part.status, 206);
+    assert!(bytes == fs::read(fixtures::audio("en_short.wav")).unwrap()[100..200]);
+    let give_up = Instant::now() + HANG_GUARD;
+    while service.get("/jobs?q=en_short").json()["jobs"] == json!([]) {
+        assert!(Instant::now() < give_up, "the search index is not made");
+        std::thread::yield_now();
+    }
+    let later = service.queue("en_short.wav", &[("language", "en")]);
+    assert_eq!(service.finished(&later)["result"]["text"], done["result"]["text"]);
+}
+
+/// As a user does who keeps the password out of the list of processes.
+#[test]
+fn a_migration_reads_both_places_from_the_settings() {
+    let Some(cluster) = Cluster::start() else { return };
+    let (_, dir) = Service::start().stop();
+    let settings = dir.path().join("settings.toml");
+    let text = format!("[storage]\nurl = {:?}\n", cluster.create_database());
+    fs::write(&settings, text).unwrap();
+    let output = command(dir.path()).args(["admin", "migrate", "--config"]).arg(&settings).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in ["TABLE", "SHA-256", "segments", "set [storage] url to it", "data/verbatim.db.migrated"] {
+        assert!(said.contains(part), "no {part:?} in:\n{said}");
+    }
+    assert!(!said.contains("hush"), "{said}");
+    let output = command(dir.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("[storage] url"), "{said}");
+}
+
 /// The folder of the same service in another notation.
 #[test]
 fn a_service_starts_with_the_url_of_sqlite() {

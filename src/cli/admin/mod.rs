@@ -1,9 +1,13 @@
 //! `verbatim admin`
 
+mod migrate;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
+
+use migrate::MigrateArgs;
 
 use super::failure::Failure;
 use super::words::{count, size};
@@ -41,6 +45,11 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         settings: SettingsArgs,
     },
+    /// Copy the SQLite database of a stopped service into an empty PostgreSQL database
+    ///
+    /// All rows are compared by their SHA-256 before anything is changed. The recordings stay where they are. The old database is
+    /// kept as verbatim.db.migrated.
+    Migrate(MigrateArgs),
 }
 
 /// # Blocking
@@ -58,6 +67,7 @@ pub(super) fn run(command: &AdminCommand) -> Result<(), Failure> {
             let restored = system.block_on(restore(dir, &storage, &place, replace))?;
             ("restored", restored, storage, place, json)
         }
+        AdminCommand::Migrate(args) => return migrate::run(args, &system),
     };
     let elsewhere = (place != BlobPlace::Own).then(|| place.to_string());
     if *json {
