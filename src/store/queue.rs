@@ -290,7 +290,9 @@ async fn claim(change: &mut Transaction, row: ClaimRow) -> Result<Claim, Fault> 
     let job = Job::try_from(row.job)?;
     let fence = Fence { id: job.id, epoch: row.epoch };
     let exits = EngineExits { crashes: small(row.crash_streak), kills: small(row.kill_streak) };
-    let Some(plan) = stored_plan(change, job.id).await? else {
+    // One that was not begun before has none.
+    let plan = if job.attempts > 1 { stored_plan(change, job.id).await? } else { None };
+    let Some(plan) = plan else {
         return Ok(Claim { job, fence, plan: None, chunks_done: 0, segments_done: 0, exits });
     };
     let segments: i64 =
