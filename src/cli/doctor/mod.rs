@@ -57,11 +57,12 @@ fn examine(effective: &Effective) -> Vec<Finding> {
     let settings = &effective.settings;
     let mut findings = vec![valid_settings::check(settings)];
     findings.extend(valid_settings::ignored(effective.near_misses()));
-    findings.extend(model::check(settings));
+    if settings.node.role.runs_jobs() {
+        findings.extend(model::check(settings));
+        findings.extend([gpu::check(settings), memory::check(settings)]);
+    }
     findings.extend(database::check(settings));
     findings.extend([
-        gpu::check(settings),
-        memory::check(settings),
         storage::check(settings),
         recordings::check(settings),
         ffmpeg::check(settings),
