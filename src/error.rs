@@ -96,7 +96,7 @@ codes! {
     MODEL_PULLING "model_pulling" 503 OVERLOAD "The model's file is being downloaded, and the model is loaded after that; `GET /models/pulls` shows the progress. Try again after `Retry-After` seconds."
     OUT_OF_MEMORY "out_of_memory" 503 OVERLOAD "There is not enough memory for the model, and a call that waits for it has waited as long as it may. Try again after `Retry-After` seconds."
     TOO_MANY_STREAMS "too_many_streams" 503 OVERLOAD "As many event streams are open as `[limits]` allows; try again after `Retry-After` seconds."
-    SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping and takes no new work."
+    SHUTTING_DOWN "shutting_down" 503 OVERLOAD "The service is stopping, or was drained by `POST /admin/drain`, and takes no new work."
     STORAGE_UNREACHABLE "storage_unreachable" 503 OVERLOAD "The database, or the storage that `[storage] blobs` names, does not answer. Try again after `Retry-After` seconds."
     DISK_FULL "disk_full" 507 SERVER "The service's disk is full."
 }
@@ -212,7 +212,7 @@ pub enum AppError {
     /// `code` is the failure's own.
     #[error("{message}")]
     ModelFailed { code: &'static str, message: String },
-    #[error("the service is stopping: try again later")]
+    #[error("the service takes no new work: try again later, or another one")]
     ShuttingDown,
     #[error("{queued} jobs are queued already: try again later")]
     QueueFull { queued: u64, retry_after: u64 },

@@ -1,7 +1,7 @@
 //! A service among others on one store: it reports what it is, does what others ask of it, and hands on what they have written.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
@@ -13,6 +13,9 @@ use crate::model::ModelHandle;
 use crate::notifier::NotifierHandle;
 use crate::peers::PeersSender;
 use crate::ports::{Changes, Peers};
+
+/// How often a service looks for changes that it got no notification of.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Runs for as long as the service; where there can be no others it does nothing.
 pub async fn run(
@@ -28,10 +31,14 @@ pub async fn run(
     }
     let mut status = model.watch();
     let mut reported = Reported::default();
+    let mut looks = tokio::time::interval(LOOK);
     loop {
         let changes = tokio::select! {
             changes = store.changes() => changes,
-            changed = status.changed() => match changed {
+            // A notification may be lost.
+            _ = looks.tick() => Changes::everything(),
+            // The status of models elsewhere changes with the reports.
+            changed = status.changed(), if !model.is_elsewhere() => match changed {
                 Ok(()) => Changes { services: true, ..Changes::default() },
                 // The service is stopping.
                 Err(_) => return,
@@ -42,12 +49,10 @@ pub async fn run(
         }
         if changes.services || changes.streams.contains(&Stream::Model) {
             reported.report(&*store, report()).await;
-            match store.services().await {
-                Ok(peers) => drop(sender.0.send_replace(Arc::new(peers))),
-                Err(error) => debug!(%error, "cannot read the reports of other services"),
-            }
+            sender.read(&*store).await;
             match store.asked().await {
-                Ok(asks) => asks.into_iter().for_each(|ask| perform(&model, ask)),
+                Ok(asks) if asks.is_empty() => {}
+                Ok(asks) => drop(actix::spawn(perform(model.clone(), asks))),
                 Err(error) => debug!(%error, "cannot read what other services ask"),
             }
         }
@@ -81,19 +86,82 @@ impl Reported {
     }
 }
 
-fn perform(model: &ModelHandle, ask: Ask) {
-    info!(?ask, "another service asks");
-    match ask {
-        Ask::Load { model: name, is_for_client, keep_alive } => match model.find(name.as_deref()) {
-            Some(number) => {
-                let demand = if is_for_client { Demand::TurnedAway } else { Demand::Request };
-                model.demand_for(demand, number, keep_alive);
+/// In their order.
+async fn perform(model: ModelHandle, asks: Vec<Ask>) {
+    for ask in asks {
+        info!(?ask, "another service asks");
+        match ask {
+            Ask::Load { model: name, is_for_client, keep_alive } => match model.find(name.as_deref()) {
+                Some(number) => {
+                    let demand = if is_for_client { Demand::TurnedAway } else { Demand::Request };
+                    model.demand_for(demand, number, keep_alive);
+                }
+                None => warn!(?name, "another service asks for a model that is not in the settings"),
+            },
+            Ask::Unload { hold } => {
+                // An actor that has stopped ends the process.
+                let _ = model.unload(UnloadReason::Request, hold).await;
             }
-            None => warn!(?name, "another service asks for a model that is not in the settings"),
-        },
-        Ask::Unload { hold } => {
-            let model = model.clone();
-            actix::spawn(async move { model.unload(UnloadReason::Request, hold).await });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::model::lifecycle::Policy;
+    use crate::domain::model::stay::Stay;
+    use crate::domain::services::tests::{READY, peer};
+    use crate::domain::services::{Peer, Role};
+    use crate::peers::PeersHandle;
+    use crate::ports::StoreError;
+    use crate::testing::FakeEngine;
+    use crate::testing::world::{Setting, World};
+
+    /// A store with one worker, which reports what it did before.
+    #[derive(Default)]
+    struct Quiet {
+        reads: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Peers for Quiet {
+        fn own_id(&self) -> Option<&str> {
+            Some("api")
+        }
+
+        async fn services(&self) -> Result<Vec<Peer>, StoreError> {
+            assert!(self.reads.fetch_add(1, Ordering::SeqCst) < 1000, "it reads without a pause");
+            Ok(vec![peer("gpu-1", READY, 0, 500)])
+        }
+    }
+
+    #[actix::test]
+    async fn a_service_without_models_does_not_wake_itself() {
+        let (world, store) = (World::start(Setting::default()), Arc::new(Quiet::default()));
+        let (peers, sender) = PeersHandle::new(store.clone());
+        let policy = Policy {
+            idle_timeout: Stay::Forever,
+            poll_interval: Duration::ZERO,
+            unload_hold: Duration::ZERO,
+            yield_below_free_bytes: None,
+        };
+        let model = ModelHandle::elsewhere(&[Arc::new(FakeEngine::default())], policy, peers);
+        let report = || Report {
+            name: "api".into(),
+            role: Role::Api,
+            version: "1".into(),
+            is_draining: false,
+            worker: None,
+        };
+        tokio::time::pause();
+        let exchange = run(sender, store.clone(), model, world.jobs.clone(), world.notifier.clone(), report);
+        let _ = tokio::time::timeout(Duration::from_secs(60), exchange).await;
+        let reads = store.reads.load(Ordering::SeqCst);
+        assert!((20..=40).contains(&reads), "{reads}");
     }
 }

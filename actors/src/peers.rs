@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::domain::services::{Ask, Peer, is_served_elsewhere, loader, soonest};
 use crate::ports::{Peers, StoreError};
@@ -21,6 +21,16 @@ pub struct PeersHandle {
 
 /// Where [`exchange`](crate::exchange) puts what it reads.
 pub struct PeersSender(pub(crate) watch::Sender<Arc<Vec<Peer>>>);
+
+impl PeersSender {
+    /// Reads what all services reported last.
+    pub async fn read(&self, store: &dyn Peers) {
+        match store.services().await {
+            Ok(peers) => drop(self.0.send_replace(Arc::new(peers))),
+            Err(error) => debug!(%error, "cannot read the reports of other services"),
+        }
+    }
+}
 
 impl PeersHandle {
     pub fn new(store: Arc<dyn Peers>) -> (Self, PeersSender) {
@@ -65,15 +75,6 @@ impl PeersHandle {
         };
         if let Err(error) = self.ask(&worker.id, &ask).await {
             warn!(model, worker = worker.report.name, %error, "a worker could not be asked to load the model");
-        }
-    }
-
-    /// Asks every worker.
-    pub(crate) async fn ask_all(&self, ask: Ask) {
-        for worker in self.list().iter().filter(|peer| peer.is_live && peer.report.worker.is_some()) {
-            if let Err(error) = self.ask(&worker.id, &ask).await {
-                warn!(worker = worker.report.name, %error, "a worker could not be asked");
-            }
         }
     }
 }

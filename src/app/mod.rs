@@ -44,14 +44,14 @@ use crate::compose;
 use crate::http::{self, Limits, Service};
 use crate::outgoing::HttpSources;
 use crate::settings::{Effective, Settings};
-use crate::store::{BlobPlace, Blobs, OpenBlobsError, Sharing, SqlStore, StoreOpenError, open_blobs};
+use crate::store::{
+    BlobPlace, Blobs, OpenBlobsError, Sharing, SqlStore, StoreOpenError, UPLOADS_OF_OTHERS, open_blobs,
+};
 use crate::webhook::{HttpWebhooks, WebhookConfig};
 use crate::wyoming;
 
 /// Threads that serve requests. They only forward messages and stream bytes.
 const HTTP_THREADS: usize = 2;
-/// How long a recording without a job may still be another service's upload.
-const UPLOADS_OF_OTHERS: Duration = Duration::from_secs(86_400);
 /// Answers of a stopping service get this long after everything else is over.
 const LAST_ANSWERS_SECS: u64 = 5;
 
@@ -97,6 +97,7 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let recordings = AudioFiles::new(blobs.clone(), audio);
     let keys = Keyring::new(keys);
     let (peers, sender) = PeersHandle::new(store.clone());
+    sender.read(&*store).await;
     let service = start_actors(&settings, store.clone(), peers, blobs, recordings, webhooks, keys).await?;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
     let idle = Duration::from_secs(settings.server.keep_alive_secs);
@@ -119,7 +120,7 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let reporter = service.clone();
     let (model, jobs, notifier) = (service.model.clone(), service.jobs.clone(), service.notifier.clone());
     let report = move || http::report(&reporter);
-    actix_web::rt::spawn(exchange::run(sender, store.clone(), model, jobs, notifier, report));
+    let exchange = actix_web::rt::spawn(exchange::run(sender, store.clone(), model, jobs, notifier, report));
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     if let Some((listener, config)) = wyoming {
@@ -135,6 +136,8 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     supervisor::stopping();
     watchdog.abort();
     stop(&service, &handle, Duration::from_secs(settings.server.shutdown_secs)).await;
+    // Others would take a last report for that of a service that runs.
+    exchange.abort();
     if serving.await.is_err() {
         warn!("the HTTP server stopped unexpectedly");
     }
@@ -254,6 +257,7 @@ async fn start_actors(
         callers: Arc::default(),
         answers: http::Answers::default(),
         started: Instant::now(),
+        stopping: AtomicBool::new(false),
         draining: AtomicBool::new(false),
     }))
 }
@@ -347,7 +351,7 @@ fn announce(address: SocketAddr) {
 /// closes the sockets.
 async fn stop(service: &Service, server: &ServerHandle, limit: Duration) {
     info!("stopping");
-    service.drain(true);
+    service.stop();
     service.jobs.stop(limit).await;
     if let Err(error) = service.model.unload_and_wait(UnloadReason::Shutdown, None).await {
         warn!(%error, "the model was not unloaded");

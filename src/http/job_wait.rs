@@ -100,7 +100,7 @@ impl JobWait {
                     None => {
                         self.wanted = None;
                         // Streams end before their last event when the service stops; the job continues after the next start.
-                        let stops = service.is_draining();
+                        let stops = service.is_stopping();
                         return Err(if stops { AppError::ShuttingDown } else { AppError::JobNotFound });
                     }
                 },

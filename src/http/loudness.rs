@@ -50,14 +50,14 @@ async fn measured(service: &Service, job: &Job) -> Result<Peaks, AppError> {
         tokio::select! {
             decoded = &mut decoding => break decoded.map_err(AppError::internal)?,
             () = actix_web::rt::time::sleep(LOOK) => {
-                if service.is_draining() || begun.elapsed() > LIMIT {
+                if service.is_stopping() || begun.elapsed() > LIMIT {
                     cancel.cancel();
                 }
             }
         }
     };
     match decoded {
-        Err(AudioError::Cancelled) if service.is_draining() => Err(AppError::ShuttingDown),
+        Err(AudioError::Cancelled) if service.is_stopping() => Err(AppError::ShuttingDown),
         Err(AudioError::Cancelled) => {
             let secs = LIMIT.as_secs();
             Err(AppError::UnsupportedMedia(format!("decoding the recording took longer than {secs} s")))

@@ -53,6 +53,7 @@ pub struct Service {
     pub callers: Arc<Callers>,
     pub answers: Answers,
     pub started: Instant,
+    pub stopping: AtomicBool,
     pub draining: AtomicBool,
 }
 
@@ -77,10 +78,21 @@ pub struct Limits {
 }
 
 impl Service {
-    /// From now on no new work is taken, or is again.
-    pub fn drain(&self, drains: bool) {
-        self.draining.store(drains, Ordering::SeqCst);
-        self.jobs.drain(drains);
+    /// From now on no new work is taken.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on no new work is taken, until [`Service::resume`].
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        self.jobs.drain(true);
+    }
+
+    /// New work is taken again, unless the service is stopping.
+    pub fn resume(&self) {
+        self.draining.store(false, Ordering::SeqCst);
+        self.jobs.drain(false);
     }
 
     /// Counts a request. Callers without a key are distinguished by their addresses.
@@ -185,7 +197,12 @@ impl Service {
         self.clock.wall_now().before(age)
     }
 
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Whether no new work is taken.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+        self.is_stopping() || self.draining.load(Ordering::SeqCst)
     }
 }

@@ -24,8 +24,8 @@ use uuid::Uuid;
 
 use super::directory::{create_durably, disk_room, has_room};
 use super::objects;
-use super::owner::is_ours;
-use super::recordings::{Blobs, OpenBlobsError};
+use super::owner::{Owner, is_ours};
+use super::recordings::{Blobs, OpenBlobsError, UPLOADS_OF_OTHERS};
 use crate::failpoint;
 use crate::hex::hex;
 
@@ -50,9 +50,14 @@ impl FileBlobs {
     /// # Blocking
     /// Reads the folder.
     pub fn open(dir: &Path) -> Result<Self, OpenBlobsError> {
+        Self::open_without(dir, |_| true)
+    }
+
+    /// Opens the folder and removes the files that were being written of these keys.
+    fn open_without(dir: &Path, goes: impl Fn(&str) -> bool) -> Result<Self, OpenBlobsError> {
         let refused = |error: io::Error| OpenBlobsError::folder(dir, error);
         create_durably(dir).map_err(refused)?;
-        remove_files(dir, |name| name.contains('#')).map_err(refused)?;
+        remove_files(dir, |name| name.split_once('#').is_some_and(|(key, _)| goes(key))).map_err(refused)?;
         let files =
             LocalFileSystem::new_with_prefix(dir).map_err(|error| OpenBlobsError::folder(dir, error))?;
         let used = size_of_files(dir).map_err(refused)?;
@@ -60,13 +65,14 @@ impl FileBlobs {
         Ok(Self { dir: dir.to_owned(), files, used: Arc::new(used.into()), cleans: true })
     }
 
-    /// [`FileBlobs::open`] for a folder that other storage folders may name as well; the file `id` identifies this one.
+    /// [`FileBlobs::open`] for a folder that other services may have open; `owner` identifies those whose it is. What is being written
+    /// is left there for [`UPLOADS_OF_OTHERS`].
     ///
     /// # Blocking
     /// Reads the folder.
-    pub(super) async fn open_shared(dir: &Path, id: &Path) -> Result<Self, OpenBlobsError> {
-        let mut blobs = Self::open(dir)?;
-        let ours = is_ours(&blobs.files, &Location::default(), id).await;
+    pub(super) async fn open_shared(dir: &Path, owner: &Owner) -> Result<Self, OpenBlobsError> {
+        let mut blobs = Self::open_without(dir, |key| objects::is_older(key, UPLOADS_OF_OTHERS))?;
+        let ours = is_ours(&blobs.files, &Location::default(), owner).await;
         blobs.cleans = ours.map_err(|error| OpenBlobsError::folder(dir, error))?;
         Ok(blobs)
     }

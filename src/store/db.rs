@@ -29,7 +29,7 @@ pub(super) enum Transaction {
 }
 
 impl Pool {
-    /// The only connection that writes has the transaction until its end.
+    /// With SQLite the only connection that writes has the transaction until its end.
     pub(super) async fn begin_change(&self) -> Result<Transaction, sqlx::Error> {
         match self {
             Self::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Transaction::Sqlite),

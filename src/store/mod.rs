@@ -51,6 +51,6 @@ pub use copies::{
 pub use open::{StoreOpenError, is_store};
 pub use open_blobs::{check_bucket, open_blobs};
 pub use postgres::{Sharing, check_postgres};
-pub use recordings::{Blobs, OpenBlobsError};
+pub use recordings::{Blobs, OpenBlobsError, UPLOADS_OF_OTHERS};
 pub use sql_store::SqlStore;
 pub use time::{Clock, system_clock};

@@ -8,6 +8,7 @@ use super::blobs::FileBlobs;
 use super::bucket::{self, BucketBlobs, BucketConfig};
 use super::copies::recordings;
 use super::layout::{BLOBS, BUCKET, DATABASE_ID, OWNER};
+use super::owner::Owner;
 use super::recordings::{Blobs, OpenBlobsError};
 
 /// Opens the place of the recordings of the storage folder `dir`, whose lock the caller holds. A bucket that does not answer
@@ -25,16 +26,19 @@ pub async fn open_blobs(
 ) -> Result<Arc<dyn Blobs>, OpenBlobsError> {
     let own = dir.join(BLOBS);
     // Recordings belong to the services that share a database, else to the folder.
-    let id = Some(dir.join(DATABASE_ID)).filter(|id| id.exists()).unwrap_or_else(|| dir.join(OWNER));
+    let owner = match dir.join(DATABASE_ID) {
+        id if id.exists() => Owner { id, before: Some(dir.join(OWNER)) },
+        _ => Owner { id: dir.join(OWNER), before: None },
+    };
     match place {
         BlobPlace::Own => Ok(Arc::new(FileBlobs::open(&own)?)),
         BlobPlace::Folder(other) => {
             refuse_left_behind(&own, place)?;
-            Ok(Arc::new(FileBlobs::open_shared(other, &id).await?))
+            Ok(Arc::new(FileBlobs::open_shared(other, &owner).await?))
         }
         BlobPlace::Bucket(url) => {
             refuse_left_behind(&own, place)?;
-            Ok(Arc::new(BucketBlobs::open(url, &dir.join(BUCKET), &id, config).await?))
+            Ok(Arc::new(BucketBlobs::open(url, &dir.join(BUCKET), &owner, config).await?))
         }
     }
 }
@@ -76,8 +80,17 @@ mod tests {
             open_blobs(&BlobPlace::parse(&url).unwrap(), dir, config).await.unwrap()
         };
         let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let key = store(&*open(first.path()).await, b"abc", 3).await.key;
+        let blobs = open(first.path()).await;
+        let key = store(&*blobs, b"abc", 3).await.key;
+        let mut half = blobs.create().await.unwrap();
+        half.write(vec![0; 4 << 20].into()).await.unwrap();
         assert_eq!(open(second.path()).await.keep_only(&HashSet::new(), Duration::ZERO).await.unwrap(), 0);
+        let whole = half.finish().await.unwrap();
+        assert!(
+            read(&*blobs, &whole.key, 0..4 << 20).await.is_some(),
+            "the start of another service removes it"
+        );
+        blobs.delete(&whole.key).await.unwrap();
         let again = open(first.path()).await;
         assert_eq!(read(&*again, &key, 0..3).await.unwrap(), b"abc");
         assert_eq!(again.keep_only(&HashSet::new(), Duration::ZERO).await.unwrap(), 1);

@@ -1,8 +1,8 @@
-//! Which storage folder a place of recordings belongs to.
+//! Whose a place of recordings is.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use object_store::path::Path as Location;
 use object_store::{Error, ObjectStore, ObjectStoreExt};
@@ -10,30 +10,45 @@ use uuid::Uuid;
 
 use super::directory::private;
 
-/// Holds the id of the storage folder that used the place first. Every place that a service has used has one.
+/// Holds the id of the owner that used the place first. Every place that a service has used has one.
 pub(super) fn mark(prefix: &Location) -> Location {
     prefix.clone().join("verbatim-owner")
 }
 
-/// Whether the place is this storage folder's, whose id is in the file `id`: the first folder that asks gets it. In a place of
-/// another one nothing is removed that no job needs: jobs of the other one may need it.
+/// Whose a place of recordings is: files with ids.
+pub(super) struct Owner {
+    /// Of the storage folder, or of the database that several services share.
+    pub id: PathBuf,
+    /// Of the storage folder, from before it had the database.
+    pub before: Option<PathBuf>,
+}
+
+/// Whether the place is this owner's: the first that asks gets it. In a place of another one nothing is removed that no job needs: jobs
+/// of the other one may need it.
 ///
 /// # Errors
 /// [`Error::NotFound`] where there is no such place, or what reading and writing in it failed with.
 ///
 /// # Blocking
-/// Reads and writes a small file.
-pub(super) async fn is_ours(place: &dyn ObjectStore, prefix: &Location, id: &Path) -> Result<bool, Error> {
+/// Reads and writes small files.
+pub(super) async fn is_ours(
+    place: &dyn ObjectStore,
+    prefix: &Location,
+    owner: &Owner,
+) -> Result<bool, Error> {
     let of_file = |error: io::Error| Error::Generic { store: "id", source: Box::new(error) };
-    let own = own_id(id).map_err(of_file)?;
+    let own = own_id(&owner.id).map_err(of_file)?;
+    let before = owner.before.as_deref().map(own_id).transpose().map_err(of_file)?;
     let mark = mark(prefix);
-    match place.get(&mark).await {
-        Ok(found) => Ok(found.bytes().await? == own.as_bytes()),
-        Err(Error::NotFound { .. }) => {
-            place.put(&mark, own.into_bytes().into()).await?;
-            Ok(true)
-        }
-        Err(error) => Err(error),
+    let found = match place.get(&mark).await {
+        Ok(found) => Some(found.bytes().await?),
+        Err(Error::NotFound { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    match found {
+        Some(found) if found == own.as_bytes() => Ok(true),
+        Some(found) if before.is_none_or(|before| found != before.as_bytes()) => Ok(false),
+        _ => place.put(&mark, own.into_bytes().into()).await.map(|_| true),
     }
 }
 
@@ -62,10 +77,17 @@ mod tests {
     async fn a_place_belongs_to_the_first_folder_that_asks() {
         let (place, prefix) = (InMemory::new(), Location::from("a/b"));
         let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (first, second) = (first.path().join("id"), second.path().join("id"));
+        let owner = |dir: &tempfile::TempDir, before| Owner { id: dir.path().join("id"), before };
+        let database = tempfile::tempdir().unwrap();
+        let later = owner(&database, Some(first.path().join("id")));
+        let (first, second) = (owner(&first, None), owner(&second, None));
         assert!(is_ours(&place, &prefix, &first).await.unwrap());
         assert!(!is_ours(&place, &prefix, &second).await.unwrap());
         assert!(is_ours(&place, &prefix, &first).await.unwrap());
         assert!(is_ours(&place, &Location::from("a/c"), &second).await.unwrap());
+        // The first folder has a database now, which it shares.
+        assert!(is_ours(&place, &prefix, &later).await.unwrap());
+        assert!(!is_ours(&place, &prefix, &first).await.unwrap());
+        assert!(!is_ours(&place, &Location::from("a/c"), &later).await.unwrap());
     }
 }

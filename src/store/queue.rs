@@ -62,8 +62,11 @@ impl SqlStore {
                 if fingerprint != once.fingerprint {
                     return Ok(Admission::KeyReused);
                 }
-                let row: JobRow = db::query_as(sql::JOB).bind(id).fetch_one(&mut change).await?;
-                return Ok(Admission::Known(Box::new(row.try_into()?)));
+                let row: Option<JobRow> = db::query_as(sql::JOB).bind(id).fetch_optional(&mut change).await?;
+                // It may have been removed at this moment, over another service.
+                if let Some(row) = row {
+                    return Ok(Admission::Known(Box::new(row.try_into()?)));
+                }
             }
             db::query(sql::FORGET_KEY).bind(&new.owner).bind(&once.key).execute(&mut change).await?;
         }
@@ -144,16 +147,14 @@ impl SqlStore {
         let Some(Next { id, state, begun, .. }) = next else { return Ok(None) };
         let now = self.now();
         let running = rows::status(&state)?.after(JobInput::Claimed)?;
-        let row: Option<ClaimRow> = db::query_as(sql::CLAIM)
+        let row: ClaimRow = db::query_as(sql::CLAIM)
             .bind(&id)
             .bind(running.name())
             .bind(now.0)
             .bind(new_lease(now))
             .bind(self.service())
-            .fetch_optional(&mut change)
+            .fetch_one(&mut change)
             .await?;
-        // It was cancelled at this moment, over another service.
-        let Some(row) = row else { return Ok(None) };
         let claim = claim(&mut change, row).await?;
         if !begun {
             order::served(&mut change, &claim.job).await?;
@@ -200,8 +201,11 @@ impl SqlStore {
             .bind(i64::from(limit))
             .fetch_all(&mut change)
             .await?;
-        for (id, _) in &old {
-            remove(&mut change, rows::job_id(id)?).await?;
+        let mut ids = old.iter().map(|(id, _)| rows::job_id(id)).collect::<Result<Vec<_>, _>>()?;
+        ids.sort();
+        for id in ids {
+            Lock::Job(id).take(&mut change).await?;
+            remove(&mut change, id).await?;
         }
         self.commit(change, "retention").await?;
         Ok(old.into_iter().map(|(_, blob)| BlobKey(blob)).collect())
@@ -223,6 +227,8 @@ impl SqlStore {
         // Two changes: each waits only for rows of its own kind, so services do not wait for each other in a circle.
         let mut change = self.change(Lock::Own).await?;
         let now = self.now();
+        let mut held = held.to_vec();
+        held.sort_by_key(|fence| fence.id);
         for Fence { id, epoch } in held {
             let renewed = db::query(sql::RENEW).bind(id.to_string()).bind(epoch).bind(new_lease(now));
             renewed.execute(&mut change).await?;
@@ -248,12 +254,13 @@ async fn requeue(
     change: &mut Transaction,
     now: Timestamp,
     leased_until: Timestamp,
-    running: Vec<(String, String)>,
+    running: Vec<(String, String, i64)>,
 ) -> Result<Vec<Recorded>, Fault> {
     let mut events = Vec::with_capacity(running.len());
-    for (id, state) in running {
+    for (id, state, epoch) in running {
         let queued = rows::status(&state)?.after(JobInput::Requeued)?;
         let recover = db::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).bind(leased_until.0);
+        let recover = recover.bind(epoch);
         if recover.execute(&mut *change).await? == 0 {
             continue;
         }

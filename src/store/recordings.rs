@@ -11,6 +11,9 @@ use thiserror::Error;
 
 use super::blob_place::BadBlobPlace;
 
+/// How long what has no job, or is not whole, may still be another service's upload.
+pub const UPLOADS_OF_OTHERS: Duration = Duration::from_secs(86_400);
+
 /// A place of recordings: they are written, read, and decoded from there.
 #[async_trait]
 pub trait Blobs: BlobStore + BlobFiles {

@@ -11,6 +11,7 @@ use actors::domain::transcript::Segment;
 use super::db::{self, Transaction};
 use super::events::append_to_job;
 use super::fault::Fault;
+use super::locks::Lock;
 use super::rows::{JobRow, from_json, small};
 use super::sql;
 use super::stored_plan::stored_plan;
@@ -35,11 +36,17 @@ pub(super) async fn earlier(
         let earlier = Job::try_from(row)?;
         let plan: Option<Plan> = stored_plan(change, earlier.id).await?;
         let is_same = plan.is_some_and(|plan| plan.made_with == made_with);
-        if is_same && earlier.options.same_transcript(&job.options) {
+        if is_same && earlier.options.same_transcript(&job.options) && is_kept(change, earlier.id).await? {
             return Ok(Some(earlier.id));
         }
     }
     Ok(None)
+}
+
+/// Whether the job is still there, which it is until the change ends, then.
+async fn is_kept(change: &mut Transaction, id: JobId) -> Result<bool, Fault> {
+    Lock::Job(id).take(change).await?;
+    Ok(db::query_as::<JobRow>(sql::JOB).bind(id.to_string()).fetch_optional(change).await?.is_some())
 }
 
 /// Completes the queued job with all segments of the earlier one.

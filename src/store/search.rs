@@ -52,8 +52,11 @@ impl SqlStore {
         let mut change = self.change(Lock::Index).await?;
         let ids: Vec<String> =
             db::query_scalar(sql::NOT_SEARCHABLE).bind(BATCH).fetch_all(&mut change).await?;
-        for id in &ids {
-            index(&mut change, job_id(id)?).await?;
+        let mut jobs = ids.iter().map(|id| job_id(id)).collect::<Result<Vec<_>, _>>()?;
+        jobs.sort();
+        for id in jobs {
+            Lock::Job(id).take(&mut change).await?;
+            index(&mut change, id).await?;
         }
         self.commit(change, "index").await?;
         Ok(ids.len())

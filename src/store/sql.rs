@@ -178,11 +178,11 @@ pub(super) const AHEAD_OF_ANOTHER: &str = concat!(
      ORDER BY created_at, id LIMIT $3) AS first"
 );
 
-pub(super) const RUNNING_JOBS: &str = "SELECT id, state FROM jobs WHERE state = 'running' ORDER BY id";
+pub(super) const RUNNING_JOBS: &str = "SELECT id, state, epoch FROM jobs WHERE state = 'running' ORDER BY id";
 
 /// 1: the service that claimed them.
 pub(super) const RUNNING_JOBS_OF: &str =
-    "SELECT id, state FROM jobs WHERE state = 'running' AND worker = $1 ORDER BY id";
+    "SELECT id, state, epoch FROM jobs WHERE state = 'running' AND worker = $1 ORDER BY id";
 
 /// 1: id, 2: epoch, 3: until when the claim is believed in.
 pub(super) const RENEW: &str =
@@ -190,12 +190,12 @@ pub(super) const RENEW: &str =
 
 /// Jobs whose claim is believed in no more; those of an earlier version have none. 1: now.
 pub(super) const ABANDONED: &str = "\
-    SELECT id, state FROM jobs WHERE state = 'running' AND COALESCE(lease_until, 0) < $1 ORDER BY id";
+    SELECT id, state, epoch FROM jobs WHERE state = 'running' AND COALESCE(lease_until, 0) < $1 ORDER BY id";
 
-/// 1: id, 2: new state, 3: now, 4: not if its claim is believed in for longer.
+/// 1: id, 2: new state, 3: now, 4: not if its claim is believed in for longer, 5: epoch of that claim.
 pub(super) const RECOVER: &str = "\
     UPDATE jobs SET state = $2, epoch = epoch + 1, worker = NULL, lease_until = NULL, updated_at = $3 \
-    WHERE id = $1 AND state = 'running' AND COALESCE(lease_until, 0) <= $4";
+    WHERE id = $1 AND state = 'running' AND COALESCE(lease_until, 0) <= $4 AND epoch = $5";
 
 /// 1: id, 2: new state, 3: now, 4: the state it was judged by.
 pub(super) const CANCEL: &str = concat!(

@@ -113,7 +113,9 @@ fn fuzz(service: &Service, seed: &str, key: &str) {
     let said = output(&mut schemathesis);
     let selected = said.lines().find_map(|line| line.trim().strip_prefix("Selected: ")).unwrap();
     let (selected, all) = selected.split_once('/').unwrap();
-    assert_eq!(selected, all, "{said}");
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    // All but POST /admin/drain.
+    assert_eq!(number(selected) + 1, number(all), "{said}");
 }
 
 #[test]

@@ -36,7 +36,18 @@ pub(super) fn status_of(peers: &[Peer], before: &ModelStatus, now: Instant) -> M
     let phase = phase.unwrap_or(Phase::Unloaded { held_until: None });
     let is_as_before = std::mem::discriminant(&phase) == std::mem::discriminant(&before.phase);
     let since = if is_as_before { before.since } else { now };
-    ModelStatus { model: ModelNo(present), phase, since, models, ..before.clone() }
+    ModelStatus {
+        model: ModelNo(present),
+        phase,
+        since,
+        models,
+        wanted_next: None,
+        is_promised: false,
+        unloads_at: None,
+        unloads: 0,
+        residual_bytes: 0,
+        idle_timeout: before.idle_timeout,
+    }
 }
 
 fn copy_facts(facts: &mut ModelFacts, there: &ModelReport) {

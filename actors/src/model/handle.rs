@@ -13,7 +13,7 @@ use super::lease::Lease;
 use super::messages::{Acquire, KeepAlive, Load, NotReady, RanOutOfMemory, Unload};
 use super::pacemaker::Pacemaker;
 use super::snapshot::ModelSnapshot;
-use super::status::{Known, ModelStatus, State};
+use super::status::{ModelStatus, State};
 use crate::clock::Clock;
 use crate::domain::event::UnloadReason;
 use crate::domain::model::lifecycle::{Demand, Policy};
@@ -90,7 +90,7 @@ impl ModelHandle {
         let mut first = ModelActor::status_of_none(engines, policy, Instant::now());
         // No file is needed here.
         first.models.iter_mut().for_each(|known| known.facts.unusable = None);
-        let (sender, status) = watch::channel(status_of(&[], &first, Instant::now()));
+        let (sender, status) = watch::channel(status_of(&peers.list(), &first, Instant::now()));
         let mut reports = peers.watch();
         actix::spawn(async move {
             while reports.changed().await.is_ok() {
@@ -258,13 +258,8 @@ impl ModelHandle {
     ) -> Result<ModelStatus, ActorStopped> {
         let Here { addr, epoch, .. } = match &self.place {
             Place::Here(here) => here,
-            Place::Elsewhere(peers) => {
-                // Theirs is another stop.
-                if reason == UnloadReason::Request {
-                    peers.ask_all(Ask::Unload { hold }).await;
-                }
-                return Ok(self.status());
-            }
+            // What others have in memory is theirs.
+            Place::Elsewhere(_) => return Ok(self.status()),
         };
         let (handled, status) = oneshot::channel();
         // The mailbox keeps the order, the epoch the speed. The caller may leave: it is carried out all the same.
@@ -281,18 +276,10 @@ impl ModelHandle {
     ) -> Result<ModelStatus, ActorStopped> {
         let handled = self.unload(reason, hold).await?;
         let before = handled.unloads;
-        if handled.state() == State::Unloaded {
+        if handled.state() == State::Unloaded || self.is_elsewhere() {
             return Ok(handled);
         }
         let mut status = self.status.clone();
-        if let Place::Elsewhere(_) = self.place {
-            let is_over = |status: &ModelStatus| !status.models.iter().any(Known::is_in_memory_elsewhere);
-            let freed = actix::clock::timeout(ANSWER_LIMIT, status.wait_for(is_over)).await;
-            return match freed {
-                Ok(freed) => Ok(freed.map_err(|_| ActorStopped)?.clone()),
-                Err(_) => Ok(self.status()),
-            };
-        }
         let freed = status.wait_for(|s| s.unloads > before || s.state() == State::Unloaded);
         Ok(freed.await.map_err(|_| ActorStopped)?.clone())
     }

@@ -98,14 +98,6 @@ impl Known {
     }
 }
 
-impl Known {
-    /// Whether another service has it in memory.
-    pub(super) fn is_in_memory_elsewhere(&self) -> bool {
-        use Phase::{Loading, Ready, Unloading};
-        matches!(self.elsewhere, Some(Loading | Ready { .. } | Unloading(_)))
-    }
-}
-
 impl ModelStatus {
     /// The same for a client of that model: a model other than the present one has nothing in memory.
     pub fn of(&self, model: ModelNo) -> Self {

@@ -21,7 +21,15 @@ pub struct Changes {
     pub services: bool,
 }
 
+/// With changes in more streams there are changes in everything.
+const MOST_STREAMS: usize = 1000;
+
 impl Changes {
+    /// Anything may have changed.
+    pub fn everything() -> Self {
+        Self { streams: vec![], everything: true, queue: true, services: true }
+    }
+
     pub fn of(events: &[Recorded]) -> Self {
         let into_queue = |event: &Recorded| {
             matches!(event.event, Event::Job(_, JobEvent::Queued | JobEvent::Requeued { .. }))
@@ -36,6 +44,10 @@ impl Changes {
         self.everything |= more.everything;
         self.queue |= more.queue;
         self.services |= more.services;
+        if self.streams.len() > MOST_STREAMS {
+            self.streams.clear();
+            self.everything = true;
+        }
     }
 }
 
@@ -57,7 +69,7 @@ pub trait Peers: Send + Sync + 'static {
     /// Sends them to the others, soon and without waiting.
     fn announce(&self, _: Changes) {}
 
-    /// Waits for word of others, or for the time to look without: some seconds.
+    /// Waits until others announce changes. Announcements may be lost.
     async fn changes(&self) -> Changes {
         std::future::pending().await
     }
@@ -72,7 +84,7 @@ pub trait Peers: Send + Sync + 'static {
         Ok(vec![])
     }
 
-    /// Asks something of the service of that id, which does it if it is there within a minute.
+    /// Asks something of the service of that id, which does it if it reads it within a minute, and not if it is stopped then.
     async fn ask(&self, _id: &str, _: &Ask) -> Result<(), StoreError> {
         Ok(())
     }
@@ -82,7 +94,8 @@ pub trait Peers: Send + Sync + 'static {
         Ok(vec![])
     }
 
-    /// Takes the duty of that name until then, if no other service has it, and says whether this one has it.
+    /// Takes the duty of that name for so long by the store's clock, if no other service has it, and says whether this one has it. Who has it
+    /// renews it so.
     async fn take_duty(&self, _name: &str, _for: Duration) -> Result<bool, StoreError> {
         Ok(true)
     }

@@ -86,7 +86,7 @@ fn needed(method: &Method, path: &str) -> Option<&'static [Scope]> {
         () if reads && (is_page(path) || DESCRIPTION.contains(&path)) => None,
         () if handles_own_webhooks(method, path) => Some(&[Scope::Submit, Scope::Admin]),
         () if is_below("/webhooks", path) => Some(&[Scope::Admin]),
-        () if is_below("/debug", path) => Some(&[Scope::Admin]),
+        () if is_below("/debug", path) || is_below("/workers", path) => Some(&[Scope::Admin]),
         () if reads => Some(&[Scope::Read]),
         () if SUBMITS.iter().any(|root| is_below(root, path)) => Some(&[Scope::Submit]),
         () => Some(&[Scope::Admin]),

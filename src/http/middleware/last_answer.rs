@@ -17,7 +17,7 @@ pub async fn announce_close<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, Error> {
     let service = request.app_data::<web::Data<Service>>().cloned();
     let mut response = next.call(request).await?;
-    if service.is_some_and(|service| service.is_draining()) {
+    if service.is_some_and(|service| service.is_stopping()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)

@@ -22,7 +22,7 @@ pub(in crate::http) struct Draining {
     responses((status = 202, description = "From now on.", body = Draining))
 )]
 pub(in crate::http) async fn drain(service: web::Data<Service>) -> HttpResponse {
-    service.drain(true);
+    service.drain();
     HttpResponse::Accepted().json(view(&service))
 }
 
@@ -32,7 +32,7 @@ pub(in crate::http) async fn drain(service: web::Data<Service>) -> HttpResponse 
     responses((status = 200, description = "From now on.", body = Draining))
 )]
 pub(in crate::http) async fn resume(service: web::Data<Service>) -> HttpResponse {
-    service.drain(false);
+    service.resume();
     HttpResponse::Ok().json(view(&service))
 }
 

@@ -1,12 +1,14 @@
 //! The model's routes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::rt::time::timeout;
 use actix_web::{HttpResponse, Responder, web};
 use actors::domain::event::UnloadReason;
-use actors::domain::services::{Ask, Peer, WorkerReport};
+use actors::domain::model::lifecycle::Failure;
+use actors::domain::services::{Ask, Peer, REPORT_EVERY, ReportedPhase};
 use actors::model::{ModelStatus, State};
 
 use crate::error::AppError;
@@ -56,13 +58,28 @@ pub(in crate::http) async fn load(
     }
     let model = service.find_model(query.model.as_deref())?;
     if let Some(workers) = workers_of(&service, query.worker.as_deref())? {
-        let name = service.model.names().into_iter().nth(model.0);
-        let ask = Ask::Load { model: name.clone(), is_for_client: false, keep_alive };
-        let is_settled = move |worker: &WorkerReport| {
-            let known = name.as_deref().and_then(|name| worker.of(name));
-            known.is_some_and(|known| known.phase.is_settled() && !known.phase.is_unloaded())
+        let name = service.model.names().into_iter().nth(model.0).unwrap_or_default();
+        if let Some(without) = workers.iter().find(|peer| phase_on(peer, &name).is_none()) {
+            let known = model_names(without).join(", ");
+            return Err(AppError::UnknownModel { name, known });
+        }
+        let ask = Ask::Load { model: Some(name.clone()), is_for_client: false, keep_alive };
+        let is_settled = |before: &Peer, now: &Peer| {
+            let (Some(was), Some(is)) = (phase_on(before, &name), phase_on(now, &name)) else { return false };
+            // One that failed before may have been reported again before it was tried.
+            let is_new = was != is || now.reported_at > before.reported_at.after(2 * REPORT_EVERY);
+            is.is_ready() || (is.is_settled() && is_new)
         };
-        return ask_workers(&service, &workers, &ask, query.wait, is_settled).await;
+        let now = ask_workers(&service, &workers, &ask, query.wait, is_settled).await?;
+        let phases: Vec<_> = now.iter().filter_map(|peer| phase_on(peer, &name)).collect();
+        if let (true, Some(ReportedPhase::Failed { code, message })) =
+            (query.wait, phases.iter().find(|phase| matches!(phase, ReportedPhase::Failed { .. })))
+        {
+            let Failure { code, message } = Failure::reported(code, message.clone());
+            return Err(AppError::ModelFailed { code, message });
+        }
+        let is_done = phases.len() == workers.len() && phases.iter().all(|phase| phase.is_ready());
+        return Ok(answer_of_workers(&service, &now, is_done));
     }
     let loaded = match query.wait {
         true => service.model.load_and_wait(model, keep_alive).await,
@@ -91,10 +108,16 @@ pub(in crate::http) async fn unload(
     Query(query): Query<Unloading>,
 ) -> Result<HttpResponse, AppError> {
     let hold = query.hold()?.unwrap_or(service.limits.unload_hold);
-    if let Some(workers) = workers_of(&service, query.worker.as_deref())? {
+    // What a service without models unloads is on the workers.
+    let everywhere = service.model.is_elsewhere().then_some(ALL);
+    if let Some(workers) = workers_of(&service, query.worker.as_deref().or(everywhere))? {
         let ask = Ask::Unload { hold: Some(hold) };
-        let is_over = |worker: &WorkerReport| worker.models.iter().all(|known| !known.phase.is_in_memory());
-        return ask_workers(&service, &workers, &ask, query.wait, is_over).await;
+        let has_none = |peer: &Peer| {
+            let worker = peer.report.worker.as_ref();
+            worker.is_none_or(|worker| worker.models.iter().all(|known| !known.phase.is_in_memory()))
+        };
+        let now = ask_workers(&service, &workers, &ask, query.wait, |_, now| has_none(now)).await?;
+        return Ok(answer_of_workers(&service, &now, now.iter().all(has_none)));
     }
     if query.wait {
         let unloaded = service.model.unload_and_wait(UnloadReason::Request, Some(hold)).await;
@@ -121,41 +144,51 @@ fn workers_of(service: &Service, name: Option<&str>) -> Result<Option<Vec<Peer>>
         name => peer.id == name || peer.report.name == name,
     });
     let named: Vec<Peer> = named.map(|peer| (*peer).clone()).collect();
-    if named.is_empty() {
+    if named.is_empty() && name != ALL {
         let known = workers.iter().map(|peer| peer.report.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(AppError::WorkerNotFound { name: name.to_owned(), known });
     }
     Ok(Some(named))
 }
 
-/// Asks each of the workers, and waits for as long as it may until all have done it.
+/// The phase of that model on a worker; `None` where it has no such model.
+fn phase_on<'a>(peer: &'a Peer, model: &str) -> Option<&'a ReportedPhase> {
+    Some(&peer.report.worker.as_ref()?.of(model)?.phase)
+}
+
+fn model_names(peer: &Peer) -> Vec<String> {
+    let worker = peer.report.worker.iter();
+    worker.flat_map(|worker| &worker.models).map(|known| known.id.clone()).collect()
+}
+
+/// Asks each of the workers, waits for as long as it may until all are as wanted, each compared with what it was before, and gives
+/// their last reports.
 async fn ask_workers(
     service: &Service,
     workers: &[Peer],
     ask: &Ask,
     waits: bool,
-    is_done: impl Fn(&WorkerReport) -> bool,
-) -> Result<HttpResponse, AppError> {
+    is_done: impl Fn(&Peer, &Peer) -> bool,
+) -> Result<Vec<Peer>, AppError> {
     for worker in workers {
         service.peers.ask(&worker.id, ask).await?;
     }
-    let asked = |peers: &[Peer]| -> Vec<Peer> {
-        let is_asked = |peer: &&Peer| workers.iter().any(|worker| worker.id == peer.id);
-        peers.iter().filter(is_asked).cloned().collect()
+    let now_of = |worker: &Peer, peers: &[Peer]| peers.iter().find(|peer| peer.id == worker.id).cloned();
+    let all_are_done = |peers: &Arc<Vec<Peer>>| {
+        workers.iter().all(|worker| now_of(worker, peers).is_none_or(|now| is_done(worker, &now)))
     };
-    let done = |peers: &[Peer]| peers.iter().filter_map(|peer| peer.report.worker.as_ref()).all(&is_done);
     let mut peers = service.peers.watch();
     if waits {
-        // The first report after the asking may be from before it.
-        let settled = async {
-            peers.changed().await.ok()?;
-            peers.wait_for(|peers| done(&asked(peers))).await.ok().map(drop)
-        };
-        let _ = timeout(WAIT_LIMIT, settled).await;
+        let _ = timeout(WAIT_LIMIT, peers.wait_for(all_are_done)).await;
     }
-    let now = asked(&peers.borrow().clone());
-    let code = if done(&now) { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(HttpResponse::build(code).json(status_view_on(service, &service.model.status_on(&now), &now)))
+    let peers = peers.borrow().clone();
+    Ok(workers.iter().filter_map(|worker| now_of(worker, &peers)).collect())
+}
+
+fn answer_of_workers(service: &Service, workers: &[Peer], is_done: bool) -> HttpResponse {
+    let code = if is_done { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = service.model.status_on(workers);
+    HttpResponse::build(code).json(status_view_on(service, &status, workers))
 }
 
 fn answer(service: &Service, status: &ModelStatus, is_done: bool) -> HttpResponse {

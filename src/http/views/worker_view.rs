@@ -1,7 +1,10 @@
 //! The workers on the wire, and the report of this service.
 
+use std::time::Instant;
+
 use actors::domain::services::{Peer, Report, ReportedPhase, WorkerReport};
 use actors::domain::time::Timestamp;
+use actors::model::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -117,14 +120,7 @@ fn view(Peer { id, reported_at, is_live, report }: &Peer, worker: &WorkerReport)
 }
 
 fn state(phase: &ReportedPhase) -> &'static str {
-    match phase {
-        ReportedPhase::Unloaded { .. } => "unloaded",
-        ReportedPhase::Loading => "loading",
-        ReportedPhase::Ready { .. } => "ready",
-        ReportedPhase::Unloading { .. } => "unloading",
-        ReportedPhase::WaitingForGpu { .. } => "waiting_for_gpu",
-        ReportedPhase::Failed { .. } => "failed",
-    }
+    State::from(&phase.phase(Instant::now())).name()
 }
 
 /// What this service is now, for others.

@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use super::directory::disk_room;
 use super::objects::{give_back, is_older};
-use super::owner::is_ours;
+use super::owner::{Owner, is_ours};
 use super::recordings::{Blobs, OpenBlobsError};
 use client::{connect, variables};
 use shared::{Shared, describe, failed};
@@ -67,8 +67,8 @@ enum Found {
 }
 
 impl BucketBlobs {
-    /// Opens the bucket at `url`; `dir` is this machine's folder for it, the file `id` identifies the storage
-    /// folder. Ends uploads that an earlier process has not ended. A bucket that does not answer is opened, with a warning.
+    /// Opens the bucket at `url`; `dir` is this machine's folder for it, `owner` identifies those whose
+    /// recordings are in it. Ends uploads that an earlier process has not ended. A bucket that does not answer is opened, with a warning.
     ///
     /// # Errors
     /// The bucket does not exist, the credentials are missing or refused, or the folder cannot be written to.
@@ -78,7 +78,7 @@ impl BucketBlobs {
     pub(super) async fn open(
         url: &Url,
         dir: &Path,
-        id: &Path,
+        owner: &Owner,
         config: BucketConfig,
     ) -> Result<Self, OpenBlobsError> {
         let bucket = connect(url, (config.tls)()).await?;
@@ -91,7 +91,7 @@ impl BucketBlobs {
             .map_err(|error| OpenBlobsError::folder(dir, error))?;
         let shared = Arc::new(shared);
         let opened = |bucket| Self { shared: shared.clone(), dir: dir.to_owned(), bucket };
-        let error = match timeout(START_LIMIT, take_up(&shared, id)).await {
+        let error = match timeout(START_LIMIT, take_up(&shared, owner)).await {
             Ok(Ok(bucket)) => return Ok(opened(bucket)),
             Ok(Err(Error::NotFound { .. })) => return Err(OpenBlobsError::NoBucket { url: address }),
             Ok(Err(Error::PermissionDenied { .. } | Error::Unauthenticated { .. })) => {
@@ -109,15 +109,17 @@ impl BucketBlobs {
 }
 
 /// Ends what an earlier process left unfinished.
-async fn take_up(shared: &Shared, id: &Path) -> Result<Found, Error> {
-    let is_ours = is_ours(&*shared.bucket, &shared.prefix, id).await?;
+async fn take_up(shared: &Shared, owner: &Owner) -> Result<Found, Error> {
+    let is_ours = is_ours(&*shared.bucket, &shared.prefix, owner).await?;
     for (key, id) in shared.uploads.left().unwrap_or_default() {
         shared.end_upload(&key, &id).await;
     }
     if is_ours {
         return Ok(Found::Ours);
     }
-    warn!("the bucket was first used by another storage folder: recordings that no job needs stay in it");
+    warn!(
+        "the bucket was first used by another storage folder or database: recordings that no job needs stay in it"
+    );
     Ok(Found::Foreign)
 }
 

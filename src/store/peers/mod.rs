@@ -17,18 +17,17 @@ use super::fault::Fault;
 use super::locks::Lock;
 use super::rows::{name, natural, stream, to_json};
 use super::sql_store::SqlStore;
-use wire::EVERYTHING;
 
 pub(super) use wire::Wire;
 
-/// How long a service waits for word before it looks by itself.
-const LOOK: Duration = Duration::from_secs(2);
 /// How many streams are asked about at once.
 const STREAMS_AT_ONCE: usize = 1000;
 /// How long the store has a service without a report.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(86_400);
 /// What was asked of a service longer ago is not done.
 const ASKED_WITHIN: Duration = Duration::from_secs(60);
+/// How often a service that does not send asks whether it is to.
+const ASK_FOR_SENDING: Duration = Duration::from_secs(5);
 /// The duty of [`actors::ports::Outbox::is_sender`].
 const SENDER: &str = "webhooks";
 
@@ -52,6 +51,8 @@ const FORGET_SERVICE: &str = "DELETE FROM services WHERE id = $1";
 /// 1: id, 2: service, 3: now, 4: what is asked.
 const KEEP_ASK: &str = "INSERT INTO asks (id, service, asked_at, body) VALUES ($1, $2, $3, $4)";
 const COUNT_ASKS: &str = "SELECT COUNT(*) FROM asks WHERE service = $1";
+/// 1: asked before then.
+const FORGET_ASKS: &str = "DELETE FROM asks WHERE asked_at < $1";
 const TAKE_ASKS: &str = "DELETE FROM asks WHERE service = $1 RETURNING id, asked_at, body";
 
 #[async_trait]
@@ -69,7 +70,7 @@ impl Peers for SqlStore {
     async fn changes(&self) -> Changes {
         match &self.wire {
             None => std::future::pending().await,
-            Some(wire) => tokio::time::timeout(LOOK, wire.incoming.take()).await.unwrap_or(EVERYTHING),
+            Some(wire) => wire.incoming.take().await,
         }
     }
 
@@ -116,15 +117,18 @@ impl SqlStore {
     pub(super) async fn take_sending(&self) -> Result<bool, Fault> {
         let Some(wire) = &self.wire else { return Ok(true) };
         let span = Duration::from_secs(SENDER_SECS);
-        let lasts = |until: Instant| until > Instant::now() + span;
-        if wire.sender_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(lasts) {
-            return Ok(true);
+        let known = *wire.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((is_sender, until)) = known
+            && Instant::now() < until
+        {
+            return Ok(is_sender);
         }
         // Twice as long, so that it is not asked for at each look.
         let asked = Instant::now();
         let taken = self.take(SENDER, 2 * span).await?;
-        let until = taken.then(|| asked + 2 * span);
-        *wire.sender_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        // While it lasts for `span` more; another one's may end at any time.
+        let known_for = if taken { span } else { ASK_FOR_SENDING };
+        *wire.sending.lock().unwrap_or_else(PoisonError::into_inner) = Some((taken, asked + known_for));
         Ok(taken)
     }
 
@@ -145,6 +149,7 @@ impl SqlStore {
         let body = to_json("a service's report", report)?;
         db::query(KEEP_REPORT).bind(&wire.id).bind(now.0).bind(body).execute(&mut change).await?;
         db::query(FORGET_SERVICES).bind(now.before(FORGOTTEN_AFTER).0).execute(&mut change).await?;
+        db::query(FORGET_ASKS).bind(now.before(ASKED_WITHIN).0).execute(&mut change).await?;
         self.commit(change, "report").await
     }
 
@@ -178,7 +183,7 @@ impl SqlStore {
         let mut rows: Vec<(String, i64, String)> =
             db::query_as(TAKE_ASKS).bind(&wire.id).fetch_all(&mut change).await?;
         self.commit(change, "asks").await?;
-        rows.sort();
+        rows.sort_by_key(|(_, at, _)| *at);
         let in_time = rows.into_iter().filter(|(_, at, _)| *at >= oldest.0);
         Ok(in_time.filter_map(|(.., body)| serde_json::from_str(&body).ok()).collect())
     }

@@ -18,6 +18,8 @@ const CHANNEL: &str = "verbatim";
 const NOTIFY_EVERY: Duration = Duration::from_millis(250);
 /// With more there is changes of everything: PostgreSQL takes 8000 bytes.
 const MOST_STREAMS: usize = 150;
+/// How long a connection has without notifications.
+const QUIET_LIMIT: Duration = Duration::from_secs(300);
 /// How long a connection that was lost is left alone.
 const CONNECT_EVERY: Duration = Duration::from_secs(1);
 
@@ -28,8 +30,8 @@ pub(in crate::store) struct Wire {
     pub(super) incoming: Inbox,
     pub(super) outgoing: Inbox,
     tasks: [JoinHandle<()>; 2],
-    /// Until when this service is the one that sends webhooks.
-    pub(super) sender_until: Mutex<Option<Instant>>,
+    /// Whether this service is the one that sends webhooks, and until when that is known.
+    pub(super) sending: Mutex<Option<(bool, Instant)>>,
 }
 
 /// Changes that are not taken yet.
@@ -56,7 +58,7 @@ impl Wire {
         let (incoming, outgoing) = (Inbox::default(), Inbox::default());
         let listen = tokio::spawn(listen(id.clone(), listener, incoming.clone()));
         let send = tokio::spawn(send(id.clone(), sender, outgoing.clone()));
-        Self { id, incoming, outgoing, tasks: [listen, send], sender_until: Mutex::new(None) }
+        Self { id, incoming, outgoing, tasks: [listen, send], sending: Mutex::new(None) }
     }
 }
 
@@ -79,8 +81,10 @@ async fn receive(id: &str, pool: &PgPool, incoming: &Inbox) -> Result<(), sqlx::
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
     // Word from before is lost.
-    incoming.add(EVERYTHING);
-    while let Some(notification) = listener.try_recv().await? {
+    incoming.add(Changes::everything());
+    // A connection that was lost without a word is not noticed: after a while without notifications there is a new one.
+    while let Ok(received) = tokio::time::timeout(QUIET_LIMIT, listener.try_recv()).await {
+        let Some(notification) = received? else { break };
         if let Some(changes) = read(notification.payload(), id) {
             incoming.add(changes);
         }
@@ -98,9 +102,6 @@ async fn send(id: String, pool: PgPool, outgoing: Inbox) {
         tokio::time::sleep(NOTIFY_EVERY).await;
     }
 }
-
-pub(super) const EVERYTHING: Changes =
-    Changes { streams: vec![], everything: true, queue: true, services: true };
 
 /// The service that announces, and what is new.
 fn write(id: &str, changes: &Changes) -> String {

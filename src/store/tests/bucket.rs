@@ -24,7 +24,7 @@ const MANY: u64 = 1 << 30;
 async fn open(bucket: Arc<impl ObjectStore + MultipartStore>, dir: &TempDir) -> BucketBlobs {
     let folder = dir.path().join("bucket");
     let shared = Arc::new(Shared::open(bucket, Location::from("a/b"), &folder, MANY).unwrap());
-    let bucket = take_up(&shared, &dir.path().join("owner")).await.unwrap();
+    let bucket = take_up(&shared, &Owner { id: dir.path().join("owner"), before: None }).await.unwrap();
     BucketBlobs { shared, dir: folder, bucket }
 }
 

@@ -1,11 +1,11 @@
-//! What is PostgreSQL's own: the lock of the one service, lost connections, what cannot be used.
+//! What is PostgreSQL's own: several services, the lock of one that is alone, lost connections, what cannot be used.
 
 use std::collections::HashSet;
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use actors::domain::event::{JobEvent, ModelEvent, Recorded, Stream};
+use actors::domain::event::{JobEvent, ModelEvent, Recorded, RequeueReason, Stream};
 use actors::domain::jobs::job::{JobId, LEASE_SECS};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::words::SearchWords;
@@ -401,12 +401,19 @@ async fn services_tell_each_other_what_is_new() {
 
 #[tokio::test]
 async fn one_service_at_a_time_sends_webhooks() {
-    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    let Some(cluster) = CLUSTER.as_ref() else { return };
+    let (url, dir, other) =
+        (cluster.create_database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = SqlStore::open_postgres(dir.path(), &url, Sharing::Shared).await.unwrap();
+    let second = SqlStore::open_postgres(other.path(), &url, Sharing::Shared).await.unwrap();
     assert!(first.is_sender().await.unwrap());
     assert!(!second.is_sender().await.unwrap());
     assert!(first.is_sender().await.unwrap());
     first.close().await;
-    assert!(second.is_sender().await.unwrap());
+    second.close().await;
+    // What one has asked it does not ask again at once.
+    let third = SqlStore::open_postgres(dir.path(), &url, Sharing::Shared).await.unwrap();
+    assert!(third.is_sender().await.unwrap());
 }
 
 /// One that was killed, and gave nothing back.
@@ -421,4 +428,34 @@ async fn another_service_sends_once_the_one_before_is_silent() {
     let other =
         SqlStore::open_postgres_with(dirs[1].path(), &url, Sharing::Shared, Some(later)).await.unwrap();
     assert!(other.is_sender().await.unwrap());
+}
+
+/// The count of crashes is the job's, whichever services they happen on.
+#[tokio::test]
+async fn crashes_on_several_services_count_together() {
+    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    conformance::submit(&first, Priority::Batch).await;
+    for (service, crashes) in [(&first, 0), (&second, 1), (&first, 2)] {
+        let (claim, _) = service.claim(Priority::Batch, None).await.unwrap().unwrap();
+        assert_eq!(claim.exits.crashes, crashes);
+        service.requeue(claim.fence, RequeueReason::EngineExited).await.unwrap();
+    }
+}
+
+/// A service of this version beside one of the next, which has brought the schema up to date.
+#[tokio::test]
+async fn a_schema_of_a_later_version_is_good_enough() {
+    let Some(cluster) = CLUSTER.as_ref() else { return };
+    let (url, dir) = (cluster.create_database(), tempfile::tempdir().unwrap());
+    SqlStore::open_postgres(dir.path(), &url, Sharing::Shared).await.unwrap().close().await;
+    let database = url.rsplit_once('?').unwrap().0.rsplit_once('/').unwrap().1;
+    cluster.run_in(
+        database,
+        "ALTER TABLE jobs ADD COLUMN later BIGINT NOT NULL DEFAULT 0; CREATE TABLE later (id TEXT); \
+         INSERT INTO _sqlx_migrations SELECT 9999, 'later', now(), true, '\\x00', 1",
+    );
+    let store = SqlStore::open_postgres(dir.path(), &url, Sharing::Shared).await.unwrap();
+    conformance::submit(&store, Priority::Batch).await;
+    let (claim, _) = store.claim(Priority::Batch, None).await.unwrap().unwrap();
+    store.end(claim.fence, Ending::Completed).await.unwrap();
 }
