@@ -1,17 +1,17 @@
 -- Several services on one database. SQLite has one service, and none of these.
 
--- Which service does what one of them does at a time, until when by this server's clock.
+-- Which service has a task that one of them does at a time, and until when by this server's clock.
 CREATE TABLE duties (
     name       TEXT   COLLATE "C" NOT NULL PRIMARY KEY,
     holder     TEXT   COLLATE "C" NOT NULL,
     held_until BIGINT NOT NULL
 );
 
--- What each service last told of itself, as JSON, and when.
+-- The last report of each service, as JSON, and when it was.
 CREATE TABLE services (
-    id      TEXT   COLLATE "C" NOT NULL PRIMARY KEY,
+    id          TEXT   COLLATE "C" NOT NULL PRIMARY KEY,
     reported_at BIGINT NOT NULL,
-    body    TEXT   COLLATE "C" NOT NULL
+    body        TEXT   COLLATE "C" NOT NULL
 );
 
 -- What one service asks of another.

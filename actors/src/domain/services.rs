@@ -9,6 +9,7 @@ use super::jobs::job::JobId;
 use super::model::lifecycle::{Afterwards, Failure, Phase, Shortage, Trying, Unloading};
 use super::model::stay::Stay;
 use super::time::Timestamp;
+
 /// What a service reports of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {

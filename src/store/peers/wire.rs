@@ -71,7 +71,7 @@ impl Drop for Wire {
 async fn listen(id: String, pool: PgPool, incoming: Inbox) {
     loop {
         if let Err(error) = receive(&id, &pool, &incoming).await {
-            debug!(%error, "no word of other services");
+            debug!(%error, "cannot listen to other services");
         }
         tokio::time::sleep(CONNECT_EVERY).await;
     }
@@ -82,7 +82,7 @@ async fn receive(id: &str, pool: &PgPool, incoming: &Inbox) -> Result<(), sqlx::
     listener.listen(CHANNEL).await?;
     // Word from before is lost.
     incoming.add(Changes::everything());
-    // A connection that was lost without a word is not noticed: after a while without notifications there is a new one.
+    // A silent loss of the connection is not noticed: after a while without notifications there is a new one.
     while let Ok(received) = tokio::time::timeout(QUIET_LIMIT, listener.try_recv()).await {
         let Some(notification) = received? else { break };
         if let Some(changes) = read(notification.payload(), id) {
