@@ -249,9 +249,13 @@ fn of_sqlite(values: Vec<Value>) -> Result<SqliteArguments, sqlx::Error> {
     arguments(values, |text| text)
 }
 
-/// PostgreSQL's text cannot have a NUL: U+FFFD takes its place.
 fn of_postgres(values: Vec<Value>) -> Result<PgArguments, sqlx::Error> {
-    arguments(values, |text| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text })
+    arguments(values, storable_in_postgres)
+}
+
+/// PostgreSQL's text cannot have a NUL: U+FFFD takes its place.
+pub(super) fn storable_in_postgres(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 fn arguments<A: Arguments>(values: Vec<Value>, storable: fn(String) -> String) -> Result<A, sqlx::Error>

@@ -4,8 +4,8 @@
 //! one service. So a change is made by a service that has the lock, or not at all: with the connection the lock is lost, and
 //! the next connection begins by taking it.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::db::Pool;
+use super::directory;
 use super::layout::{DATABASE, DATABASE_ID, OWNER};
 use super::locks::CLOCK;
 use super::open::{StoreOpenError, not_writable, open_folder};
@@ -200,15 +201,25 @@ fn server(options: &PgConnectOptions) -> String {
 /// Recordings without a job are removed at the start: those of another database must not be taken for such.
 fn claim_folder(dir: &Path, id: &str, server: &str) -> Result<(), StoreOpenError> {
     let path = dir.join(DATABASE_ID);
-    let of_another = match fs::read_to_string(&path) {
-        Ok(known) => known.trim() != id,
-        Err(error) if error.kind() == ErrorKind::NotFound => dir.join(DATABASE).exists(),
-        Err(error) => return Err(not_writable(&path, &error)),
-    };
-    if of_another {
-        return Err(StoreOpenError::OtherDatabase { dir: dir.to_owned(), server: server.to_owned() });
+    let of_another = || StoreOpenError::OtherDatabase { dir: dir.to_owned(), server: server.to_owned() };
+    match fs::read_to_string(&path) {
+        Ok(known) if known.trim() == id => Ok(()),
+        Ok(_) => Err(of_another()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(not_writable(&path, &error)),
+        Err(_) if dir.join(DATABASE).exists() => Err(of_another()),
+        Err(_) => keep_database_id(dir, id).map_err(|error| not_writable(&path, &error)),
     }
-    fs::write(&path, format!("{id}\n")).map_err(|error| not_writable(&path, &error))
+}
+
+/// From then on the recordings of the folder belong to jobs of the database with that id. It is on disk when this returns.
+pub(super) fn keep_database_id(dir: &Path, id: &str) -> io::Result<()> {
+    let partial = dir.join(format!("{DATABASE_ID}.partial"));
+    let mut file = File::create(&partial)?;
+    file.write_all(format!("{id}\n").as_bytes())?;
+    file.sync_all()?;
+    directory::give_to_owner_of(dir, &partial);
+    fs::rename(&partial, dir.join(DATABASE_ID))?;
+    directory::sync_folder(dir)
 }
 
 /// What the connections that make changes know of each other.

@@ -1,8 +1,8 @@
 //! Copying the database of a stopped service from SQLite to PostgreSQL: all of it, compared, or nothing.
 
 use std::fmt::Display;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt;
@@ -13,7 +13,7 @@ use super::tables::{Rows, Table, tables};
 use crate::store::directory;
 use crate::store::layout::{DATABASE, DATABASE_ID, MIGRATED};
 use crate::store::open::{StoreOpenError, is_store, settings};
-use crate::store::postgres::{Database, open_database};
+use crate::store::postgres::{Database, keep_database_id, open_database};
 use crate::store::sql_store::SqlStore;
 
 /// Another session may hold a table of the target for so long, and reading of a batch may take as long as it does.
@@ -214,13 +214,7 @@ impl Copy<'_> {
 
 /// Makes the folder the database's: from then on a service with SQLite does not take its recordings for those of no job.
 fn hand_over(dir: &Path, id: &str) -> io::Result<()> {
-    let partial = dir.join(format!("{DATABASE_ID}.partial"));
-    let mut file = File::create(&partial)?;
-    file.write_all(format!("{id}\n").as_bytes())?;
-    file.sync_all()?;
-    directory::give_to_owner_of(dir, &partial);
-    fs::rename(&partial, dir.join(DATABASE_ID))?;
-    directory::sync_folder(dir)?;
+    keep_database_id(dir, id)?;
     // What its write-ahead log holds is in it, but for one that could not be put into it.
     for part in ["-wal", "-shm", ""] {
         match fs::rename(dir.join(format!("{DATABASE}{part}")), dir.join(format!("{MIGRATED}{part}"))) {

@@ -5,6 +5,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, ColumnIndex, Decode, PgConnection, Row, SqliteConnection, Type};
 
 use crate::hex::hex;
+use crate::store::db::storable_in_postgres;
 
 /// Of SQLite, whose schema has the same tables and columns as PostgreSQL's. A table comes after those that it refers to, in the
 /// order in which the schema's steps have made them. Without the search index, of which the columns of `LEFT_OUT` are a part.
@@ -144,7 +145,7 @@ impl<'t> Rows<'t> {
                     values.push(value);
                 }
                 Cells::Text(values) => {
-                    let value = row.try_get::<Option<String>, _>(name)?.map(storable);
+                    let value = row.try_get::<Option<String>, _>(name)?.map(storable_in_postgres);
                     digest(&mut self.digest, value.as_ref());
                     self.latest_bytes += value.as_ref().map_or(0, String::len);
                     values.push(value);
@@ -204,9 +205,4 @@ fn digest(digest: &mut Sha256, value: Option<impl AsRef<[u8]>>) {
             digest.update(bytes);
         }
     }
-}
-
-/// PostgreSQL's text cannot have a NUL: U+FFFD takes its place, as in what a service writes.
-fn storable(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
