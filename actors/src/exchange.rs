@@ -26,7 +26,7 @@ pub async fn run(
     notifier: NotifierHandle,
     report: impl Fn() -> Report,
 ) {
-    if !store.are_there() {
+    if !store.is_shared() {
         return;
     }
     let mut status = model.watch();

@@ -29,7 +29,7 @@ use actors::job::{JobHandle, JobParts};
 use actors::model::{ModelHandle, ModelParts};
 use actors::notifier::{NotifierHandle, NotifierSettings};
 use actors::peers::PeersHandle;
-use actors::ports::{Engine, WebhookTransport};
+use actors::ports::{Engine, Peers, WebhookTransport};
 use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
 use tracing::{error, info, warn};
 use tracing_actix_web::TracingLogger;

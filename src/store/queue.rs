@@ -10,7 +10,7 @@ use actors::domain::jobs::job::{
 use actors::domain::jobs::options::Priority;
 use actors::domain::language::Language;
 use actors::domain::time::Timestamp;
-use actors::ports::{Cancelled, Claim, Earlier, Fence, Head, Terms};
+use actors::ports::{Cancelled, Claim, Earlier, Fence, Head, Peers, Terms};
 
 use super::db::{self, Transaction};
 use super::events::append_to_job;
@@ -152,7 +152,7 @@ impl SqlStore {
             .bind(running.name())
             .bind(now.0)
             .bind(new_lease(now))
-            .bind(self.service())
+            .bind(self.own_id())
             .fetch_one(&mut change)
             .await?;
         let claim = claim(&mut change, row).await?;
@@ -213,7 +213,7 @@ impl SqlStore {
 
     pub(super) async fn requeue_all_running(&self) -> Result<Vec<Recorded>, Fault> {
         let mut change = self.change(Lock::Abandoned).await?;
-        let running = match self.service() {
+        let running = match self.own_id() {
             None => db::query_as(sql::RUNNING_JOBS),
             Some(service) => db::query_as(sql::RUNNING_JOBS_OF).bind(service),
         };
@@ -259,8 +259,12 @@ async fn requeue(
     let mut events = Vec::with_capacity(running.len());
     for (id, state, epoch) in running {
         let queued = rows::status(&state)?.after(JobInput::Requeued)?;
-        let recover = db::query(sql::RECOVER).bind(&id).bind(queued.name()).bind(now.0).bind(leased_until.0);
-        let recover = recover.bind(epoch);
+        let recover = db::query(sql::RECOVER)
+            .bind(&id)
+            .bind(queued.name())
+            .bind(now.0)
+            .bind(leased_until.0)
+            .bind(epoch);
         if recover.execute(&mut *change).await? == 0 {
             continue;
         }

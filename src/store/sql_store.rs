@@ -60,16 +60,6 @@ impl SqlStore {
         }
     }
 
-    /// This service among those that share the database.
-    pub(super) fn service(&self) -> Option<&str> {
-        self.wire.as_ref().map(|wire| wire.id.as_str())
-    }
-
-    /// Whether other services may have the database, too.
-    pub fn is_shared(&self) -> bool {
-        self.wire.is_some()
-    }
-
     /// The blobs that some job still needs.
     pub async fn blob_keys(&self) -> Result<HashSet<String>, StoreError> {
         let keys: Vec<String> =

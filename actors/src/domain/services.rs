@@ -46,7 +46,7 @@ pub struct ModelReport {
     pub bytes: Option<u64>,
     pub multilingual: Option<bool>,
     /// The library that runs it, and on which device.
-    pub library: String,
+    pub backend: String,
     pub device_backend: String,
     pub device_name: String,
     pub phase: ReportedPhase,
@@ -78,17 +78,6 @@ pub enum Role {
 }
 
 impl Role {
-    pub const NAMES: [&str; 4] = ["all", "api", "worker", "notifier"];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Api => "api",
-            Self::Worker => "worker",
-            Self::Notifier => "notifier",
-        }
-    }
-
     pub fn runs_jobs(self) -> bool {
         matches!(self, Self::All | Self::Worker)
     }
@@ -207,10 +196,6 @@ impl ReportedPhase {
         matches!(self, Self::Ready { .. })
     }
 
-    pub fn is_unloaded(&self) -> bool {
-        matches!(self, Self::Unloaded { .. })
-    }
-
     /// Neither a load nor an unload is under way; one that waits for memory may be.
     pub fn is_settled(&self) -> bool {
         !matches!(self, Self::Loading | Self::Unloading { .. })
@@ -254,16 +239,9 @@ pub fn loader<'a>(peers: &'a [Peer], model: &str) -> Option<&'a Peer> {
             .is_none_or(|bytes| bytes <= worker.free_bytes.saturating_add(worker.used_by_model_bytes));
         let rank = match &known.phase {
             ReportedPhase::Loading | ReportedPhase::Ready { .. } => 0,
-            ReportedPhase::WaitingForGpu { .. } if !fits => 3,
-            ReportedPhase::WaitingForGpu { .. } => 1,
-            ReportedPhase::Failed { .. } => 4,
-            ReportedPhase::Unloaded { .. } | ReportedPhase::Unloading { .. } => {
-                if fits {
-                    1
-                } else {
-                    3
-                }
-            }
+            ReportedPhase::Failed { .. } => 3,
+            _ if fits => 1,
+            _ => 2,
         };
         (rank, worker.jobs.len())
     };
@@ -272,13 +250,13 @@ pub fn loader<'a>(peers: &'a [Peer], model: &str) -> Option<&'a Peer> {
 
 /// Whether a worker other than `myself` has the model in memory and room for a job, or will soon.
 pub fn is_served_elsewhere(peers: &[Peer], myself: &str, model: &str) -> bool {
-    let others = peers.iter().filter(|peer| peer.id != myself).filter_map(Peer::working);
+    let mut others = peers.iter().filter(|peer| peer.id != myself).filter_map(Peer::working);
     let serves = |worker: &WorkerReport| match worker.of(model).map(|known| &known.phase) {
         Some(ReportedPhase::Ready { .. }) => worker.jobs.len() < worker.slots as usize,
         Some(ReportedPhase::Loading) => true,
         _ => false,
     };
-    others.into_iter().any(serves)
+    others.any(serves)
 }
 
 #[cfg(test)]
@@ -292,7 +270,7 @@ pub(crate) mod tests {
             path: String::new(),
             bytes: Some(100),
             multilingual: Some(true),
-            library: String::new(),
+            backend: String::new(),
             device_backend: "cpu".into(),
             device_name: "cpu".into(),
             phase,

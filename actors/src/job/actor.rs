@@ -220,7 +220,7 @@ impl JobActor {
 
     /// What cannot be loaded here may be loaded elsewhere.
     fn on_model_failed(&self) -> OnModelFailed {
-        if self.deps.store.are_there() { OnModelFailed::Wait } else { self.settings.on_model_failed }
+        if self.deps.store.is_shared() { OnModelFailed::Wait } else { self.settings.on_model_failed }
     }
 
     fn show_running(&self) {
@@ -272,7 +272,7 @@ impl JobActor {
                 again
             }
             // Other services are claiming: not again and again while one of them stands still.
-            Found::Changed if self.deps.store.are_there() => {
+            Found::Changed if self.deps.store.is_shared() => {
                 self.search = Search::UnderWay;
                 ctx.run_later(AFTER_OTHER_CLAIMS, |this, ctx| {
                     this.search = Search::No;
@@ -404,7 +404,7 @@ impl Actor for JobActor {
         });
         ctx.add_message_stream(changes);
         ctx.run_interval(HEARTBEAT, |this, ctx| this.renew(ctx));
-        if !self.deps.store.are_there() {
+        if !self.deps.store.is_shared() {
             ctx.spawn(fail_those_of_unknown_models(self.deps.clone()).into_actor(self));
         }
         self.look(None, ctx);

@@ -83,13 +83,8 @@ impl ModelActor {
         }
     }
 
-    /// The status of an actor that has done nothing yet.
-    pub(super) fn first_status(parts: &ModelParts) -> ModelStatus {
-        Self::status_of_none(&parts.engines, parts.policy, parts.clock.now())
-    }
-
-    /// No model is loaded.
-    pub(super) fn status_of_none(engines: &[Arc<dyn Engine>], policy: Policy, now: Instant) -> ModelStatus {
+    /// The status before anything was loaded.
+    pub(super) fn first_status(engines: &[Arc<dyn Engine>], policy: Policy, now: Instant) -> ModelStatus {
         let life = Lifecycle::new(policy, now);
         let known = |engine: &Arc<dyn Engine>| Known {
             facts: engine.describe(),

@@ -54,7 +54,7 @@ fn copy_facts(facts: &mut ModelFacts, there: &ModelReport) {
     facts.path.clone_from(&there.path);
     facts.bytes = there.bytes;
     facts.multilingual = there.multilingual;
-    facts.backend.clone_from(&there.library);
+    facts.backend.clone_from(&there.backend);
     facts.device = Device { backend: there.device_backend.clone(), name: there.device_name.clone() };
     facts.unusable = None;
 }
@@ -67,7 +67,7 @@ pub(super) fn reports_of(status: &ModelStatus, now: Instant) -> Vec<ModelReport>
         path: known.facts.path.clone(),
         bytes: known.facts.bytes,
         multilingual: known.facts.multilingual,
-        library: known.facts.backend.clone(),
+        backend: known.facts.backend.clone(),
         device_backend: known.facts.device.backend.clone(),
         device_name: known.facts.device.name.clone(),
         phase: ReportedPhase::of(&status.of(ModelNo(number)).phase, now),

@@ -67,7 +67,8 @@ impl ModelHandle {
     /// Starts the actor on a thread of its own and its pacemaker on the present arbiter.
     /// `on_actor_stop` is called when the thread has stopped for good.
     pub fn start(parts: ModelParts, on_actor_stop: OnActorStop) -> Self {
-        let (sender, status) = watch::channel(ModelActor::first_status(&parts));
+        let (sender, status) =
+            watch::channel(ModelActor::first_status(&parts.engines, parts.policy, parts.clock.now()));
         for known in &status.borrow().models {
             measures().expect_model(&known.facts.id);
         }
@@ -87,7 +88,7 @@ impl ModelHandle {
 
     /// Of a service that loads none of these models itself: what others report of them is shown, and they are asked for loads.
     pub fn elsewhere(engines: &[Arc<dyn Engine>], policy: Policy, peers: PeersHandle) -> Self {
-        let mut first = ModelActor::status_of_none(engines, policy, Instant::now());
+        let mut first = ModelActor::first_status(engines, policy, Instant::now());
         // No file is needed here.
         first.models.iter_mut().for_each(|known| known.facts.unusable = None);
         let (sender, status) = watch::channel(status_of(&peers.list(), &first, Instant::now()));

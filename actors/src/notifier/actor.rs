@@ -70,7 +70,7 @@ impl NotifierActor {
 
     /// Events that this service has written.
     fn publish_own(&mut self, events: Vec<Recorded>) {
-        if self.store.are_there() {
+        if self.store.is_shared() {
             self.store.announce(Changes::of(&events));
         }
         for event in events {

@@ -16,8 +16,7 @@ use crate::domain::webhook::retry::{self, Next};
 use crate::measures::measures;
 use crate::panics::caught;
 use crate::ports::{
-    Attempt, Delivery, DeliveryFailure, Outbox, Outgoing, SENDER_SECS, StoreError, Verdict, WebhookTransport,
-    record_span,
+    Attempt, Delivery, DeliveryFailure, Outbox, Outgoing, StoreError, Verdict, WebhookTransport, record_span,
 };
 
 /// Tries under way at the same time, for all receivers together.
@@ -32,8 +31,9 @@ const LOOK_AHEAD: u32 = 2 * IN_FLIGHT_PER_HOST as u32;
 /// How long the outbox is left alone after it could not be read, or not be written.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
-/// The outbox is looked at this often even without a notification: clocks may be set, another service may have stopped sending.
-const LOOK: Duration = Duration::from_secs(SENDER_SECS / 2);
+/// The outbox is looked at this often even without a notification: clocks may be set. Among several services it is notified every two
+/// seconds at least, and takes over from one that has stopped sending.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// How long a stop waits for what is due.
 pub(super) const FLUSH_LIMIT: Duration = Duration::from_secs(5);

@@ -62,7 +62,7 @@ pub trait Peers: Send + Sync + 'static {
     }
 
     /// Whether there may be other services.
-    fn are_there(&self) -> bool {
+    fn is_shared(&self) -> bool {
         self.own_id().is_some()
     }
 

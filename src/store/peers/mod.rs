@@ -58,7 +58,7 @@ const TAKE_ASKS: &str = "DELETE FROM asks WHERE service = $1 RETURNING id, asked
 #[async_trait]
 impl Peers for SqlStore {
     fn own_id(&self) -> Option<&str> {
-        self.service()
+        self.wire.as_ref().map(|wire| wire.id.as_str())
     }
 
     fn announce(&self, changes: Changes) {
