@@ -5,6 +5,7 @@
 #[path = "../src/store/tests/cluster.rs"]
 #[allow(dead_code)]
 mod cluster;
+mod crowd;
 #[path = "../tests/api/fixtures.rs"]
 #[allow(dead_code)]
 mod fixtures;
@@ -17,25 +18,21 @@ use std::time::{Duration, Instant};
 
 use actors::domain::audio::{Plan, Span};
 use actors::domain::event::JobEvent;
-use actors::domain::jobs::job::{Audio, BlobKey, JobId, NewJob};
 use actors::domain::jobs::options::{Options, Priority};
 use actors::domain::jobs::progress::Progress;
 use actors::ports::{Checkpoint, Claim, Ending, JobStore, Terms};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::task::JoinSet;
 use verbatim::store::{Sharing, SqlStore};
 
 use cluster::Cluster;
+use crowd::{FOLLOWERS, OWNERS, job, spread};
 use service::Service;
 
 const QUEUED: usize = 1_000_000;
-const OWNERS: usize = 10;
 const CLAIMANTS: usize = 64;
 /// Of all claimants together, a second.
 const RATES: [f64; 3] = [10.0, 50.0, 100.0];
 const SPAN: Duration = Duration::from_secs(20);
-const FOLLOWERS: usize = 10_000;
 const WORKERS: [usize; 5] = [1, 4, 16, 32, 64];
 /// A job of a simulated worker, and how long each of its chunks takes: a GPU at a hundred times real time.
 const CHUNKS: u32 = 20;
@@ -44,8 +41,7 @@ const CHUNK: Duration = Duration::from_millis(280);
 fn main() {
     let wanted: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    crowd::raise_file_limit();
     let Some(cluster) = Cluster::start_with("-c max_connections=1000 -c shared_buffers=1GB") else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     if is_wanted("claims") {
@@ -126,7 +122,7 @@ async fn claims(cluster: &Cluster) {
 
 /// By SQL: a million submissions take an hour.
 fn fill(cluster: &Cluster, url: &str) {
-    let database = url.rsplit_once('?').unwrap().0.rsplit_once('/').unwrap().1;
+    let database = Cluster::name_of(url);
     let began = Instant::now();
     let options = serde_json::to_string(&Options::default()).unwrap();
     cluster.run_in(
@@ -147,7 +143,7 @@ async fn submissions(cluster: &Cluster) {
     let several: Vec<_> = nodes.iter().flat_map(|node| [node.clone(), node.clone()]).collect();
     let (taken, secs) = at_once(&several, |node| async move {
         let terms = Terms { max_queued: u64::MAX, reuse: None };
-        node.store.submit(job(), terms).await.is_ok()
+        node.store.submit(job(fastrand::usize(..OWNERS), Priority::Batch), terms).await.is_ok()
     })
     .await;
     println!("8 clients of 4 services submit {:.0} jobs a second", taken as f64 / secs);
@@ -180,7 +176,7 @@ async fn workers(cluster: &Cluster) {
         let nodes = Node::open_many(&url, many).await;
         for _ in 0..many * 8 {
             let terms = Terms { max_queued: u64::MAX, reuse: None };
-            nodes[0].store.submit(job(), terms).await.unwrap();
+            nodes[0].store.submit(job(fastrand::usize(..OWNERS), Priority::Batch), terms).await.unwrap();
         }
         let (began, mut working) = (Instant::now(), JoinSet::new());
         for node in &nodes {
@@ -240,78 +236,10 @@ async fn followers(cluster: &Cluster) {
     let start =
         || Service::start_with(&[("VERBATIM__STORAGE__URL", &url), ("VERBATIM__STORAGE__BLOBS", &blobs)]);
     let services = [start(), start()];
-    let mut following = JoinSet::new();
+    let mut followers = vec![];
     for service in &services {
-        let address = service.base.strip_prefix("http://").unwrap().to_owned();
-        for _ in 0..100 {
-            let address = address.clone();
-            following.spawn(async move {
-                let mut some = vec![];
-                for _ in 0..FOLLOWERS / 200 {
-                    some.push(follow(&address).await);
-                }
-                some
-            });
-        }
+        followers.extend(crowd::followers(&service.base, FOLLOWERS / services.len()).await);
     }
-    let followers: Vec<_> = following.join_all().await.into_iter().flatten().collect();
     println!("{} followers of two services", followers.len());
-    let mut reading: JoinSet<_> = followers.into_iter().map(until_loading).collect();
-    let began = Instant::now();
-    services[0].post("/model/load");
-    let (mut first, mut last) = (f64::MAX, 0_f64);
-    while let Some(received) = reading.join_next().await {
-        let secs = received.unwrap().duration_since(began).as_secs_f64();
-        (first, last) = (first.min(secs), last.max(secs));
-    }
-    println!("an event reached the first after {first:.3} s and the last after {last:.3} s");
-}
-
-type Follower = BufReader<tokio::net::TcpStream>;
-
-async fn follow(address: &str) -> Follower {
-    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    socket.write_all(b"GET /model/events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let mut reader = BufReader::with_capacity(2048, socket);
-    until(&mut reader, "model_status").await;
-    reader
-}
-
-async fn until_loading(mut follower: Follower) -> Instant {
-    until(&mut follower, "event: model_loading").await;
-    Instant::now()
-}
-
-async fn until(reader: &mut Follower, wanted: &str) {
-    let mut line = String::new();
-    while !line.contains(wanted) {
-        line.clear();
-        assert!(reader.read_line(&mut line).await.unwrap() > 0, "the stream ended before {wanted}");
-    }
-}
-
-fn job() -> NewJob {
-    NewJob {
-        id: JobId::new(),
-        owner: format!("owner {}", fastrand::usize(..OWNERS)),
-        once: None,
-        origin: Default::default(),
-        audio: Audio {
-            filename: Some("a.wav".into()),
-            bytes: 1,
-            sha256: "00".into(),
-            duration_secs: Some(60.0),
-            blob: BlobKey("0".into()),
-        },
-        options: Options::default(),
-        metadata: None,
-        webhook_url: None,
-        retry_of: None,
-    }
-}
-
-fn spread(ms: &mut [f64]) -> String {
-    ms.sort_by(f64::total_cmp);
-    let at = |part: f64| ms[((ms.len() - 1) as f64 * part) as usize];
-    format!("p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms, of {}", at(0.5), at(0.99), at(1.0), ms.len())
+    crowd::print_reach(followers, async { drop(services[0].post("/model/load")) }).await;
 }

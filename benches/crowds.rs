@@ -2,6 +2,7 @@
 //! searched, one huge upload. `make bench-crowds`; arguments pick some of `followers`, `queue`, `lists` and `upload`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod crowd;
 #[path = "../tests/api/fixtures.rs"]
 #[allow(dead_code)]
 mod fixtures;
@@ -12,7 +13,6 @@ mod service;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Instant;
 
 use actors::domain::audio::{Plan, Span};
@@ -21,17 +21,13 @@ use actors::domain::jobs::options::{Options, Priority};
 use actors::domain::jobs::progress::Progress;
 use actors::domain::transcript::Segment;
 use actors::ports::{Checkpoint, Ending, JobStore, Terms};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::io::AsyncWriteExt;
 use verbatim::store::SqlStore;
 
+use crowd::{FOLLOWERS, job, spread};
 use service::Service;
 
-const FOLLOWERS: usize = 10_000;
 const QUEUED: usize = 100_000;
-const OWNERS: usize = 10;
 const CLAIMS: usize = 2_000;
 const TRANSCRIPTS: usize = 10_000;
 const UPLOAD_BYTES: u64 = 1 << 30;
@@ -56,69 +52,25 @@ fn main() {
 
 /// Memory for each open event stream, and how long one event takes to reach all of them.
 async fn followers() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    crowd::raise_file_limit();
     let service = Service::start();
     let address = service.base.strip_prefix("http://").unwrap().to_owned();
     let before = memory_bytes(service.pid(), "VmRSS");
     let began = Instant::now();
-    let at_a_time = Arc::new(Semaphore::new(100));
-    let mut connecting = JoinSet::new();
-    for _ in 0..FOLLOWERS {
-        let (address, at_a_time) = (address.clone(), at_a_time.clone());
-        connecting.spawn(async move {
-            let _turn = at_a_time.acquire_owned().await.unwrap();
-            follow(&address).await
-        });
-    }
-    let followers = connecting.join_all().await;
+    let followers = crowd::followers(&service.base, FOLLOWERS).await;
     println!("{FOLLOWERS} followers connected in {:.2} s", began.elapsed().as_secs_f64());
-    let each = memory_bytes(service.pid(), "VmRSS").saturating_sub(before) as f64 / FOLLOWERS as f64;
-    println!("memory of the service for each: {:.1} KB", each / 1000.0);
-
-    let mut reading: JoinSet<_> = followers.into_iter().map(until_loading).collect();
-    let began = Instant::now();
-    let mut trigger = tokio::net::TcpStream::connect(&address).await.unwrap();
-    trigger.write_all(b"POST /model/load HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.unwrap();
-    let (mut first, mut last) = (f64::MAX, 0_f64);
-    while let Some(received) = reading.join_next().await {
-        let secs = received.unwrap().duration_since(began).as_secs_f64();
-        (first, last) = (first.min(secs), last.max(secs));
-    }
-    println!("an event reached the first after {first:.3} s and the last after {last:.3} s");
-    let each = memory_bytes(service.pid(), "VmRSS").saturating_sub(before) as f64 / FOLLOWERS as f64;
-    println!("memory of the service for each, after it: {:.1} KB", each / 1000.0);
-}
-
-type Follower = BufReader<tokio::net::TcpStream>;
-
-/// Connected, and the present status read.
-async fn follow(address: &str) -> Follower {
-    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    socket.write_all(b"GET /model/events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let mut reader = BufReader::with_capacity(2048, socket);
-    until(&mut reader, "model_status").await;
-    reader
-}
-
-/// The follower stays connected until all have the event.
-async fn until_loading(mut follower: Follower) -> Instant {
-    until(&mut follower, "event: model_loading").await;
-    let received = Instant::now();
-    // The rest is read as well: no client here is slow.
-    tokio::spawn(async move {
-        let mut rest = [0; 1024];
-        while follower.read(&mut rest).await.is_ok_and(|read| read > 0) {}
-    });
-    received
-}
-
-async fn until(reader: &mut Follower, wanted: &str) {
-    let mut line = String::new();
-    while !line.contains(wanted) {
-        line.clear();
-        assert!(reader.read_line(&mut line).await.unwrap() > 0, "the stream ended before {wanted}");
-    }
+    let each =
+        || memory_bytes(service.pid(), "VmRSS").saturating_sub(before) as f64 / FOLLOWERS as f64 / 1000.0;
+    println!("memory of the service for each: {:.1} KB", each());
+    crowd::print_reach(followers, async {
+        let mut trigger = tokio::net::TcpStream::connect(&address).await.unwrap();
+        trigger
+            .write_all(b"POST /model/load HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap();
+    })
+    .await;
+    println!("memory of the service for each, after it: {:.1} KB", each());
 }
 
 /// The time of a claim out of a long queue.
@@ -129,7 +81,8 @@ async fn queue() {
     let mut last = JobId::new();
     for n in 0..QUEUED {
         let terms = Terms { max_queued: u64::MAX, reuse: None };
-        last = store.submit(job(n), terms).await.unwrap().0.id;
+        let priority = if n.is_multiple_of(4) { Priority::Interactive } else { Priority::Batch };
+        last = store.submit(job(n, priority), terms).await.unwrap().0.id;
     }
     println!("{QUEUED} jobs taken in, in {:.0} s", began.elapsed().as_secs_f64());
     let mut claims = vec![];
@@ -148,27 +101,6 @@ async fn queue() {
         places.push(began.elapsed().as_secs_f64() * 1000.0);
     }
     println!("the place of the last: {}", spread(&mut places));
-}
-
-fn job(n: usize) -> NewJob {
-    let priority = if n.is_multiple_of(4) { Priority::Interactive } else { Priority::Batch };
-    NewJob {
-        id: JobId::new(),
-        owner: format!("owner {}", n % OWNERS),
-        once: None,
-        origin: Default::default(),
-        audio: Audio {
-            filename: Some("a.wav".into()),
-            bytes: 1,
-            sha256: "00".into(),
-            duration_secs: Some(60.0),
-            blob: BlobKey(n.to_string()),
-        },
-        options: Options { priority, ..Options::default() },
-        metadata: None,
-        webhook_url: None,
-        retry_of: None,
-    }
 }
 
 /// What an upload takes of the service's memory at most.
@@ -292,7 +224,8 @@ async fn complete_job(store: &SqlStore, vocabulary: &[String], dice: &mut fastra
         duration_secs: None,
         blob: BlobKey(String::new()),
     };
-    let new = NewJob { owner: String::new(), audio, options: Options::default(), ..job(0) };
+    let new =
+        NewJob { owner: String::new(), audio, options: Options::default(), ..job(0, Priority::Interactive) };
     store.submit(new, Terms { max_queued: u64::MAX, reuse: None }).await.unwrap();
     let (claim, _) = store.claim(Priority::Batch, None).await.unwrap().unwrap();
     let samples = segments.len() as u64 * 80_000;
@@ -309,11 +242,4 @@ fn memory_bytes(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
-}
-
-/// Milliseconds, as people read them.
-fn spread(values: &mut [f64]) -> String {
-    values.sort_by(f64::total_cmp);
-    let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
-    format!("median {:.2} ms, p99 {:.2} ms, most {:.2} ms", at(0.5), at(0.99), at(1.0))
 }

@@ -118,7 +118,7 @@ impl Chaos {
     fn start(roles: &[&'static str], most: Duration, seed: u64) -> Option<Self> {
         let cluster = Cluster::start()?;
         let url = cluster.create_database();
-        let database = url.rsplit_once('?').unwrap().0.rsplit_once('/').unwrap().1.to_owned();
+        let database = Cluster::name_of(&url);
         let recordings = tempfile::tempdir().unwrap();
         let blobs = format!("file://{}", recordings.path().display());
         let start = |role: &&'static str| {

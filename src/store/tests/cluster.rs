@@ -87,6 +87,12 @@ impl Cluster {
         self.dir.join(".s.PGSQL.5432")
     }
 
+    /// The name of the database that a URL of [`Cluster::create_database`] leads to.
+    #[allow(dead_code, reason = "not all that start a server use it")]
+    pub fn name_of(url: &str) -> &str {
+        url.rsplit_once('?').unwrap().0.rsplit_once('/').unwrap().1
+    }
+
     /// As a superuser.
     pub fn run(&self, statement: &str) {
         self.run_in("postgres", statement);

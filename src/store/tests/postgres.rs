@@ -188,7 +188,7 @@ async fn a_database_of_another_encoding_is_refused() {
     let Some(cluster) = CLUSTER.as_ref() else { return };
     cluster.run("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'");
     let url = cluster.create_database();
-    let url = url.replace(url.rsplit_once('?').unwrap().0.rsplit_once('/').unwrap().1, "latin");
+    let url = url.replace(Cluster::name_of(&url), "latin");
     let dir = tempfile::tempdir().unwrap();
     let error = SqlStore::open_postgres(dir.path(), &url, Sharing::Alone).await.unwrap_err();
     assert!(error.to_string().contains("its encoding is LATIN1"), "{error}");
@@ -448,9 +448,8 @@ async fn a_schema_of_a_later_version_is_good_enough() {
     let Some(cluster) = CLUSTER.as_ref() else { return };
     let (url, dir) = (cluster.create_database(), tempfile::tempdir().unwrap());
     SqlStore::open_postgres(dir.path(), &url, Sharing::Shared).await.unwrap().close().await;
-    let database = url.rsplit_once('?').unwrap().0.rsplit_once('/').unwrap().1;
     cluster.run_in(
-        database,
+        Cluster::name_of(&url),
         "ALTER TABLE jobs ADD COLUMN later BIGINT NOT NULL DEFAULT 0; CREATE TABLE later (id TEXT); \
          INSERT INTO _sqlx_migrations SELECT 9999, 'later', now(), true, '\\x00', 1",
     );
