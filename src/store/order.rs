@@ -19,6 +19,7 @@ use super::sql_store::SqlStore;
 /// The first job of a line.
 pub(super) struct Next {
     pub id: String,
+    owner: String,
     pub state: String,
     pub begun: bool,
     served: i64,
@@ -65,15 +66,16 @@ pub(super) async fn first(
     model: Option<&str>,
 ) -> Result<Option<Next>, Fault> {
     let (rank, model) = (rows::rank(priority), model.unwrap_or_default());
-    let begun: Option<(String, String, i64)> =
+    let begun: Option<(String, String, String, i64)> =
         db::query_as(sql::NEXT_BEGUN).bind(rank).bind(model).fetch_optional(&mut *change).await?;
-    if let Some((id, state, created_at)) = begun {
-        return Ok(Some(Next { id, state, begun: true, served: 0, created_at }));
+    if let Some((id, owner, state, created_at)) = begun {
+        return Ok(Some(Next { id, owner, state, begun: true, served: 0, created_at }));
     }
     let turn: Option<Turn> =
         db::query_as(sql::NEXT_TURN).bind(rank).bind(model).fetch_optional(change).await?;
-    Ok(turn.map(|Turn { id, state, created_at, served, .. }| Next {
+    Ok(turn.map(|Turn { id, owner, state, created_at, served }| Next {
         id,
+        owner,
         state,
         begun: false,
         served,
@@ -82,31 +84,39 @@ pub(super) async fn first(
 }
 
 /// The next job for a claim. In PostgreSQL claims of several services do not wait for each other: each takes the first job that no
-/// other one is taking, and `None` where there is only such.
+/// other change has locked. Where all are locked it waits for the first one: its change may be undone.
 pub(super) async fn take_first(
     change: &mut Transaction,
     priority: Priority,
     model: Option<&str>,
 ) -> Result<Option<Next>, Fault> {
+    let Some(next) = first(change, priority, model).await? else { return Ok(None) };
     if matches!(change, Transaction::Sqlite(_)) {
-        return first(change, priority, model).await;
+        return Ok(Some(next));
     }
     let (rank, model) = (rows::rank(priority), model.unwrap_or_default());
-    let begun: Option<(String, String, i64)> =
-        db::query_as(FREE_BEGUN).bind(rank).bind(model).fetch_optional(&mut *change).await?;
-    if let Some((id, state, created_at)) = begun {
-        return Ok(Some(Next { id, state, begun: true, served: 0, created_at }));
+    let free = [
+        db::query_as(FREE_BEGUN).bind(rank).bind(model),
+        db::query_as(FREE_OF_OWNER).bind(rank).bind(model).bind(&next.owner),
+        db::query_as(FREE).bind(rank).bind(model),
+    ];
+    // None was begun before, unless the first one was.
+    for free in free.into_iter().skip(usize::from(!next.begun)) {
+        let free: Option<Free> = free.fetch_optional(&mut *change).await?;
+        if let Some(Free { id, state, begun, created_at }) = free {
+            return Ok(Some(Next { id, state, begun, created_at, ..next }));
+        }
     }
-    let turn: Option<Turn> =
-        db::query_as(sql::NEXT_TURN).bind(rank).bind(model).fetch_optional(&mut *change).await?;
-    let Some(Turn { owner, served, .. }) = turn else { return Ok(None) };
-    let free: Option<(String, String, i64)> =
-        db::query_as(FREE_OF_OWNER).bind(rank).bind(model).bind(owner).fetch_optional(&mut *change).await?;
-    let free = match free {
-        Some(free) => Some(free),
-        None => db::query_as(FREE).bind(rank).bind(model).fetch_optional(change).await?,
-    };
-    Ok(free.map(|(id, state, created_at)| Next { id, state, begun: false, served, created_at }))
+    let waited_for: Option<(String,)> = db::query_as(WAIT_FOR).bind(&next.id).fetch_optional(change).await?;
+    Ok(waited_for.map(|_| next))
+}
+
+#[derive(sqlx::FromRow)]
+struct Free {
+    id: String,
+    state: String,
+    begun: bool,
+    created_at: i64,
 }
 
 /// The owner of a job that was just begun goes to the end. In PostgreSQL not if a job of the owner is being taken by another
@@ -127,7 +137,8 @@ pub(super) async fn served(change: &mut Transaction, job: &Job) -> Result<(), Fa
 macro_rules! free {
     ($of:literal, $by:literal) => {
         concat!(
-            "SELECT id, state, created_at FROM jobs WHERE state = 'queued' AND priority = $1 AND model = $2",
+            "SELECT id, state, attempts > 0 AS begun, created_at FROM jobs \
+             WHERE state = 'queued' AND priority = $1 AND model = $2",
             $of,
             " ORDER BY ",
             $by,
@@ -142,6 +153,9 @@ const FREE_BEGUN: &str = free!(" AND attempts > 0", "created_at, id");
 const FREE_OF_OWNER: &str = free!(" AND attempts = 0 AND owner = $3", "created_at, id");
 /// By the index. 1: priority, 2: model.
 const FREE: &str = free!(" AND attempts = 0", "owner, created_at, id");
+
+/// Nothing if it is no longer in the queue then. 1: id.
+const WAIT_FOR: &str = "SELECT id FROM jobs WHERE id = $1 AND state = 'queued' FOR UPDATE";
 
 /// 1: owner, 2: priority.
 const SERVED_IF_FREE: &str = "\

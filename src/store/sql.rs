@@ -38,7 +38,7 @@ pub(super) const FORGET_KEY: &str = "UPDATE jobs SET idem_key = NULL WHERE owner
 
 /// 1: priority, 2: model.
 pub(super) const NEXT_BEGUN: &str = "\
-    SELECT id, state, created_at FROM jobs \
+    SELECT id, owner, state, created_at FROM jobs \
     WHERE state = 'queued' AND attempts > 0 AND priority = $1 AND model = $2 \
     ORDER BY created_at, id LIMIT 1";
 

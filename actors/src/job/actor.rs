@@ -49,9 +49,6 @@ pub struct JobSettings {
 /// How soon work is looked for again when the store was not well.
 const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 
-/// How soon work is looked for again when other services were claiming what there was.
-const AFTER_OTHER_CLAIMS: Duration = Duration::from_millis(20);
-
 /// How often the leases of what runs are renewed: several times before one is over.
 const HEARTBEAT: Duration = Duration::from_secs(LEASE_SECS as u64 / 4);
 
@@ -270,15 +267,6 @@ impl JobActor {
                 let in_the_way = priority == Priority::Interactive && !self.running.is_empty();
                 self.urgent.send_replace(in_the_way);
                 again
-            }
-            // Other services are claiming: not again and again while one of them stands still.
-            Found::Changed if self.deps.store.is_shared() => {
-                self.search = Search::UnderWay;
-                ctx.run_later(AFTER_OTHER_CLAIMS, |this, ctx| {
-                    this.search = Search::No;
-                    this.look(None, ctx);
-                });
-                false
             }
             Found::Changed => true,
             Found::Later => {

@@ -20,6 +20,7 @@ use super::conformance;
 use crate::store::db;
 use crate::store::fault::Fault;
 use crate::store::locks::Lock;
+use crate::store::order;
 use crate::store::{Clock, Sharing, SqlStore, StoreOpenError, system_clock};
 
 const NOTE: JobEvent = JobEvent::Progress { percent: 0.0, chunk: 1, chunks_total: 9, eta_secs: None };
@@ -457,4 +458,25 @@ async fn a_schema_of_a_later_version_is_good_enough() {
     conformance::submit(&store, Priority::Batch).await;
     let (claim, _) = store.claim(Priority::Batch, None).await.unwrap().unwrap();
     store.end(claim.fence, Ending::Completed).await.unwrap();
+}
+
+/// A change that is undone has its locks a moment longer: what it had locked is in the queue all the same.
+#[tokio::test]
+async fn a_job_that_another_change_has_locked_is_waited_for() {
+    let Some([(first, _dir), (second, _other)]) = open_two().await else { return };
+    let job = conformance::submit(&first, Priority::Batch).await;
+    let change = first.change(Lock::Job(job.id)).await.unwrap();
+    // Undone by PostgreSQL, since it stands still.
+    let (claim, _) = second.claim(Priority::Batch, None).await.unwrap().unwrap();
+    assert_eq!(claim.job.id, job.id);
+    drop(change);
+    conformance::submit(&first, Priority::Batch).await;
+    let mut change = first.change(Lock::Own).await.unwrap();
+    let taken = order::take_first(&mut change, Priority::Batch, None).await.unwrap().unwrap();
+    let (none, ()) = tokio::join!(second.claim(Priority::Batch, None), async {
+        let cancel = db::query("UPDATE jobs SET state = 'cancelled' WHERE id = $1").bind(&taken.id);
+        cancel.execute(&mut change).await.unwrap();
+        change.commit().await.unwrap();
+    });
+    assert!(none.unwrap().is_none());
 }
