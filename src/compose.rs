@@ -293,8 +293,10 @@ pub fn node(settings: &Settings) -> Node {
 }
 
 pub fn job_settings(settings: &Settings) -> JobSettings {
+    // Where there are several devices, each has its own.
+    let runs_jobs = settings.node.role.runs_jobs() && settings.devices.is_empty();
     JobSettings {
-        workers: if settings.node.role.runs_jobs() { count(settings.engine.workers) } else { 0 },
+        workers: if runs_jobs { count(settings.engine.workers) } else { 0 },
         max_queued: settings.jobs.max_queued,
         reuse_results: settings.jobs.reuse_results,
         on_model_failed: match settings.jobs.on_model_failed {

@@ -1,4 +1,5 @@
-//! A service among others on one store: it reports what it is, does what others ask of it, and hands on what they have written.
+//! A service or a worker among others on one store: it reports what it is, does what others ask of it, and hands on what they
+//! have written.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +18,13 @@ use crate::ports::{Changes, Peers};
 /// How often a service looks for changes that it got no notification of.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Runs for as long as the service; where there can be no others it does nothing.
+/// Runs for as long as the service; where there can be no others it does nothing. `notifier` is `None` where the others have the same one.
 pub async fn run(
     sender: PeersSender,
     store: Arc<dyn Peers>,
     model: ModelHandle,
     jobs: JobHandle,
-    notifier: NotifierHandle,
+    notifier: Option<NotifierHandle>,
     report: impl Fn() -> Report,
 ) {
     if !store.is_shared() {
@@ -56,7 +57,9 @@ pub async fn run(
                 Err(error) => debug!(%error, "cannot read what other services ask"),
             }
         }
-        notifier.read_others(changes);
+        if let Some(notifier) = &notifier {
+            notifier.read_others(changes);
+        }
     }
 }
 
@@ -159,7 +162,8 @@ mod tests {
             worker: None,
         };
         tokio::time::pause();
-        let exchange = run(sender, store.clone(), model, world.jobs.clone(), world.notifier.clone(), report);
+        let exchange =
+            run(sender, store.clone(), model, world.jobs.clone(), Some(world.notifier.clone()), report);
         let _ = tokio::time::timeout(Duration::from_secs(60), exchange).await;
         let reads = store.reads.load(Ordering::SeqCst);
         assert!((20..=40).contains(&reads), "{reads}");

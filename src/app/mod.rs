@@ -1,6 +1,7 @@
 //! Where everything is put together: the order of the start and of the stop.
 
 mod client_sockets;
+mod devices;
 mod late_models;
 #[cfg(target_os = "linux")]
 mod process_metrics;
@@ -12,7 +13,6 @@ mod supervisor;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -23,14 +23,14 @@ use actix_web::{App, HttpServer, web};
 use actors::clock::Clock;
 use actors::domain::event::UnloadReason;
 use actors::domain::model::lifecycle::Failure;
-use actors::domain::model::pulls::Pull;
 use actors::exchange;
-use actors::job::{JobHandle, JobParts};
-use actors::model::{ModelHandle, ModelParts};
+use actors::job::JobHandle;
+use actors::model::{Choice, ModelHandle};
 use actors::notifier::{NotifierHandle, NotifierSettings};
 use actors::peers::PeersHandle;
-use actors::ports::{Engine, Peers, WebhookTransport};
-use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
+use actors::ports::WebhookTransport;
+use actors::pull::PullHandle;
+use futures_util::future::join_all;
 use tracing::{error, info, warn};
 use tracing_actix_web::TracingLogger;
 
@@ -86,7 +86,13 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         let file = settings.auth.keys_file.display();
         warn!(%file, "there are no keys, so every request is refused: make one with `verbatim keys create --owner NAME`");
     }
-    let store = Arc::new(open_store(&settings, &place).await?);
+    let store = open_store(&settings, &place).await?;
+    let requeued = JobHandle::recover(&store).await?;
+    let (store, of_devices) = match &settings.devices[..] {
+        [] => (store, vec![]),
+        devices => store.for_workers(devices.iter().map(|device| device.name.as_str())),
+    };
+    let store = Arc::new(store);
     let watched = store.clone();
     actix_web::rt::spawn(async move {
         watched.taken_over().await;
@@ -94,20 +100,30 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         std::process::exit(1);
     });
     let blobs = open_blobs(&place, &settings.storage.dir, bucket).await?;
+    let unneeded_after = if store.may_have_other_services() { UPLOADS_OF_OTHERS } else { Duration::ZERO };
+    let removed_files = match blobs.keep_only(&store.blob_keys().await?, unneeded_after).await {
+        Ok(removed) => removed,
+        Err(error) => {
+            warn!(%error, "cannot remove recordings that no job needs; the next start removes them");
+            0
+        }
+    };
+    info!(requeued, removed_files, storage.dir = %settings.storage.dir.display(), "storage opened");
     let recordings = AudioFiles::new(blobs.clone(), audio);
     let keys = Keyring::new(keys);
     let (peers, sender) = PeersHandle::new(store.clone());
     sender.read(&*store).await;
-    let service = start_actors(&settings, store.clone(), peers, blobs, recordings, webhooks, keys).await?;
+    let stores = Stores { store: store.clone(), of_devices, peers, blobs };
+    let service = start_actors(&settings, stores, recordings, webhooks, keys)?;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
     let idle = Duration::from_secs(settings.server.keep_alive_secs);
     let (server, address) = start_server(service.clone(), listener, stalled, idle)?;
     if let Some(keep) = compose::retention(&settings) {
         actix_web::rt::spawn(retention::keep_for(keep, store.clone(), service.blobs.clone()));
     }
-    if settings.node.role.runs_jobs() {
-        warn_of_unusable_models(&service);
-        actix_web::rt::spawn(late_models::load_when_there(service.model.clone(), store.clone()));
+    for model in service.models() {
+        warn_of_unusable_models(&service, model);
+        actix_web::rt::spawn(late_models::load_when_there(model.clone(), store.clone()));
     }
     let indexed = store.clone();
     actix_web::rt::spawn(async move {
@@ -120,7 +136,8 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let reporter = service.clone();
     let (model, jobs, notifier) = (service.model.clone(), service.jobs.clone(), service.notifier.clone());
     let report = move || http::report(&reporter);
-    let exchange = actix_web::rt::spawn(exchange::run(sender, store.clone(), model, jobs, notifier, report));
+    let exchange =
+        actix_web::rt::spawn(exchange::run(sender, store.clone(), model, jobs, Some(notifier), report));
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     if let Some((listener, config)) = wyoming {
@@ -156,8 +173,8 @@ async fn open_store(settings: &Settings, place: &BlobPlace) -> Result<SqlStore, 
 }
 
 /// Jobs wait for as long as it takes, so the log says at once what they will wait for.
-fn warn_of_unusable_models(service: &Service) {
-    let models = service.model.status().models.into_iter();
+fn warn_of_unusable_models(service: &Service, model: &ModelHandle) {
+    let models = model.status().models.into_iter().filter(|known| known.is_for_here);
     for known in models.filter(|known| !service.pulls.is_pulling(&known.facts.id)) {
         if let Some(Failure { message, .. }) = known.facts.unusable {
             warn!(model = known.facts.id, "{message}");
@@ -172,62 +189,54 @@ fn listen(settings: &Settings, port: u16) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-async fn start_actors(
-    settings: &Settings,
+/// What is stored, and who else has it.
+struct Stores {
     store: Arc<SqlStore>,
+    /// In the order of the settings.
+    of_devices: Vec<SqlStore>,
     peers: PeersHandle,
     blobs: Arc<dyn Blobs>,
+}
+
+fn start_actors(
+    settings: &Settings,
+    Stores { store, of_devices, peers, blobs }: Stores,
     recordings: AudioFiles,
     webhooks: WebhookConfig,
     keys: Keyring,
 ) -> Result<Arc<Service>, StartError> {
     let clock = Clock::start();
-    let unneeded_after = if store.is_shared() { UPLOADS_OF_OTHERS } else { Duration::ZERO };
-    let requeued = JobHandle::recover(store.as_ref()).await?;
-    let removed_files = match blobs.keep_only(&store.blob_keys().await?, unneeded_after).await {
-        Ok(removed) => removed,
-        Err(error) => {
-            warn!(%error, "cannot remove recordings that no job needs; the next start removes them");
-            0
-        }
-    };
-    info!(requeued, removed_files, storage.dir = %settings.storage.dir.display(), "storage opened");
     let memory = compose::memory(settings);
     let pulls = PullHandle::new(Arc::new(compose::shelf(settings)));
     let recordings = Arc::new(recordings);
     let webhook_rules = webhooks.rules.clone();
     let node = compose::node(settings);
     let of_notifier = NotifierSettings {
-        worker: store.is_shared().then(|| node.name.clone()),
+        worker: store.may_have_other_services().then(|| node.name.clone()),
         sends_webhooks: node.role.sends_webhooks(),
     };
     let notifier =
         NotifierHandle::start(of_notifier, store.clone(), move || transport(webhooks), actor_stopped);
-    let pulled = compose::pulled(settings);
-    let mut engines = compose::engines(settings, &memory).map_err(StartError::Program)?;
-    let (policy, runs_jobs) = (compose::policy(settings), node.role.runs_jobs());
-    if settings.model.auto_pull && runs_jobs {
-        pull_missing(&settings.model_files(), &pulled, &pulls, &mut engines);
-    }
-    info!(models = engines.len(), "models named");
-    let model = if runs_jobs {
-        let (memory, notifier, clock) = (memory.clone(), notifier.clone(), clock.clone());
-        let model =
-            ModelHandle::start(ModelParts { engines, memory, policy, notifier, clock }, actor_stopped);
-        actix_web::rt::spawn(load_pulled(pulled, pulls.clone(), model.clone()));
-        model
-    } else {
-        ModelHandle::elsewhere(&engines, policy, peers.clone())
-    };
-    let jobs = JobHandle::start(JobParts {
-        store,
+    let parts = devices::Parts {
+        settings,
         recordings: recordings.clone(),
-        model: model.clone(),
         notifier: notifier.clone(),
-        peers: peers.clone(),
-        settings: compose::job_settings(settings),
-        on_actor_stop: actor_stopped,
-    });
+        pulls: pulls.clone(),
+        clock: clock.clone(),
+    };
+    let with_settings = settings.devices.iter().zip(of_devices);
+    let started: Vec<_> =
+        with_settings.map(|(device, store)| parts.start_device(device, store)).collect::<Result<_, _>>()?;
+    info!(models = settings.model_files().len(), devices = started.len().max(1), "models named");
+    let model = if node.role.runs_jobs() && started.is_empty() {
+        parts.start_model(settings, Choice::All, memory.clone(), notifier.clone())?
+    } else {
+        let engines = compose::engines(settings, &memory).map_err(StartError::Program)?;
+        ModelHandle::elsewhere(&engines, compose::policy(settings), peers.clone())
+    };
+    let jobs = parts.start_jobs(settings, store, model.clone(), peers.clone(), notifier.clone());
+    let devices: Vec<_> = started.iter().map(|started| started.device.clone()).collect();
+    let jobs = jobs.in_front_of(devices.iter().map(|device| device.jobs.clone()).collect());
     let sources = Arc::new(HttpSources::new(webhook_rules.clone()));
     let limits = Limits {
         max_upload_bytes: settings.server.max_upload_bytes,
@@ -237,9 +246,10 @@ async fn start_actors(
         webhook_rules,
         sites: compose::sites(settings),
     };
-    Ok(Arc::new(Service {
+    let service = Arc::new(Service {
         model,
         jobs,
+        devices,
         pulls,
         notifier,
         peers,
@@ -259,27 +269,9 @@ async fn start_actors(
         started: Instant::now(),
         stopping: AtomicBool::new(false),
         draining: AtomicBool::new(false),
-    }))
-}
-
-/// Begins the downloads of models that are missing, and has each tried again when it is missing at a load.
-///
-/// # Blocking
-/// Looks for their files.
-fn pull_missing(
-    files: &[(String, PathBuf)],
-    pulled: &[Pulled],
-    pulls: &PullHandle,
-    engines: &mut [Arc<dyn Engine>],
-) {
-    for Pulled { model, name } in pulled {
-        let Some(engine) = engines.get_mut(model.0) else { continue };
-        if files.get(model.0).is_some_and(|(_, path)| !path.exists()) {
-            // Its name is from the catalogue.
-            let _: Option<Pull> = pulls.ask(name);
-        }
-        *engine = Arc::new(OnDemand::new(engine.clone(), name.clone(), pulls.clone()));
-    }
+    });
+    started.into_iter().for_each(|started| started.exchange(&service));
+    Ok(service)
 }
 
 /// Made on the notifier's own thread: the client in it cannot change threads.
@@ -353,7 +345,8 @@ async fn stop(service: &Service, server: &ServerHandle, limit: Duration) {
     info!("stopping");
     service.stop();
     service.jobs.stop(limit).await;
-    if let Err(error) = service.model.unload_and_wait(UnloadReason::Shutdown, None).await {
+    let unloads = service.models().map(|model| model.unload_and_wait(UnloadReason::Shutdown, None));
+    for error in join_all(unloads).await.into_iter().filter_map(Result::err) {
         warn!(%error, "the model was not unloaded");
     }
     service.notifier.stop().await;

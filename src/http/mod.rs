@@ -42,10 +42,10 @@ pub use middleware::request_id::give_request_id;
 pub use middleware::root_span::RequestSpan;
 pub use middleware::site::{cors, refuse_foreign_sites};
 pub use openapi::description;
-pub use service::{Limits, Node, Service};
+pub use service::{Device, Limits, Node, Service};
 pub use streams::Streams;
 pub use views::answers::Answers;
-pub use views::worker_view::report;
+pub use views::worker_view::{device_report, report};
 pub use wait_policy::WaitPolicy;
 
 use crate::error::AppError;

@@ -33,6 +33,8 @@ use crate::outgoing::AddressRules;
 pub struct Service {
     pub model: ModelHandle,
     pub jobs: JobHandle,
+    /// Where jobs run, if that is on several devices; empty: on the one of `model`.
+    pub devices: Vec<Device>,
     pub pulls: PullHandle,
     pub notifier: NotifierHandle,
     pub peers: PeersHandle,
@@ -57,6 +59,15 @@ pub struct Service {
     pub draining: AtomicBool,
 }
 
+/// One of several that models are loaded on.
+#[derive(Clone)]
+pub struct Device {
+    pub name: String,
+    pub model: ModelHandle,
+    pub jobs: JobHandle,
+    pub memory: Arc<dyn MemoryProbe>,
+}
+
 /// This service among those that share its database.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -78,6 +89,12 @@ pub struct Limits {
 }
 
 impl Service {
+    /// What loads models here: on each device, or on the only one.
+    pub fn models(&self) -> impl Iterator<Item = &ModelHandle> {
+        let own = (!self.model.is_elsewhere()).then_some(&self.model);
+        own.into_iter().chain(self.devices.iter().map(|device| &device.model))
+    }
+
     /// From now on no new work is taken.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);

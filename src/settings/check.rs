@@ -2,6 +2,7 @@
 
 use config::{Value, ValueKind};
 
+use super::devices;
 use super::error::Problem;
 use super::layer::Table;
 use super::models;
@@ -54,6 +55,12 @@ const BYTES: f64 = 9_007_199_254_740_992.0;
 /// Moves what is wrong in `layer` from there to `problems`: what stays has the shape of `defaults`.
 pub fn admit(defaults: &Table, layer: &mut Table, problems: &mut Vec<Problem>) {
     layer.retain(|section, value| {
+        if section == devices::SECTION {
+            let faults = devices::faults(value, defaults);
+            let is_right = faults.is_empty();
+            problems.extend(faults);
+            return is_right;
+        }
         let Some(known) = section_of(defaults, section) else {
             problems.push(unknown(section, value, hint(defaults, section)));
             return false;
@@ -73,7 +80,7 @@ pub fn admit(defaults: &Table, layer: &mut Table, problems: &mut Vec<Problem>) {
             let path = format!("{section}.{key}");
             let problem = match known.get(key) {
                 _ if section == models::SECTION => models::fault(key, value),
-                Some(default) => fault(&path, &default.kind, value),
+                Some(default) => fault(&path, &path, &default.kind, value),
                 None => Some(unknown(&path, value, hint(defaults, section))),
             };
             problem.map(|problem| problems.push(problem)).is_none()
@@ -82,13 +89,14 @@ pub fn admit(defaults: &Table, layer: &mut Table, problems: &mut Vec<Problem>) {
     });
 }
 
-fn fault(path: &str, default: &ValueKind, value: &Value) -> Option<Problem> {
+/// What is wrong with the value at `path`, whose bounds are those of the key `bounded_as`.
+pub fn fault(path: &str, bounded_as: &str, default: &ValueKind, value: &Value) -> Option<Problem> {
     if !same_type(default, &value.kind) {
         let (expected, found) = (expected(default), found(&value.kind));
         return Some(Problem::WrongType { key: path.to_owned(), expected, found, origin: origin(value) });
     }
     let number = number(&value.kind)?;
-    let (_, least, most) = BOUNDS.into_iter().find(|(key, ..)| *key == path)?;
+    let (_, least, most) = BOUNDS.into_iter().find(|(key, ..)| *key == bounded_as)?;
     if (least..=most).contains(&number) {
         return None;
     }

@@ -2,14 +2,15 @@
 
 use config::{Value, ValueKind};
 use serde::{Serialize, Serializer};
+use serde_json::{Value as Json, json};
 
 use super::layer::Table;
 use super::schema::Settings;
-use super::{manual, models, values};
+use super::{devices, manual, models, values};
 
 /// Never shown: whether they are set is, and where.
 const SECRETS: [&str; 3] = ["auth.keys", "storage.url", "webhooks.secret"];
-const REDACTED: &str = "\"(redacted)\"";
+const REDACTED: &str = "(redacted)";
 
 /// Checked settings with the origin of each.
 #[derive(Debug, Clone)]
@@ -23,8 +24,8 @@ pub struct Effective {
 #[derive(Debug, Clone)]
 struct Shown {
     key: String,
-    /// As TOML; secrets are redacted.
-    value: String,
+    /// Secrets are redacted.
+    value: Json,
     origin: String,
 }
 
@@ -32,7 +33,12 @@ impl Effective {
     pub(super) fn new(settings: Settings, merged: &Table, near_misses: Vec<(String, String)>) -> Self {
         let keys = manual::entries().into_iter().filter_map(|entry| shown(&entry.key, merged));
         let models = settings.models.keys().filter_map(|name| model(name, merged));
-        let keys = keys.chain(models).collect();
+        let devices = merged.get(devices::SECTION).map(|list| Shown {
+            key: devices::SECTION.to_owned(),
+            value: value(list),
+            origin: values::origin(list),
+        });
+        let keys = keys.chain(models).chain(devices).collect();
         Self { settings, keys, near_misses }
     }
 
@@ -44,7 +50,7 @@ impl Effective {
     /// One line for each key, in the manual's order, that is TOML itself:
     /// `server.port = 8080  # from default`. Secrets are redacted.
     pub fn describe(&self) -> String {
-        self.keys.iter().map(|k| format!("{} = {}  # from {}\n", k.key, k.value, k.origin)).collect()
+        self.keys.iter().map(|k| format!("{} = {}  # from {}\n", k.key, toml(&k.value), k.origin)).collect()
     }
 }
 
@@ -53,22 +59,20 @@ impl Serialize for Effective {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Entry<'a> {
-            value: serde_json::Value,
+            value: &'a Json,
             from: &'a str,
         }
-        serializer.collect_map(self.keys.iter().map(|shown| {
-            // Values are written as JSON is.
-            let value = serde_json::from_str(&shown.value).unwrap_or_default();
-            (&shown.key, Entry { value, from: &shown.origin })
-        }))
+        serializer.collect_map(
+            self.keys.iter().map(|shown| (&shown.key, Entry { value: &shown.value, from: &shown.origin })),
+        )
     }
 }
 
 fn shown(path: &str, merged: &Table) -> Option<Shown> {
     let (section, key) = path.split_once('.')?;
-    let value = values::lookup(merged, section, key)?;
-    let text = if SECRETS.contains(&path) { redacted(&value.kind) } else { toml(value) };
-    Some(Shown { key: path.to_owned(), value: text, origin: values::origin(value) })
+    let set = values::lookup(merged, section, key)?;
+    let shown = if SECRETS.contains(&path) { redacted(&set.kind) } else { value(set) };
+    Some(Shown { key: path.to_owned(), value: shown, origin: values::origin(set) })
 }
 
 /// An entry of `[models]`, which has no default.
@@ -76,20 +80,30 @@ fn model(name: &str, merged: &Table) -> Option<Shown> {
     let path = models::path_of(name, merged)?;
     let quoted = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
     let key = format!("{}.{quoted}", models::SECTION);
-    Some(Shown { key, value: toml(path), origin: values::origin(path) })
+    Some(Shown { key, value: value(path), origin: values::origin(path) })
 }
 
 /// Keeps whether there is a secret, and how many.
-fn redacted(kind: &ValueKind) -> String {
+fn redacted(kind: &ValueKind) -> Json {
     match kind {
-        ValueKind::Array(items) => format!("[{}]", vec![REDACTED; items.len()].join(", ")),
-        ValueKind::String(text) if text.is_empty() => "\"\"".to_owned(),
-        _ => REDACTED.to_owned(),
+        ValueKind::Array(items) => json!(vec![REDACTED; items.len()]),
+        ValueKind::String(text) if text.is_empty() => json!(""),
+        _ => json!(REDACTED),
     }
 }
 
-/// JSON's texts, numbers and lists are TOML's as well.
-fn toml(value: &Value) -> String {
-    let json = value.clone().try_deserialize::<serde_json::Value>();
-    json.map_or_else(|error| format!("{:?}", error.to_string()), |json| json.to_string())
+fn value(set: &Value) -> Json {
+    set.clone().try_deserialize().unwrap_or_else(|error| json!(error.to_string()))
+}
+
+/// JSON's texts and numbers are TOML's as well; it has no nothing here.
+fn toml(value: &Json) -> String {
+    match value {
+        Json::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        Json::Object(keys) => {
+            let keys = keys.iter().map(|(key, value)| format!("{key} = {}", toml(value)));
+            format!("{{ {} }}", keys.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
 }

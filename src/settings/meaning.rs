@@ -5,6 +5,7 @@ use actors::domain::services::Role;
 use secrecy::ExposeSecret;
 use url::Url;
 
+use super::devices;
 use super::error::{Problem, SettingsError};
 use super::layer::Table;
 use super::models;
@@ -53,6 +54,7 @@ pub fn validate(settings: &Settings, merged: &Table) -> Result<(), SettingsError
         })
         .collect();
     problems.extend(models::clashes(settings, merged));
+    problems.extend(devices::clashes(settings, merged));
     if problems.is_empty() { Ok(()) } else { Err(SettingsError(problems)) }
 }
 

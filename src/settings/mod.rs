@@ -5,6 +5,7 @@
 //! stronger layer replaces it.
 
 mod check;
+mod devices;
 mod effective;
 mod error;
 mod layer;
@@ -24,6 +25,7 @@ mod values;
 use config::{Config, Value};
 use serde_path_to_error::Segment;
 
+pub use devices::Device;
 pub use effective::Effective;
 pub use error::{Problem, SettingsError};
 pub use layers::Sources;

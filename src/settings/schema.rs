@@ -9,11 +9,12 @@ use actors::domain::services::Role;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::devices::Device;
 use super::model_entry::ModelEntry;
 use crate::compute_type::ComputeType;
 use crate::telemetry::LogFormat;
 
-/// Every setting, checked. `config/default.toml` has a value for each, so none is optional.
+/// Every setting, checked. `config/default.toml` has a value for each, so none is optional but the list of devices.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -25,6 +26,9 @@ pub struct Settings {
     /// Beside that one, by name.
     pub models: BTreeMap<String, ModelEntry>,
     pub engine: Engine,
+    /// Empty: the one of `engine`.
+    #[serde(default)]
+    pub devices: Vec<Device>,
     pub gpu: Gpu,
     pub jobs: Jobs,
     pub audio: Audio,

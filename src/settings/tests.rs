@@ -517,6 +517,50 @@ fn a_model_without_a_name_or_a_file_of_its_own_stops_the_start() {
 }
 
 #[test]
+fn devices_have_what_is_theirs_and_the_rest_from_the_engine() {
+    let list = "[engine]\nthreads = 3\n[[devices]]\nname = \"left\"\n[[devices]]\nname = \"right\"\n\
+        gpu_device = 1\nthreads = 2\nmodels = [\"base\"]\n";
+    let given = given(&[]).config("config.toml", list);
+    let settings = given.settings();
+    let [left, right] = &settings.devices[..] else { panic!("{:?}", settings.devices) };
+    let engine = |device| settings.on(device).engine;
+    assert_eq!((engine(left).gpu_device, engine(left).threads), (0, 3));
+    assert_eq!((engine(right).gpu_device, engine(right).threads), (1, 2));
+    assert_eq!((left.models.len(), right.models.len()), (0, 1));
+    let line = given.load().describe().lines().last().unwrap().to_owned();
+    let shown = line.split("  # from ").next().unwrap();
+    assert!(shown.starts_with("devices = [{ "), "{shown}");
+    let again = super::tests::given(&[]).config("again.toml", shown).settings();
+    assert_eq!(again.devices[1].gpu_device, Some(1));
+}
+
+#[test]
+fn a_fault_in_a_device_names_it_and_the_key() {
+    let faults = [
+        ("[[devices]]\n", &["devices[0]", "needs a name"][..]),
+        ("[[devices]]\nname = \"a\"\n[[devices]]\nname = \"a\"\n", &["devices[1].name", "another device"]),
+        ("[[devices]]\nname = \"*\"\n", &["devices[0].name", "must be a name"]),
+        ("[[devices]]\nname = \"a\"\ngpu = 1\n", &["devices[0].gpu", "a device has name, models, use_gpu"]),
+        ("[[devices]]\nname = \"a\"\ngpu_device = 64\n", &["devices[0].gpu_device", "0 to 63"]),
+        ("[[devices]]\nname = \"a\"\nthreads = \"2\"\n", &["devices[0].threads", "a whole number"]),
+        ("[[devices]]\nname = \"a\"\nmodels = [\"x\"]\n", &["devices[0].models", "\"x\"", "they have base"]),
+        (
+            "[models]\nx = \"x.bin\"\n[[devices]]\nname = \"a\"\nmodels = [\"base\"]\n",
+            &["devices:", "model \"x\""],
+        ),
+        ("[devices]\nname = \"a\"\n", &["devices", "[[devices]]"]),
+        ("devices = [1]\n", &["devices[0]", "a table"]),
+        (
+            "[storage]\nurl = \"postgres://u@h/d\"\nblobs = \"file:///b\"\n[[devices]]\nname = \"a\"\n",
+            &["devices:", "one service for each device"],
+        ),
+    ];
+    for (text, parts) in faults {
+        has(&given(&[]).config("config.toml", text).error(), parts);
+    }
+}
+
+#[test]
 fn misspelled_variables_are_reported_with_the_right_name() {
     let effective = given(&[
         ("IDLE_TIMEOUT", "1"),

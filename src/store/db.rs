@@ -17,6 +17,7 @@ use sqlx::{
 const STATEMENT_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 60 });
 
 /// Connections to one database.
+#[derive(Clone)]
 pub(super) enum Pool {
     Sqlite(SqlitePool),
     Postgres(PgPool),

@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
@@ -16,6 +17,7 @@ use super::directory::{self, create_durably};
 use super::exchange::{self, Left, REPLACED};
 use super::fault::{is_disk_full, sqlite_code};
 use super::layout::{DATABASE, DATABASE_ID};
+use super::peers::Link;
 use super::search;
 use super::sql;
 use super::sql_store::SqlStore;
@@ -113,7 +115,15 @@ impl SqlStore {
         let readers = open_readers(&path).await.map_err(|error| explain(&path, &error))?;
         let (writer, readers) = (Pool::Sqlite(writer), Pool::Sqlite(readers));
         let clock = StoreClock::Given(clock);
-        Ok(Self { writer, readers, clock, lock, database: Some(path), held_by: None, wire: None })
+        Ok(Self {
+            writer,
+            readers,
+            clock,
+            lock: Arc::new(lock),
+            database: Some(path),
+            held_by: None,
+            link: Link::Alone,
+        })
     }
 }
 

@@ -25,7 +25,7 @@ use super::layout::{DATABASE, DATABASE_ID, OWNER};
 use super::locks::CLOCK;
 use super::open::{StoreOpenError, not_writable, open_folder};
 use super::owner::own_id;
-use super::peers::Wire;
+use super::peers::{Link, Wire};
 use super::sql;
 use super::sql_store::{Service, SqlStore};
 use super::time::{Clock, StoreClock};
@@ -126,17 +126,18 @@ impl SqlStore {
         info!(database = %server, "database opened");
         let now = sqlx::query_scalar(CLOCK).fetch_one(&writer).await.map_err(unreachable)?;
         let clock = clock.map_or_else(|| StoreClock::of_database(Timestamp(now)), StoreClock::Given);
-        let wire = match sharing {
-            Sharing::Alone => None,
+        let link = match sharing {
+            Sharing::Alone => Link::Alone,
             Sharing::Shared => {
                 let id = own_id(&dir.join(OWNER)).map_err(|error| not_writable(dir, &error))?;
                 let listener = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
-                Some(Wire::connect(id, listener, writer.clone()))
+                Link::Services(Wire::connect(id, listener, writer.clone()))
             }
         };
         let readers = open_readers(options).await.map_err(unreachable)?;
         let (writer, readers) = (Pool::Postgres(writer), Pool::Postgres(readers));
-        Ok(Self { writer, readers, clock, lock, database: None, held_by: Some(held_by), wire })
+        let lock = Arc::new(lock);
+        Ok(Self { writer, readers, clock, lock, database: None, held_by: Some(held_by), link })
     }
 }
 

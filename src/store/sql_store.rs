@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use actors::domain::time::Timestamp;
 use actors::ports::StoreError;
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use super::db::{self, Pool, Transaction};
 use super::fault::Fault;
 use super::locks::Lock;
-use super::peers::Wire;
+use super::peers::{Link, Seat};
 use super::rows::natural;
 use super::sql;
 use super::time::StoreClock;
@@ -37,16 +38,37 @@ pub struct SqlStore {
     pub(super) readers: Pool,
     pub(super) clock: StoreClock,
     /// Held locked as long as the store is open.
-    pub(super) lock: File,
+    pub(super) lock: Arc<File>,
     /// SQLite's file; PostgreSQL has none here.
     pub(super) database: Option<PathBuf>,
     /// Which service has the database, where it is PostgreSQL's.
     pub(super) held_by: Option<watch::Receiver<Service>>,
-    /// To the services that share the database; `None` where this is the only one.
-    pub(super) wire: Option<Wire>,
+    pub(super) link: Link,
 }
 
 impl SqlStore {
+    /// The store in front of workers in this process, and one for each of them, whose id is on the jobs that it claims. Not where
+    /// other services share the database. The one in front is closed.
+    pub fn for_workers<'a>(self, ids: impl IntoIterator<Item = &'a str>) -> (Self, Vec<Self>) {
+        let front = Seat::front();
+        let of_worker = |id| Self {
+            writer: self.writer.clone(),
+            readers: self.readers.clone(),
+            clock: self.clock.clone(),
+            lock: self.lock.clone(),
+            database: self.database.clone(),
+            held_by: self.held_by.clone(),
+            link: Link::Workers(front.beside(id)),
+        };
+        let workers = ids.into_iter().map(of_worker).collect();
+        (Self { link: Link::Workers(front), ..self }, workers)
+    }
+
+    /// Whether services other than this one may have the database.
+    pub fn may_have_other_services(&self) -> bool {
+        matches!(self.link, Link::Services(_))
+    }
+
     /// Waits for what is under way, puts everything into the one database file of SQLite and releases the
     /// folder and the database. What is asked of the store afterwards fails.
     pub async fn close(&self) {

@@ -17,15 +17,16 @@ pub fn system_clock() -> Clock {
 }
 
 /// Whose clock counts.
+#[derive(Clone)]
 pub(super) enum StoreClock {
     Given(Clock),
     /// PostgreSQL's, as it was read last and when: clocks of the machines of several services differ.
-    OfDatabase(Mutex<(Timestamp, Instant)>),
+    OfDatabase(Arc<Mutex<(Timestamp, Instant)>>),
 }
 
 impl StoreClock {
     pub(super) fn of_database(now: Timestamp) -> Self {
-        Self::OfDatabase(Mutex::new((now, Instant::now())))
+        Self::OfDatabase(Arc::new(Mutex::new((now, Instant::now()))))
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -14,6 +14,7 @@ mod command_line;
 mod compatible_apis;
 mod debug;
 mod decoding;
+mod devices;
 mod doctor;
 mod edits;
 mod engine;

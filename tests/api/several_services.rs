@@ -40,7 +40,7 @@ fn events_of(service: &Service, id: &str, after: Option<u64>) -> Vec<(u64, Strin
 }
 
 /// Waits until a service that runs no jobs shows the model in a state: its events come from elsewhere.
-fn until_shown(service: &Service, state: &str) {
+pub fn until_shown(service: &Service, state: &str) {
     let give_up = Instant::now() + HANG_GUARD;
     while service.get("/model/status").json()["state"] != state {
         assert!(Instant::now() < give_up, "never {state}");

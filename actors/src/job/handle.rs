@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use actix::prelude::*;
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tracing::Span;
 
@@ -50,6 +51,8 @@ pub struct JobHandle {
     workers: WorkerBoard,
     running: watch::Receiver<Vec<JobId>>,
     max_queued: u64,
+    /// Where this one runs no jobs itself: those of the devices that do.
+    devices: Arc<[JobHandle]>,
 }
 
 /// The places of a longer queue are not computed job by job.
@@ -86,7 +89,27 @@ impl JobHandle {
         let addr = JobActor::start_in_arbiter(&Arbiter::new().handle(), move |_| {
             JobActor::new(deps, settings, sender, overtakes_sender, running_sender, on_actor_stop)
         });
-        Self { addr, store, pace, overtakes, model: of_handle, workers: board, running, max_queued }
+        Self {
+            addr,
+            store,
+            pace,
+            overtakes,
+            model: of_handle,
+            workers: board,
+            running,
+            max_queued,
+            devices: Arc::default(),
+        }
+    }
+
+    /// One in front of those of the devices: jobs are taken in here, and run there.
+    pub fn in_front_of(self, devices: Vec<JobHandle>) -> Self {
+        Self { devices: devices.into(), ..self }
+    }
+
+    /// This one, and those of the devices.
+    fn all(&self) -> impl Iterator<Item = &JobHandle> {
+        std::iter::once(self).chain(self.devices.iter())
     }
 
     /// Puts back what an earlier process left running. Followers cannot be there yet.
@@ -107,27 +130,30 @@ impl JobHandle {
     }
 
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
-        self.addr.send(Cancel { id, span: Span::current() }).await.unwrap_or_else(|_| Err(stopped()))
+        // The store takes the job from its run wherever that is; where it is, the engine drops the chunk.
+        let of_its_run = self.devices.iter().find(|device| device.running().contains(&id)).unwrap_or(self);
+        let cancel = of_its_run.addr.send(Cancel { id, span: Span::current() });
+        cancel.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Says that there may be jobs in the queue that came over another service.
+    /// Says that there may be jobs in the queue that came over another service or worker.
     pub fn look_for_work(&self) {
         self.addr.do_send(LookForWork);
     }
 
     /// Claims no more jobs, or claims again. What runs is not touched.
     pub fn drain(&self, drains: bool) {
-        self.addr.do_send(Drain(drains));
+        self.all().for_each(|each| each.addr.do_send(Drain(drains)));
     }
 
     /// How many jobs run here at the same time.
     pub fn slots(&self) -> u32 {
-        u32::try_from(self.workers.read().len()).unwrap_or(u32::MAX)
+        u32::try_from(self.observe_workers().len()).unwrap_or(u32::MAX)
     }
 
     /// The jobs that run here.
     pub fn running(&self) -> Vec<JobId> {
-        self.running.borrow().clone()
+        self.all().flat_map(|each| each.running.borrow().clone()).collect()
     }
 
     pub fn store(&self) -> &dyn Store {
@@ -192,19 +218,19 @@ impl JobHandle {
 
     /// What each worker is busy with; `None` for an idle one.
     pub fn observe_workers(&self) -> Vec<Option<BusyWith>> {
-        self.workers.read()
+        self.all().flat_map(|each| each.workers.read()).collect()
     }
 
-    /// How fast the last job went.
+    /// How fast the last job went, on one of the devices where there are several.
     pub fn pace(&self) -> Option<Pace> {
-        *self.pace.borrow()
+        self.all().find_map(|each| *each.pace.borrow())
     }
 
     /// Stops claiming, and waits until every running job is back in the queue. A chunk that is not
     /// over after `limit` is dropped and will be done again.
     pub async fn stop(&self, limit: Duration) {
         // A stopped actor runs nothing.
-        let _ = self.addr.send(Stop { limit }).await;
+        join_all(self.all().map(|each| each.addr.send(Stop { limit }))).await;
     }
 }
 

@@ -22,7 +22,7 @@ use crate::domain::model::stay::Stay;
 use crate::domain::services::Peer;
 use crate::domain::services::tests::{READY, peer};
 use crate::isolation::Isolation;
-use crate::model::{Lease, ModelHandle, ModelParts, State};
+use crate::model::{Choice, Lease, ModelHandle, ModelParts, State};
 use crate::notifier::{NotifierHandle, NotifierSettings};
 use crate::peers::PeersHandle;
 use crate::ports::{Claim, Ending, Engine, Peers, StoreError, Terms};
@@ -210,7 +210,7 @@ const ROWS: &[Row] = &[
             assert_eq!(queue.next().await, Next::Job(job));
         })
     }),
-    ("the model of the first job is loaded on another service that has room", || {
+    ("the model of the first job is loaded on another worker that has room", || {
         Box::pin(async {
             let mut queue = Queue::with_loads([]);
             queue.submit("", Batch, LARGE).await;
@@ -222,7 +222,20 @@ const ROWS: &[Row] = &[
             assert_eq!(queue.next().await, Next::Nothing);
         })
     }),
-    ("no service has the model loaded, or those that have it are busy", || {
+    ("the model of the first job is not one of those that this worker is for", || {
+        Box::pin(async {
+            let mut queue = Queue::choosing(Choice::Only(vec!["fake".into()]));
+            queue.submit("", Batch, LARGE).await;
+            let other = queue.submit("", Batch, None).await;
+            queue.share(true, vec![]);
+            assert_eq!(queue.next_under(None).await, Next::Nothing, "its model is to be loaded first");
+            queue.until_ready("fake").await;
+            assert_eq!(queue.next().await, Next::Job(other));
+            assert_eq!(queue.next().await, Next::Nothing);
+            assert_eq!(queue.deps.model.state(), State::Ready, "and stays");
+        })
+    }),
+    ("no worker has the model loaded, or those that have it are busy", || {
         Box::pin(async {
             let mut queue = Queue::with_loads([]);
             let first = queue.submit("", Batch, LARGE).await;
@@ -325,6 +338,14 @@ struct Queue {
 impl Queue {
     /// No model is loaded, and none is promised to a client.
     fn with_loads(loads: impl IntoIterator<Item = Scripted>) -> Self {
+        Self::with(Choice::All, loads)
+    }
+
+    fn choosing(choice: Choice) -> Self {
+        Self::with(choice, [])
+    }
+
+    fn with(choice: Choice, loads: impl IntoIterator<Item = Scripted>) -> Self {
         let (clock, store) = (Clock::start(), Arc::new(MemoryStore::default()));
         let (transport, _) = TransportFake::new(0, 500);
         let notifier = NotifierHandle::start(
@@ -344,6 +365,7 @@ impl Queue {
         let parts = ModelParts {
             engines: vec![Arc::new(engine), large],
             memory: Arc::new(FakeProbe::default()),
+            choice,
             policy,
             notifier: notifier.clone(),
             clock: clock.clone(),

@@ -21,8 +21,9 @@
 //! | the same while its file is being downloaded | jobs of other models; none fails | it is tried again after the download |
 //! | the same after a new job for that model was taken in | jobs of other models; none fails | the model is tried once more for the new job ([`JobsToFail`](super::jobs_to_fail::JobsToFail)) |
 //! | the memory was asked for with a hold | no job until the hold ends, or a new job comes | it is needed elsewhere |
-//! | the model of the first job is loaded on another service that has room | the first of the other jobs | that service takes it |
-//! | no service has the model loaded, or those that have it are busy | the first job, on the one service whose turn it is to load | one job does not load its model everywhere |
+//! | the model of the first job is loaded on another worker that has room | the first of the other jobs | that worker takes it |
+//! | the model of the first job is not one of those that this worker is for | the first of the other jobs | another worker loads it |
+//! | no worker has the model loaded, or those that have it are busy | the first job, on the one worker whose turn it is to load | one job does not load its model everywhere |
 //! | all workers are busy and an interactive job waits for a worker that runs a batch job | the interactive job, after the present batch of chunks | it waits for seconds, not for the end of a long recording |
 //! | all workers are busy and the model of the interactive job cannot be loaded | the batch job runs on | giving way would gain nothing |
 //!
@@ -157,7 +158,7 @@ async fn head(deps: &Deps, turn: Priority, status: &ModelStatus) -> Result<Optio
     // Jobs for other models than the loaded one run where theirs is loaded.
     let is_for_here = |model, known: &Known| {
         let is_loaded = model == status.model && status.state() == State::Ready;
-        is_loaded || !deps.peers.is_served_elsewhere(&known.facts.id)
+        is_loaded || known.is_for_here && !deps.peers.is_served_elsewhere(&known.facts.id)
     };
     let able = status.choices(|model, known| is_for_here(model, known) && known.may_load(now));
     match deps.store.head(turn, &able).await? {

@@ -28,11 +28,30 @@ const UNTIL_IT_IS_BACK: Duration = Duration::from_secs(5);
 const NO_RESIDUE_BYTES: u64 = 16 << 20;
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Which of the models a worker runs jobs of.
+#[derive(Debug, Clone, Default)]
+pub enum Choice {
+    #[default]
+    All,
+    /// Those with these ids.
+    Only(Vec<String>),
+}
+
+impl Choice {
+    fn includes(&self, id: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.iter().any(|only| only == id),
+        }
+    }
+}
+
 /// What the model's actor is made of; its SyncArbiter can build a fresh one from it.
 #[derive(Clone)]
 pub struct ModelParts {
     /// One for each model, the default one's first.
     pub engines: Vec<Arc<dyn Engine>>,
+    pub choice: Choice,
     pub memory: Arc<dyn MemoryProbe>,
     pub policy: Policy,
     pub notifier: NotifierHandle,
@@ -84,15 +103,25 @@ impl ModelActor {
     }
 
     /// The status before anything was loaded.
-    pub(super) fn first_status(engines: &[Arc<dyn Engine>], policy: Policy, now: Instant) -> ModelStatus {
+    pub(super) fn first_status(
+        engines: &[Arc<dyn Engine>],
+        choice: &Choice,
+        policy: Policy,
+        now: Instant,
+    ) -> ModelStatus {
         let life = Lifecycle::new(policy, now);
-        let known = |engine: &Arc<dyn Engine>| Known {
-            facts: engine.describe(),
-            load_time: LoadTime::default(),
-            failure: None,
-            failures: 0,
-            short_until: None,
-            elsewhere: None,
+        let known = |engine: &Arc<dyn Engine>| {
+            let facts = engine.describe();
+            let is_for_here = choice.includes(&facts.id);
+            Known {
+                facts,
+                is_for_here,
+                load_time: LoadTime::default(),
+                failure: None,
+                failures: 0,
+                short_until: None,
+                elsewhere: None,
+            }
         };
         ModelStatus {
             model: life.model(),

@@ -59,9 +59,11 @@ fn copy_facts(facts: &mut ModelFacts, there: &ModelReport) {
     facts.unusable = None;
 }
 
-/// What this service's model actor shows, for others.
-pub(super) fn reports_of(status: &ModelStatus, now: Instant) -> Vec<ModelReport> {
-    let numbered = status.models.iter().enumerate();
+/// What this worker's model actor shows, for others: the models that it runs jobs of, and the number in there of the one that is
+/// in memory, or was last.
+pub(super) fn reports_of(status: &ModelStatus, now: Instant) -> (Vec<ModelReport>, usize) {
+    let numbered = || status.models.iter().enumerate().filter(|(_, known)| known.is_for_here);
+    let present = numbered().position(|(number, _)| number == status.model.0);
     let report = |(number, known): (usize, &Known)| ModelReport {
         id: known.facts.id.clone(),
         path: known.facts.path.clone(),
@@ -72,7 +74,7 @@ pub(super) fn reports_of(status: &ModelStatus, now: Instant) -> Vec<ModelReport>
         device_name: known.facts.device.name.clone(),
         phase: ReportedPhase::of(&status.of(ModelNo(number)).phase, now),
     };
-    numbered.map(report).collect()
+    (numbered().map(report).collect(), present.unwrap_or_default())
 }
 
 /// Ends as soon as there is one.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 
-use super::actor::{ModelActor, ModelParts};
+use super::actor::{Choice, ModelActor, ModelParts};
 use super::elsewhere::{reports_of, status_of};
 use super::epoch::LoadEpoch;
 use super::lease::Lease;
@@ -67,8 +67,12 @@ impl ModelHandle {
     /// Starts the actor on a thread of its own and its pacemaker on the present arbiter.
     /// `on_actor_stop` is called when the thread has stopped for good.
     pub fn start(parts: ModelParts, on_actor_stop: OnActorStop) -> Self {
-        let (sender, status) =
-            watch::channel(ModelActor::first_status(&parts.engines, parts.policy, parts.clock.now()));
+        let (sender, status) = watch::channel(ModelActor::first_status(
+            &parts.engines,
+            &parts.choice,
+            parts.policy,
+            parts.clock.now(),
+        ));
         for known in &status.borrow().models {
             measures().expect_model(&known.facts.id);
         }
@@ -88,7 +92,7 @@ impl ModelHandle {
 
     /// Of a service that loads none of these models itself: what others report of them is shown, and they are asked for loads.
     pub fn elsewhere(engines: &[Arc<dyn Engine>], policy: Policy, peers: PeersHandle) -> Self {
-        let mut first = ModelActor::first_status(engines, policy, Instant::now());
+        let mut first = ModelActor::first_status(engines, &Choice::All, policy, Instant::now());
         // No file is needed here.
         first.models.iter_mut().for_each(|known| known.facts.unusable = None);
         let (sender, status) = watch::channel(status_of(&peers.list(), &first, Instant::now()));
@@ -163,8 +167,9 @@ impl ModelHandle {
         matches!(self.place, Place::Elsewhere(_))
     }
 
-    /// Its models, for other services; `None` where it has none of its own.
-    pub fn report(&self) -> Option<Vec<ModelReport>> {
+    /// Its models for other workers and services, and the number in there of the one that is in memory, or was last; `None` where
+    /// it has none of its own.
+    pub fn report(&self) -> Option<(Vec<ModelReport>, usize)> {
         match &self.place {
             Place::Here(here) => Some(reports_of(&self.status.borrow(), here.clock.now())),
             Place::Elsewhere(_) => None,

@@ -80,6 +80,8 @@ pub struct ModelStatus {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
     pub facts: ModelFacts,
+    /// Whether this worker runs jobs of it.
+    pub is_for_here: bool,
     pub load_time: LoadTime,
     /// Why it could not be loaded when that was last tried.
     pub failure: Option<Failure>,
@@ -92,9 +94,9 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether a load is likely to succeed, by what came of the last one.
+    /// Whether a load here is likely to succeed, by what came of the last one.
     pub fn may_load(&self, now: Instant) -> bool {
-        self.failure.is_none() && self.short_until.is_none_or(|until| until <= now)
+        self.is_for_here && self.failure.is_none() && self.short_until.is_none_or(|until| until <= now)
     }
 }
 

@@ -60,6 +60,11 @@ impl NotifierHandle {
         Self { addr, log, tally: Arc::default(), worker: settings.worker.map(Arc::from) }
     }
 
+    /// The same; events of models carry that worker's name.
+    pub fn of_worker(&self, name: &str) -> Self {
+        Self { worker: Some(Arc::from(name)), ..self.clone() }
+    }
+
     /// Publishes job events that are on disk. With a job's last one its webhook goes out.
     pub fn publish(&self, events: Vec<Recorded>) {
         self.tally.count(&events);

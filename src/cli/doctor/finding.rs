@@ -38,6 +38,11 @@ impl Finding {
         Self { level: Level::Error, check, detail: detail.into(), advice: Some(advice.into()) }
     }
 
+    /// The same of what has that name.
+    pub(super) fn of(self, name: &str) -> Self {
+        Self { detail: format!("{name}: {}", self.detail), ..self }
+    }
+
     /// A sentence of the program's own, which says what to do behind its first colon.
     pub(super) fn error_sentence(check: &'static str, sentence: &str) -> Self {
         match sentence.split_once(": ") {

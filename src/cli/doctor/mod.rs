@@ -22,7 +22,7 @@ use serde_json::json;
 use super::failure::Failure;
 use super::settings_args::ServiceArgs;
 use super::stdout;
-use crate::settings::{self, Effective};
+use crate::settings::{self, Effective, Settings};
 use finding::{Finding, Level};
 
 #[derive(Debug, Args)]
@@ -53,13 +53,26 @@ pub(super) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     if is_well { Ok(()) } else { Err(Failure::Reported) }
 }
 
+/// Of each device, by name where there are several.
+fn of_devices(settings: &Settings) -> Vec<Finding> {
+    let of_one = |settings: &Settings| [gpu::check(settings), memory::check(settings)];
+    if settings.devices.is_empty() {
+        return of_one(settings).into();
+    }
+    let named = settings
+        .devices
+        .iter()
+        .flat_map(|device| of_one(&settings.on(device)).map(|finding| finding.of(&device.name)));
+    named.collect()
+}
+
 fn examine(effective: &Effective) -> Vec<Finding> {
     let settings = &effective.settings;
     let mut findings = vec![valid_settings::check(settings)];
     findings.extend(valid_settings::ignored(effective.near_misses()));
     if settings.node.role.runs_jobs() {
         findings.extend(model::check(settings));
-        findings.extend([gpu::check(settings), memory::check(settings)]);
+        findings.extend(of_devices(settings));
     }
     findings.extend(database::check(settings));
     findings.extend([

@@ -4,6 +4,7 @@ use actix_web::{Responder, web};
 use actors::job::JobHandle;
 use actors::model::ModelHandle;
 use actors::notifier::NotifierHandle;
+use futures_util::future::join_all;
 use futures_util::join;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -30,6 +31,9 @@ pub(in crate::http) struct DebugState {
     notifier: (),
     #[schema(value_type = Vec<Object>)]
     pulls: (),
+    /// The model and the jobs of each, where there are several.
+    #[schema(value_type = Vec<Object>)]
+    devices: (),
 }
 
 /// The state of an actor, or that it did not answer.
@@ -46,8 +50,16 @@ fn observed() -> Schema {
     responses((status = 200, description = "By the names of the actors.", body = DebugState))
 )]
 pub(in crate::http) async fn state(service: web::Data<Service>) -> impl Responder {
-    let Service { model, jobs, notifier, pulls, .. } = &**service;
-    let (of_jobs, queue, of_notifier) = join!(jobs.observe(), jobs.observe_queue(), notifier.observe());
+    let Service { model, jobs, notifier, pulls, devices, .. } = &**service;
+    let of_devices = devices.iter().map(|device| async {
+        json!({
+            "name": device.name,
+            (ModelHandle::NAME): device.model.observe(),
+            (JobHandle::NAME): device.jobs.observe().await,
+        })
+    });
+    let (of_jobs, queue, of_notifier, of_devices) =
+        join!(jobs.observe(), jobs.observe_queue(), notifier.observe(), join_all(of_devices));
     web::Json(json!({
         (ModelHandle::NAME): model.observe(),
         (JobHandle::NAME): of_jobs,
@@ -55,5 +67,6 @@ pub(in crate::http) async fn state(service: web::Data<Service>) -> impl Responde
         (JobHandle::WORKERS): jobs.observe_workers(),
         (NotifierHandle::NAME): of_notifier,
         "pulls": pulls.list().iter().map(pull_view).collect::<Vec<_>>(),
+        "devices": of_devices,
     }))
 }

@@ -2,24 +2,28 @@
 
 use std::time::Instant;
 
-use actors::domain::services::{Peer, Report, ReportedPhase, WorkerReport};
+use actors::domain::services::{Peer, Report, ReportedPhase, Role, WorkerReport};
 use actors::domain::time::Timestamp;
-use actors::model::State;
+use actors::job::JobHandle;
+use actors::model::{ModelHandle, State};
+use actors::ports::MemoryProbe;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::model_states;
-use crate::http::service::Service;
+use crate::http::service::{Device, Node, Service};
 use crate::wire_time::rfc3339;
 
-/// The services that run jobs.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The services that run jobs, or the devices of one.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Workers)]
 pub(in crate::http) struct WorkersView {
     workers: Vec<WorkerView>,
 }
 
-/// A service that runs jobs, as it last reported.
+/// A service that runs jobs, as it last reported, or a device.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Worker)]
 struct WorkerView {
@@ -125,25 +129,32 @@ fn state(phase: &ReportedPhase) -> &'static str {
 
 /// What this service is now, for others.
 pub fn report(service: &Service) -> Report {
-    let status = service.model.status();
-    let holder = status.facts().and_then(|facts| facts.holder);
-    let worker = service.model.report().map(|models| {
-        let memory = service.memory.read(holder);
-        WorkerReport {
-            models,
-            model: status.model.0,
-            jobs: service.jobs.running(),
-            slots: service.jobs.slots(),
-            total_bytes: memory.total_bytes,
-            free_bytes: memory.free_bytes,
-            used_by_model_bytes: memory.used_by_model_bytes,
-        }
-    });
+    let Node { name, role } = service.node.clone();
+    let worker = worker(&service.model, &service.jobs, service.memory.as_ref());
+    Report { name, role, version: VERSION.to_owned(), is_draining: service.is_draining(), worker }
+}
+
+/// What a device is now, for the others and for the service in front of them.
+pub fn device_report(service: &Service, device: &Device) -> Report {
     Report {
-        name: service.node.name.clone(),
-        role: service.node.role,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        name: device.name.clone(),
+        role: Role::Worker,
+        version: VERSION.to_owned(),
         is_draining: service.is_draining(),
-        worker,
+        worker: worker(&device.model, &device.jobs, device.memory.as_ref()),
     }
+}
+
+fn worker(model: &ModelHandle, jobs: &JobHandle, memory: &dyn MemoryProbe) -> Option<WorkerReport> {
+    let (models, present) = model.report()?;
+    let memory = memory.read(model.status().facts().and_then(|facts| facts.holder));
+    Some(WorkerReport {
+        models,
+        model: present,
+        jobs: jobs.running(),
+        slots: jobs.slots(),
+        total_bytes: memory.total_bytes,
+        free_bytes: memory.free_bytes,
+        used_by_model_bytes: memory.used_by_model_bytes,
+    })
 }

@@ -1,5 +1,7 @@
-//! The services that share a PostgreSQL database: what they announce and report, and duties that one of them has.
+//! The services that share a PostgreSQL database, or the workers of one process: what they announce and report, and duties that
+//! one of them has.
 
+mod in_process;
 mod wire;
 
 use std::sync::PoisonError;
@@ -18,7 +20,16 @@ use super::locks::Lock;
 use super::rows::{name, natural, stream, to_json};
 use super::sql_store::SqlStore;
 
+pub(super) use in_process::Seat;
 pub(super) use wire::Wire;
+
+/// To the others on the same store.
+pub(super) enum Link {
+    /// There are none.
+    Alone,
+    Services(Wire),
+    Workers(Seat),
+}
 
 /// How many streams are asked about at once.
 const STREAMS_AT_ONCE: usize = 1000;
@@ -58,42 +69,70 @@ const TAKE_ASKS: &str = "DELETE FROM asks WHERE service = $1 RETURNING id, asked
 #[async_trait]
 impl Peers for SqlStore {
     fn own_id(&self) -> Option<&str> {
-        self.wire.as_ref().map(|wire| wire.id.as_str())
+        match &self.link {
+            Link::Alone => None,
+            Link::Services(wire) => Some(&wire.id),
+            Link::Workers(seat) => Some(&seat.id),
+        }
     }
 
     fn announce(&self, changes: Changes) {
-        if let Some(wire) = &self.wire {
-            wire.outgoing.add(changes);
+        match &self.link {
+            Link::Alone => {}
+            Link::Services(wire) => wire.outgoing.add(changes),
+            Link::Workers(seat) => seat.announce(&changes),
         }
     }
 
     async fn changes(&self) -> Changes {
-        match &self.wire {
-            None => std::future::pending().await,
-            Some(wire) => wire.incoming.take().await,
+        match &self.link {
+            Link::Alone => std::future::pending().await,
+            Link::Services(wire) => wire.incoming.take().await,
+            Link::Workers(seat) => seat.changes().await,
         }
     }
 
     async fn report(&self, report: &Report) -> Result<(), StoreError> {
-        Ok(self.keep_report(report).await?)
+        match &self.link {
+            Link::Alone => {}
+            Link::Services(wire) => self.keep_report(wire, report).await?,
+            Link::Workers(seat) => seat.report(self.now(), report.clone()),
+        }
+        Ok(())
     }
 
     async fn services(&self) -> Result<Vec<Peer>, StoreError> {
-        Ok(self.read_services().await?)
+        match &self.link {
+            Link::Alone => Ok(vec![]),
+            Link::Services(_) => Ok(self.read_services().await?),
+            Link::Workers(seat) => Ok(seat.services()),
+        }
     }
 
     async fn ask(&self, id: &str, ask: &Ask) -> Result<(), StoreError> {
-        self.keep_ask(id, ask).await?;
+        match &self.link {
+            Link::Alone => {}
+            Link::Services(_) => self.keep_ask(id, ask).await?,
+            Link::Workers(seat) => seat.ask(id, ask),
+        }
         self.announce(Changes { services: true, ..Changes::default() });
         Ok(())
     }
 
     async fn asked(&self) -> Result<Vec<Ask>, StoreError> {
-        Ok(self.take_asks().await?)
+        match &self.link {
+            Link::Alone => Ok(vec![]),
+            Link::Services(wire) => Ok(self.take_asks(wire).await?),
+            Link::Workers(seat) => Ok(seat.asked()),
+        }
     }
 
     async fn take_duty(&self, name: &str, span: Duration) -> Result<bool, StoreError> {
-        Ok(self.take(name, span).await?)
+        match &self.link {
+            Link::Alone => Ok(true),
+            Link::Services(wire) => Ok(self.take(wire, name, span).await?),
+            Link::Workers(seat) => Ok(seat.take_duty(name, span)),
+        }
     }
 
     async fn last_seqs(&self, streams: &[Stream]) -> Result<Vec<(Stream, u64)>, StoreError> {
@@ -115,7 +154,7 @@ impl SqlStore {
 
     /// See [`actors::ports::Outbox::is_sender`].
     pub(super) async fn take_sending(&self) -> Result<bool, Fault> {
-        let Some(wire) = &self.wire else { return Ok(true) };
+        let Link::Services(wire) = &self.link else { return Ok(true) };
         let span = Duration::from_secs(SENDER_SECS);
         let known = *wire.sending.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((is_sender, until)) = known
@@ -125,15 +164,14 @@ impl SqlStore {
         }
         // Twice as long, so that it is not asked for at each look.
         let asked = Instant::now();
-        let taken = self.take(SENDER, 2 * span).await?;
+        let taken = self.take(wire, SENDER, 2 * span).await?;
         // While it lasts for `span` more; another one's may end at any time.
         let known_for = if taken { span } else { ASK_FOR_SENDING };
         *wire.sending.lock().unwrap_or_else(PoisonError::into_inner) = Some((taken, asked + known_for));
         Ok(taken)
     }
 
-    async fn take(&self, duty: &str, span: Duration) -> Result<bool, Fault> {
-        let Some(wire) = &self.wire else { return Ok(true) };
+    async fn take(&self, wire: &Wire, duty: &str, span: Duration) -> Result<bool, Fault> {
         let mut change = self.change(Lock::Own).await?;
         let now = self.now();
         let take = db::query(TAKE_DUTY).bind(duty).bind(&wire.id).bind(now.after(span).0).bind(now.0);
@@ -142,8 +180,7 @@ impl SqlStore {
         Ok(taken)
     }
 
-    async fn keep_report(&self, report: &Report) -> Result<(), Fault> {
-        let Some(wire) = &self.wire else { return Ok(()) };
+    async fn keep_report(&self, wire: &Wire, report: &Report) -> Result<(), Fault> {
         let mut change = self.change(Lock::Own).await?;
         let now = self.now();
         let body = to_json("a service's report", report)?;
@@ -173,8 +210,7 @@ impl SqlStore {
         self.commit(change, "ask").await
     }
 
-    async fn take_asks(&self) -> Result<Vec<Ask>, Fault> {
-        let Some(wire) = &self.wire else { return Ok(vec![]) };
+    async fn take_asks(&self, wire: &Wire) -> Result<Vec<Ask>, Fault> {
         if db::query_scalar::<i64>(COUNT_ASKS).bind(&wire.id).fetch_one(&self.readers).await? == 0 {
             return Ok(vec![]);
         }
@@ -190,7 +226,7 @@ impl SqlStore {
 
     /// Another service can take over at once what this one did.
     pub(super) async fn leave(&self) -> Result<(), Fault> {
-        let Some(wire) = &self.wire else { return Ok(()) };
+        let Link::Services(wire) = &self.link else { return Ok(()) };
         db::query(GIVE_DUTIES_BACK).bind(&wire.id).execute(&self.writer).await?;
         db::query(FORGET_SERVICE).bind(&wire.id).execute(&self.writer).await?;
         Ok(())

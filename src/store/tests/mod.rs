@@ -40,9 +40,18 @@ async fn open_sqlite() -> Option<(SqlStore, TempDir)> {
     Some(open().await)
 }
 
+async fn open_device() -> Option<(SqlStore, TempDir)> {
+    let (store, dir) = open().await;
+    let (_, mut devices) = store.for_workers(["left", "right"]);
+    Some((devices.swap_remove(0), dir))
+}
+
 mod promises {
     mod of_sqlite {
         crate::store::tests::conformance::conforms!(crate::store::tests::open_sqlite);
+    }
+    mod of_a_device {
+        crate::store::tests::conformance::conforms!(crate::store::tests::open_device);
     }
     mod of_postgres {
         crate::store::tests::conformance::conforms!(crate::store::tests::postgres::open);

@@ -1,0 +1,129 @@
+//! Starting what runs jobs: on one device, or on several at the same time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actors::clock::Clock;
+use actors::domain::model::pulls::Pull;
+use actors::exchange;
+use actors::job::{JobHandle, JobParts};
+use actors::model::{Choice, ModelHandle, ModelParts};
+use actors::notifier::NotifierHandle;
+use actors::peers::PeersHandle;
+use actors::ports::{Engine, MemoryProbe};
+use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
+
+use super::actor_stopped;
+use super::start_error::StartError;
+use crate::audio::AudioFiles;
+use crate::compose;
+use crate::http::{self, Device, Service};
+use crate::settings::{self, Settings};
+use crate::store::SqlStore;
+
+/// What all devices share.
+pub(super) struct Parts<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) recordings: Arc<AudioFiles>,
+    pub(super) notifier: NotifierHandle,
+    pub(super) pulls: PullHandle,
+    pub(super) clock: Clock,
+}
+
+impl Parts<'_> {
+    /// Starts the model's actor of the device that these settings are for.
+    pub(super) fn start_model(
+        &self,
+        settings: &Settings,
+        choice: Choice,
+        memory: Arc<dyn MemoryProbe>,
+        notifier: NotifierHandle,
+    ) -> Result<ModelHandle, StartError> {
+        let mut engines = compose::engines(settings, &memory).map_err(StartError::Program)?;
+        let pulled = compose::pulled(settings);
+        if settings.model.auto_pull {
+            pull_missing(&settings.model_files(), &pulled, &self.pulls, &mut engines);
+        }
+        let (policy, clock) = (compose::policy(settings), self.clock.clone());
+        let parts = ModelParts { engines, choice, memory, policy, notifier, clock };
+        let model = ModelHandle::start(parts, actor_stopped);
+        actix_web::rt::spawn(load_pulled(pulled, self.pulls.clone(), model.clone()));
+        Ok(model)
+    }
+
+    pub(super) fn start_jobs(
+        &self,
+        settings: &Settings,
+        store: Arc<SqlStore>,
+        model: ModelHandle,
+        peers: PeersHandle,
+        notifier: NotifierHandle,
+    ) -> JobHandle {
+        JobHandle::start(JobParts {
+            store,
+            recordings: self.recordings.clone(),
+            model,
+            notifier,
+            peers,
+            settings: compose::job_settings(settings),
+            on_actor_stop: actor_stopped,
+        })
+    }
+
+    /// Starts one of several devices. [`Running::report`] comes once the service is there.
+    pub(super) fn start_device(
+        &self,
+        device: &settings::Device,
+        store: SqlStore,
+    ) -> Result<Started, StartError> {
+        let (settings, store) = (self.settings.on(device), Arc::new(store));
+        let memory = compose::memory(&settings);
+        let notifier = self.notifier.of_worker(&device.name);
+        let choice = match &device.models[..] {
+            [] => Choice::All,
+            some => Choice::Only(some.to_vec()),
+        };
+        let model = self.start_model(&settings, choice, memory.clone(), notifier.clone())?;
+        let (peers, sender) = PeersHandle::new(store.clone());
+        let jobs = self.start_jobs(&settings, store.clone(), model.clone(), peers, notifier);
+        let device = Device { name: device.name.clone(), model, jobs, memory };
+        Ok(Started { device, store, sender })
+    }
+}
+
+/// A device that runs, and does not yet exchange with the others.
+pub(super) struct Started {
+    pub(super) device: Device,
+    store: Arc<SqlStore>,
+    sender: actors::peers::PeersSender,
+}
+
+impl Started {
+    /// It reports, and does what it is asked, for as long as the service runs.
+    pub(super) fn exchange(self, service: &Arc<Service>) {
+        let Self { device, store, sender } = self;
+        let (service, model, jobs) = (service.clone(), device.model.clone(), device.jobs.clone());
+        let report = move || http::device_report(&service, &device);
+        actix_web::rt::spawn(exchange::run(sender, store, model, jobs, None, report));
+    }
+}
+
+/// Begins the downloads of models that are missing, and has each tried again when it is missing at a load.
+///
+/// # Blocking
+/// Looks for their files.
+fn pull_missing(
+    files: &[(String, PathBuf)],
+    pulled: &[Pulled],
+    pulls: &PullHandle,
+    engines: &mut [Arc<dyn Engine>],
+) {
+    for Pulled { model, name } in pulled {
+        let Some(engine) = engines.get_mut(model.0) else { continue };
+        if files.get(model.0).is_some_and(|(_, path)| !path.exists()) {
+            // Its name is from the catalogue.
+            let _: Option<Pull> = pulls.ask(name);
+        }
+        *engine = Arc::new(OnDemand::new(engine.clone(), name.clone(), pulls.clone()));
+    }
+}
