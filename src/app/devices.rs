@@ -9,11 +9,10 @@ use actors::exchange;
 use actors::job::{JobHandle, JobParts};
 use actors::model::{Choice, ModelHandle, ModelParts};
 use actors::notifier::NotifierHandle;
-use actors::peers::PeersHandle;
+use actors::peers::{PeersHandle, PeersSender};
 use actors::ports::{Engine, MemoryProbe};
 use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
 
-use super::actor_stopped;
 use super::start_error::StartError;
 use crate::audio::AudioFiles;
 use crate::compose;
@@ -28,6 +27,8 @@ pub(super) struct Parts<'a> {
     pub(super) notifier: NotifierHandle,
     pub(super) pulls: PullHandle,
     pub(super) clock: Clock,
+    /// Called with the name and the state of an actor that a panic ended.
+    pub(super) on_actor_stop: fn(&'static str, &str),
 }
 
 impl Parts<'_> {
@@ -46,7 +47,7 @@ impl Parts<'_> {
         }
         let (policy, clock) = (compose::policy(settings), self.clock.clone());
         let parts = ModelParts { engines, choice, memory, policy, notifier, clock };
-        let model = ModelHandle::start(parts, actor_stopped);
+        let model = ModelHandle::start(parts, self.on_actor_stop);
         actix_web::rt::spawn(load_pulled(pulled, self.pulls.clone(), model.clone()));
         Ok(model)
     }
@@ -66,11 +67,11 @@ impl Parts<'_> {
             notifier,
             peers,
             settings: compose::job_settings(settings),
-            on_actor_stop: actor_stopped,
+            on_actor_stop: self.on_actor_stop,
         })
     }
 
-    /// Starts one of several devices. [`Running::report`] comes once the service is there.
+    /// Starts one of several devices. [`Started::exchange`] follows.
     pub(super) fn start_device(
         &self,
         device: &settings::Device,
@@ -95,7 +96,7 @@ impl Parts<'_> {
 pub(super) struct Started {
     pub(super) device: Device,
     store: Arc<SqlStore>,
-    sender: actors::peers::PeersSender,
+    sender: PeersSender,
 }
 
 impl Started {

@@ -223,6 +223,7 @@ fn start_actors(
         notifier: notifier.clone(),
         pulls: pulls.clone(),
         clock: clock.clone(),
+        on_actor_stop: actor_stopped,
     };
     let with_settings = settings.devices.iter().zip(of_devices);
     let started: Vec<_> =

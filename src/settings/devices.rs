@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use config::{Value, ValueKind};
-use serde::Deserialize;
 
-use super::check;
+use super::bounds;
+use super::device::Device;
 use super::error::Problem;
 use super::layer::Table;
 use super::schema::Settings;
@@ -18,20 +18,6 @@ const MOST: usize = 64;
 const LONGEST_NAME: usize = 100;
 /// Those of `[engine]` that a device may have for itself.
 const OF_ENGINE: [&str; 4] = ["use_gpu", "gpu_device", "threads", "memory_limit_bytes"];
-
-/// One of several devices that the service runs models on at the same time. What it leaves out is as in `[engine]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Device {
-    pub name: String,
-    pub use_gpu: Option<bool>,
-    pub gpu_device: Option<u32>,
-    pub threads: Option<u32>,
-    pub memory_limit_bytes: Option<u64>,
-    /// Names of the models that it runs; empty: all.
-    #[serde(default)]
-    pub models: Vec<String>,
-}
 
 impl Settings {
     /// As they are for one of the devices.
@@ -93,7 +79,7 @@ fn fault(path: &str, key: &str, value: &Value, origin: &str, defaults: &Table) -
             return Some(Problem::UnknownKey { key: path.to_owned(), origin: origin.to_owned(), hint });
         }
     };
-    check::fault(path, &format!("engine.{key}"), default, &value)
+    bounds::fault(path, &format!("engine.{key}"), default, &value)
 }
 
 /// What is wrong with the devices beside each other, and with the rest of the settings.

@@ -4,7 +4,9 @@
 //! with the key's full path and the layer that it came from. A bad value is an error even where a
 //! stronger layer replaces it.
 
+mod bounds;
 mod check;
+mod device;
 mod devices;
 mod effective;
 mod error;
@@ -25,7 +27,7 @@ mod values;
 use config::{Config, Value};
 use serde_path_to_error::Segment;
 
-pub use devices::Device;
+pub use device::Device;
 pub use effective::Effective;
 pub use error::{Problem, SettingsError};
 pub use layers::Sources;

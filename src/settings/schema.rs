@@ -9,7 +9,7 @@ use actors::domain::services::Role;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::devices::Device;
+use super::device::Device;
 use super::model_entry::ModelEntry;
 use crate::compute_type::ComputeType;
 use crate::telemetry::LogFormat;

@@ -102,13 +102,13 @@ fn every_number_has_bounds_that_its_default_keeps() {
         if matches!(default.kind, config::ValueKind::I64(_) | config::ValueKind::Float(_)) {
             numbers += 1;
             assert!(
-                check::BOUNDS.iter().any(|(known, ..)| *known == entry.key),
+                bounds::BOUNDS.iter().any(|(known, ..)| *known == entry.key),
                 "{} has no bounds",
                 entry.key
             );
         }
     }
-    assert_eq!(numbers, check::BOUNDS.len());
+    assert_eq!(numbers, bounds::BOUNDS.len());
     let mut problems = vec![];
     check::admit(&defaults, &mut defaults.clone(), &mut problems);
     assert_eq!(problems, []);

@@ -2,6 +2,7 @@
 //! one of them has.
 
 mod in_process;
+mod link;
 mod wire;
 
 use std::sync::PoisonError;
@@ -21,15 +22,8 @@ use super::rows::{name, natural, stream, to_json};
 use super::sql_store::SqlStore;
 
 pub(super) use in_process::Seat;
+pub(super) use link::Link;
 pub(super) use wire::Wire;
-
-/// To the others on the same store.
-pub(super) enum Link {
-    /// There are none.
-    Alone,
-    Services(Wire),
-    Workers(Seat),
-}
 
 /// How many streams are asked about at once.
 const STREAMS_AT_ONCE: usize = 1000;
