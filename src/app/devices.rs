@@ -10,8 +10,9 @@ use actors::job::{JobHandle, JobParts};
 use actors::model::{Choice, ModelHandle, ModelParts};
 use actors::notifier::NotifierHandle;
 use actors::peers::{PeersHandle, PeersSender};
-use actors::ports::{Engine, MemoryProbe};
+use actors::ports::{Engine, MemoryProbe, Peers};
 use actors::pull::{OnDemand, PullHandle, Pulled, load_pulled};
+use tracing::warn;
 
 use super::start_error::StartError;
 use crate::audio::AudioFiles;
@@ -100,11 +101,14 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// It reports, and does what it is asked, for as long as the service runs.
-    pub(super) fn exchange(self, service: &Arc<Service>) {
+    /// It reports, now and for as long as the service runs, and does what it is asked.
+    pub(super) async fn exchange(self, service: &Arc<Service>) {
         let Self { device, store, sender } = self;
         let (service, model, jobs) = (service.clone(), device.model.clone(), device.jobs.clone());
         let report = move || http::device_report(&service, &device);
+        if let Err(error) = store.report(&report()).await {
+            warn!(%error, "a device cannot report");
+        }
         actix_web::rt::spawn(exchange::run(sender, store, model, jobs, None, report));
     }
 }

@@ -45,7 +45,7 @@ use crate::http::{self, Limits, Service};
 use crate::outgoing::HttpSources;
 use crate::settings::{Effective, Settings};
 use crate::store::{
-    BlobPlace, Blobs, OpenBlobsError, Sharing, SqlStore, StoreOpenError, UPLOADS_OF_OTHERS, open_blobs,
+    BlobPlace, Blobs, OpenBlobsError, Sharing, SqlStore, StoreOpenError, UPLOADS_OF_OTHERS, check_is_shared, open_blobs,
 };
 use crate::webhook::{HttpWebhooks, WebhookConfig};
 use crate::wyoming;
@@ -100,8 +100,13 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         std::process::exit(1);
     });
     let blobs = open_blobs(&place, &settings.storage.dir, bucket).await?;
-    let unneeded_after = if store.may_have_other_services() { UPLOADS_OF_OTHERS } else { Duration::ZERO };
-    let removed_files = match blobs.keep_only(&store.blob_keys().await?, unneeded_after).await {
+    let needed = store.blob_keys().await?;
+    let mut unneeded_after = Duration::ZERO;
+    if store.may_have_other_services() {
+        check_is_shared(&*blobs, &needed, &place).await?;
+        unneeded_after = UPLOADS_OF_OTHERS;
+    }
+    let removed_files = match blobs.keep_only(&needed, unneeded_after).await {
         Ok(removed) => removed,
         Err(error) => {
             warn!(%error, "cannot remove recordings that no job needs; the next start removes them");
@@ -114,7 +119,11 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let (peers, sender) = PeersHandle::new(store.clone());
     sender.read(&*store).await;
     let stores = Stores { store: store.clone(), of_devices, peers, blobs };
-    let service = start_actors(&settings, stores, recordings, webhooks, keys)?;
+    let (service, devices) = start_actors(&settings, stores, recordings, webhooks, keys)?;
+    for device in devices {
+        device.exchange(&service).await;
+    }
+    sender.read(&*store).await;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
     let idle = Duration::from_secs(settings.server.keep_alive_secs);
     let (server, address) = start_server(service.clone(), listener, stalled, idle)?;
@@ -204,7 +213,7 @@ fn start_actors(
     recordings: AudioFiles,
     webhooks: WebhookConfig,
     keys: Keyring,
-) -> Result<Arc<Service>, StartError> {
+) -> Result<(Arc<Service>, Vec<devices::Started>), StartError> {
     let clock = Clock::start();
     let memory = compose::memory(settings);
     let pulls = PullHandle::new(Arc::new(compose::shelf(settings)));
@@ -271,8 +280,7 @@ fn start_actors(
         stopping: AtomicBool::new(false),
         draining: AtomicBool::new(false),
     });
-    started.into_iter().for_each(|started| started.exchange(&service));
-    Ok(service)
+    Ok((service, started))
 }
 
 /// Made on the notifier's own thread: the client in it cannot change threads.

@@ -49,7 +49,7 @@ pub use copies::{
     restore,
 };
 pub use open::{StoreOpenError, is_store};
-pub use open_blobs::{check_bucket, open_blobs};
+pub use open_blobs::{check_bucket, check_is_shared, open_blobs};
 pub use postgres::{Sharing, check_postgres};
 pub use recordings::{Blobs, OpenBlobsError, UPLOADS_OF_OTHERS};
 pub use sql_store::SqlStore;

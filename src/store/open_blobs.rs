@@ -1,7 +1,10 @@
 //! From `[storage] blobs` to the place of the recordings.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+
+use actors::domain::jobs::job::BlobKey;
 
 use super::blob_place::BlobPlace;
 use super::blobs::FileBlobs;
@@ -43,6 +46,33 @@ pub async fn open_blobs(
     }
 }
 
+/// How many of the newest recordings are looked for.
+const PROBES: usize = 10;
+
+/// Whether a place that several services share is that of the others, by the recordings that their jobs need. One that does not
+/// answer now is taken for it.
+///
+/// # Errors
+/// None of the newest recordings is there.
+pub async fn check_is_shared(
+    blobs: &dyn Blobs,
+    needed: &HashSet<String>,
+    place: &BlobPlace,
+) -> Result<(), OpenBlobsError> {
+    // Their names begin with the time.
+    let mut newest: Vec<_> = needed.iter().collect();
+    newest.sort_unstable_by(|one, other| other.cmp(one));
+    for key in newest.iter().take(PROBES) {
+        if !matches!(blobs.read(&BlobKey((*key).clone()), 0..1).await, Ok(None)) {
+            return Ok(());
+        }
+    }
+    match newest.is_empty() {
+        true => Ok(()),
+        false => Err(OpenBlobsError::OtherPlace { url: place.to_string() }),
+    }
+}
+
 /// Recordings from before the setting was changed would be missing where they are looked for.
 fn refuse_left_behind(own: &Path, place: &BlobPlace) -> Result<(), OpenBlobsError> {
     let left = recordings(own).map_err(|error| OpenBlobsError::folder(own, error))?;
@@ -65,7 +95,6 @@ pub async fn check_bucket(place: &BlobPlace, config: BucketConfig) -> Result<(),
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
     use std::time::Duration;
 
     use super::*;
@@ -94,6 +123,22 @@ mod tests {
         let again = open(first.path()).await;
         assert_eq!(read(&*again, &key, 0..3).await.unwrap(), b"abc");
         assert_eq!(again.keep_only(&HashSet::new(), Duration::ZERO).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_place_without_the_newest_recordings_is_another_one() {
+        let (shared, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (first, second) = (FileBlobs::open(shared.path()).unwrap(), FileBlobs::open(other.path()).unwrap());
+        let place = BlobPlace::Folder(other.path().to_owned());
+        let kept = store(&first, b"abc", 3).await.key.0;
+        let lost = uuid::Uuid::now_v7().to_string();
+        let check = async |blobs: &FileBlobs, needed: &[&String]| {
+            check_is_shared(blobs, &needed.iter().map(|key| (*key).clone()).collect(), &place).await
+        };
+        check(&first, &[&kept, &lost]).await.unwrap();
+        check(&second, &[]).await.unwrap();
+        let refused = check(&second, &[&kept]).await.unwrap_err();
+        assert!(refused.to_string().contains("the other services"), "{refused}");
     }
 
     #[tokio::test]

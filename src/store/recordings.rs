@@ -54,6 +54,11 @@ pub enum OpenBlobsError {
         dir.display()
     )]
     LeftBehind { url: String, dir: PathBuf },
+    #[error(
+        "[storage] blobs is {url}, and the recordings of the newest jobs are not there: set it to the place that the other services on \
+         the database have, or restore the recordings"
+    )]
+    OtherPlace { url: String },
 }
 
 impl OpenBlobsError {

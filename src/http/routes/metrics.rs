@@ -12,6 +12,7 @@ use actors::ports::JobCounts;
 use crate::error::AppError;
 use crate::http::service::Service;
 use crate::http::views::exposition::Page;
+use crate::http::views::model_view::memory;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -72,7 +73,7 @@ fn by_model(service: &Service, named: Vec<(Option<String>, JobCounts)>) -> BTree
 
 fn model(page: &mut Page, service: &Service) {
     let status = service.model.status();
-    let memory = service.memory.read(status.facts().and_then(|facts| facts.holder));
+    let memory = memory(service, &status);
     let state = status.state();
     let is = |other: &State| u64::from(*other == state);
     page.family("model_state", "gauge", "1 for the state that the model is in.");

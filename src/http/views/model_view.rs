@@ -104,15 +104,23 @@ pub(in crate::http) struct FailureView {
 
 /// `GET /model/status`: reads the published status, sends no message.
 pub(in crate::http) fn status_view(service: &Service, status: &ModelStatus) -> StatusView {
-    if service.model.is_elsewhere() {
-        return status_view_on(service, status, &service.peers.list());
+    view(service, status, &memory(service, status))
+}
+
+/// Of the device that the model runs on; where models run elsewhere, of all workers together.
+pub(in crate::http) fn memory(service: &Service, status: &ModelStatus) -> MemoryReading {
+    match service.model.is_elsewhere() {
+        true => memory_on(&service.peers.list()),
+        false => service.memory.read(status.facts().and_then(|facts| facts.holder)),
     }
-    let memory = service.memory.read(status.facts().and_then(|facts| facts.holder));
-    view(service, status, &memory)
 }
 
 /// The status on these services, with the memory of all of them.
 pub(in crate::http) fn status_view_on(service: &Service, status: &ModelStatus, peers: &[Peer]) -> StatusView {
+    view(service, status, &memory_on(peers))
+}
+
+fn memory_on(peers: &[Peer]) -> MemoryReading {
     let mut memory = MemoryReading::default();
     let live = peers.iter().filter(|peer| peer.is_live);
     for worker in live.filter_map(|peer| peer.report.worker.as_ref()) {
@@ -120,7 +128,7 @@ pub(in crate::http) fn status_view_on(service: &Service, status: &ModelStatus, p
         memory.free_bytes = memory.free_bytes.saturating_add(worker.free_bytes);
         memory.used_by_model_bytes = memory.used_by_model_bytes.saturating_add(worker.used_by_model_bytes);
     }
-    view(service, status, &memory)
+    memory
 }
 
 fn view(service: &Service, status: &ModelStatus, memory: &MemoryReading) -> StatusView {
