@@ -45,7 +45,8 @@ use crate::http::{self, Limits, Service};
 use crate::outgoing::HttpSources;
 use crate::settings::{Effective, Settings};
 use crate::store::{
-    BlobPlace, Blobs, OpenBlobsError, Sharing, SqlStore, StoreOpenError, UPLOADS_OF_OTHERS, check_is_shared, open_blobs,
+    BlobPlace, Blobs, OpenBlobsError, Sharing, SqlStore, StoreOpenError, UPLOADS_OF_OTHERS, check_is_shared,
+    open_blobs,
 };
 use crate::webhook::{HttpWebhooks, WebhookConfig};
 use crate::wyoming;

@@ -18,7 +18,6 @@ mod mix;
 mod peaks;
 mod plan;
 mod planner;
-mod resample;
 mod settings;
 mod source;
 mod vad;

@@ -128,7 +128,8 @@ mod tests {
     #[tokio::test]
     async fn a_place_without_the_newest_recordings_is_another_one() {
         let (shared, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (first, second) = (FileBlobs::open(shared.path()).unwrap(), FileBlobs::open(other.path()).unwrap());
+        let (first, second) =
+            (FileBlobs::open(shared.path()).unwrap(), FileBlobs::open(other.path()).unwrap());
         let place = BlobPlace::Folder(other.path().to_owned());
         let kept = store(&first, b"abc", 3).await.key.0;
         let lost = uuid::Uuid::now_v7().to_string();

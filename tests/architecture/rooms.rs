@@ -129,8 +129,8 @@ fn the_domain_has_no_clock() {
 }
 
 #[test]
-fn the_actors_do_no_io() {
-    for file in sources("actors/src") {
+fn the_actors_and_the_arithmetic_do_no_io() {
+    for file in ["actors/src", "dsp/src"].into_iter().flat_map(sources) {
         for path in file.names.all_paths() {
             let io = IO_OF_STD.iter().chain(&IO_OF_TOKIO).any(|io| is_under(path, io));
             let print = ["println", "eprintln", "print", "eprint"].contains(&path);
@@ -240,7 +240,7 @@ fn each_library_is_used_in_one_room() {
 /// Clippy asks for the reason of each block.
 #[test]
 fn unsafe_stands_in_one_file() {
-    let all = sources("src").into_iter().chain(sources("actors/src"));
+    let all = ["src", "actors/src", "dsp/src"].into_iter().flat_map(sources);
     let with_unsafe = all.filter(|file| has_word(read(&file.to_string()).parse().unwrap(), "unsafe"));
     let names: Vec<_> = with_unsafe.map(|file| file.to_string()).collect();
     assert_eq!(names, ["src/engine/backends/whisper_cpp/raw.rs"]);

@@ -3,9 +3,9 @@
 use actors::domain::audio::Span;
 use actors::domain::jobs::selection::Selection;
 use actors::ports::{AudioError, CancelToken};
+use dsp::{ResampleError, Resampler, Stretch};
 
 use super::sample_stream::{Doubt, SampleStream};
-use crate::audio::resample::{Resampler, Stretch};
 
 /// Decoded and resampled samples, a block at a time. A change of rate on the way (as between the
 /// links of a chained stream) starts a new resampler; times continue.
@@ -102,7 +102,7 @@ impl Pcm {
             self.change_rate(rate)?;
         }
         if let Some(resampler) = &mut self.resampler {
-            resampler.push(&self.mono, &mut self.ready)?;
+            resampler.push(&self.mono, &mut self.ready).map_err(audio_error)?;
         }
         if self.position() < self.end {
             return Ok(());
@@ -114,9 +114,9 @@ impl Pcm {
 
     fn change_rate(&mut self, rate: u32) -> Result<(), AudioError> {
         if let Some(last) = &mut self.resampler {
-            last.finish(&mut self.ready)?;
+            last.finish(&mut self.ready).map_err(audio_error)?;
         }
-        let mut fresh = Resampler::new(rate, self.position())?;
+        let mut fresh = Resampler::new(rate, self.position()).map_err(audio_error)?;
         fresh.skip_to(self.floor);
         self.resampler = Some(fresh);
         Ok(())
@@ -125,9 +125,16 @@ impl Pcm {
     fn finish(&mut self) -> Result<(), AudioError> {
         self.ended = true;
         if let Some(resampler) = &mut self.resampler {
-            resampler.finish(&mut self.ready)?;
+            resampler.finish(&mut self.ready).map_err(audio_error)?;
         }
         self.ready.drop_from(self.end);
         Ok(())
+    }
+}
+
+fn audio_error(error: ResampleError) -> AudioError {
+    match error {
+        ResampleError::Rate { .. } => AudioError::Unsupported(error.to_string()),
+        ResampleError::Block(_) => AudioError::Corrupt(error.to_string()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::features::HOP;
+use dsp::HOP;
 
 /// Sound that ends a text is above this part of the way from the background to the loud parts, in dB …
 const SPEECH_PART: f32 = 0.35;

@@ -12,7 +12,6 @@
 mod decoder;
 mod echo;
 mod fallback;
-mod features;
 mod language;
 mod loudness;
 mod prompt;
@@ -23,5 +22,4 @@ mod window;
 mod word_times;
 
 pub(super) use decoder::Decoder;
-pub(super) use features::LogMel;
 pub(super) use window::FULL_FRAMES;

@@ -1,6 +1,6 @@
 //! How much is computed for a window: its features are as long as its sound, not padded to 30 s.
 
-use super::features::HOP;
+use dsp::HOP;
 
 /// Frames of 10 ms that the encoder takes at most: 30 s.
 pub(in crate::engine) const FULL_FRAMES: usize = 3_000;

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actors::domain::language::Language;
 use actors::ports::{Device, EngineFault, LoadFailure};
 use ct2rs::sys;
+use dsp::LogMel;
 use tracing::debug;
 
 use super::{Aligned, Alignment, Backend, Hypothesis, LanguageProbabilities, Search, Start};
 use crate::compute_type::ComputeType;
 use crate::engine::config::EngineConfig;
-use crate::engine::decode::LogMel;
 use crate::engine::failure::{NO_MEMORY, broken, mentions_memory};
 use crate::engine::model_file::convert::{self, Converted};
 use crate::engine::model_file::{DecodingConfig, Format, ModelHeader, Vocabulary};

@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actors::ports::{EngineFault, VoiceActivity};
+use dsp::HOP;
 
 use crate::engine::SAMPLE_RATE;
 use crate::engine::backends::{Hypothesis, Search, Start};
-use crate::engine::decode::features::HOP;
 use crate::engine::decode::loudness::Loudness;
 use crate::engine::decode::quality::Doubt;
 

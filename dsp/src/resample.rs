@@ -1,13 +1,23 @@
 //! Resamples one stretch of constant rate to the engine's rate, block by block.
 
-use actors::domain::audio::SAMPLE_RATE;
-use actors::ports::AudioError;
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
+use thiserror::Error;
+
+use crate::SAMPLE_RATE;
 
 /// Shortest block of either side, in samples. The filter is as long as a block: 1,024 samples at
 /// 16 kHz leave everything below 7.6 kHz as it is.
 const LEAST_BLOCK: u32 = 1024;
+
+/// Why samples cannot be resampled.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ResampleError {
+    #[error("a rate of {rate} Hz cannot be resampled: {detail}")]
+    Rate { rate: u32, detail: String },
+    #[error("resampling failed: {0}")]
+    Block(String),
+}
 
 /// Samples at [`SAMPLE_RATE`], within [-1, 1], and where the first of them stands in the recording.
 #[derive(Debug, Default)]
@@ -64,7 +74,7 @@ pub struct Resampler {
 
 impl Resampler {
     /// A stretch of `rate` samples a second that begins at the output position `base`.
-    pub fn new(rate: u32, base: u64) -> Result<Self, AudioError> {
+    pub fn new(rate: u32, base: u64) -> Result<Self, ResampleError> {
         let converter = if rate == SAMPLE_RATE { None } else { Some(Converter::new(rate)?) };
         Ok(Self { rate, base, fed: 0, made: 0, floor: 0, converter })
     }
@@ -84,7 +94,7 @@ impl Resampler {
     }
 
     /// Takes input and appends what is ready to `out`.
-    pub fn push(&mut self, input: &[f32], out: &mut Stretch) -> Result<(), AudioError> {
+    pub fn push(&mut self, input: &[f32], out: &mut Stretch) -> Result<(), ResampleError> {
         self.fed += input.len() as u64;
         if self.converter.is_none() {
             self.emit(input, out);
@@ -102,7 +112,7 @@ impl Resampler {
     }
 
     /// Appends what the filter still holds. The stretch ends here.
-    pub fn finish(&mut self, out: &mut Stretch) -> Result<(), AudioError> {
+    pub fn finish(&mut self, out: &mut Stretch) -> Result<(), ResampleError> {
         let total = self.total();
         while self.converter.is_some() && self.made < total {
             if let Some(converter) = &mut self.converter {
@@ -128,7 +138,7 @@ impl Resampler {
 
     /// Converts the full input block. A block that is left out is still converted when the one
     /// behind it is wanted, because its tail reaches into that one.
-    fn run_block(&mut self, total: u64, out: &mut Stretch) -> Result<(), AudioError> {
+    fn run_block(&mut self, total: u64, out: &mut Stretch) -> Result<(), ResampleError> {
         let Some(mut converter) = self.converter.take() else { return Ok(()) };
         let late = converter.take_delay();
         let fresh = (converter.output.len() - late) as u64;
@@ -162,16 +172,14 @@ struct Converter {
 }
 
 impl Converter {
-    fn new(rate: u32) -> Result<Self, AudioError> {
+    fn new(rate: u32) -> Result<Self, ResampleError> {
         let (least_in, least_out) = reduced(rate);
         // A power of two times the smallest block keeps the transforms' lengths smooth, hence fast.
         let times = LEAST_BLOCK.div_ceil(least_in.min(least_out)).next_power_of_two();
         let block = (least_in * times) as usize;
         let (from, to) = (rate as usize, SAMPLE_RATE as usize);
         let fft = Fft::new_custom(from, to, block, 1, 1, WindowFunction::BlackmanHarris2, FixedSync::Both)
-            .map_err(|error| {
-                AudioError::Unsupported(format!("a rate of {rate} Hz cannot be resampled: {error}"))
-            })?;
+            .map_err(|error| ResampleError::Rate { rate, detail: error.to_string() })?;
         let (block, delay) = (fft.input_frames_next(), fft.output_delay());
         let output = vec![0.0; fft.output_frames_next()];
         Ok(Self { fft, input: Vec::with_capacity(block), block, output, delay })
@@ -197,7 +205,7 @@ impl Converter {
         late
     }
 
-    fn convert(&mut self) -> Result<(), AudioError> {
+    fn convert(&mut self) -> Result<(), ResampleError> {
         let frames = self.output.len();
         let done = InterleavedSlice::new(&self.input, 1, self.block)
             .map_err(|error| error.to_string())
@@ -207,10 +215,10 @@ impl Converter {
                 self.fft.process_into_buffer(&input, &mut output, None).map_err(|error| error.to_string())
             });
         self.input.clear();
-        done.map(|_| ()).map_err(|error| AudioError::Corrupt(format!("resampling failed: {error}")))
+        done.map(|_| ()).map_err(ResampleError::Block)
     }
 
-    fn leave_out(&mut self) -> Result<(), AudioError> {
+    fn leave_out(&mut self) -> Result<(), ResampleError> {
         self.input.clear();
         Ok(())
     }

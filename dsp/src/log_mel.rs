@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex};
 
+use crate::SAMPLE_RATE;
+
 /// Samples between two frames: 10 ms.
-pub(in crate::engine) const HOP: usize = 160;
+pub const HOP: usize = 160;
 /// Samples of one analysis window: 25 ms.
 const WINDOW: usize = 400;
 const BINS: usize = WINDOW / 2 + 1;
-const SAMPLE_RATE: f64 = 16_000.0;
 /// Decades below the loudest value that are kept.
 const DYNAMIC_RANGE: f32 = 8.0;
 
 /// Computes the features that Whisper models were trained on: log10 of the mel power spectrum, limited to 80 dB
 /// below its maximum and scaled to about [-1, 1]. Equal to openai-whisper's within 1.2e-5.
-pub(in crate::engine) struct LogMel {
+pub struct LogMel {
     bands: Vec<Band>,
     hann: Vec<f32>,
     fft: Arc<dyn RealToComplex<f32>>,
@@ -30,7 +31,7 @@ struct Band {
 
 impl LogMel {
     /// `bands` is 80, or 128 for large-v3 and its descendants.
-    pub(in crate::engine) fn new(bands: usize) -> Self {
+    pub fn new(bands: usize) -> Self {
         let hann = (0..WINDOW)
             .map(|n| (0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / WINDOW as f64).cos()) as f32)
             .collect();
@@ -39,7 +40,7 @@ impl LogMel {
 
     /// Appends `frames` frames of `samples`, as if silence followed them for ever, to `out`: row-major
     /// `[bands][frames]`.
-    pub(in crate::engine) fn append(&self, samples: &[f32], frames: usize, out: &mut Vec<f32>) {
+    pub fn append(&self, samples: &[f32], frames: usize, out: &mut Vec<f32>) {
         let start = out.len();
         out.resize(start + self.bands.len() * frames, -10.0);
         let Some(features) = out.get_mut(start..) else { return };
@@ -91,7 +92,7 @@ fn filters(bands: usize) -> Vec<Band> {
             let (low, centre, high) = (edge(band), edge(band + 1), edge(band + 2));
             let area = 2.0 / (high - low);
             let weight = |bin: usize| {
-                let hertz = bin as f64 * SAMPLE_RATE / WINDOW as f64;
+                let hertz = bin as f64 * f64::from(SAMPLE_RATE) / WINDOW as f64;
                 let (rise, fall) = ((hertz - low) / (centre - low), (high - hertz) / (high - centre));
                 (rise.min(fall).max(0.0) * area) as f32
             };
