@@ -66,12 +66,16 @@ fn engine_of(
 
 /// The memory of the device that the model will run on.
 pub fn memory(settings: &Settings) -> Arc<dyn MemoryProbe> {
+    memory::probe(memory_place(settings), engine_config(settings).memory_limit_bytes)
+}
+
+/// Where that memory is.
+pub fn memory_place(settings: &Settings) -> Place {
     let config = engine_config(settings);
-    let place = match config.gpu_backend() {
+    match config.gpu_backend() {
         Some("cuda") => Place::NvidiaGpu(config.gpu_device),
         Some(_) | None => Place::Machine,
-    };
-    memory::probe(place, config.memory_limit_bytes)
+    }
 }
 
 pub fn engine_config(settings: &Settings) -> EngineConfig {

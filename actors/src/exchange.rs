@@ -18,7 +18,8 @@ use crate::ports::{Changes, Peers};
 /// How often a service looks for changes that it got no notification of.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Runs for as long as the service; where there can be no others it does nothing. `notifier` is `None` where the others have the same one.
+/// Runs for as long as the service; where there can be no others it does nothing. `notifier` is `None` where all workers share
+/// one.
 pub async fn run(
     sender: PeersSender,
     store: Arc<dyn Peers>,
@@ -92,7 +93,7 @@ impl Reported {
 /// In their order.
 async fn perform(model: ModelHandle, asks: Vec<Ask>) {
     for ask in asks {
-        info!(?ask, "another service asks");
+        info!(?ask, "asked by another service or worker");
         match ask {
             Ask::Load { model: name, is_for_client, keep_alive } => match model.find(name.as_deref()) {
                 Some(number) => {
@@ -100,6 +101,10 @@ async fn perform(model: ModelHandle, asks: Vec<Ask>) {
                     model.demand_for(demand, number, keep_alive);
                 }
                 None => warn!(?name, "another service asks for a model that is not in the settings"),
+            },
+            Ask::NewJob { model: name } => match model.find(Some(&name)) {
+                Some(number) => model.demand(Demand::NewJob, number),
+                None => warn!(name, "there is a job of a model that is not in the settings"),
             },
             Ask::Unload { hold } => {
                 // An actor that has stopped ends the process.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use crate::domain::services::{Ask, Peer, is_served_elsewhere, loader, soonest};
+use crate::domain::services::{Ask, Peer, is_served_elsewhere, loader, may_be_loaded_elsewhere, soonest};
 use crate::ports::{Peers, StoreError};
 
 /// How long one worker has to load a model that jobs wait for before another one may.
 const LOAD_TURN: Duration = Duration::from_secs(15);
 
-/// What is known of the services on the store, this one among them. With one service it is empty.
+/// What is known of the services and workers on the store, this one among them. Empty unless the store is shared.
 #[derive(Clone)]
 pub struct PeersHandle {
     store: Arc<dyn Peers>,
@@ -54,6 +54,11 @@ impl PeersHandle {
     /// Whether another worker will sooner run a job of that model than this one, which would have to load it.
     pub(crate) fn is_served_elsewhere(&self, model: &str) -> bool {
         self.store.own_id().is_some_and(|myself| is_served_elsewhere(&self.peers.borrow(), myself, model))
+    }
+
+    /// Whether another worker has nothing to do and could load that model at once.
+    pub(crate) fn may_be_loaded_elsewhere(&self, model: &str) -> bool {
+        self.store.own_id().is_some_and(|myself| may_be_loaded_elsewhere(&self.peers.borrow(), myself, model))
     }
 
     /// Whether it is this worker's turn to load a model that jobs wait for: one after the other, so that one job does not load

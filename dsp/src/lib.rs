@@ -1,7 +1,7 @@
 //! Signal arithmetic: samples in, samples or features out. No I/O, and nothing of jobs, models or files.
 //!
 //! A crate of its own because generic transforms are compiled with the crate that uses them: this one is optimised in
-//! development builds too (`[profile.dev.package.dsp]`), where they were half of a recording's time.
+//! development builds too (`[profile.dev.package.dsp]`), where they were two thirds of a recording's time.
 
 mod log_mel;
 mod resample;
@@ -9,5 +9,5 @@ mod resample;
 pub use log_mel::{HOP, LogMel};
 pub use resample::{ResampleError, Resampler, Stretch};
 
-/// Samples a second of everything that a model hears.
+/// Samples per second of all model input.
 pub const SAMPLE_RATE: u32 = 16_000;

@@ -7,7 +7,7 @@ use actors::clock::Clock;
 use actors::domain::model::pulls::Pull;
 use actors::exchange;
 use actors::job::{JobHandle, JobParts};
-use actors::model::{Choice, ModelHandle, ModelParts};
+use actors::model::{ModelHandle, ModelParts, ServedModels};
 use actors::notifier::NotifierHandle;
 use actors::peers::{PeersHandle, PeersSender};
 use actors::ports::{Engine, MemoryProbe, Peers};
@@ -22,7 +22,7 @@ use crate::settings::{self, Settings};
 use crate::store::SqlStore;
 
 /// What all devices share.
-pub(super) struct Parts<'a> {
+pub(super) struct SharedParts<'a> {
     pub(super) settings: &'a Settings,
     pub(super) recordings: Arc<AudioFiles>,
     pub(super) notifier: NotifierHandle,
@@ -32,12 +32,12 @@ pub(super) struct Parts<'a> {
     pub(super) on_actor_stop: fn(&'static str, &str),
 }
 
-impl Parts<'_> {
+impl SharedParts<'_> {
     /// Starts the model's actor of the device that these settings are for.
     pub(super) fn start_model(
         &self,
         settings: &Settings,
-        choice: Choice,
+        served: ServedModels,
         memory: Arc<dyn MemoryProbe>,
         notifier: NotifierHandle,
     ) -> Result<ModelHandle, StartError> {
@@ -47,7 +47,7 @@ impl Parts<'_> {
             pull_missing(&settings.model_files(), &pulled, &self.pulls, &mut engines);
         }
         let (policy, clock) = (compose::policy(settings), self.clock.clone());
-        let parts = ModelParts { engines, choice, memory, policy, notifier, clock };
+        let parts = ModelParts { engines, served, memory, policy, notifier, clock };
         let model = ModelHandle::start(parts, self.on_actor_stop);
         actix_web::rt::spawn(load_pulled(pulled, self.pulls.clone(), model.clone()));
         Ok(model)
@@ -72,37 +72,42 @@ impl Parts<'_> {
         })
     }
 
-    /// Starts one of several devices. [`Started::exchange`] follows.
+    /// Starts one of several devices. [`StartedDevice::start_exchange`] follows.
     pub(super) fn start_device(
         &self,
         device: &settings::Device,
         store: SqlStore,
-    ) -> Result<Started, StartError> {
-        let (settings, store) = (self.settings.on(device), Arc::new(store));
+    ) -> Result<StartedDevice, StartError> {
+        let (settings, store) = (self.settings.for_device(device), Arc::new(store));
         let memory = compose::memory(&settings);
         let notifier = self.notifier.of_worker(&device.name);
-        let choice = match &device.models[..] {
-            [] => Choice::All,
-            some => Choice::Only(some.to_vec()),
+        let served = match &device.models[..] {
+            [] => ServedModels::All,
+            some => ServedModels::Only(some.to_vec()),
         };
-        let model = self.start_model(&settings, choice, memory.clone(), notifier.clone())?;
+        let model = self.start_model(&settings, served, memory.clone(), notifier.clone())?;
         let (peers, sender) = PeersHandle::new(store.clone());
         let jobs = self.start_jobs(&settings, store.clone(), model.clone(), peers, notifier);
-        let device = Device { name: device.name.clone(), model, jobs, memory };
-        Ok(Started { device, store, sender })
+        let place = compose::memory_place(&settings);
+        let before = self.settings.devices.iter().take_while(|before| before.name != device.name);
+        let shares_memory = before
+            .into_iter()
+            .any(|before| compose::memory_place(&self.settings.for_device(before)) == place);
+        let device = Device { name: device.name.clone(), model, jobs, memory, shares_memory };
+        Ok(StartedDevice { device, store, sender })
     }
 }
 
 /// A device that runs, and does not yet exchange with the others.
-pub(super) struct Started {
+pub(super) struct StartedDevice {
     pub(super) device: Device,
     store: Arc<SqlStore>,
     sender: PeersSender,
 }
 
-impl Started {
+impl StartedDevice {
     /// It reports, now and for as long as the service runs, and does what it is asked.
-    pub(super) async fn exchange(self, service: &Arc<Service>) {
+    pub(super) async fn start_exchange(self, service: &Arc<Service>) {
         let Self { device, store, sender } = self;
         let (service, model, jobs) = (service.clone(), device.model.clone(), device.jobs.clone());
         let report = move || http::device_report(&service, &device);

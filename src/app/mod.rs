@@ -25,10 +25,10 @@ use actors::domain::event::UnloadReason;
 use actors::domain::model::lifecycle::Failure;
 use actors::exchange;
 use actors::job::JobHandle;
-use actors::model::{Choice, ModelHandle};
+use actors::model::{ModelHandle, ServedModels};
 use actors::notifier::{NotifierHandle, NotifierSettings};
 use actors::peers::PeersHandle;
-use actors::ports::WebhookTransport;
+use actors::ports::{Peers, WebhookTransport};
 use actors::pull::PullHandle;
 use futures_util::future::join_all;
 use tracing::{error, info, warn};
@@ -88,7 +88,22 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         warn!(%file, "there are no keys, so every request is refused: make one with `verbatim keys create --owner NAME`");
     }
     let store = open_store(&settings, &place).await?;
+    let blobs = open_blobs(&place, &settings.storage.dir, bucket).await?;
+    let needed = store.blob_keys().await?;
+    let mut unneeded_after = Duration::ZERO;
+    if store.has_other_services() {
+        check_is_shared(&store, &*blobs, &needed, &place).await?;
+        unneeded_after = UPLOADS_OF_OTHERS;
+    }
     let requeued = JobHandle::recover(&store).await?;
+    let removed_files = match blobs.keep_only(&needed, unneeded_after).await {
+        Ok(removed) => removed,
+        Err(error) => {
+            warn!(%error, "cannot remove recordings that no job needs; the next start removes them");
+            0
+        }
+    };
+    info!(requeued, removed_files, storage.dir = %settings.storage.dir.display(), "storage opened");
     let (store, of_devices) = match &settings.devices[..] {
         [] => (store, vec![]),
         devices => store.for_workers(devices.iter().map(|device| device.name.as_str())),
@@ -100,21 +115,6 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         error!("another service has taken the database over; shutting down");
         std::process::exit(1);
     });
-    let blobs = open_blobs(&place, &settings.storage.dir, bucket).await?;
-    let needed = store.blob_keys().await?;
-    let mut unneeded_after = Duration::ZERO;
-    if store.may_have_other_services() {
-        check_is_shared(&*blobs, &needed, &place).await?;
-        unneeded_after = UPLOADS_OF_OTHERS;
-    }
-    let removed_files = match blobs.keep_only(&needed, unneeded_after).await {
-        Ok(removed) => removed,
-        Err(error) => {
-            warn!(%error, "cannot remove recordings that no job needs; the next start removes them");
-            0
-        }
-    };
-    info!(requeued, removed_files, storage.dir = %settings.storage.dir.display(), "storage opened");
     let recordings = AudioFiles::new(blobs.clone(), audio);
     let keys = Keyring::new(keys);
     let (peers, sender) = PeersHandle::new(store.clone());
@@ -122,7 +122,7 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let stores = Stores { store: store.clone(), of_devices, peers, blobs };
     let (service, devices) = start_actors(&settings, stores, recordings, webhooks, keys)?;
     for device in devices {
-        device.exchange(&service).await;
+        device.start_exchange(&service).await;
     }
     sender.read(&*store).await;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
@@ -144,10 +144,11 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
         }
     });
     let reporter = service.clone();
-    let (model, jobs, notifier) = (service.model.clone(), service.jobs.clone(), service.notifier.clone());
+    let (model, jobs) = (service.model.clone(), service.jobs.clone());
+    // All devices have the same notifier.
+    let notifier = store.has_other_services().then(|| service.notifier.clone());
     let report = move || http::report(&reporter);
-    let exchange =
-        actix_web::rt::spawn(exchange::run(sender, store.clone(), model, jobs, Some(notifier), report));
+    let exchange = actix_web::rt::spawn(exchange::run(sender, store.clone(), model, jobs, notifier, report));
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     if let Some((listener, config)) = wyoming {
@@ -157,8 +158,7 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     let signals = Signals::catch().map_err(StartError::Server)?;
     announce(address);
     supervisor::ready();
-    let watchdog =
-        actix_web::rt::spawn(supervisor::feed_watchdog(service.jobs.clone(), service.notifier.clone()));
+    let watchdog = actix_web::rt::spawn(supervisor::feed_watchdog(service.clone()));
     signals.asked_to_stop(|| reload.read_again(&service)).await;
     supervisor::stopping();
     watchdog.abort();
@@ -184,7 +184,7 @@ async fn open_store(settings: &Settings, place: &BlobPlace) -> Result<SqlStore, 
 
 /// Jobs wait for as long as it takes, so the log says at once what they will wait for.
 fn warn_of_unusable_models(service: &Service, model: &ModelHandle) {
-    let models = model.status().models.into_iter().filter(|known| known.is_for_here);
+    let models = model.status().models.into_iter().filter(|known| known.is_served_here);
     for known in models.filter(|known| !service.pulls.is_pulling(&known.facts.id)) {
         if let Some(Failure { message, .. }) = known.facts.unusable {
             warn!(model = known.facts.id, "{message}");
@@ -214,7 +214,7 @@ fn start_actors(
     recordings: AudioFiles,
     webhooks: WebhookConfig,
     keys: Keyring,
-) -> Result<(Arc<Service>, Vec<devices::Started>), StartError> {
+) -> Result<(Arc<Service>, Vec<devices::StartedDevice>), StartError> {
     let clock = Clock::start();
     let memory = compose::memory(settings);
     let pulls = PullHandle::new(Arc::new(compose::shelf(settings)));
@@ -222,12 +222,12 @@ fn start_actors(
     let webhook_rules = webhooks.rules.clone();
     let node = compose::node(settings);
     let of_notifier = NotifierSettings {
-        worker: store.may_have_other_services().then(|| node.name.clone()),
+        worker: store.has_other_services().then(|| node.name.clone()),
         sends_webhooks: node.role.sends_webhooks(),
     };
     let notifier =
         NotifierHandle::start(of_notifier, store.clone(), move || transport(webhooks), actor_stopped);
-    let parts = devices::Parts {
+    let parts = devices::SharedParts {
         settings,
         recordings: recordings.clone(),
         notifier: notifier.clone(),
@@ -238,9 +238,9 @@ fn start_actors(
     let with_settings = settings.devices.iter().zip(of_devices);
     let started: Vec<_> =
         with_settings.map(|(device, store)| parts.start_device(device, store)).collect::<Result<_, _>>()?;
-    info!(models = settings.model_files().len(), devices = started.len().max(1), "models named");
+    info!(models = settings.model_files().len(), devices = started.len(), "models named");
     let model = if node.role.runs_jobs() && started.is_empty() {
-        parts.start_model(settings, Choice::All, memory.clone(), notifier.clone())?
+        parts.start_model(settings, ServedModels::All, memory.clone(), notifier.clone())?
     } else {
         let engines = compose::engines(settings, &memory).map_err(StartError::Program)?;
         ModelHandle::elsewhere(&engines, compose::policy(settings), peers.clone())

@@ -2,14 +2,18 @@
 //!
 //! Nothing is sent where the environment names no manager (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actors::job::JobHandle;
 use actors::notifier::NotifierHandle;
 use actors::observe::Observed;
+use futures_util::future::join_all;
 use futures_util::join;
 use sd_notify::NotifyState;
 use tracing::{debug, warn};
+
+use crate::http::Service;
 
 /// Pings in one watchdog interval: two may be missed before the manager restarts the service.
 const PINGS: u32 = 3;
@@ -29,11 +33,11 @@ pub(super) fn stopping() {
 ///
 /// # Cancel safety
 /// Sends nothing more once it is dropped.
-pub(super) async fn feed_watchdog(jobs: JobHandle, notifier: NotifierHandle) {
+pub(super) async fn feed_watchdog(service: Arc<Service>) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
     debug!(interval_secs = interval.as_secs_f64(), "watchdog of the service manager found");
     loop {
-        if are_alive(&jobs, &notifier).await {
+        if are_alive(&service).await {
             send(NotifyState::Watchdog);
         }
         actix_web::rt::time::sleep(period(interval)).await;
@@ -45,10 +49,12 @@ fn period(interval: Duration) -> Duration {
     interval / PINGS
 }
 
-async fn are_alive(jobs: &JobHandle, notifier: &NotifierHandle) -> bool {
-    let (of_jobs, of_notifier) = join!(jobs.observe(), notifier.observe());
+async fn are_alive(Service { jobs, notifier, devices, .. }: &Service) -> bool {
+    let of_all = std::iter::once(jobs).chain(devices.iter().map(|device| &device.jobs));
+    let of_all = join_all(of_all.map(JobHandle::observe));
+    let (of_jobs, of_notifier) = join!(of_all, notifier.observe());
     let silent: Vec<_> = [
-        (JobHandle::NAME, matches!(of_jobs, Observed::Unresponsive)),
+        (JobHandle::NAME, of_jobs.iter().any(|jobs| matches!(jobs, Observed::Unresponsive))),
         (NotifierHandle::NAME, matches!(of_notifier, Observed::Unresponsive)),
     ]
     .into_iter()

@@ -36,6 +36,7 @@ pub use vad::worker::run_vad_worker;
 
 /// Samples a second of everything the engine is given.
 const SAMPLE_RATE: usize = actors::domain::audio::SAMPLE_RATE as usize;
+const _: () = assert!(dsp::SAMPLE_RATE == actors::domain::audio::SAMPLE_RATE);
 
 /// Keeps what this process frees in a heap that can be given back when the model goes. For the start
 /// of the service: an unloaded one should be small again.

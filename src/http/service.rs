@@ -33,7 +33,7 @@ use crate::outgoing::AddressRules;
 pub struct Service {
     pub model: ModelHandle,
     pub jobs: JobHandle,
-    /// Where jobs run, if that is on several devices; empty: on the one of `model`.
+    /// The devices that run jobs; empty where `model` and `jobs` run them.
     pub devices: Vec<Device>,
     pub pulls: PullHandle,
     pub notifier: NotifierHandle,
@@ -66,6 +66,8 @@ pub struct Device {
     pub model: ModelHandle,
     pub jobs: JobHandle,
     pub memory: Arc<dyn MemoryProbe>,
+    /// Whether another device before it is on the same memory.
+    pub shares_memory: bool,
 }
 
 /// This service among those that share its database.

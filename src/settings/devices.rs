@@ -9,19 +9,18 @@ use super::device::Device;
 use super::error::Problem;
 use super::layer::Table;
 use super::schema::Settings;
-use super::values;
+use super::values::{self, MAX_NAME_BYTES};
 
 pub const SECTION: &str = "devices";
 
 /// Each has an engine's process of its own.
-const MOST: usize = 64;
-const LONGEST_NAME: usize = 100;
+const MAX_DEVICES: usize = 64;
 /// Those of `[engine]` that a device may have for itself.
 const OF_ENGINE: [&str; 4] = ["use_gpu", "gpu_device", "threads", "memory_limit_bytes"];
 
 impl Settings {
     /// As they are for one of the devices.
-    pub fn on(&self, device: &Device) -> Self {
+    pub fn for_device(&self, device: &Device) -> Self {
         let mut settings = Self { devices: vec![], ..self.clone() };
         let engine = &mut settings.engine;
         engine.use_gpu = device.use_gpu.unwrap_or(engine.use_gpu);
@@ -91,19 +90,19 @@ pub fn clashes(settings: &Settings, merged: &Table) -> Vec<Problem> {
     for (number, device) in settings.devices.iter().enumerate() {
         let key = |key: &str| format!("{SECTION}[{number}].{key}");
         let name = device.name.as_str();
-        let is_name = !name.is_empty() && name.len() <= LONGEST_NAME && !name.chars().any(char::is_control);
-        if !is_name || name == "*" {
-            let message =
-                format!("must be a name of at most {LONGEST_NAME} bytes, without control characters");
-            faults.push((key("name"), message));
+        if !values::is_name(name) || name.is_empty() || name == "*" {
+            faults.push((
+                key("name"),
+                format!("{name:?} is not a name; use 1 to {MAX_NAME_BYTES} bytes without control characters"),
+            ));
         } else if !names.insert(name) {
-            faults.push((key("name"), format!("is the name of another device as well: {name:?}")));
+            faults.push((key("name"), format!("another device has the name {name:?}; choose another")));
         }
         for unknown in device.models.iter().filter(|model| !models.contains(*model)) {
             let known = models.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             faults.push((
                 key("models"),
-                format!("names {unknown:?}, which is no model of the settings: they have {known}"),
+                format!("model {unknown:?} is not in the settings; use one of: {known}"),
             ));
         }
     }
@@ -112,11 +111,14 @@ pub fn clashes(settings: &Settings, merged: &Table) -> Vec<Problem> {
     };
     if !settings.devices.is_empty() {
         let without = models.iter().filter(|model| !runs(model));
-        faults.extend(
-            without.map(|model| (SECTION.to_owned(), format!("must have one for the model {model:?}"))),
-        );
-        if settings.devices.len() > MOST {
-            faults.push((SECTION.to_owned(), format!("must be at most {MOST}")));
+        faults.extend(without.map(|model| {
+            (
+                SECTION.to_owned(),
+                format!("no device runs the model {model:?}; add it to the models of a device"),
+            )
+        }));
+        if settings.devices.len() > MAX_DEVICES {
+            faults.push((SECTION.to_owned(), format!("must be at most {MAX_DEVICES}")));
         }
         if settings.storage.postgres().is_some() && !settings.storage.blobs.is_empty() {
             let message =

@@ -96,7 +96,7 @@ fn value(set: &Value) -> Json {
     set.clone().try_deserialize().unwrap_or_else(|error| json!(error.to_string()))
 }
 
-/// JSON's texts and numbers are TOML's as well; it has no nothing here.
+/// JSON strings and numbers are valid TOML; null does not occur.
 fn toml(value: &Json) -> String {
     match value {
         Json::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),

@@ -16,8 +16,6 @@ use crate::auth::Keys;
 /// 24 to 64 bytes, as Standard Webhooks asks for, in base64.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=88;
 
-const LONGEST_NODE_NAME: usize = 100;
-
 /// Of the URL of a database.
 const URL_PARAMETERS: [&str; 9] =
     ["host", "port", "user", "password", "application_name", "sslmode", "sslrootcert", "sslcert", "sslkey"];
@@ -98,9 +96,11 @@ fn role(settings: &Settings) -> Fault {
 }
 
 fn node_name(settings: &Settings) -> Fault {
-    let name = &settings.node.name;
-    let wrong = name.len() > LONGEST_NODE_NAME || name.chars().any(char::is_control);
-    fault_if(wrong, "node.name", "must be a name of at most 100 bytes, without control characters")
+    fault_if(
+        !values::is_name(&settings.node.name),
+        "node.name",
+        "must be a name of at most 100 bytes, without control characters",
+    )
 }
 
 /// The name becomes part of a path and must not lead out of `model.dir`.

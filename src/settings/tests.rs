@@ -523,7 +523,7 @@ fn devices_have_what_is_theirs_and_the_rest_from_the_engine() {
     let given = given(&[]).config("config.toml", list);
     let settings = given.settings();
     let [left, right] = &settings.devices[..] else { panic!("{:?}", settings.devices) };
-    let engine = |device| settings.on(device).engine;
+    let engine = |device| settings.for_device(device).engine;
     assert_eq!((engine(left).gpu_device, engine(left).threads), (0, 3));
     assert_eq!((engine(right).gpu_device, engine(right).threads), (1, 2));
     assert_eq!((left.models.len(), right.models.len()), (0, 1));
@@ -538,12 +538,18 @@ fn devices_have_what_is_theirs_and_the_rest_from_the_engine() {
 fn a_fault_in_a_device_names_it_and_the_key() {
     let faults = [
         ("[[devices]]\n", &["devices[0]", "needs a name"][..]),
-        ("[[devices]]\nname = \"a\"\n[[devices]]\nname = \"a\"\n", &["devices[1].name", "another device"]),
-        ("[[devices]]\nname = \"*\"\n", &["devices[0].name", "must be a name"]),
+        (
+            "[[devices]]\nname = \"a\"\n[[devices]]\nname = \"a\"\n",
+            &["devices[1].name", "another device has the name"],
+        ),
+        ("[[devices]]\nname = \"*\"\n", &["devices[0].name", "is not a name"]),
         ("[[devices]]\nname = \"a\"\ngpu = 1\n", &["devices[0].gpu", "a device has name, models, use_gpu"]),
         ("[[devices]]\nname = \"a\"\ngpu_device = 64\n", &["devices[0].gpu_device", "0 to 63"]),
         ("[[devices]]\nname = \"a\"\nthreads = \"2\"\n", &["devices[0].threads", "a whole number"]),
-        ("[[devices]]\nname = \"a\"\nmodels = [\"x\"]\n", &["devices[0].models", "\"x\"", "they have base"]),
+        (
+            "[[devices]]\nname = \"a\"\nmodels = [\"x\"]\n",
+            &["devices[0].models", "\"x\" is not in the settings", "use one of: base"],
+        ),
         (
             "[models]\nx = \"x.bin\"\n[[devices]]\nname = \"a\"\nmodels = [\"base\"]\n",
             &["devices:", "model \"x\""],

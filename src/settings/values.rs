@@ -4,6 +4,14 @@ use config::{Value, ValueKind};
 
 use super::layer::Table;
 
+/// Of a service or a device.
+pub const MAX_NAME_BYTES: usize = 100;
+
+/// Whether a service or a device may be called so.
+pub fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)
+}
+
 /// The names that would have been known in `section`, or the sections if it isn't one.
 pub fn hint(defaults: &Table, section: &str) -> String {
     let list = |table: &Table| table.keys().map(String::as_str).collect::<Vec<_>>().join(", ");

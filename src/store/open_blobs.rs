@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use actors::domain::jobs::job::BlobKey;
+use actors::ports::Peers;
+use tracing::warn;
 
 use super::blob_place::BlobPlace;
 use super::blobs::FileBlobs;
@@ -50,11 +52,12 @@ pub async fn open_blobs(
 const PROBES: usize = 10;
 
 /// Whether a place that several services share is that of the others, by the recordings that their jobs need. One that does not
-/// answer now is taken for it.
+/// answer now is taken for it. Where no other service runs, recordings that are missing are logged.
 ///
 /// # Errors
-/// None of the newest recordings is there.
+/// Another service runs, and none of the newest recordings is there.
 pub async fn check_is_shared(
+    services: &dyn Peers,
     blobs: &dyn Blobs,
     needed: &HashSet<String>,
     place: &BlobPlace,
@@ -67,10 +70,18 @@ pub async fn check_is_shared(
             return Ok(());
         }
     }
-    match newest.is_empty() {
-        true => Ok(()),
-        false => Err(OpenBlobsError::OtherPlace { url: place.to_string() }),
+    if newest.is_empty() {
+        return Ok(());
     }
+    let error = OpenBlobsError::OtherPlace { url: place.to_string() };
+    // A database that cannot be read now is reported soon enough.
+    let known = services.services().await.unwrap_or_default();
+    let others_run = known.iter().any(|peer| peer.is_live && Some(peer.id.as_str()) != services.own_id());
+    if others_run {
+        return Err(error);
+    }
+    warn!("{error}");
+    Ok(())
 }
 
 /// Recordings from before the setting was changed would be missing where they are looked for.
@@ -96,6 +107,11 @@ pub async fn check_bucket(place: &BlobPlace, config: BucketConfig) -> Result<(),
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use actors::domain::services::{Peer, Report, Role};
+    use actors::domain::time::Timestamp;
+    use actors::ports::StoreError;
+    use async_trait::async_trait;
 
     use super::*;
     use crate::store::tests::blob_promises::{read, store};
@@ -125,6 +141,34 @@ mod tests {
         assert_eq!(again.keep_only(&HashSet::new(), Duration::ZERO).await.unwrap(), 1);
     }
 
+    struct TwoServices {
+        others_run: bool,
+    }
+
+    #[async_trait]
+    impl Peers for TwoServices {
+        fn own_id(&self) -> Option<&str> {
+            Some("this")
+        }
+
+        async fn services(&self) -> Result<Vec<Peer>, StoreError> {
+            let report = Report {
+                name: "gpu-1".into(),
+                role: Role::All,
+                version: "1".into(),
+                is_draining: false,
+                worker: None,
+            };
+            let peer = |id: &str, is_live| Peer {
+                id: id.into(),
+                reported_at: Timestamp(0),
+                is_live,
+                report: report.clone(),
+            };
+            Ok(vec![peer("other", self.others_run), peer("this", true)])
+        }
+    }
+
     #[tokio::test]
     async fn a_place_without_the_newest_recordings_is_another_one() {
         let (shared, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -133,12 +177,14 @@ mod tests {
         let place = BlobPlace::Folder(other.path().to_owned());
         let kept = store(&first, b"abc", 3).await.key.0;
         let lost = uuid::Uuid::now_v7().to_string();
-        let check = async |blobs: &FileBlobs, needed: &[&String]| {
-            check_is_shared(blobs, &needed.iter().map(|key| (*key).clone()).collect(), &place).await
+        let check = async |blobs: &FileBlobs, needed: &[&String], others_run| {
+            let needed = needed.iter().map(|key| (*key).clone()).collect();
+            check_is_shared(&TwoServices { others_run }, blobs, &needed, &place).await
         };
-        check(&first, &[&kept, &lost]).await.unwrap();
-        check(&second, &[]).await.unwrap();
-        let refused = check(&second, &[&kept]).await.unwrap_err();
+        check(&first, &[&kept, &lost], true).await.unwrap();
+        check(&second, &[], true).await.unwrap();
+        check(&second, &[&kept], false).await.unwrap();
+        let refused = check(&second, &[&kept], true).await.unwrap_err();
         assert!(refused.to_string().contains("the other services"), "{refused}");
     }
 

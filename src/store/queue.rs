@@ -17,6 +17,7 @@ use super::events::append_to_job;
 use super::fault::Fault;
 use super::locks::Lock;
 use super::order::{self, Next};
+use super::peers::Link;
 use super::reuse;
 use super::rows::{self, JobRow, integer, name, natural, small, to_json};
 use super::search;
@@ -235,7 +236,12 @@ impl SqlStore {
         }
         self.commit(change, "renew").await?;
         let mut change = self.change(Lock::Abandoned).await?;
-        let abandoned = db::query_as(sql::ABANDONED).bind(now.0).fetch_all(&mut change).await?;
+        // Every worker of one process renews its own; it may be late with that, but is not gone.
+        let abandoned = match &self.link {
+            Link::Workers(peer) => db::query_as(sql::ABANDONED_OF).bind(now.0).bind(peer.id()),
+            Link::Alone | Link::Services(_) => db::query_as(sql::ABANDONED).bind(now.0),
+        };
+        let abandoned = abandoned.fetch_all(&mut change).await?;
         if abandoned.is_empty() {
             return Ok(vec![]);
         }

@@ -192,6 +192,11 @@ pub(super) const RENEW: &str =
 pub(super) const ABANDONED: &str = "\
     SELECT id, state, epoch FROM jobs WHERE state = 'running' AND COALESCE(lease_until, 0) < $1 ORDER BY id";
 
+/// The same of one worker. 1: now, 2: worker.
+pub(super) const ABANDONED_OF: &str = "\
+    SELECT id, state, epoch FROM jobs \
+    WHERE state = 'running' AND COALESCE(lease_until, 0) < $1 AND worker = $2 ORDER BY id";
+
 /// 1: id, 2: new state, 3: now, 4: not if its claim is believed in for longer, 5: epoch of that claim.
 pub(super) const RECOVER: &str = "\
     UPDATE jobs SET state = $2, epoch = epoch + 1, worker = NULL, lease_until = NULL, updated_at = $3 \

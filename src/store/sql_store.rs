@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::db::{self, Pool, Transaction};
 use super::fault::Fault;
 use super::locks::Lock;
-use super::peers::{Link, Seat};
+use super::peers::{InProcessPeer, Link};
 use super::rows::natural;
 use super::sql;
 use super::time::StoreClock;
@@ -47,10 +47,10 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
-    /// The store in front of workers in this process, and one for each of them, whose id is on the jobs that it claims. Not where
-    /// other services share the database. The one in front is closed.
+    /// Splits the store: one handle takes jobs in, and one for each worker claims them under its id. The first one is closed at the
+    /// end. Not for a database that other services have.
     pub fn for_workers<'a>(self, ids: impl IntoIterator<Item = &'a str>) -> (Self, Vec<Self>) {
-        let front = Seat::front();
+        let front = InProcessPeer::front();
         let of_worker = |id| Self {
             writer: self.writer.clone(),
             readers: self.readers.clone(),
@@ -58,15 +58,10 @@ impl SqlStore {
             lock: self.lock.clone(),
             database: self.database.clone(),
             held_by: self.held_by.clone(),
-            link: Link::Workers(front.beside(id)),
+            link: Link::Workers(front.add_worker(id)),
         };
         let workers = ids.into_iter().map(of_worker).collect();
         (Self { link: Link::Workers(front), ..self }, workers)
-    }
-
-    /// Whether services other than this one may have the database.
-    pub fn may_have_other_services(&self) -> bool {
-        matches!(self.link, Link::Services(_))
     }
 
     /// Waits for what is under way, puts everything into the one database file of SQLite and releases the

@@ -1,6 +1,7 @@
 //! Every step between an upload and the mark on its webhook fails once, in three ways: what was acknowledged
 //! ends all the same, once, with its webhook.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -34,10 +35,20 @@ const PLACES: [&str; 19] = [
     "keep_attempt.after",
 ];
 
+/// How many services run at the same time: each waits for most of its time.
+const AT_ONCE: usize = 4;
+
 fn survives(action: &str) {
-    for place in PLACES {
-        survives_at(place, action);
-    }
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(place) = PLACES.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    survives_at(place, action);
+                }
+            });
+        }
+    });
 }
 
 fn survives_at(place: &str, action: &str) {
@@ -115,4 +126,20 @@ fn a_step_that_panics_loses_nothing() {
 #[cfg_attr(not(debug_assertions), ignore = "needs a debug build")]
 fn a_step_that_ends_the_process_loses_nothing() {
     survives("abort");
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "needs a debug build")]
+fn an_end_that_fails_after_its_commit_is_seen_at_once() {
+    let sink = Sink::start(|_, _| status(204));
+    let env = [
+        ("FAILPOINT", "end.after=error"),
+        ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true"),
+        ("VERBATIM__LOG__LEVEL", "off"),
+    ];
+    let service = Service::start_with(&env);
+    let id = service.queue("en_short.wav", &[("webhook_url", &sink.url("/hook"))]);
+    let last = service.events(&format!("/jobs/{id}/events"), None).last().unwrap();
+    assert_eq!(last.name, "completed", "{last:?}");
+    sink.until_any("/hook", |received| received.json()["type"] == "job_completed");
 }

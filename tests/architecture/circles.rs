@@ -7,9 +7,9 @@ use crate::modules::{Modules, Uses};
 #[test]
 fn no_circle_exists_between_files() {
     let mut found = Vec::new();
-    for lib in ["src/lib.rs", "actors/src/lib.rs", "dsp/src/lib.rs"] {
+    for (lib, least) in [("src/lib.rs", 20), ("actors/src/lib.rs", 20), ("dsp/src/lib.rs", 1)] {
         let uses = Modules::of_crate(lib).uses();
-        assert!(uses.len() > 20, "{lib}: only {} files use others", uses.len());
+        assert!(uses.len() > least, "{lib}: only {} files use others", uses.len());
         found.extend(circles(&uses).iter().map(|files| chain(files, &uses)));
     }
     assert!(found.is_empty(), "{} circles:\n{}", found.len(), found.join("\n"));

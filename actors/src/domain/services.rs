@@ -45,6 +45,9 @@ pub struct ModelReport {
     /// `None` while the file cannot be read.
     pub bytes: Option<u64>,
     pub multilingual: Option<bool>,
+    /// As in [`ModelFacts`](crate::ports::ModelFacts); empty while it is not known.
+    #[serde(default)]
+    pub fingerprint: String,
     /// The library that runs it, and on which device.
     pub backend: String,
     pub device_backend: String,
@@ -107,8 +110,18 @@ pub const GONE_AFTER: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
-    Load { model: Option<String>, is_for_client: bool, keep_alive: Option<Stay> },
-    Unload { hold: Option<Duration> },
+    Load {
+        model: Option<String>,
+        is_for_client: bool,
+        keep_alive: Option<Stay>,
+    },
+    Unload {
+        hold: Option<Duration>,
+    },
+    /// A job of that model came in.
+    NewJob {
+        model: String,
+    },
 }
 
 impl Report {
@@ -259,6 +272,15 @@ pub fn is_served_elsewhere(peers: &[Peer], myself: &str, model: &str) -> bool {
     others.any(serves)
 }
 
+/// Whether a worker other than `myself` has nothing to do and could load the model at once.
+pub fn may_be_loaded_elsewhere(peers: &[Peer], myself: &str, model: &str) -> bool {
+    let mut others = peers.iter().filter(|peer| peer.id != myself).filter_map(Peer::working);
+    others.any(|worker| {
+        let known = worker.of(model).map(|known| &known.phase);
+        worker.jobs.is_empty() && matches!(known, Some(ReportedPhase::Unloaded { held_secs: None }))
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -270,6 +292,7 @@ pub(crate) mod tests {
             path: String::new(),
             bytes: Some(100),
             multilingual: Some(true),
+            fingerprint: String::new(),
             backend: String::new(),
             device_backend: "cpu".into(),
             device_name: "cpu".into(),

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::{Instrument, error, info, warn};
 
 use super::control::{Control, Service};
-use super::messages::{Cancel, Drain, LookForWork, ObserveState, RunEnded, Stop, Submit};
+use super::messages::{Cancel, CancelRun, Drain, LookForWork, ObserveState, RunEnded, Stop, Submit};
 use super::on_model_failed::OnModelFailed;
 use super::persist::persist;
 use super::position::Position;
@@ -19,7 +19,7 @@ use super::run::{Deps, Run, RunOutcome};
 use super::search::{Found, Order, fail_those_of_unknown_models, search};
 use super::snapshot::{self, JobsSnapshot, RunningJob};
 use crate::domain::audio::Decoder;
-use crate::domain::event::RequeueReason;
+use crate::domain::event::{RequeueReason, Stream};
 use crate::domain::jobs::job::{Job, JobId, LEASE_SECS, NewJob, Status};
 use crate::domain::jobs::options::Priority;
 use crate::domain::jobs::overtakes::{Line, Overtakes};
@@ -231,11 +231,16 @@ impl JobActor {
     }
 
     /// Sets for batch jobs whether an interactive one waits for a worker. An interactive job whose model cannot be loaded does
-    /// not count.
+    /// not count, nor one that another worker has room for.
     fn look_for_urgent(&mut self, ctx: &mut Context<Self>) {
         let store = self.deps.store.clone();
         let now = Instant::now();
-        let able = self.deps.model.status().choices(|_, known| known.may_load(now));
+        let peers = &self.deps.peers;
+        let able = self
+            .deps
+            .model
+            .status()
+            .choices(|_, known| known.may_load(now) && !peers.is_served_elsewhere(&known.facts.id));
         self.looks_for_urgent += 1;
         let look = self.looks_for_urgent;
         let head = async move { store.head(Priority::Interactive, &able).await };
@@ -337,6 +342,8 @@ impl Interrupted {
             Ok(events) => deps.notifier.publish(events),
             Err(error) => error!(job.id = %fence.id, %error, "cannot requeue an interrupted job"),
         }
+        // The panic may have come after its end was stored.
+        deps.notifier.publish_from_store(Stream::Job(fence.id));
         RunOutcome { pace: None, lease: None }
     }
 }
@@ -368,7 +375,11 @@ async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitErro
 }
 
 async fn cancel(deps: Deps, id: JobId) -> Result<Cancelled, StoreError> {
-    let cancelled = deps.store.cancel(id).await?;
+    let cancelled = deps.store.cancel(id).await;
+    if cancelled.is_err() {
+        deps.notifier.publish_from_store(Stream::Job(id));
+    }
+    let cancelled = cancelled?;
     if let Cancelled::Now { events, job } = &cancelled {
         report::ended(job, &deps.model.id_of(job.options.model.as_deref()), Status::Cancelled, None);
         deps.notifier.publish(events.clone());
@@ -392,7 +403,7 @@ impl Actor for JobActor {
         });
         ctx.add_message_stream(changes);
         ctx.run_interval(HEARTBEAT, |this, ctx| this.renew(ctx));
-        if !self.deps.store.is_shared() {
+        if !self.deps.store.has_other_services() {
             ctx.spawn(fail_those_of_unknown_models(self.deps.clone()).into_actor(self));
         }
         self.look(None, ctx);
@@ -466,6 +477,16 @@ impl Handler<Cancel> for JobActor {
             }
             cancelled
         }))
+    }
+}
+
+impl Handler<CancelRun> for JobActor {
+    type Result = ();
+
+    fn handle(&mut self, CancelRun(id): CancelRun, _: &mut Self::Context) {
+        if let Some(running) = self.running.get(&id) {
+            running.cancel.cancel();
+        }
     }
 }
 

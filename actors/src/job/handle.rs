@@ -11,7 +11,7 @@ use tracing::Span;
 
 use super::actor::{JobActor, JobSettings};
 use super::jobs_to_fail::JobsToFail;
-use super::messages::{Cancel, Drain, LookForWork, ObserveState, Stop, Submit};
+use super::messages::{Cancel, CancelRun, Drain, LookForWork, ObserveState, Stop, Submit};
 use super::run::Deps;
 use super::snapshot::{JobsSnapshot, QueueSnapshot};
 use crate::domain::jobs::job::{Job, JobId, NewJob};
@@ -51,7 +51,7 @@ pub struct JobHandle {
     workers: WorkerBoard,
     running: watch::Receiver<Vec<JobId>>,
     max_queued: u64,
-    /// Where this one runs no jobs itself: those of the devices that do.
+    /// The devices that run the jobs; empty where this one's actor runs them.
     devices: Arc<[JobHandle]>,
 }
 
@@ -102,7 +102,7 @@ impl JobHandle {
         }
     }
 
-    /// One in front of those of the devices: jobs are taken in here, and run there.
+    /// Takes jobs in here, for the devices to run; a drain, a stop and a cancellation reach those as well.
     pub fn in_front_of(self, devices: Vec<JobHandle>) -> Self {
         Self { devices: devices.into(), ..self }
     }
@@ -130,10 +130,9 @@ impl JobHandle {
     }
 
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, StoreError> {
-        // The store takes the job from its run wherever that is; where it is, the engine drops the chunk.
-        let of_its_run = self.devices.iter().find(|device| device.running().contains(&id)).unwrap_or(self);
-        let cancel = of_its_run.addr.send(Cancel { id, span: Span::current() });
-        cancel.await.unwrap_or_else(|_| Err(stopped()))
+        let cancelled = self.addr.send(Cancel { id, span: Span::current() }).await;
+        self.devices.iter().for_each(|device| device.addr.do_send(CancelRun(id)));
+        cancelled.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Says that there may be jobs in the queue that came over another service or worker.

@@ -26,6 +26,11 @@ pub(super) struct Cancel {
     pub span: Span,
 }
 
+/// The store has taken a job from its run, if that is here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct CancelRun(pub JobId);
+
 /// Something changed that may let a job start: the model, the queue.
 #[derive(Message)]
 #[rtype(result = "()")]

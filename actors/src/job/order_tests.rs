@@ -19,10 +19,10 @@ use crate::domain::jobs::turns::Turns;
 use crate::domain::model::lifecycle::{Demand, Policy};
 use crate::domain::model::models::ModelNo;
 use crate::domain::model::stay::Stay;
-use crate::domain::services::Peer;
 use crate::domain::services::tests::{READY, peer};
+use crate::domain::services::{Peer, ReportedPhase};
 use crate::isolation::Isolation;
-use crate::model::{Choice, Lease, ModelHandle, ModelParts, State};
+use crate::model::{Lease, ModelHandle, ModelParts, ServedModels, State};
 use crate::notifier::{NotifierHandle, NotifierSettings};
 use crate::peers::PeersHandle;
 use crate::ports::{Claim, Ending, Engine, Peers, StoreError, Terms};
@@ -222,9 +222,9 @@ const ROWS: &[Row] = &[
             assert_eq!(queue.next().await, Next::Nothing);
         })
     }),
-    ("the model of the first job is not one of those that this worker is for", || {
+    ("this worker does not serve the model of the first job", || {
         Box::pin(async {
-            let mut queue = Queue::choosing(Choice::Only(vec!["fake".into()]));
+            let mut queue = Queue::serving(ServedModels::Only(vec!["fake".into()]));
             queue.submit("", Batch, LARGE).await;
             let other = queue.submit("", Batch, None).await;
             queue.share(true, vec![]);
@@ -233,6 +233,18 @@ const ROWS: &[Row] = &[
             assert_eq!(queue.next().await, Next::Job(other));
             assert_eq!(queue.next().await, Next::Nothing);
             assert_eq!(queue.deps.model.state(), State::Ready, "and stays");
+        })
+    }),
+    ("its model is not loaded, jobs run on the loaded one, and another worker is idle", || {
+        Box::pin(async {
+            let mut queue = Queue::with_model(None).await;
+            queue.submit("", Batch, LARGE).await;
+            let under_way = queue.lease().await;
+            queue.share(true, vec![idle_worker_of_large()]);
+            assert_eq!(queue.next().await, Next::Nothing);
+            queue.share(true, vec![worker_of_large(1)]);
+            assert_eq!(queue.next().await, Next::Swap(Batch));
+            drop(under_way);
         })
     }),
     ("no worker has the model loaded, or those that have it are busy", || {
@@ -328,6 +340,14 @@ fn worker_of_large(jobs: usize) -> Peer {
     other
 }
 
+fn idle_worker_of_large() -> Peer {
+    let mut other = worker_of_large(0);
+    if let Some(worker) = &mut other.report.worker {
+        worker.models[0].phase = ReportedPhase::Unloaded { held_secs: None };
+    }
+    other
+}
+
 /// A queue and a model that only the test drives.
 struct Queue {
     deps: Deps,
@@ -338,14 +358,14 @@ struct Queue {
 impl Queue {
     /// No model is loaded, and none is promised to a client.
     fn with_loads(loads: impl IntoIterator<Item = Scripted>) -> Self {
-        Self::with(Choice::All, loads)
+        Self::with(ServedModels::All, loads)
     }
 
-    fn choosing(choice: Choice) -> Self {
-        Self::with(choice, [])
+    fn serving(served: ServedModels) -> Self {
+        Self::with(served, [])
     }
 
-    fn with(choice: Choice, loads: impl IntoIterator<Item = Scripted>) -> Self {
+    fn with(served: ServedModels, loads: impl IntoIterator<Item = Scripted>) -> Self {
         let (clock, store) = (Clock::start(), Arc::new(MemoryStore::default()));
         let (transport, _) = TransportFake::new(0, 500);
         let notifier = NotifierHandle::start(
@@ -365,7 +385,7 @@ impl Queue {
         let parts = ModelParts {
             engines: vec![Arc::new(engine), large],
             memory: Arc::new(FakeProbe::default()),
-            choice,
+            served,
             policy,
             notifier: notifier.clone(),
             clock: clock.clone(),

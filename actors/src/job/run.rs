@@ -19,7 +19,7 @@ use super::persist::persist;
 use super::position::Step;
 use super::report::{self, LastRun};
 use crate::domain::audio::{Decoder, Plan};
-use crate::domain::event::{JobEvent, RequeueReason};
+use crate::domain::event::{JobEvent, RequeueReason, Stream};
 use crate::domain::jobs::batches::batches;
 use crate::domain::jobs::engine_exits::EngineExits;
 use crate::domain::jobs::job::JobError;
@@ -201,6 +201,7 @@ impl Run {
             error!(job.id = %claim.job.id, %error, "failed to save the job result");
             lease = None;
             written = persist(|| !control.is_stopping(), &write).await;
+            deps.notifier.publish_from_store(Stream::Job(claim.job.id));
         }
         match (written, last) {
             (Ok(events), last) => {

@@ -22,7 +22,8 @@
 //! | the same after a new job for that model was taken in | jobs of other models; none fails | the model is tried once more for the new job ([`JobsToFail`](super::jobs_to_fail::JobsToFail)) |
 //! | the memory was asked for with a hold | no job until the hold ends, or a new job comes | it is needed elsewhere |
 //! | the model of the first job is loaded on another worker that has room | the first of the other jobs | that worker takes it |
-//! | the model of the first job is not one of those that this worker is for | the first of the other jobs | another worker loads it |
+//! | this worker does not serve the model of the first job | the first of the other jobs | another worker loads it |
+//! | its model is not loaded, jobs run on the loaded one, and another worker is idle | no other job until then | the idle worker loads its model |
 //! | no worker has the model loaded, or those that have it are busy | the first job, on the one worker whose turn it is to load | one job does not load its model everywhere |
 //! | all workers are busy and an interactive job waits for a worker that runs a batch job | the interactive job, after the present batch of chunks | it waits for seconds, not for the end of a long recording |
 //! | all workers are busy and the model of the interactive job cannot be loaded | the batch job runs on | giving way would gain nothing |
@@ -126,8 +127,16 @@ async fn try_search(
             {
                 return take(deps, &sooner, lease, Some(line)).await;
             }
+            let of_others = status.leases().saturating_sub(u32::from(lease.is_some()));
+            let is_for_another = status
+                .models
+                .get(wanted.0)
+                .is_some_and(|known| of_others > 0 && deps.peers.may_be_loaded_elsewhere(&known.facts.id));
             // With a lease that is held the model is not idle.
             drop(lease);
+            if is_for_another {
+                return Ok(Found::Nothing);
+            }
             match demand(deps, &status, wanted).await? {
                 true => Ok(Found::Swap(head.priority)),
                 false => Ok(Found::Nothing),
@@ -156,15 +165,15 @@ async fn demand(deps: &Deps, status: &ModelStatus, wanted: ModelNo) -> Result<bo
 async fn head(deps: &Deps, turn: Priority, status: &ModelStatus) -> Result<Option<Head>, StoreError> {
     let now = Instant::now();
     // Jobs for other models than the loaded one run where theirs is loaded.
-    let is_for_here = |model, known: &Known| {
+    let may_run_here = |model, known: &Known| {
         let is_loaded = model == status.model && status.state() == State::Ready;
-        is_loaded || known.is_for_here && !deps.peers.is_served_elsewhere(&known.facts.id)
+        is_loaded || known.is_served_here && !deps.peers.is_served_elsewhere(&known.facts.id)
     };
-    let able = status.choices(|model, known| is_for_here(model, known) && known.may_load(now));
+    let able = status.choices(|model, known| may_run_here(model, known) && known.may_load(now));
     match deps.store.head(turn, &able).await? {
         Some(head) => Ok(Some(head)),
         None => {
-            let able = status.choices(|model, known| is_for_here(model, known) && known.failure.is_none());
+            let able = status.choices(|model, known| may_run_here(model, known) && known.failure.is_none());
             deps.store.head(turn, &able).await
         }
     }

@@ -30,14 +30,14 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Which of the models a worker runs jobs of.
 #[derive(Debug, Clone, Default)]
-pub enum Choice {
+pub enum ServedModels {
     #[default]
     All,
     /// Those with these ids.
     Only(Vec<String>),
 }
 
-impl Choice {
+impl ServedModels {
     fn includes(&self, id: &str) -> bool {
         match self {
             Self::All => true,
@@ -51,7 +51,7 @@ impl Choice {
 pub struct ModelParts {
     /// One for each model, the default one's first.
     pub engines: Vec<Arc<dyn Engine>>,
-    pub choice: Choice,
+    pub served: ServedModels,
     pub memory: Arc<dyn MemoryProbe>,
     pub policy: Policy,
     pub notifier: NotifierHandle,
@@ -105,17 +105,17 @@ impl ModelActor {
     /// The status before anything was loaded.
     pub(super) fn first_status(
         engines: &[Arc<dyn Engine>],
-        choice: &Choice,
+        served: &ServedModels,
         policy: Policy,
         now: Instant,
     ) -> ModelStatus {
         let life = Lifecycle::new(policy, now);
         let known = |engine: &Arc<dyn Engine>| {
             let facts = engine.describe();
-            let is_for_here = choice.includes(&facts.id);
+            let is_served_here = served.includes(&facts.id);
             Known {
                 facts,
-                is_for_here,
+                is_served_here,
                 load_time: LoadTime::default(),
                 failure: None,
                 failures: 0,

@@ -54,6 +54,9 @@ fn copy_facts(facts: &mut ModelFacts, there: &ModelReport) {
     facts.path.clone_from(&there.path);
     facts.bytes = there.bytes;
     facts.multilingual = there.multilingual;
+    if !there.fingerprint.is_empty() {
+        facts.fingerprint.clone_from(&there.fingerprint);
+    }
     facts.backend.clone_from(&there.backend);
     facts.device = Device { backend: there.device_backend.clone(), name: there.device_name.clone() };
     facts.unusable = None;
@@ -62,13 +65,14 @@ fn copy_facts(facts: &mut ModelFacts, there: &ModelReport) {
 /// What this worker's model actor shows, for others: the models that it runs jobs of, and the number in there of the one that is
 /// in memory, or was last.
 pub(super) fn reports_of(status: &ModelStatus, now: Instant) -> (Vec<ModelReport>, usize) {
-    let numbered = || status.models.iter().enumerate().filter(|(_, known)| known.is_for_here);
+    let numbered = || status.models.iter().enumerate().filter(|(_, known)| known.is_served_here);
     let present = numbered().position(|(number, _)| number == status.model.0);
     let report = |(number, known): (usize, &Known)| ModelReport {
         id: known.facts.id.clone(),
         path: known.facts.path.clone(),
         bytes: known.facts.bytes,
         multilingual: known.facts.multilingual,
+        fingerprint: known.facts.fingerprint.clone(),
         backend: known.facts.backend.clone(),
         device_backend: known.facts.device.backend.clone(),
         device_name: known.facts.device.name.clone(),

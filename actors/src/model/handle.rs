@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 
-use super::actor::{Choice, ModelActor, ModelParts};
+use super::actor::{ModelActor, ModelParts, ServedModels};
 use super::elsewhere::{reports_of, status_of};
 use super::epoch::LoadEpoch;
 use super::lease::Lease;
@@ -69,7 +69,7 @@ impl ModelHandle {
     pub fn start(parts: ModelParts, on_actor_stop: OnActorStop) -> Self {
         let (sender, status) = watch::channel(ModelActor::first_status(
             &parts.engines,
-            &parts.choice,
+            &parts.served,
             parts.policy,
             parts.clock.now(),
         ));
@@ -92,7 +92,7 @@ impl ModelHandle {
 
     /// Of a service that loads none of these models itself: what others report of them is shown, and they are asked for loads.
     pub fn elsewhere(engines: &[Arc<dyn Engine>], policy: Policy, peers: PeersHandle) -> Self {
-        let mut first = ModelActor::first_status(engines, &Choice::All, policy, Instant::now());
+        let mut first = ModelActor::first_status(engines, &ServedModels::All, policy, Instant::now());
         // No file is needed here.
         first.models.iter_mut().for_each(|known| known.facts.unusable = None);
         let (sender, status) = watch::channel(status_of(&peers.list(), &first, Instant::now()));
@@ -243,13 +243,15 @@ impl ModelHandle {
             Place::Elsewhere(peers) => {
                 let (peers, name) =
                     (peers.clone(), self.names().into_iter().nth(model.0).unwrap_or_default());
-                let is_for_client = match demand {
+                let load = |is_for_client| Ask::Load { model: Some(name.clone()), is_for_client, keep_alive };
+                let ask = match demand {
                     // Workers look into the queue by themselves.
-                    Demand::Queue | Demand::NewJob => return,
-                    Demand::TurnedAway => true,
-                    Demand::Request => false,
+                    Demand::Queue => return,
+                    Demand::NewJob if !self.status.borrow().of(model).needs_new_job() => return,
+                    Demand::NewJob => Ask::NewJob { model: name.clone() },
+                    Demand::TurnedAway => load(true),
+                    Demand::Request => load(false),
                 };
-                let ask = Ask::Load { model: Some(name.clone()), is_for_client, keep_alive };
                 actix::spawn(async move { peers.ask_to_load(&name, ask).await });
             }
         }

@@ -10,7 +10,7 @@ mod pacemaker;
 mod snapshot;
 mod status;
 
-pub use actor::{Choice, ModelParts};
+pub use actor::{ModelParts, ServedModels};
 pub use handle::{ActorStopped, ModelHandle};
 pub use lease::Lease;
 pub use messages::NotReady;

@@ -81,7 +81,7 @@ pub struct ModelStatus {
 pub struct Known {
     pub facts: ModelFacts,
     /// Whether this worker runs jobs of it.
-    pub is_for_here: bool,
+    pub is_served_here: bool,
     pub load_time: LoadTime,
     /// Why it could not be loaded when that was last tried.
     pub failure: Option<Failure>,
@@ -96,7 +96,7 @@ pub struct Known {
 impl Known {
     /// Whether a load here is likely to succeed, by what came of the last one.
     pub fn may_load(&self, now: Instant) -> bool {
-        self.is_for_here && self.failure.is_none() && self.short_until.is_none_or(|until| until <= now)
+        self.is_served_here && self.failure.is_none() && self.short_until.is_none_or(|until| until <= now)
     }
 }
 
@@ -158,6 +158,14 @@ impl ModelStatus {
         State::from(&self.phase)
     }
 
+    /// How much work is under way on the loaded model.
+    pub fn leases(&self) -> u32 {
+        match self.phase {
+            Phase::Ready { leases, .. } => leases,
+            _ => 0,
+        }
+    }
+
     /// Since when the loaded model has had nothing to do.
     pub fn idle_since(&self) -> Option<Instant> {
         let Phase::Ready { leases: 0, idle_since } = self.phase else { return None };
@@ -172,6 +180,11 @@ impl ModelStatus {
     pub fn failure(&self) -> Option<&Failure> {
         let Phase::Failed(failure) = &self.phase else { return None };
         Some(failure)
+    }
+
+    /// Whether jobs of the queue do not load the model, and a new one would.
+    pub fn needs_new_job(&self) -> bool {
+        self.failure().is_some() || self.held_until().is_some()
     }
 
     /// Until when queued jobs leave the model alone.

@@ -94,6 +94,12 @@ impl NotifierHandle {
         self.addr.do_send(FromOthers(changes));
     }
 
+    /// Followers and receivers of webhooks get what was written of a stream and was not published: the store failed after the commit.
+    pub fn publish_from_store(&self, stream: Stream) {
+        self.read_others(Changes { streams: vec![stream], ..Changes::default() });
+        self.look_into_outbox();
+    }
+
     /// All events of a stream after number `after`, those to come included: no gap, no duplicate.
     /// The stream ends after its last event; a stream that ended before is read to its end.
     pub fn follow(

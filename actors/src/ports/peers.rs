@@ -56,14 +56,19 @@ impl Changes {
 /// The methods here are those of a store with one service.
 #[async_trait]
 pub trait Peers: Send + Sync + 'static {
-    /// This service's id, where there may be others.
+    /// The id of this service or worker; `None` where it has the store to itself.
     fn own_id(&self) -> Option<&str> {
         None
     }
 
-    /// Whether there may be other services.
+    /// Whether other services, or other workers of this process, use the store.
     fn is_shared(&self) -> bool {
         self.own_id().is_some()
+    }
+
+    /// Whether other processes do.
+    fn has_other_services(&self) -> bool {
+        self.is_shared()
     }
 
     /// Sends them to the others, soon and without waiting.

@@ -15,7 +15,7 @@ use crate::domain::language::Language;
 use crate::domain::model::lifecycle::Policy;
 use crate::domain::model::stay::Stay;
 use crate::job::{JobHandle, JobParts, JobSettings, OnModelFailed};
-use crate::model::{Choice, ModelHandle, ModelParts, ModelStatus, State};
+use crate::model::{ModelHandle, ModelParts, ModelStatus, ServedModels, State};
 use crate::notifier::{NotifierHandle, NotifierSettings};
 use crate::peers::PeersHandle;
 use crate::ports::{Engine, JobStore};
@@ -102,7 +102,7 @@ impl World {
         let parts = ModelParts {
             engines: std::iter::once(default).chain(others).collect(),
             memory: probe.clone(),
-            choice: Choice::All,
+            served: ServedModels::All,
             policy,
             notifier: notifier.clone(),
             clock: clock.clone(),

@@ -38,8 +38,8 @@ impl Finding {
         Self { level: Level::Error, check, detail: detail.into(), advice: Some(advice.into()) }
     }
 
-    /// The same of what has that name.
-    pub(super) fn of(self, name: &str) -> Self {
+    /// Names the device in front of the detail.
+    pub(super) fn of_device(self, name: &str) -> Self {
         Self { detail: format!("{name}: {}", self.detail), ..self }
     }
 

@@ -1,17 +1,25 @@
 //! The device's memory against what the model is estimated to need.
 
+use std::path::Path;
+
 use actors::ports::MemoryReading;
 use indicatif::DecimalBytes;
 
 use super::finding::Finding;
 use crate::compose;
-use crate::engine;
+use crate::engine::{self, EngineConfig};
 use crate::settings::Settings;
 
 const CHECK: &str = "memory";
 
 pub(super) fn check(settings: &Settings) -> Finding {
-    let needed_bytes = engine::needed_bytes(&compose::engine_config(settings)).ok();
+    check_for(settings, &settings.model_file().1)
+}
+
+/// For the model of that file.
+pub(super) fn check_for(settings: &Settings, model: &Path) -> Finding {
+    let config = EngineConfig { model_path: model.to_owned(), ..compose::engine_config(settings) };
+    let needed_bytes = engine::needed_bytes(&config).ok();
     judge(needed_bytes, &compose::memory(settings).read(None))
 }
 

@@ -53,16 +53,19 @@ pub(super) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     if is_well { Ok(()) } else { Err(Failure::Reported) }
 }
 
-/// Of each device, by name where there are several.
+/// Of each device, by name where there are several, and each of its models.
 fn of_devices(settings: &Settings) -> Vec<Finding> {
-    let of_one = |settings: &Settings| [gpu::check(settings), memory::check(settings)];
     if settings.devices.is_empty() {
-        return of_one(settings).into();
+        return vec![gpu::check(settings), memory::check(settings)];
     }
-    let named = settings
-        .devices
-        .iter()
-        .flat_map(|device| of_one(&settings.on(device)).map(|finding| finding.of(&device.name)));
+    let files = settings.model_files();
+    let named = settings.devices.iter().flat_map(|device| {
+        let of_device = settings.for_device(device);
+        let served =
+            files.iter().filter(|(model, _)| device.models.is_empty() || device.models.contains(model));
+        let memory = served.map(|(_, path)| memory::check_for(&of_device, path)).collect::<Vec<_>>();
+        std::iter::once(gpu::check(&of_device)).chain(memory).map(|finding| finding.of_device(&device.name))
+    });
     named.collect()
 }
 

@@ -68,8 +68,9 @@ pub(in crate::http) async fn ready(service: web::Data<Service>) -> Result<HttpRe
         return Err(AppError::ShuttingDown);
     }
     service.jobs.store().counts().await?;
-    let described = service.clone();
-    let facts = web::block(move || described.model.describe(ModelNo::default()));
+    // Each device has the file of every model.
+    let described = service.models().next().unwrap_or(&service.model).clone();
+    let facts = web::block(move || described.describe(ModelNo::default()));
     if let Some(facts) = facts.await.map_err(AppError::internal)?
         && let Some(Failure { code, message }) = facts.unusable
     {

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
-use actors::model::State;
+use actors::model::{ModelHandle, State};
 use actors::ports::JobCounts;
 
 use crate::error::AppError;
 use crate::http::service::Service;
 use crate::http::views::exposition::Page;
-use crate::http::views::model_view::memory;
+use crate::http::views::model_view::own_memory;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -73,16 +73,27 @@ fn by_model(service: &Service, named: Vec<(Option<String>, JobCounts)>) -> BTree
 
 fn model(page: &mut Page, service: &Service) {
     let status = service.model.status();
-    let memory = memory(service, &status);
+    let memory = own_memory(service, &status);
+    let statuses: Vec<_> = service.models().map(ModelHandle::status).collect();
     let state = status.state();
     let is = |other: &State| u64::from(*other == state);
     page.family("model_state", "gauge", "1 for the state that the model is in.");
     State::ALL.iter().for_each(|other| page.sample("model_state", "state", other.name(), is(other)));
     let unloads = "Unloads of the model.";
-    page.single("model_unloads_total", "counter", unloads, status.unloads);
+    page.single(
+        "model_unloads_total",
+        "counter",
+        unloads,
+        statuses.iter().map(|status| status.unloads).sum(),
+    );
     page.single("model_memory_bytes", "gauge", "Memory of the loaded model.", memory.used_by_model_bytes);
     let residual = "Memory that the last unload did not free.";
-    page.single("model_residual_bytes", "gauge", residual, status.residual_bytes);
+    page.single(
+        "model_residual_bytes",
+        "gauge",
+        residual,
+        statuses.iter().map(|status| status.residual_bytes).sum(),
+    );
     page.single("device_memory_free_bytes", "gauge", "Free memory of the model's device.", memory.free_bytes);
     page.single("device_memory_total_bytes", "gauge", "Memory of the model's device.", memory.total_bytes);
 }

@@ -10,11 +10,13 @@ use actors::domain::event::UnloadReason;
 use actors::domain::model::lifecycle::Failure;
 use actors::domain::services::{Ask, Peer, REPORT_EVERY, ReportedPhase};
 use actors::model::{ModelStatus, State};
+use futures_util::future::join_all;
 
 use crate::error::AppError;
 use crate::http::intake::query::{Loading, OnWorker, Query, Unloading};
 use crate::http::service::Service;
 use crate::http::views::model_view::{StatusView, status_view, status_view_on};
+use crate::http::views::worker_view::device_peers;
 
 /// Every worker.
 const ALL: &str = "*";
@@ -59,8 +61,12 @@ pub(in crate::http) async fn load(
     let model = service.find_model(query.model.as_deref())?;
     if let Some(workers) = workers_of(&service, query.worker.as_deref())? {
         let name = service.model.names().into_iter().nth(model.0).unwrap_or_default();
-        if let Some(without) = workers.iter().find(|peer| phase_on(peer, &name).is_none()) {
-            let known = model_names(without).join(", ");
+        let (workers, without): (Vec<_>, Vec<_>) =
+            workers.into_iter().partition(|peer| phase_on(peer, &name).is_some());
+        if let (true, Some(peer)) =
+            (workers.is_empty() || query.worker.as_deref() != Some(ALL), without.first())
+        {
+            let known = model_names(peer).join(", ");
             return Err(AppError::UnknownModel { name, known });
         }
         let ask = Ask::Load { model: Some(name.clone()), is_for_client: false, keep_alive };
@@ -108,6 +114,9 @@ pub(in crate::http) async fn unload(
     Query(query): Query<Unloading>,
 ) -> Result<HttpResponse, AppError> {
     let hold = query.hold()?.unwrap_or(service.limits.unload_hold);
+    if !service.devices.is_empty() && query.worker.as_deref().is_none_or(|worker| worker == ALL) {
+        return unload_devices(&service, hold, query.wait).await;
+    }
     // What a service without models unloads is on the workers.
     let everywhere = service.model.is_elsewhere().then_some(ALL);
     if let Some(workers) = workers_of(&service, query.worker.as_deref().or(everywhere))? {
@@ -126,6 +135,23 @@ pub(in crate::http) async fn unload(
     }
     let status = service.model.unload(UnloadReason::Request, Some(hold)).await.map_err(AppError::internal)?;
     Ok(answer(&service, &status, status.state() == State::Unloaded))
+}
+
+/// The same on all devices of this service.
+async fn unload_devices(service: &Service, hold: Duration, waits: bool) -> Result<HttpResponse, AppError> {
+    let unloads = service.models().map(|model| async move {
+        match waits {
+            true => model.unload_and_wait(UnloadReason::Request, Some(hold)).await,
+            false => model.unload(UnloadReason::Request, Some(hold)).await,
+        }
+    });
+    let statuses = join_all(unloads).await.into_iter().collect::<Result<Vec<_>, _>>();
+    let is_done =
+        statuses.map_err(AppError::internal)?.iter().all(|status| status.state() == State::Unloaded);
+    let peers = device_peers(service);
+    let code = if waits || is_done { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = service.model.status_on(&peers);
+    Ok(HttpResponse::build(code).json(status_view_on(service, &status, &peers)))
 }
 
 /// The workers that a request names; `None` where it names none, or the only one there is.

@@ -107,12 +107,30 @@ pub(in crate::http) fn status_view(service: &Service, status: &ModelStatus) -> S
     view(service, status, &memory(service, status))
 }
 
-/// Of the device that the model runs on; where models run elsewhere, of all workers together.
-pub(in crate::http) fn memory(service: &Service, status: &ModelStatus) -> MemoryReading {
-    match service.model.is_elsewhere() {
+/// Of the device that the model runs on, or of all devices; where other services run models, of all workers together.
+fn memory(service: &Service, status: &ModelStatus) -> MemoryReading {
+    match service.model.is_elsewhere() && service.devices.is_empty() {
         true => memory_on(&service.peers.list()),
-        false => service.memory.read(status.facts().and_then(|facts| facts.holder)),
+        false => own_memory(service, status),
     }
+}
+
+/// Of the device that the model runs on, or of all devices together.
+pub(in crate::http) fn own_memory(service: &Service, status: &ModelStatus) -> MemoryReading {
+    let holder = |status: &ModelStatus| status.facts().and_then(|facts| facts.holder);
+    if service.devices.is_empty() {
+        return service.memory.read(holder(status));
+    }
+    let mut all = MemoryReading::default();
+    for device in &service.devices {
+        let memory = device.memory.read(holder(&device.model.status()));
+        all.used_by_model_bytes = all.used_by_model_bytes.saturating_add(memory.used_by_model_bytes);
+        if !device.shares_memory {
+            all.total_bytes = all.total_bytes.saturating_add(memory.total_bytes);
+            all.free_bytes = all.free_bytes.saturating_add(memory.free_bytes);
+        }
+    }
+    all
 }
 
 /// The status on these services, with the memory of all of them.

@@ -145,6 +145,18 @@ pub fn device_report(service: &Service, device: &Device) -> Report {
     }
 }
 
+/// The devices as they are now.
+pub(in crate::http) fn device_peers(service: &Service) -> Vec<Peer> {
+    let now = service.clock.wall_now();
+    let peer = |device: &Device| Peer {
+        id: device.name.clone(),
+        reported_at: now,
+        is_live: true,
+        report: device_report(service, device),
+    };
+    service.devices.iter().map(peer).collect()
+}
+
 fn worker(model: &ModelHandle, jobs: &JobHandle, memory: &dyn MemoryProbe) -> Option<WorkerReport> {
     let (models, present) = model.report()?;
     let memory = memory.read(model.status().facts().and_then(|facts| facts.holder));

@@ -10,12 +10,12 @@ use actors::ports::Changes;
 
 use super::wire::Inbox;
 
-/// The name of the one that takes jobs in and runs none.
-const FRONT: &str = "front";
+/// Of the one that takes jobs in and runs none. No worker has an empty name.
+const FRONT: &str = "";
 
 /// One of them.
-pub(in crate::store) struct Seat {
-    pub(super) id: String,
+pub(in crate::store) struct InProcessPeer {
+    id: String,
     inbox: Inbox,
     table: Arc<Mutex<Table>>,
 }
@@ -33,20 +33,24 @@ struct Member {
     asks: Vec<Ask>,
 }
 
-impl Seat {
+impl InProcessPeer {
     pub(in crate::store) fn front() -> Self {
-        Self::take(FRONT, Arc::default())
+        Self::join(FRONT, Arc::default())
     }
 
-    pub(in crate::store) fn beside(&self, id: &str) -> Self {
-        Self::take(id, self.table.clone())
+    pub(in crate::store) fn add_worker(&self, id: &str) -> Self {
+        Self::join(id, self.table.clone())
     }
 
-    fn take(id: &str, table: Arc<Mutex<Table>>) -> Self {
-        let seat = Self { id: id.to_owned(), inbox: Inbox::default(), table };
-        let member = Member { inbox: seat.inbox.clone(), reported: None, asks: vec![] };
-        seat.table().members.insert(id.to_owned(), member);
-        seat
+    fn join(id: &str, table: Arc<Mutex<Table>>) -> Self {
+        let peer = Self { id: id.to_owned(), inbox: Inbox::default(), table };
+        let member = Member { inbox: peer.inbox.clone(), reported: None, asks: vec![] };
+        peer.table().members.insert(id.to_owned(), member);
+        peer
+    }
+
+    pub(in crate::store) fn id(&self) -> &str {
+        &self.id
     }
 
     pub(super) fn announce(&self, changes: &Changes) {
@@ -118,8 +122,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_one_announces_and_asks_reaches_the_others() {
-        let front = Seat::front();
-        let (left, right) = (front.beside("left"), front.beside("right"));
+        let front = InProcessPeer::front();
+        let (left, right) = (front.add_worker("left"), front.add_worker("right"));
         let queue = Changes { queue: true, ..Changes::default() };
         front.announce(&queue);
         assert_eq!((left.changes().await, right.changes().await), (queue.clone(), queue));
@@ -136,8 +140,8 @@ mod tests {
 
     #[test]
     fn one_at_a_time_has_a_duty() {
-        let front = Seat::front();
-        let (left, right) = (front.beside("left"), front.beside("right"));
+        let front = InProcessPeer::front();
+        let (left, right) = (front.add_worker("left"), front.add_worker("right"));
         let minute = Duration::from_secs(60);
         assert!(left.take_duty("load base", minute) && left.take_duty("load base", Duration::ZERO));
         assert!(!right.take_duty("load large", Duration::ZERO) || right.take_duty("load large", minute));

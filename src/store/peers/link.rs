@@ -1,6 +1,6 @@
 //! Who else has the same store.
 
-use super::in_process::Seat;
+use super::in_process::InProcessPeer;
 use super::wire::Wire;
 
 /// To the others on the same store.
@@ -8,5 +8,5 @@ pub(in crate::store) enum Link {
     /// There are none.
     Alone,
     Services(Wire),
-    Workers(Seat),
+    Workers(InProcessPeer),
 }

@@ -21,7 +21,7 @@ use super::locks::Lock;
 use super::rows::{name, natural, stream, to_json};
 use super::sql_store::SqlStore;
 
-pub(super) use in_process::Seat;
+pub(super) use in_process::InProcessPeer;
 pub(super) use link::Link;
 pub(super) use wire::Wire;
 
@@ -66,15 +66,19 @@ impl Peers for SqlStore {
         match &self.link {
             Link::Alone => None,
             Link::Services(wire) => Some(&wire.id),
-            Link::Workers(seat) => Some(&seat.id),
+            Link::Workers(peer) => Some(peer.id()),
         }
+    }
+
+    fn has_other_services(&self) -> bool {
+        matches!(self.link, Link::Services(_))
     }
 
     fn announce(&self, changes: Changes) {
         match &self.link {
             Link::Alone => {}
             Link::Services(wire) => wire.outgoing.add(changes),
-            Link::Workers(seat) => seat.announce(&changes),
+            Link::Workers(peer) => peer.announce(&changes),
         }
     }
 
@@ -82,7 +86,7 @@ impl Peers for SqlStore {
         match &self.link {
             Link::Alone => std::future::pending().await,
             Link::Services(wire) => wire.incoming.take().await,
-            Link::Workers(seat) => seat.changes().await,
+            Link::Workers(peer) => peer.changes().await,
         }
     }
 
@@ -90,7 +94,7 @@ impl Peers for SqlStore {
         match &self.link {
             Link::Alone => {}
             Link::Services(wire) => self.keep_report(wire, report).await?,
-            Link::Workers(seat) => seat.report(self.now(), report.clone()),
+            Link::Workers(peer) => peer.report(self.now(), report.clone()),
         }
         Ok(())
     }
@@ -99,7 +103,7 @@ impl Peers for SqlStore {
         match &self.link {
             Link::Alone => Ok(vec![]),
             Link::Services(_) => Ok(self.read_services().await?),
-            Link::Workers(seat) => Ok(seat.services()),
+            Link::Workers(peer) => Ok(peer.services()),
         }
     }
 
@@ -107,7 +111,7 @@ impl Peers for SqlStore {
         match &self.link {
             Link::Alone => {}
             Link::Services(_) => self.keep_ask(id, ask).await?,
-            Link::Workers(seat) => seat.ask(id, ask),
+            Link::Workers(peer) => peer.ask(id, ask),
         }
         self.announce(Changes { services: true, ..Changes::default() });
         Ok(())
@@ -117,7 +121,7 @@ impl Peers for SqlStore {
         match &self.link {
             Link::Alone => Ok(vec![]),
             Link::Services(wire) => Ok(self.take_asks(wire).await?),
-            Link::Workers(seat) => Ok(seat.asked()),
+            Link::Workers(peer) => Ok(peer.asked()),
         }
     }
 
@@ -125,7 +129,7 @@ impl Peers for SqlStore {
         match &self.link {
             Link::Alone => Ok(true),
             Link::Services(wire) => Ok(self.take(wire, name, span).await?),
-            Link::Workers(seat) => Ok(seat.take_duty(name, span)),
+            Link::Workers(peer) => Ok(peer.take_duty(name, span)),
         }
     }
 
