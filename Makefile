@@ -7,8 +7,11 @@ demo: setup
 	cargo build --release --locked
 	./scripts/demo.sh target/release/verbatim $(MODEL) $(FILE)
 
+# Many tests wait: for a limit, for a client, for another process.
+TEST_THREADS ?= $(shell expr 2 '*' $$(nproc 2>/dev/null || echo 2))
+
 test: setup setup-tests
-	cargo test --workspace --locked
+	cargo test --workspace --locked -- --test-threads=$(TEST_THREADS)
 	$(MAKE) test-shell
 	$(MAKE) eval-short
 

@@ -122,6 +122,7 @@ models = ["{default}"]
     assert_eq!((models(0).len(), models(1).len()), (1, 1));
     assert_eq!((&models(0)[0]["id"], &known[0]["model"]), (&"other".into(), &"other".into()));
     assert_eq!((&known[0]["state"], &known[1]["state"]), (&"ready".into(), &"ready".into()));
+    assert_eq!(service.post("/model/load?model=other&worker=*&wait=true").status, 200);
     let refused = service.post("/model/load?model=other&worker=right");
     assert_eq!((refused.status, refused.error().as_str()), (404, "unknown_model"), "{refused:?}");
 }
@@ -156,4 +157,27 @@ fn a_job_is_cancelled_on_the_device_that_runs_it() {
     assert_eq!(job["status"], "completed", "{job}");
     let (ended, _) = service.stop();
     assert!(ended.success(), "{ended}");
+}
+
+#[test]
+fn a_new_job_ends_the_hold_of_an_unload_on_all_devices() {
+    let WithSettings { service, _dir } = start(TWO, &[]);
+    assert_eq!(service.post("/model/load?worker=*&wait=true").status, 200);
+    assert_eq!(service.post("/model/unload?wait=true&hold_secs=3600").status, 200);
+    let job = service.finished(&service.queue("en_short.wav", &[]));
+    assert_eq!(job["status"], "completed", "{job}");
+}
+
+#[test]
+fn devices_without_a_model_file_are_not_ready_until_it_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("late.bin");
+    let WithSettings { service, _dir } = start(TWO, &[("VERBATIM__MODEL__PATH", path.to_str().unwrap())]);
+    let ready = service.get("/health/ready");
+    assert_eq!((ready.status, ready.error().as_str()), (503, "model_not_found"), "{ready:?}");
+    let id = service.queue("en_short.wav", &[]);
+    until_shown(&service, "failed");
+    std::fs::copy(fixtures::model(), &path).unwrap();
+    assert_eq!(service.finished(&id)["status"], "completed");
+    assert_eq!(service.get("/health/ready").status, 200);
 }
