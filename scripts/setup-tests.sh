@@ -19,6 +19,7 @@ require bwrap bubblewrap
 require node nodejs
 require npm npm
 require python3 python3
+require faketime faketime
 # The server itself: its programs are not in the path.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || require initdb postgresql
 # Debian has the module apart from its interpreter.

@@ -1,16 +1,16 @@
 //! Several services on one database, and everything between them fails at random: services are killed and stand still, PostgreSQL
-//! crashes, connections hang. What was acknowledged comes to its end, once, with the text that it would have had anyway.
+//! crashes, connections hang, clocks are set. What was acknowledged comes to its end, once, with the text that it would have had anyway.
 //! `make chaos` does it a thousand times.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use std::{env, thread};
+use std::{env, fs, thread};
 
 use fastrand::Rng;
 
@@ -81,8 +81,48 @@ fn carry(mut from: impl Read, mut to: impl Write, is_blocked: &AtomicBool) {
     }
 }
 
+/// How far a service's clock may be wrong.
+const MOST_WRONG_SECS: u64 = 86_400;
+
+/// The clock on the wall of one service, which libfaketime reads from a file. Without the library it is right.
+struct WallClock(PathBuf);
+
+impl WallClock {
+    fn in_dir(dir: &Path, number: usize) -> Self {
+        let clock = Self(dir.join(number.to_string()));
+        clock.set(0);
+        clock
+    }
+
+    fn set(&self, ahead_secs: i64) {
+        // A service reads the old text or the new one.
+        let new = self.0.with_extension("new");
+        fs::write(&new, format!("{ahead_secs:+}s")).unwrap();
+        fs::rename(new, &self.0).unwrap();
+    }
+
+    fn env(&self) -> Vec<(String, String)> {
+        let Some(library) = Self::library() else { return vec![] };
+        let library = library.display().to_string();
+        let file = self.0.display().to_string();
+        let variables = [
+            ("LD_PRELOAD", library.as_str()),
+            ("FAKETIME_TIMESTAMP_FILE", &file),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
+    fn library() -> Option<PathBuf> {
+        let architectures = fs::read_dir("/usr/lib").ok()?.flatten();
+        architectures.map(|dir| dir.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file())
+    }
+}
+
 struct Node {
     service: Service,
+    clock: WallClock,
     role: &'static str,
     way: Way,
 }
@@ -96,6 +136,7 @@ struct Chaos {
     /// How long the longest interruption is.
     most: Duration,
     _recordings: tempfile::TempDir,
+    _clocks: tempfile::TempDir,
     /// Sent, and not acknowledged yet: by key.
     unanswered: BTreeMap<String, usize>,
     /// Acknowledged, and not looked at yet: by id.
@@ -110,6 +151,7 @@ struct Tally {
     crashes_of_postgres: usize,
     hung_connections: usize,
     pauses: usize,
+    set_clocks: usize,
     jobs: usize,
     attempts: u64,
 }
@@ -121,7 +163,9 @@ impl Chaos {
         let database = Cluster::name_of(&url);
         let recordings = tempfile::tempdir().unwrap();
         let blobs = format!("file://{}", recordings.path().display());
-        let start = |role: &&'static str| {
+        let clocks = tempfile::tempdir().unwrap();
+        let start = |(number, role): (usize, &&'static str)| {
+            let clock = WallClock::in_dir(clocks.path(), number);
             let way = Way::to(cluster.socket());
             let url = format!("postgres://verbatim:hush@127.0.0.1:{}/{database}?sslmode=disable", way.port);
             let env = [
@@ -132,9 +176,12 @@ impl Chaos {
                 ("GPU_POLL_INTERVAL_SECS", "1"),
                 ("VERBATIM__LOG__LEVEL", "off"),
             ];
-            Node { service: Service::start_with(&env), role, way }
+            let of_clock = clock.env();
+            let of_clock = of_clock.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let env: Vec<_> = env.into_iter().chain(of_clock).collect();
+            Node { service: Service::start_with(&env), clock, role, way }
         };
-        let nodes = roles.iter().map(start).collect();
+        let nodes = roles.iter().enumerate().map(start).collect();
         Some(Self {
             dice: Rng::with_seed(seed),
             samples: uninterrupted("auto"),
@@ -143,6 +190,7 @@ impl Chaos {
             nodes,
             most,
             _recordings: recordings,
+            _clocks: clocks,
             unanswered: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             sent: 0,
@@ -211,6 +259,11 @@ impl Chaos {
                 signal("STOP", pid);
                 thread::sleep(span);
                 signal("CONT", pid);
+            }
+            6 | 7 => {
+                self.tally.set_clocks += 1;
+                let wrong = i64::try_from(self.dice.u64(..2 * MOST_WRONG_SECS)).unwrap();
+                self.nodes[at].clock.set(wrong - MOST_WRONG_SECS.cast_signed());
             }
             _ => {
                 self.tally.kills += 1;
