@@ -72,27 +72,36 @@ impl SharedParts<'_> {
         })
     }
 
-    /// Starts one of several devices. [`StartedDevice::start_exchange`] follows.
-    pub(super) fn start_device(
+    /// Starts the devices of the settings, each with its store. [`StartedDevice::start_exchange`] follows.
+    pub(super) fn start_devices(&self, stores: Vec<SqlStore>) -> Result<Vec<StartedDevice>, StartError> {
+        let mut places = vec![];
+        let mut started = vec![];
+        for (device, store) in self.settings.devices.iter().zip(stores) {
+            let settings = self.settings.for_device(device);
+            let place = compose::memory_place(&settings);
+            let shares_memory = places.contains(&place);
+            places.push(place);
+            started.push(self.start_device(device, &settings, shares_memory, Arc::new(store))?);
+        }
+        Ok(started)
+    }
+
+    fn start_device(
         &self,
         device: &settings::Device,
-        store: SqlStore,
+        settings: &Settings,
+        shares_memory: bool,
+        store: Arc<SqlStore>,
     ) -> Result<StartedDevice, StartError> {
-        let (settings, store) = (self.settings.for_device(device), Arc::new(store));
-        let memory = compose::memory(&settings);
+        let memory = compose::memory(settings);
         let notifier = self.notifier.of_worker(&device.name);
         let served = match &device.models[..] {
             [] => ServedModels::All,
             some => ServedModels::Only(some.to_vec()),
         };
-        let model = self.start_model(&settings, served, memory.clone(), notifier.clone())?;
+        let model = self.start_model(settings, served, memory.clone(), notifier.clone())?;
         let (peers, sender) = PeersHandle::new(store.clone());
-        let jobs = self.start_jobs(&settings, store.clone(), model.clone(), peers, notifier);
-        let place = compose::memory_place(&settings);
-        let before = self.settings.devices.iter().take_while(|before| before.name != device.name);
-        let shares_memory = before
-            .into_iter()
-            .any(|before| compose::memory_place(&self.settings.for_device(before)) == place);
+        let jobs = self.start_jobs(settings, store.clone(), model.clone(), peers, notifier);
         let device = Device { name: device.name.clone(), model, jobs, memory, shares_memory };
         Ok(StartedDevice { device, store, sender })
     }

@@ -121,10 +121,12 @@ async fn run(settings: Settings, reload: Reload) -> Result<(), StartError> {
     sender.read(&*store).await;
     let stores = Stores { store: store.clone(), of_devices, peers, blobs };
     let (service, devices) = start_actors(&settings, stores, recordings, webhooks, keys)?;
-    for device in devices {
-        device.start_exchange(&service).await;
+    if !devices.is_empty() {
+        for device in devices {
+            device.start_exchange(&service).await;
+        }
+        sender.read(&*store).await;
     }
-    sender.read(&*store).await;
     let stalled = Duration::from_secs(settings.limits.stalled_client_secs);
     let idle = Duration::from_secs(settings.server.keep_alive_secs);
     let (server, address) = start_server(service.clone(), listener, stalled, idle)?;
@@ -235,9 +237,7 @@ fn start_actors(
         clock: clock.clone(),
         on_actor_stop: actor_stopped,
     };
-    let with_settings = settings.devices.iter().zip(of_devices);
-    let started: Vec<_> =
-        with_settings.map(|(device, store)| parts.start_device(device, store)).collect::<Result<_, _>>()?;
+    let started = parts.start_devices(of_devices)?;
     info!(models = settings.model_files().len(), devices = started.len(), "models named");
     let model = if node.role.runs_jobs() && started.is_empty() {
         parts.start_model(settings, ServedModels::All, memory.clone(), notifier.clone())?

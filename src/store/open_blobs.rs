@@ -108,13 +108,14 @@ pub async fn check_bucket(place: &BlobPlace, config: BucketConfig) -> Result<(),
 mod tests {
     use std::time::Duration;
 
-    use actors::domain::services::{Peer, Report, Role};
+    use actors::domain::services::Peer;
     use actors::domain::time::Timestamp;
     use actors::ports::StoreError;
     use async_trait::async_trait;
 
     use super::*;
     use crate::store::tests::blob_promises::{read, store};
+    use crate::store::tests::report;
 
     #[tokio::test]
     async fn a_folder_of_two_services_loses_no_recordings() {
@@ -152,18 +153,11 @@ mod tests {
         }
 
         async fn services(&self) -> Result<Vec<Peer>, StoreError> {
-            let report = Report {
-                name: "gpu-1".into(),
-                role: Role::All,
-                version: "1".into(),
-                is_draining: false,
-                worker: None,
-            };
             let peer = |id: &str, is_live| Peer {
                 id: id.into(),
                 reported_at: Timestamp(0),
                 is_live,
-                report: report.clone(),
+                report: report(id),
             };
             Ok(vec![peer("other", self.others_run), peer("this", true)])
         }

@@ -261,21 +261,24 @@ pub fn loader<'a>(peers: &'a [Peer], model: &str) -> Option<&'a Peer> {
     peers.iter().min_by_key(rank).filter(|peer| rank(peer).0 < u8::MAX)
 }
 
+/// Workers that take work, without `myself`.
+fn others<'a>(peers: &'a [Peer], myself: &str) -> impl Iterator<Item = &'a WorkerReport> {
+    peers.iter().filter(move |peer| peer.id != myself).filter_map(Peer::working)
+}
+
 /// Whether a worker other than `myself` has the model in memory and room for a job, or will soon.
 pub fn is_served_elsewhere(peers: &[Peer], myself: &str, model: &str) -> bool {
-    let mut others = peers.iter().filter(|peer| peer.id != myself).filter_map(Peer::working);
     let serves = |worker: &WorkerReport| match worker.of(model).map(|known| &known.phase) {
         Some(ReportedPhase::Ready { .. }) => worker.jobs.len() < worker.slots as usize,
         Some(ReportedPhase::Loading) => true,
         _ => false,
     };
-    others.any(serves)
+    others(peers, myself).any(serves)
 }
 
 /// Whether a worker other than `myself` has nothing to do and could load the model at once.
 pub fn may_be_loaded_elsewhere(peers: &[Peer], myself: &str, model: &str) -> bool {
-    let mut others = peers.iter().filter(|peer| peer.id != myself).filter_map(Peer::working);
-    others.any(|worker| {
+    others(peers, myself).any(|worker| {
         let known = worker.of(model).map(|known| &known.phase);
         worker.jobs.is_empty() && matches!(known, Some(ReportedPhase::Unloaded { held_secs: None }))
     })

@@ -226,6 +226,12 @@ impl JobActor {
         self.shown.send_replace(running);
     }
 
+    fn cancel_run(&self, id: JobId) {
+        if let Some(running) = self.running.get(&id) {
+            running.cancel.cancel();
+        }
+    }
+
     fn all_are_busy(&self) -> bool {
         self.running.len() >= self.settings.workers
     }
@@ -375,11 +381,9 @@ async fn submit(deps: Deps, job: NewJob, terms: Terms) -> Result<Job, SubmitErro
 }
 
 async fn cancel(deps: Deps, id: JobId) -> Result<Cancelled, StoreError> {
-    let cancelled = deps.store.cancel(id).await;
-    if cancelled.is_err() {
-        deps.notifier.publish_from_store(Stream::Job(id));
-    }
-    let cancelled = cancelled?;
+    // After an error it may be cancelled all the same.
+    let unpublished = |_: &StoreError| deps.notifier.publish_from_store(Stream::Job(id));
+    let cancelled = deps.store.cancel(id).await.inspect_err(unpublished)?;
     if let Cancelled::Now { events, job } = &cancelled {
         report::ended(job, &deps.model.id_of(job.options.model.as_deref()), Status::Cancelled, None);
         deps.notifier.publish(events.clone());
@@ -472,8 +476,8 @@ impl Handler<Cancel> for JobActor {
             let cancelled =
                 cancelled.unwrap_or_else(|panicked| Err(StoreError::Failed(panicked.to_string())));
             // The store has taken the job from its run: now the engine may drop the chunk.
-            if let (Ok(Cancelled::Now { .. }), Some(running)) = (&cancelled, this.running.get(&id)) {
-                running.cancel.cancel();
+            if let Ok(Cancelled::Now { .. }) = &cancelled {
+                this.cancel_run(id);
             }
             cancelled
         }))
@@ -484,9 +488,7 @@ impl Handler<CancelRun> for JobActor {
     type Result = ();
 
     fn handle(&mut self, CancelRun(id): CancelRun, _: &mut Self::Context) {
-        if let Some(running) = self.running.get(&id) {
-            running.cancel.cancel();
-        }
+        self.cancel_run(id);
     }
 }
 

@@ -29,9 +29,8 @@ const NO_RESIDUE_BYTES: u64 = 16 << 20;
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Which of the models a worker runs jobs of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub enum ServedModels {
-    #[default]
     All,
     /// Those with these ids.
     Only(Vec<String>),

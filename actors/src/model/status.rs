@@ -6,7 +6,7 @@ use crate::domain::model::lifecycle::{Failure, Phase, Shortage, Trying};
 use crate::domain::model::load_time::{LoadTime, retry_after};
 use crate::domain::model::models::ModelNo;
 use crate::domain::model::stay::Stay;
-use crate::ports::ModelFacts;
+use crate::ports::{Holder, ModelFacts};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -152,6 +152,11 @@ impl ModelStatus {
     /// Of the model whose phase it is.
     pub fn facts(&self) -> Option<&ModelFacts> {
         self.models.get(self.model.0).map(|known| &known.facts)
+    }
+
+    /// What holds its memory, while it is loaded.
+    pub fn holder(&self) -> Option<Holder> {
+        self.facts().and_then(|facts| facts.holder)
     }
 
     pub fn state(&self) -> State {

@@ -148,10 +148,8 @@ async fn unload_devices(service: &Service, hold: Duration, waits: bool) -> Resul
     let statuses = join_all(unloads).await.into_iter().collect::<Result<Vec<_>, _>>();
     let is_done =
         statuses.map_err(AppError::internal)?.iter().all(|status| status.state() == State::Unloaded);
-    let peers = device_peers(service);
-    let code = if waits || is_done { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let status = service.model.status_on(&peers);
-    Ok(HttpResponse::build(code).json(status_view_on(service, &status, &peers)))
+    let status = service.model.status_on(&device_peers(service));
+    Ok(answer(service, &status, waits || is_done))
 }
 
 /// The workers that a request names; `None` where it names none, or the only one there is.

@@ -117,20 +117,16 @@ fn memory(service: &Service, status: &ModelStatus) -> MemoryReading {
 
 /// Of the device that the model runs on, or of all devices together.
 pub(in crate::http) fn own_memory(service: &Service, status: &ModelStatus) -> MemoryReading {
-    let holder = |status: &ModelStatus| status.facts().and_then(|facts| facts.holder);
     if service.devices.is_empty() {
-        return service.memory.read(holder(status));
+        return service.memory.read(status.holder());
     }
-    let mut all = MemoryReading::default();
-    for device in &service.devices {
-        let memory = device.memory.read(holder(&device.model.status()));
-        all.used_by_model_bytes = all.used_by_model_bytes.saturating_add(memory.used_by_model_bytes);
-        if !device.shares_memory {
-            all.total_bytes = all.total_bytes.saturating_add(memory.total_bytes);
-            all.free_bytes = all.free_bytes.saturating_add(memory.free_bytes);
+    sum(service.devices.iter().map(|device| {
+        let memory = device.memory.read(device.model.status().holder());
+        match device.shares_memory {
+            true => MemoryReading { total_bytes: 0, free_bytes: 0, ..memory },
+            false => memory,
         }
-    }
-    all
+    }))
 }
 
 /// The status on these services, with the memory of all of them.
@@ -139,14 +135,23 @@ pub(in crate::http) fn status_view_on(service: &Service, status: &ModelStatus, p
 }
 
 fn memory_on(peers: &[Peer]) -> MemoryReading {
-    let mut memory = MemoryReading::default();
     let live = peers.iter().filter(|peer| peer.is_live);
-    for worker in live.filter_map(|peer| peer.report.worker.as_ref()) {
-        memory.total_bytes = memory.total_bytes.saturating_add(worker.total_bytes);
-        memory.free_bytes = memory.free_bytes.saturating_add(worker.free_bytes);
-        memory.used_by_model_bytes = memory.used_by_model_bytes.saturating_add(worker.used_by_model_bytes);
-    }
-    memory
+    sum(live.filter_map(|peer| peer.report.worker.as_ref()).map(|worker| MemoryReading {
+        total_bytes: worker.total_bytes,
+        free_bytes: worker.free_bytes,
+        used_by_model_bytes: worker.used_by_model_bytes,
+        ..MemoryReading::default()
+    }))
+}
+
+/// Of what is shown.
+fn sum(readings: impl Iterator<Item = MemoryReading>) -> MemoryReading {
+    readings.fold(MemoryReading::default(), |all, memory| MemoryReading {
+        total_bytes: all.total_bytes.saturating_add(memory.total_bytes),
+        free_bytes: all.free_bytes.saturating_add(memory.free_bytes),
+        used_by_model_bytes: all.used_by_model_bytes.saturating_add(memory.used_by_model_bytes),
+        ..all
+    })
 }
 
 fn view(service: &Service, status: &ModelStatus, memory: &MemoryReading) -> StatusView {

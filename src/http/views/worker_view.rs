@@ -159,7 +159,7 @@ pub(in crate::http) fn device_peers(service: &Service) -> Vec<Peer> {
 
 fn worker(model: &ModelHandle, jobs: &JobHandle, memory: &dyn MemoryProbe) -> Option<WorkerReport> {
     let (models, present) = model.report()?;
-    let memory = memory.read(model.status().facts().and_then(|facts| facts.holder));
+    let memory = memory.read(model.status().holder());
     Some(WorkerReport {
         models,
         model: present,

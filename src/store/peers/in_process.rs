@@ -106,19 +106,8 @@ impl InProcessPeer {
 
 #[cfg(test)]
 mod tests {
-    use actors::domain::services::Role;
-
     use super::*;
-
-    fn report(name: &str) -> Report {
-        Report {
-            name: name.into(),
-            role: Role::Worker,
-            version: "1".into(),
-            is_draining: false,
-            worker: None,
-        }
-    }
+    use crate::store::tests::report;
 
     #[tokio::test]
     async fn what_one_announces_and_asks_reaches_the_others() {

@@ -18,6 +18,7 @@ use actors::domain::event::Stream;
 use actors::domain::jobs::job::{Idempotency, KeyLife, NewJob};
 use actors::domain::jobs::options::Priority;
 use actors::domain::jobs::words::SearchWords;
+use actors::domain::services::{Report, Role};
 use actors::ports::{
     Ending, EventLog, JobQuery, JobStore, Revised, RevisionStore, StoreError, SubmitError, SubscriberStore,
 };
@@ -30,6 +31,11 @@ use super::db::{self, Pool};
 use super::locks::Lock;
 use super::{SqlStore, StoreOpenError};
 use conformance::{NO_LIMIT, checkpoint, claim_next, new_job, plan, progress};
+
+/// Of a service that runs no jobs.
+pub(crate) fn report(name: &str) -> Report {
+    Report { name: name.into(), role: Role::All, version: "1".into(), is_draining: false, worker: None }
+}
 
 async fn open() -> (SqlStore, TempDir) {
     let dir = tempfile::tempdir().unwrap();
