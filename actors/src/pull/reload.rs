@@ -13,19 +13,20 @@ pub struct Pulled {
     pub name: String,
 }
 
-/// Has every model that failed for its download tried again when that is over, whatever came of it. Ends with the model's
-/// actor.
+/// Has every model that failed for its download tried again when that is over, whatever came of it: once for each of its
+/// failures. Ends with the model's actor.
 pub async fn load_pulled(models: Vec<Pulled>, pulls: PullHandle, model: ModelHandle) {
     let (mut table, mut status) = (pulls.watch(), model.watch());
+    // A try that still waits for the actor is not asked for twice: the second would ask for another download.
+    let mut retried = vec![0; models.len()];
     loop {
         table.mark_unchanged();
         let shown = status.borrow_and_update().clone();
-        let waits = |number: ModelNo| {
-            let known = shown.models.get(number.0);
-            known.and_then(|known| known.failure.as_ref()).is_some_and(Failure::is_temporary)
-        };
-        for Pulled { model: number, name } in &models {
-            if waits(*number) && !pulls.is_pulling(name) {
+        for (Pulled { model: number, name }, retried) in models.iter().zip(&mut retried) {
+            let Some(known) = shown.models.get(number.0) else { continue };
+            let waits = known.failure.as_ref().is_some_and(Failure::is_temporary);
+            if waits && known.failures > *retried && !pulls.is_pulling(name) {
+                *retried = known.failures;
                 // Like a new job, it takes no memory from a model that is in use.
                 model.demand(Demand::NewJob, *number);
             }
