@@ -60,7 +60,7 @@ impl<'a> Pauses<'a> {
         if silence::at(self.silences, frame).is_some() {
             return f32::NEG_INFINITY;
         }
-        let speech = mean(&self.recording.activity, frame, f32::from) / 255.0;
+        let speech = mean(&self.recording.activity, frame, 0) / 255.0;
         smooth_level(&self.recording.levels, frame) - self.speech_level + SPEECH_DB * speech
     }
 
@@ -73,7 +73,8 @@ impl<'a> Pauses<'a> {
             let bonus = LENGTH_DB_PER_FRAME * length.min(frames(LONGEST_COUNTED_SECS)) as f32;
             self.cost(frame).max(LOWEST_COST_DB) + EARLY_DB_PER_FRAME * (range.end - frame) as f32 - bonus
         };
-        range.clone().rev().min_by(|a, b| costs(*a).total_cmp(&costs(*b))).unwrap_or(range.start)
+        let of_all = range.clone().rev().map(|frame| (frame, costs(frame)));
+        of_all.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(range.start, |(frame, _)| frame)
     }
 
     /// Of each frame of a range the length of the pause that it is part of, as far as that lies in the range.
@@ -85,14 +86,18 @@ impl<'a> Pauses<'a> {
 }
 
 fn smooth_level(levels: &[u8], frame: usize) -> f32 {
-    let floor = level(FLOOR_DBFS);
-    mean(levels, frame, |level| f32::from(level.max(floor))) / LEVEL_STEPS_PER_DB as f32
+    mean(levels, frame, level(FLOOR_DBFS)) / LEVEL_STEPS_PER_DB as f32
 }
 
-fn mean(values: &[u8], frame: usize, of: impl Fn(u8) -> f32) -> f32 {
+/// Of the values around a frame, of which those below `floor` count as that.
+fn mean(values: &[u8], frame: usize, floor: u8) -> f32 {
     let around = frame.saturating_sub(SMOOTHING / 2)..(frame + SMOOTHING / 2 + 1).min(values.len());
     let around = values.get(around).unwrap_or_default();
-    around.iter().map(|value| of(*value)).sum::<f32>() / around.len().max(1) as f32
+    let mut sum = 0;
+    for value in around {
+        sum += u32::from((*value).max(floor));
+    }
+    sum as f32 / around.len().max(1) as f32
 }
 
 #[cfg(test)]
