@@ -15,9 +15,10 @@ test: setup setup-tests
 	$(MAKE) test-shell
 	$(MAKE) eval-short
 
-# Unit and actor tests: what to run after each change. Two minutes on 2 cores, once it is built.
+# Unit and actor tests: what to run after each change. A minute on 2 cores, once it is built. The adapters of ffmpeg and
+# PostgreSQL are tried by `make test` alone.
 check: setup
-	cargo test --workspace --lib --locked
+	cargo test --workspace --lib --locked -- --test-threads=$(TEST_THREADS) --skip ffmpeg:: --skip postgres
 
 # The same from outside, over HTTP: with BASE_URL they test any server.
 test-shell: setup
