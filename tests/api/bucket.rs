@@ -67,7 +67,7 @@ impl Gate {
 }
 
 /// The environment of a service whose recordings are behind that port.
-fn environment(port: u16) -> Vec<(String, String)> {
+pub fn environment(port: u16) -> Vec<(String, String)> {
     let pairs = [
         ("VERBATIM__STORAGE__BLOBS", format!("s3://{BUCKET}/verbatim")),
         ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),

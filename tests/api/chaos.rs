@@ -1,10 +1,12 @@
-//! Several services on one database, and everything between them fails at random: services are killed and stand still, PostgreSQL
-//! crashes, connections hang, clocks are set. What was acknowledged comes to its end, once, with the text that it would have had anyway.
-//! `make chaos` does it a thousand times.
+//! Several services on one database and one bucket, and everything between them fails at random: services are killed and stand still,
+//! PostgreSQL crashes, connections to it and to the bucket hang, clocks are set. What was acknowledged comes to its end, once, with the text
+//! that it would have had anyway. `make chaos` does it a thousand times.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +15,11 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 use fastrand::Rng;
+use rustix::net::{Shutdown, shutdown};
 
+use super::bucket::environment;
 use super::postgres::cluster::Cluster;
+use super::s3_server::S3Server;
 use super::service::{Service, signal};
 use super::sink::{Sink, status};
 use super::torture::{Sample, submit, uninterrupted};
@@ -24,14 +29,14 @@ const FEW_CYCLES: u64 = 8;
 const CYCLES_BETWEEN_LOOKS: u64 = 8;
 const MOST_WAITING: usize = 6;
 
-/// The way of one service to the database, which can be interrupted.
+/// The way of one service to the database or to the bucket, which can be interrupted.
 struct Way {
     port: u16,
     is_blocked: Arc<AtomicBool>,
 }
 
 impl Way {
-    fn to(socket: PathBuf) -> Self {
+    fn to<Server: Into<OwnedFd>>(connect: impl Fn() -> io::Result<Server> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let is_blocked = Arc::new(AtomicBool::new(false));
@@ -39,23 +44,21 @@ impl Way {
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // The server may be down.
-                let Ok(server) = UnixStream::connect(&socket) else { continue };
+                let Ok(server) = connect() else { continue };
                 client.set_nodelay(true).unwrap();
-                let (from_client, to_client) = (client.try_clone().unwrap(), client);
-                let (from_server, to_server) = (server.try_clone().unwrap(), server);
-                let (one, other) = (blocked.clone(), blocked.clone());
-                let ends = (to_client.try_clone().unwrap(), to_server.try_clone().unwrap());
-                thread::spawn(move || {
-                    carry(from_client, to_server, &one);
-                    let _ = ends.1.shutdown(Shutdown::Both);
-                });
-                thread::spawn(move || {
-                    carry(from_server, to_client, &other);
-                    let _: std::io::Result<()> = TcpStream::shutdown(&ends.0, Shutdown::Both);
-                });
+                let (client, server) = (File::from(OwnedFd::from(client)), File::from(server.into()));
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let blocked = blocked.clone();
+                    thread::spawn(move || carry(from, to, &blocked));
+                }
             }
         });
         Self { port, is_blocked }
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Ordering::SeqCst)
     }
 
     /// For so long nothing is carried either way, and no connection ends.
@@ -69,16 +72,19 @@ impl Way {
     }
 }
 
-fn carry(mut from: impl Read, mut to: impl Write, is_blocked: &AtomicBool) {
+/// Carries what comes, to its end; with it the other connection ends as well.
+fn carry(mut from: File, mut to: File, is_blocked: &AtomicBool) {
     let mut buffer = [0; 16_384];
-    while let Ok(read) = from.read(&mut buffer) {
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
         while is_blocked.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(10));
         }
-        if read == 0 || to.write_all(&buffer[..read]).is_err() {
-            return;
+        if to.write_all(&buffer[..read]).is_err() {
+            break;
         }
     }
+    // It may have ended already.
+    let _ = shutdown(&to, Shutdown::Both);
 }
 
 /// How far a service's clock may be wrong.
@@ -124,12 +130,20 @@ struct Node {
     service: Service,
     clock: WallClock,
     role: &'static str,
-    way: Way,
+    /// To the database, and to the bucket where there is one.
+    ways: Vec<Way>,
+}
+
+impl Node {
+    fn is_cut_off(&self) -> bool {
+        self.ways.iter().any(Way::is_blocked)
+    }
 }
 
 struct Chaos {
     dice: Rng,
     cluster: Cluster,
+    _bucket: Option<S3Server>,
     samples: Vec<Sample>,
     sink: Sink,
     nodes: Vec<Node>,
@@ -161,25 +175,35 @@ impl Chaos {
         let cluster = Cluster::start()?;
         let url = cluster.create_database();
         let database = Cluster::name_of(&url);
+        let bucket = S3Server::start();
         let recordings = tempfile::tempdir().unwrap();
-        let blobs = format!("file://{}", recordings.path().display());
+        let folder = format!("file://{}", recordings.path().display());
         let clocks = tempfile::tempdir().unwrap();
         let start = |(number, role): (usize, &&'static str)| {
             let clock = WallClock::in_dir(clocks.path(), number);
-            let way = Way::to(cluster.socket());
-            let url = format!("postgres://verbatim:hush@127.0.0.1:{}/{database}?sslmode=disable", way.port);
+            let socket = cluster.socket();
+            let mut ways = vec![Way::to(move || UnixStream::connect(&socket))];
+            let url =
+                format!("postgres://verbatim:hush@127.0.0.1:{}/{database}?sslmode=disable", ways[0].port);
+            let of_blobs = match &bucket {
+                Some(bucket) => {
+                    let port = bucket.port;
+                    ways.push(Way::to(move || TcpStream::connect(("127.0.0.1", port))));
+                    environment(ways[1].port)
+                }
+                None => vec![("VERBATIM__STORAGE__BLOBS".into(), folder.clone())],
+            };
             let env = [
                 ("VERBATIM__STORAGE__URL", url.as_str()),
-                ("VERBATIM__STORAGE__BLOBS", &blobs),
                 ("VERBATIM__NODE__ROLE", role),
                 ("VERBATIM__WEBHOOKS__ALLOW_PRIVATE", "true"),
                 ("GPU_POLL_INTERVAL_SECS", "1"),
                 ("VERBATIM__LOG__LEVEL", "off"),
             ];
-            let of_clock = clock.env();
-            let of_clock = of_clock.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let env: Vec<_> = env.into_iter().chain(of_clock).collect();
-            Node { service: Service::start_with(&env), clock, role, way }
+            let more = [of_blobs, clock.env()].concat();
+            let more = more.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let env: Vec<_> = env.into_iter().chain(more).collect();
+            Node { service: Service::start_with(&env), clock, role, ways }
         };
         let nodes = roles.iter().enumerate().map(start).collect();
         Some(Self {
@@ -187,6 +211,7 @@ impl Chaos {
             samples: uninterrupted("auto"),
             sink: Sink::start(|_, _| status(204)),
             cluster,
+            _bucket: bucket,
             nodes,
             most,
             _recordings: recordings,
@@ -251,7 +276,8 @@ impl Chaos {
             }
             1..=3 => {
                 self.tally.hung_connections += 1;
-                self.nodes[at].way.block_for(span);
+                let ways = &self.nodes[at].ways;
+                ways[self.dice.usize(..ways.len())].block_for(span);
             }
             4 | 5 => {
                 self.tally.pauses += 1;
@@ -267,7 +293,7 @@ impl Chaos {
             }
             _ => {
                 self.tally.kills += 1;
-                while self.nodes[at].way.is_blocked.load(Ordering::SeqCst) {
+                while self.nodes[at].is_cut_off() {
                     thread::yield_now();
                 }
                 self.nodes[at].service.kill_and_restart();
@@ -283,7 +309,7 @@ impl Chaos {
             self.collect(sending);
         }
         for (id, sample) in std::mem::take(&mut self.acknowledged) {
-            while self.nodes.iter().any(|node| node.way.is_blocked.load(Ordering::SeqCst)) {
+            while self.nodes.iter().any(Node::is_cut_off) {
                 thread::yield_now();
             }
             let api = self.nodes.iter().find(|node| node.role == "api").unwrap();
