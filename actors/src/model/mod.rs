@@ -7,6 +7,7 @@ mod handle;
 mod lease;
 mod messages;
 mod pacemaker;
+mod retries;
 mod snapshot;
 mod status;
 
@@ -14,6 +15,7 @@ pub use actor::{ModelParts, ServedModels};
 pub use handle::{ActorStopped, ModelHandle};
 pub use lease::Lease;
 pub use messages::NotReady;
+pub use retries::Retries;
 pub use snapshot::{ModelSnapshot, WaitingLoad};
 pub use status::{Known, ModelStatus, State};
 

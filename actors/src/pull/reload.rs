@@ -3,7 +3,7 @@
 use super::handle::PullHandle;
 use crate::domain::model::lifecycle::{Demand, Failure};
 use crate::domain::model::models::ModelNo;
-use crate::model::ModelHandle;
+use crate::model::{ModelHandle, Retries};
 
 /// A model of the settings that the catalogue has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,16 +17,14 @@ pub struct Pulled {
 /// failures. Ends with the model's actor.
 pub async fn load_pulled(models: Vec<Pulled>, pulls: PullHandle, model: ModelHandle) {
     let (mut table, mut status) = (pulls.watch(), model.watch());
-    // A try that still waits for the actor is not asked for twice: the second would ask for another download.
-    let mut retried = vec![0; models.len()];
+    let mut retries = Retries::default();
     loop {
         table.mark_unchanged();
         let shown = status.borrow_and_update().clone();
-        for (Pulled { model: number, name }, retried) in models.iter().zip(&mut retried) {
+        for Pulled { model: number, name } in &models {
             let Some(known) = shown.models.get(number.0) else { continue };
             let waits = known.failure.as_ref().is_some_and(Failure::is_temporary);
-            if waits && known.failures > *retried && !pulls.is_pulling(name) {
-                *retried = known.failures;
+            if waits && !pulls.is_pulling(name) && retries.begin(*number, known.failures) {
                 // Like a new job, it takes no memory from a model that is in use.
                 model.demand(Demand::NewJob, *number);
             }
