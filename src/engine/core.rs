@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use actors::domain::transcript::ChunkTranscript;
-use actors::ports::{Batch, ChunkAudio, EngineFault, LoadFailure, ModelFacts, VoiceActivity};
+use actors::ports::{Batch, EngineFault, LoadFailure, ModelFacts};
 use tracing::info;
 
 use super::backends::Backend;
@@ -13,8 +13,8 @@ use super::backends::whisper_cpp::WhisperCpp;
 use super::config::{BackendKind, EngineConfig};
 use super::decode::Decoder;
 use super::failure::{NO_MEMORY, broken};
+use super::fingerprint;
 use super::model_file::ModelHeader;
-use super::{SAMPLE_RATE, fingerprint};
 
 /// A loaded model that several threads may use at once: the same batch gives the same transcripts.
 pub struct EngineCore {
@@ -41,7 +41,7 @@ macro_rules! with_decoder {
 }
 
 impl EngineCore {
-    /// Loads the file that `header` was read from and transcribes a second of noise; a GPU with less than
+    /// Loads the file that `header` was read from and decodes a second of noise; a GPU with less than
     /// `needed_bytes` free is not tried. Setting `abort` ends this before or after the warm-up.
     ///
     /// # Blocking
@@ -123,21 +123,9 @@ impl EngineCore {
         with_decoder!(&self.loaded, decoder => decoder.backend().has_failed())
     }
 
-    /// Runs encoder and decoder once, so that the first chunk finds everything set up.
     fn warm_up(&self, abort: &AtomicBool) -> Result<(), LoadFailure> {
-        let mut state = 1u32;
-        let noise = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state as f32 / u32::MAX as f32 - 0.5) * 1e-2
-        });
-        let chunk = ChunkAudio {
-            samples: noise.take(SAMPLE_RATE).collect(),
-            voices: VoiceActivity::Absent,
-            is_joined: false,
-        };
-        let batch = Batch { language: "en".parse().ok(), ..Batch::of([chunk]) };
-        match self.transcribe(&batch, abort, &|_| {}) {
-            Ok(_) => Ok(()),
+        match with_decoder!(&self.loaded, decoder => decoder.warm_up(abort)) {
+            Ok(()) => Ok(()),
             Err(EngineFault::Cancelled) => Err(LoadFailure::Cancelled),
             Err(EngineFault::OutOfMemory { .. }) => Err(NO_MEMORY),
             Err(

@@ -7,6 +7,7 @@ mod text;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
+use actors::domain::jobs::options::Task;
 use actors::domain::language::{Language, SURE_OF_LANGUAGE};
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, EngineFault};
@@ -21,6 +22,10 @@ use crate::engine::model_file::Vocabulary;
 use crate::engine::request;
 use crate::engine::{DecodeConfig, SAMPLE_RATE};
 use text::{Features, Request, Source, Text, Window, unless};
+
+/// A few steps of the decoder set up all that later ones need. Noise has no end: up to the limit of a second, the load of `base`
+/// took a quarter longer.
+const WARM_UP_TOKENS: usize = 8;
 
 /// A model with the loop around it. Threads may share it: each call is independent of the others.
 pub(in crate::engine) struct Decoder<B> {
@@ -38,6 +43,36 @@ impl<B: Backend> Decoder<B> {
 
     pub(in crate::engine) fn backend(&self) -> &B {
         &self.backend
+    }
+
+    /// Runs encoder and decoder for a moment, so that the first chunk finds everything set up.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe).
+    pub(in crate::engine) fn warm_up(&self, abort: &AtomicBool) -> Result<(), EngineFault> {
+        let mut state = 1u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state as f32 / u32::MAX as f32 - 0.5) * 1e-2
+        });
+        let noise: Vec<f32> = noise.take(SAMPLE_RATE).collect();
+        unless(abort)?;
+        let encoding = self.backend.encode(&[&noise], frames(noise.len()), abort)?;
+        unless(abort)?;
+        let start = Start { language: Language::ENGLISH, task: Task::Transcribe, context: &[] };
+        let search = self.search(0.0, WARM_UP_TOKENS);
+        self.backend.generate(&encoding, &start, &search, abort)?;
+        unless(abort)
+    }
+
+    fn search(&self, temperature: f32, token_limit: usize) -> Search {
+        Search {
+            temperature,
+            beam_size: self.config.beam_size as usize,
+            best_of: self.config.best_of as usize,
+            token_limit,
+            suppress_non_speech: self.config.suppress_non_speech,
+        }
     }
 
     /// Transcribes the chunks of one batch. The same batch gives the same transcripts, whatever ran before it, unless a
@@ -94,13 +129,8 @@ impl<B: Backend> Decoder<B> {
         let longest = together.iter().map(|samples| samples.len()).max().unwrap_or(0);
         let request = Request {
             start: Start { language, task, context: &context },
-            search: Search {
-                temperature,
-                beam_size: self.config.beam_size as usize,
-                best_of: self.config.best_of as usize,
-                token_limit: if frames == FULL_FRAMES { MAX_TOKENS } else { token_limit(longest) },
-                suppress_non_speech: self.config.suppress_non_speech,
-            },
+            search: self
+                .search(temperature, if frames == FULL_FRAMES { MAX_TOKENS } else { token_limit(longest) }),
             prompt_text: &echoed,
             is_full: frames == FULL_FRAMES,
             abort,
