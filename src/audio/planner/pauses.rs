@@ -67,22 +67,22 @@ impl<'a> Pauses<'a> {
     /// The frame of a range that is the best to cut at: in a long pause rather than a short one, with a mild preference
     /// for a later one; the range's start where it is empty.
     pub fn best(&self, range: Range<usize>) -> usize {
-        let lengths = self.pause_lengths(&range);
-        let costs = |frame: usize| {
-            let length = lengths.get(frame - range.start).copied().unwrap_or(0);
+        let costs: Vec<f32> = range.clone().map(|frame| self.cost(frame)).collect();
+        let places = range.clone().zip(costs.iter().zip(pause_lengths(&costs)));
+        let weighed = places.map(|(frame, (cost, length))| {
             let bonus = LENGTH_DB_PER_FRAME * length.min(frames(LONGEST_COUNTED_SECS)) as f32;
-            self.cost(frame).max(LOWEST_COST_DB) + EARLY_DB_PER_FRAME * (range.end - frame) as f32 - bonus
-        };
-        let of_all = range.clone().rev().map(|frame| (frame, costs(frame)));
-        of_all.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(range.start, |(frame, _)| frame)
+            (frame, cost.max(LOWEST_COST_DB) + EARLY_DB_PER_FRAME * (range.end - frame) as f32 - bonus)
+        });
+        weighed.rev().min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(range.start, |(frame, _)| frame)
     }
+}
 
-    /// Of each frame of a range the length of the pause that it is part of, as far as that lies in the range.
-    fn pause_lengths(&self, range: &Range<usize>) -> Vec<usize> {
-        let is_pause: Vec<bool> = range.clone().map(|frame| self.is_pause(frame)).collect();
-        let runs = is_pause.chunk_by(|a, b| a == b);
-        runs.flat_map(|run| std::iter::repeat_n(if run[0] { run.len() } else { 0 }, run.len())).collect()
-    }
+/// Of each frame, by its cost, the length of the pause that it is part of, as far as that lies among these.
+fn pause_lengths(costs: &[f32]) -> Vec<usize> {
+    let is_pause = |cost: &f32| *cost <= PAUSE_DB;
+    let runs = costs.chunk_by(|a, b| is_pause(a) == is_pause(b));
+    runs.flat_map(|run| std::iter::repeat_n(if is_pause(&run[0]) { run.len() } else { 0 }, run.len()))
+        .collect()
 }
 
 fn smooth_level(levels: &[u8], frame: usize) -> f32 {
