@@ -127,10 +127,10 @@ impl<B: Backend> Decoder<B> {
         progress(0.3);
         let (language, language_probability) = self.language(batch, &encoding, &together, abort)?;
         let longest = together.iter().map(|samples| samples.len()).max().unwrap_or(0);
+        let token_limit = if frames == FULL_FRAMES { MAX_TOKENS } else { token_limit(longest) };
         let request = Request {
             start: Start { language, task, context: &context },
-            search: self
-                .search(temperature, if frames == FULL_FRAMES { MAX_TOKENS } else { token_limit(longest) }),
+            search: self.search(temperature, token_limit),
             prompt_text: &echoed,
             is_full: frames == FULL_FRAMES,
             abort,
