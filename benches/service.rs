@@ -253,11 +253,12 @@ fn write_hour(path: &Path) {
 /// The engine with nothing round it: the parameters that the service uses.
 enum Bare {
     WhisperCpp(WhisperContext),
-    CTranslate2(sys::Whisper),
+    CTranslate2(sys::Whisper, LogMel),
 }
 
-/// Silence behind a window's sound with CTranslate2, as the service has it, in frames.
+/// Silence behind a window's sound with CTranslate2, and the longest window, as the service has them, in frames.
 const MARGIN_FRAMES: usize = 256;
+const FULL_FRAMES: usize = 3_000;
 /// What a decoder writes for one window at most.
 const MAX_TOKENS: usize = 224;
 
@@ -270,7 +271,9 @@ impl Bare {
                     num_threads_per_replica: 1,
                     ..sys::Config::default()
                 };
-                Self::CTranslate2(sys::Whisper::new(model, settings).unwrap())
+                let model = sys::Whisper::new(model, settings).unwrap();
+                let features = LogMel::new(model.n_mels());
+                Self::CTranslate2(model, features)
             }
             false => {
                 let parameters = WhisperContextParameters::default();
@@ -285,7 +288,7 @@ impl Bare {
     fn decode(&self, samples: &[f32], max_tokens: usize) -> String {
         match self {
             Self::WhisperCpp(context) => whisper_cpp(context, samples, max_tokens),
-            Self::CTranslate2(model) => ctranslate2(model, samples, max_tokens),
+            Self::CTranslate2(model, features) => ctranslate2(model, features, samples, max_tokens),
         }
     }
 
@@ -310,13 +313,13 @@ fn whisper_cpp(context: &WhisperContext, samples: &[f32], max_tokens: usize) -> 
     state.as_iter().map(|segment| segment.to_str_lossy().unwrap().into_owned()).collect()
 }
 
-fn ctranslate2(model: &sys::Whisper, samples: &[f32], max_tokens: usize) -> String {
-    let bands = model.n_mels();
-    let frames = (samples.len().div_ceil(HOP) + MARGIN_FRAMES).next_multiple_of(2).min(3_000);
-    let mut features = vec![];
-    LogMel::new(bands).append(samples, frames, &mut features);
-    let features = sys::StorageView::new(&[1, bands, frames], &mut features, sys::Device::CPU).unwrap();
-    let encoding = model.encode(&features, false).unwrap();
+fn ctranslate2(model: &sys::Whisper, features: &LogMel, samples: &[f32], max_tokens: usize) -> String {
+    let frames = (samples.len().div_ceil(HOP) + MARGIN_FRAMES).next_multiple_of(2).min(FULL_FRAMES);
+    let mut window = vec![];
+    features.append(samples, frames, &mut window);
+    let shape = [1, model.n_mels(), frames];
+    let window = sys::StorageView::new(&shape, &mut window, sys::Device::CPU).unwrap();
+    let encoding = model.encode(&window, false).unwrap();
     let prompt = vec!["<|startoftranscript|>", "<|en|>", "<|transcribe|>"];
     // It allows half of this for the text.
     let max_length = 2 * max_tokens;
@@ -330,7 +333,7 @@ fn noise(samples: usize) -> Vec<f32> {
     let mut state = 1u32;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state as f32 / u32::MAX as f32 - 0.5) * 1e-3
+        (state as f32 / u32::MAX as f32 - 0.5) * 1e-2
     };
     std::iter::repeat_with(next).take(samples).collect()
 }
