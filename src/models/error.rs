@@ -138,6 +138,25 @@ pub enum RemoveError {
 mod tests {
     use super::*;
 
+    /// A worker's download is shown by the other services, too.
+    #[test]
+    fn other_services_know_the_codes() {
+        let path = || PathBuf::from("m.bin");
+        let digest = || Expected::sha256("00");
+        let errors = [
+            PullError::Unknown { name: "large".into(), known: "base".into() },
+            PullError::DiskFull { path: path() },
+            PullError::NoChecksum { url: "https://hub/m.bin".into() },
+            PullError::Differs { path: path(), expected: digest(), found: digest() },
+            PullError::Cancelled,
+            PullError::NoSha256,
+        ];
+        for error in errors {
+            let code = error.code();
+            assert_eq!(Failure::reported(code, String::new()).code, code);
+        }
+    }
+
     #[test]
     fn a_full_disk_is_told_apart_from_other_failures() {
         let full = PullError::at(Path::new("m.bin"))(io::Error::from(io::ErrorKind::StorageFull));

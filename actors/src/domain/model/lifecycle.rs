@@ -102,13 +102,17 @@ impl Failure {
     /// The code where no service is there that can load the model.
     pub const NO_WORKER: &str = "no_worker";
 
-    /// What a load can fail with.
-    const CODES: [&str; 6] = [
+    /// What a load can fail with, a download for it too.
+    const CODES: [&str; 10] = [
         "engine_crashed",
         "model_not_found",
         "model_corrupt",
         Self::MODEL_PULLING,
         "pull_failed",
+        "fetch_failed",
+        "disk_full",
+        "checksum_mismatch",
+        "unknown_model",
         Self::NO_WORKER,
     ];
 
