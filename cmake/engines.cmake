@@ -6,6 +6,8 @@
 #   convolution is built on those, too, as it is without oneDNN. About 60 of 400 sources are compiled.
 #   ONEDNN_ENABLE_PRIMITIVE_CPU_ISA must stay ALL: anything less leaves out the fast kernels of the products, and no error
 #   says so.
+# - Three functions of CTranslate2 get a line that calls a faster way for Whisper's cases (cmake/ctranslate2). Where an update
+#   no longer has the place for it, CMake says so.
 # - Both are compiled several sources at a time. What writes machine code at run time is hardly optimised.
 #
 # A source that a new version needs and that is left out here shows as an undefined symbol when the program is linked:
@@ -51,6 +53,27 @@ if(PROJECT_NAME STREQUAL "oneDNN")
   endfunction()
 
 elseif(PROJECT_NAME STREQUAL "ctranslate2")
+  set(INSERTED "${CMAKE_CURRENT_LIST_DIR}/ctranslate2")
+
+  # Writes a copy of SOURCE that includes HEADER and has each LINE before its PLACE, which SOURCE has once: PLACE LINE ...
+  function(insert_lines source header)
+    file(READ "${source}" text)
+    foreach(at RANGE 2 ${ARGC} 2)
+      if(at EQUAL ARGC)
+        break()
+      endif()
+      math(EXPR next "${at} + 1")
+      set(place "${ARGV${at}}")
+      string(FIND "${text}" "${place}" first)
+      string(FIND "${text}" "${place}" last REVERSE)
+      if(first EQUAL -1 OR NOT first EQUAL last)
+        message(FATAL_ERROR "${source} of CTranslate2 has not one place \"${place}\": see cmake/engines.cmake")
+      endif()
+      string(REPLACE "${place}" "${ARGV${next}}\n${place}" text "${text}")
+    endforeach()
+    file(CONFIGURE OUTPUT "${source}" CONTENT "#include \"${INSERTED}/${header}\"\n${text}" @ONLY)
+  endfunction()
+
   function(add_library target)
     if(target STREQUAL "ctranslate2")
       set_property(SOURCE src/ops/conv1d_cpu.cc PROPERTY COMPILE_OPTIONS -UCT2_WITH_DNNL)
@@ -60,10 +83,28 @@ elseif(PROJECT_NAME STREQUAL "ctranslate2")
       _add_library(${target} ${ARGN})
       return()
     endif()
+    set(all ${ARGN})
+    if(CMAKE_HOST_SYSTEM_NAME STREQUAL "Linux")
+      insert_lines(src/layers/attention.cc attention_in_blocks.h
+        "const ops::MatMul keys_matmul(/*trans_a=*/"
+        "if (!relative_positions && !relative_attention_bias && !alibi && !values_lengths && !attention \
+&& verbatim::attend_in_blocks(queries, keys, values, queries_scale, output)) return;")
+      insert_lines(src/cpu/primitives.cc few_rows.h
+        "switch (gemm_s8_backend) {"
+        "if (a_shift_compensation && !transpose_a && transpose_b && alpha == 1 && beta == 0 && lda == k && ldb == k && ldc == n \
+&& verbatim::FewRows{m, n, k, reinterpret_cast<const uint8_t*>(a), b, a_shift_compensation, c}.run()) return; \
+const verbatim::Product verbatim_product(n * k);"
+        "dnnl_sgemm(transpose_a ? 'T' : 'N',"
+        "const verbatim::Product verbatim_product(4 * n * k);")
+      insert_lines(src/layers/transformer.cc steps.h
+        "PROFILE(\"TransformerDecoder\");"
+        "const verbatim::Step verbatim_step(ids.rank() == 1 ? ids.size() : 0);")
+      list(TRANSFORM all PREPEND "${CMAKE_CURRENT_BINARY_DIR}/" REGEX "^src/(layers/(attention|transformer)|cpu/primitives)\\.cc$")
+    endif()
     # Specialised templates come before their first use.
-    set(first ${ARGN})
+    set(first ${all})
     list(FILTER first INCLUDE REGEX "_cpu\\.cc$")
-    set(rest ${ARGN})
+    set(rest ${all})
     list(FILTER rest EXCLUDE REGEX "_cpu\\.cc$")
     _add_library(${target} ${first} ${rest})
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)

@@ -71,10 +71,13 @@ struct CTranslate2 {
     windows: u64,
 }
 
-/// Measured with base in int8: 97 MB loaded, 265 MB at the height of a load from a folder and with one window, 367, 580 and
-/// 917 MB with 2, 4 and 8.
+/// Measured with base in int8: 97 MB loaded, 283 MB at the height of a load from a folder and with one or two windows, 495 MB
+/// with 4 and 748 MB with 8.
 impl CTranslate2 {
     const PROCESS: u64 = 50_000_000;
+    /// Whether `cmake/ctranslate2` is part of the build.
+    const ATTENDS_IN_BLOCKS: bool =
+        cfg!(all(target_os = "linux", target_arch = "x86_64", not(feature = "cuda")));
 
     fn of(header: &ModelHeader, config: &EngineConfig) -> Self {
         let numbers = numbers(&header.shape);
@@ -89,9 +92,16 @@ impl CTranslate2 {
             }
         };
         let windows = config.windows_together(&header.shape, on_gpu);
-        // The attention of one layer, in floats, and what is computed from it.
-        let positions = u64::from(header.shape.audio_context.unsigned_abs());
-        let window = u64::from(header.shape.heads.unsigned_abs()) * positions * positions * 4 * 13 / 10;
+        let number = |n: i32| u64::from(n.unsigned_abs());
+        let positions = number(header.shape.audio_context);
+        let window = match Self::ATTENDS_IN_BLOCKS {
+            // What a layer of the encoder computes, and the keys and values of each layer of the decoder, in floats.
+            true => {
+                positions * number(header.shape.width) * 4 * (14 + 2 * number(header.shape.decoder_layers))
+            }
+            // The attention of one layer, in floats, and what is computed from it.
+            false => number(header.shape.heads) * positions * positions * 4 * 13 / 10,
+        };
         Self {
             process: Self::PROCESS + context_bytes(config),
             weights,
@@ -225,7 +235,11 @@ mod tests {
     #[test]
     fn the_estimate_of_ctranslate2_follows_what_was_measured() {
         let base = ModelHeader { format: Format::CTranslate2, ..model(148_000_000, 512, 6) };
-        for (batch_size, measured) in [(1, 265), (2, 367), (4, 580), (8, 917)] {
+        let measured = match CTranslate2::ATTENDS_IN_BLOCKS {
+            true => [283, 283, 495, 748],
+            false => [265, 367, 580, 917],
+        };
+        for (batch_size, measured) in [1, 2, 4, 8].into_iter().zip(measured) {
             let config = EngineConfig { batch_size, ..EngineConfig::new("base", "base") };
             let estimated = CTranslate2::of(&base, &config).needed();
             let measured = measured * 1_000_000u64;

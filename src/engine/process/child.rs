@@ -11,8 +11,8 @@ use std::thread::{self, JoinHandle};
 
 use tracing::debug;
 
-/// Threads that wait for each other spin for some microseconds, then sleep: where a neighbour has one of the cores, spinning
-/// for longer makes decoding up to ten times slower, and sleeping at once takes 1.5 times as long on idle cores.
+/// Threads that wait for each other spin for some ten microseconds, then sleep: where a neighbour has one of the cores, spinning
+/// for longer makes decoding several times slower, and sleeping at once takes 1.3 times as long on idle cores (docs/BENCHMARKS.md).
 /// `GOMP_SPINCOUNT` sets that for GCC's OpenMP; the policy makes others sleep.
 /// `GGML_NO_BACKTRACE` keeps a failed assertion from starting a debugger.
 /// `CUDA_DISABLE_PERF_BOOST` lets an idle GPU clock down; with `CUDA_DEVICE_ORDER` GPUs are counted as their driver
@@ -22,7 +22,7 @@ use tracing::debug;
 /// kernel would map every chunk's buffers again, which made a chunk of the bundled model take 1.1 times
 /// as long. Large pages are asked for where the machine has them on request; the worker says when.
 const ENVIRONMENT: [(&str, &str); 7] = [
-    ("GOMP_SPINCOUNT", "500"),
+    ("GOMP_SPINCOUNT", "2000"),
     ("OMP_WAIT_POLICY", "passive"),
     ("MALLOC_ARENA_MAX", "1"),
     ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
