@@ -6,8 +6,8 @@
 #   convolution is built on those, too, as it is without oneDNN. About 60 of 400 sources are compiled.
 #   ONEDNN_ENABLE_PRIMITIVE_CPU_ISA must stay ALL: anything less leaves out the fast kernels of the products, and no error
 #   says so.
-# - Three functions of CTranslate2 get a line that calls a faster way for Whisper's cases (cmake/ctranslate2). Where an update
-#   no longer has the place for it, CMake says so.
+# - Four functions of CTranslate2 get a line that calls a faster way for Whisper's cases (cmake/ctranslate2;
+#   src/engine/memory/estimate.rs has the same conditions). Where an update no longer has the place for it, CMake says so.
 # - Both are compiled several sources at a time. What writes machine code at run time is hardly optimised.
 #
 # A source that a new version needs and that is left out here shows as an undefined symbol when the program is linked:
@@ -58,19 +58,18 @@ elseif(PROJECT_NAME STREQUAL "ctranslate2")
   # Writes a copy of SOURCE that includes HEADER and has each LINE before its PLACE, which SOURCE has once: PLACE LINE ...
   function(insert_lines source header)
     file(READ "${source}" text)
-    foreach(at RANGE 2 ${ARGC} 2)
-      if(at EQUAL ARGC)
-        break()
-      endif()
-      math(EXPR next "${at} + 1")
+    set(at 2)
+    while(at LESS ARGC)
       set(place "${ARGV${at}}")
+      math(EXPR at "${at} + 1")
       string(FIND "${text}" "${place}" first)
       string(FIND "${text}" "${place}" last REVERSE)
       if(first EQUAL -1 OR NOT first EQUAL last)
         message(FATAL_ERROR "${source} of CTranslate2 has not one place \"${place}\": see cmake/engines.cmake")
       endif()
-      string(REPLACE "${place}" "${ARGV${next}}\n${place}" text "${text}")
-    endforeach()
+      string(REPLACE "${place}" "${ARGV${at}}\n${place}" text "${text}")
+      math(EXPR at "${at} + 1")
+    endwhile()
     file(CONFIGURE OUTPUT "${source}" CONTENT "#include \"${INSERTED}/${header}\"\n${text}" @ONLY)
   endfunction()
 

@@ -39,7 +39,7 @@ namespace verbatim {
     StorageView blocks({threads(), rows, length}, DataType::FLOAT32);
     float* of_all = blocks.data<float>();
 
-    const auto compute = [&](dim_t begin, dim_t end) {
+    in_parts(heads, heads * positions * length * depth, [&](dim_t begin, dim_t end) {
       float* scores = of_all + omp_get_thread_num() * rows * length;
       for (dim_t head = begin; head < end; ++head) {
         const dim_t kv = head * length * depth;
@@ -53,11 +53,7 @@ namespace verbatim {
                     scores, length, v + kv, depth, 0.f, to + at, depth);
         }
       }
-    };
-    if (heads * positions * length * depth < WORTH_SHARING)
-      compute(0, heads);
-    else
-      in_parts(heads, compute);
+    });
     return true;
   }
 

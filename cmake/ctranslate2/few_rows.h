@@ -27,16 +27,12 @@ namespace verbatim {
       static const bool avx2 = __builtin_cpu_supports("avx2");
       if (m > FEW_ROWS || k % 64 != 0 || !(vnni || avx2))
         return false;
-      const auto compute = [&](dim_t begin, dim_t end) {
+      in_parts(n, n * k, [&](dim_t begin, dim_t end) {
         if (vnni)
           columns<FEW_ROWS, true>(begin, end);
         else
           columns<FEW_ROWS, false>(begin, end);
-      };
-      if (n * k < WORTH_SHARING)
-        compute(0, n);
-      else
-        in_parts(n, compute);
+      });
       return true;
     }
 

@@ -11,7 +11,7 @@ namespace verbatim {
 
   // A step of the decoder has a row for each window or beam. With more rows than this its loops are shared out as any others.
   constexpr ctranslate2::dim_t FEW_ROWS = 8;
-  // From so many bytes of weights on another thread is worth waking.
+  // From so much work on another thread is worth waking: bytes of weights, or products of numbers.
   constexpr ctranslate2::dim_t WORTH_SHARING = 512 * 1024;
 
   // The threads of the step that this thread computes; 0: it computes none.
@@ -22,25 +22,25 @@ namespace verbatim {
    public:
     // 0 rows: not a step.
     explicit Step(ctranslate2::dim_t rows)
-      : _before(threads_of_step)
-      , _threads(omp_get_max_threads()) {
-      if (rows == 0 || rows > FEW_ROWS || _before != 0)
-        return;
-      threads_of_step = _threads;
-      omp_set_num_threads(1);
+      : _is_alone(rows > 0 && rows <= FEW_ROWS) {
+      if (_is_alone) {
+        threads_of_step = omp_get_max_threads();
+        omp_set_num_threads(1);
+      }
     }
 
     ~Step() {
-      threads_of_step = _before;
-      omp_set_num_threads(_threads);
+      if (_is_alone) {
+        omp_set_num_threads(threads_of_step);
+        threads_of_step = 0;
+      }
     }
 
     Step(const Step&) = delete;
     Step& operator=(const Step&) = delete;
 
    private:
-    const int _before;
-    const int _threads;
+    const bool _is_alone;
   };
 
   // While there is one with many bytes of weights, oneDNN shares out the product, in a step, too.
@@ -69,11 +69,12 @@ namespace verbatim {
     return threads_of_step != 0 ? threads_of_step : omp_get_max_threads();
   }
 
-  // Calls `function(begin, end)` for parts of 0 to `size`, each in a thread of its own. It must not throw.
+  // Calls `function(begin, end)` for parts of 0 to `size`, each in a thread of its own; for all of it in this thread if `work` is not
+  // worth more. The function must not throw.
   template <typename Function>
-  void in_parts(ctranslate2::dim_t size, const Function& function) {
+  void in_parts(ctranslate2::dim_t size, ctranslate2::dim_t work, const Function& function) {
     const int count = threads();
-    if (count == 1 || omp_in_parallel()) {
+    if (count == 1 || work < WORTH_SHARING || omp_in_parallel()) {
       function(ctranslate2::dim_t(0), size);
       return;
     }

@@ -45,7 +45,6 @@ fn needed_on(rest: &Rest, header: &ModelHeader, config: &EngineConfig) -> u64 {
 
 fn chunks_on(rest: &Rest, header: &ModelHeader, config: &EngineConfig) -> u64 {
     let shape = &header.shape;
-    let number = |n: i32| u64::from(n.unsigned_abs());
     let (width, layers) = (number(shape.width), number(shape.decoder_layers));
     let audio = number(shape.audio_context).next_multiple_of(CACHE_PADDING);
     let text = number(shape.text_context).next_multiple_of(CACHE_PADDING);
@@ -92,7 +91,6 @@ impl CTranslate2 {
             }
         };
         let windows = config.windows_together(&header.shape, on_gpu);
-        let number = |n: i32| u64::from(n.unsigned_abs());
         let positions = number(header.shape.audio_context);
         let window = match Self::ATTENDS_IN_BLOCKS {
             // What a layer of the encoder computes, and the keys and values of each layer of the decoder, in floats.
@@ -119,9 +117,13 @@ impl CTranslate2 {
     }
 }
 
+/// Numbers of a shape are not negative: the model file's check refuses others.
+fn number(n: i32) -> u64 {
+    u64::from(n.unsigned_abs())
+}
+
 /// Weights of a model of this shape.
 fn numbers(shape: &Shape) -> u64 {
-    let number = |n: i32| u64::from(n.unsigned_abs());
     let width = number(shape.width);
     let embedded = number(shape.vocabulary) + number(shape.audio_context) + number(shape.text_context);
     let convolutions = 3 * (number(shape.mel_bands) + width);
@@ -161,7 +163,6 @@ pub(in crate::engine) fn untouched_bytes(header: &ModelHeader, config: &EngineCo
     if config.backend_for(header) == BackendKind::CTranslate2 {
         return OTHER_UNTOUCHED_BYTES;
     }
-    let number = |n: i32| u64::from(n.unsigned_abs());
     let logits = LOGIT_BYTES * number(header.shape.vocabulary) * number(header.shape.text_context);
     (SCHEDULER_BYTES + logits) * config.concurrent_chunks.max(1) as u64 + OTHER_UNTOUCHED_BYTES
 }
