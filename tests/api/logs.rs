@@ -115,3 +115,14 @@ fn a_hang_up_has_the_log_level_read_again() {
     let (code, _dir) = logged.service.stop();
     assert!(code.success(), "{code}");
 }
+
+#[test]
+fn at_debug_the_engine_says_how_each_window_was_decoded() {
+    let logged = Logged::start("debug");
+    let id = logged.service.queue("en_phrases.wav", &[]);
+    logged.service.finished(&id);
+    logged.until(|line| {
+        line["engine.pid"].is_number()
+            && line["message"].as_str().is_some_and(|message| message.contains("window decoded doubt="))
+    });
+}

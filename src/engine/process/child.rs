@@ -9,7 +9,7 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use tracing::debug;
+use tracing::{Level, debug};
 
 /// Threads that wait for each other spin for some ten microseconds, then sleep: where a neighbour has one of the cores, spinning
 /// for longer makes decoding several times slower, and sleeping at once takes 1.3 times as long on idle cores (docs/BENCHMARKS.md).
@@ -31,6 +31,9 @@ const ENVIRONMENT: [(&str, &str); 7] = [
     ("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
 ];
 
+/// Set where the child is to log, too, what it decides: each line on stderr is logged by the service, at its level `debug`.
+const LOG_ENVIRONMENT: &str = "VERBATIM_ENGINE_LOG";
+
 /// Of 1000: when memory runs out the kernel takes the engine, not the service.
 const OOM_SCORE: &str = "500";
 
@@ -41,6 +44,9 @@ pub(in crate::engine) fn spawn<'a>(
 ) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(command_line).envs(ENVIRONMENT);
+    if tracing::enabled!(Level::DEBUG) {
+        command.env(LOG_ENVIRONMENT, "debug");
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C goes to the whole group of the terminal: the service finishes its chunk first.
     #[cfg(unix)]
@@ -50,6 +56,16 @@ pub(in crate::engine) fn spawn<'a>(
         debug!(%error, "cannot set the engine's out-of-memory score");
     }
     Ok(child)
+}
+
+/// Logs to stderr in this child process, if its parent asks for that.
+pub(in crate::engine) fn log_to_stderr() {
+    if std::env::var_os(LOG_ENVIRONMENT).is_none() {
+        return;
+    }
+    let lines = tracing_subscriber::fmt().with_max_level(Level::DEBUG).with_ansi(false).without_time();
+    // Two loggers in one process are the only failure; the first one stays.
+    drop(lines.with_writer(io::stderr).try_init());
 }
 
 const KEPT_LINES: usize = 20;
@@ -79,6 +95,10 @@ impl StderrTail {
             return;
         }
         debug!(engine.pid = pid, "{line}");
+        // The tail is for what went wrong.
+        if ["DEBUG ", " INFO "].iter().any(|level| line.starts_with(level)) {
+            return;
+        }
         let mut lines = self.lines();
         if lines.len() == KEPT_LINES {
             lines.pop_front();
@@ -201,5 +221,16 @@ mod tests {
         }
         assert_eq!(words.ending(None, OomKills::now()).lines.len(), KEPT_LINES);
         assert!(words.ending(None, OomKills::now()).to_string().ends_with("99"));
+    }
+
+    #[test]
+    fn what_the_child_logs_is_not_kept_as_trouble() {
+        let words = StderrTail::default();
+        for line in
+            ["DEBUG verbatim::engine: window decoded", " INFO verbatim::engine: model loaded", "failed"]
+        {
+            words.add(1, line);
+        }
+        assert_eq!(words.ending(None, OomKills::now()).lines, ["failed"]);
     }
 }

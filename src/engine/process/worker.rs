@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, EngineFault, LoadFailure};
 
+use super::child::log_to_stderr;
 use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION};
 use crate::engine::EngineConfig;
 use crate::engine::backends::whisper_cpp::{
@@ -45,6 +46,7 @@ pub fn run_worker() -> ExitCode {
         }
     };
     end_on_panic();
+    log_to_stderr();
     echo_trouble_to_stderr();
     let worker = Arc::new(Worker { replies: Mutex::new(replies), state: Mutex::new(State::Empty) });
     worker.reply(&FromWorker::Hello { version: VERSION, pid: std::process::id() });
