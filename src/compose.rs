@@ -112,6 +112,7 @@ fn decode(settings: &settings::Decode) -> DecodeConfig {
         best_of: settings.best_of,
         max_decodes: settings.max_decodes,
         unvoiced_logprob_thold: settings.unvoiced_logprob_thold,
+        doubtful_no_speech_thold: settings.doubtful_no_speech_thold,
         suppress_non_speech: settings.suppress_non_speech,
     }
 }

@@ -164,8 +164,10 @@ pub struct DecodeConfig {
     pub logprob_thold: f32,
     /// 0 to 1. A window with a higher no-speech probability, whose text is below `logprob_thold`, has no text.
     pub no_speech_thold: f32,
-    /// Where voice activity detection found nothing, a text with a lower average log probability is dropped.
+    /// Where voice activity detection found nothing, a text with a lower average log probability is doubtful.
     pub unvoiced_logprob_thold: f32,
+    /// 0 to 1. A window with a higher no-speech probability over 30 s, whose text is doubtful, has no text.
+    pub doubtful_no_speech_thold: f32,
     /// Above 1: beam search at temperature 0. At most 8.
     pub beam_size: u32,
     /// Samples to choose from at temperatures above 0. 1 to 8.
@@ -184,6 +186,7 @@ impl Default for DecodeConfig {
             logprob_thold: -1.0,
             no_speech_thold: 0.6,
             unvoiced_logprob_thold: -0.5,
+            doubtful_no_speech_thold: 0.28,
             beam_size: 1,
             best_of: 5,
             max_decodes: 4,

@@ -6,7 +6,7 @@ use super::error::Problem;
 use super::values::{expected, found, origin};
 
 /// Bounds of every number, both ends allowed. Sizes in bytes go as far as the type.
-pub const BOUNDS: [(&str, f64, f64); 37] = [
+pub const BOUNDS: [(&str, f64, f64); 38] = [
     ("server.port", 0.0, 65_535.0),
     ("server.max_upload_bytes", 1.0, BYTES),
     ("server.shutdown_secs", 0.0, 3_600.0),
@@ -39,6 +39,7 @@ pub const BOUNDS: [(&str, f64, f64); 37] = [
     ("decode.best_of", 1.0, 8.0),
     ("decode.max_decodes", 1.0, 4.0),
     ("decode.unvoiced_logprob_thold", -100.0, 0.0),
+    ("decode.doubtful_no_speech_thold", 0.0, 1.0),
     ("webhooks.timeout_secs", 1.0, 300.0),
     ("fetch.timeout_secs", 1.0, 86_400.0),
     ("openai.wait_secs", 1.0, 86_400.0),

@@ -201,6 +201,7 @@ pub struct Decode {
     pub best_of: u32,
     pub max_decodes: u32,
     pub unvoiced_logprob_thold: f32,
+    pub doubtful_no_speech_thold: f32,
     pub suppress_non_speech: bool,
     pub condition_on_previous: bool,
     /// Empty: any.

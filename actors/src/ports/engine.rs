@@ -182,7 +182,7 @@ impl ChunkAudio {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VoiceActivity {
     Present,
-    /// Nothing like speech in it: text of which the model is not sure is not believed.
+    /// Nothing like speech in it: a text of which the model is not sure is doubted earlier.
     Absent,
 }
 

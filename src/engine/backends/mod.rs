@@ -107,11 +107,12 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// The search for a window whose text is doubtful; `None` where this one is as wide. It is deterministic, where
-    /// openai-whisper samples: a job that is resumed has to get the same text.
-    pub(super) fn wider(self) -> Option<Self> {
-        let wider = Self { temperature: 0.0, beam_size: 5, ..self };
-        (self != wider).then_some(wider)
+    /// The search for a window whose text is doubtful: a beam search of width 5, or a greedy one where this is a beam
+    /// search, which prefers loops. It is deterministic, where openai-whisper samples: a job that is resumed has to get the
+    /// same text.
+    pub(super) fn other(self) -> Self {
+        let is_beam = self.temperature == 0.0 && self.beam_size > 1;
+        Self { temperature: 0.0, beam_size: if is_beam { 1 } else { 5 }, ..self }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod attempts;
 mod output;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::rc::Rc;
@@ -16,7 +18,7 @@ use tracing::debug;
 use super::language::Votes;
 use super::loudness::Loudness;
 use super::prompt;
-use super::window::{FULL_FRAMES, MAX_TOKENS, frames, token_limit};
+use super::window::{FULL_FRAMES, frames, token_limit};
 use crate::engine::backends::{Backend, Search, Start};
 use crate::engine::model_file::Vocabulary;
 use crate::engine::request;
@@ -127,12 +129,10 @@ impl<B: Backend> Decoder<B> {
         progress(0.3);
         let (language, language_probability) = self.language(batch, &encoding, &together, abort)?;
         let longest = together.iter().map(|samples| samples.len()).max().unwrap_or(0);
-        let token_limit = if frames == FULL_FRAMES { MAX_TOKENS } else { token_limit(longest) };
         let request = Request {
             start: Start { language, task, context: &context },
-            search: self.search(temperature, token_limit),
+            search: self.search(temperature, token_limit(longest)),
             prompt_text: &echoed,
-            is_full: frames == FULL_FRAMES,
             abort,
         };
         let hypotheses = self.backend.generate(&encoding, &request.start, &request.search, abort)?;
@@ -142,14 +142,14 @@ impl<B: Backend> Decoder<B> {
         for (index, (hypothesis, at)) in hypotheses.into_iter().zip(&sounding).enumerate() {
             let window = &windows[*at];
             let source = Source { encoding: Rc::clone(&encoding), index, windows: sounding.len() };
-            let span = if request.is_full { Features::Full } else { Features::Matched };
-            let first = self.judge(hypothesis, window, source, request.search.temperature, (1, span));
+            let made_from = (1, Features::of_frames(frames));
+            let first = self.judge(hypothesis, window, source, request.search.temperature, made_from);
             texts[*at] = Some(self.settle(first, window, &request)?);
             progress(0.8 + 0.15 * (index + 1) as f32 / sounding.len() as f32);
         }
         let redecodes: Vec<u32> = texts.iter().map(|text| text.as_ref().map_or(0, Text::redecodes)).collect();
         for (text, window) in texts.iter_mut().zip(&windows) {
-            text.take_if(|text| self.is_no_speech(text, window) || text.stays_unlikely());
+            text.take_if(|text| self.is_no_speech(text, window));
         }
         let alignments = self.alignments(&texts, &windows, &request)?;
         progress(1.0);

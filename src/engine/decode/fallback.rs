@@ -19,29 +19,24 @@ pub(super) enum SoFar {
     Matched,
     /// With features of 30 s.
     Padded,
-    /// With the wider search, too.
+    /// With the other search, too.
     Searched,
 }
 
 /// What follows a decode that ended with `doubt`, and how the window is decoded then; `None` where no more is worth it.
-/// `wider` is the search after the request's own, if there is one.
+/// `other` is the search after the request's own.
 ///
 /// | doubt | second decode | third decode |
 /// | --- | --- | --- |
-/// | no end, loop, unlikely | padded | the wider search, where there is sound as loud as speech |
+/// | no end, loop, unlikely | padded | the other search, where there is sound as loud as speech |
 /// | empty | padded | none: it comes back with any search |
 /// | early end | none: it is read on from there | none |
-pub(super) fn next(
-    doubt: Doubt,
-    so_far: SoFar,
-    is_loud: bool,
-    wider: Option<Search>,
-) -> Option<(Attempt, SoFar)> {
+pub(super) fn next(doubt: Doubt, so_far: SoFar, is_loud: bool, other: Search) -> Option<(Attempt, SoFar)> {
     match so_far {
         SoFar::Matched if doubt == Doubt::EarlyEnd => None,
         SoFar::Matched => Some((Attempt::Padded, SoFar::Padded)),
         SoFar::Padded if is_loud && doubt.asks_for_search() => {
-            wider.map(|search| (Attempt::Search(search), SoFar::Searched))
+            Some((Attempt::Search(other), SoFar::Searched))
         }
         SoFar::Padded | SoFar::Searched => None,
     }
@@ -59,7 +54,7 @@ mod tests {
         for doubt in [Doubt::NoEnd, Doubt::Loop, Doubt::Unlikely] {
             let mut so_far = SoFar::Matched;
             let mut attempts = Vec::new();
-            while let Some((attempt, then)) = next(doubt, so_far, true, Some(SEARCH)) {
+            while let Some((attempt, then)) = next(doubt, so_far, true, SEARCH) {
                 attempts.push(attempt);
                 so_far = then;
             }
@@ -69,22 +64,21 @@ mod tests {
 
     #[test]
     fn quiet_windows_and_empty_texts_are_padded_only() {
-        assert_eq!(next(Doubt::Loop, SoFar::Padded, false, Some(SEARCH)), None);
-        assert_eq!(
-            next(Doubt::Empty, SoFar::Matched, true, Some(SEARCH)),
-            Some((Attempt::Padded, SoFar::Padded))
-        );
-        assert_eq!(next(Doubt::Empty, SoFar::Padded, true, Some(SEARCH)), None);
+        assert_eq!(next(Doubt::Loop, SoFar::Padded, false, SEARCH), None);
+        assert_eq!(next(Doubt::Empty, SoFar::Matched, true, SEARCH), Some((Attempt::Padded, SoFar::Padded)));
+        assert_eq!(next(Doubt::Empty, SoFar::Padded, true, SEARCH), None);
     }
 
     #[test]
     fn an_early_end_is_not_decoded_again() {
-        assert_eq!(next(Doubt::EarlyEnd, SoFar::Matched, true, Some(SEARCH)), None);
+        assert_eq!(next(Doubt::EarlyEnd, SoFar::Matched, true, SEARCH), None);
     }
 
     #[test]
-    fn a_request_with_that_beam_ends_with_the_padded_decode() {
-        assert_eq!(SEARCH.wider(), None);
-        assert_eq!(next(Doubt::Loop, SoFar::Padded, true, None), None);
+    fn a_beam_search_is_followed_by_a_greedy_one() {
+        let widths = |beam_size| Search { beam_size, ..SEARCH }.other().beam_size;
+        assert_eq!([1, 2, 5].map(widths), [5, 1, 1]);
+        let sampled = Search { temperature: 0.8, ..SEARCH };
+        assert_eq!(sampled.other(), SEARCH);
     }
 }

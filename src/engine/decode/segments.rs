@@ -76,6 +76,14 @@ pub(super) fn cut_before(tokens: &mut Vec<u32>, at: usize, vocabulary: &Vocabula
     has_text
 }
 
+/// Keeps the first `count` text tokens and the timestamps before and between them.
+pub(super) fn keep_text(tokens: &mut Vec<u32>, count: usize, vocabulary: &Vocabulary) {
+    let is_text = |(_, token): &(usize, &u32)| **token < vocabulary.end_of_text();
+    if let Some((at, _)) = tokens.iter().enumerate().filter(is_text).nth(count) {
+        tokens.truncate(at);
+    }
+}
+
 /// The segments of a window, in order and inside it. Text without an end lasts until `end_secs`.
 pub(super) fn pieces(tokens: &[u32], duration_secs: f64, vocabulary: &Vocabulary) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();

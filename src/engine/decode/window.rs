@@ -12,7 +12,7 @@ const BASE_TOKENS: usize = 24;
 /// … and this many for each second of it. Fast speech has 6 to 8, timestamps included.
 const TOKENS_PER_SEC: usize = 12;
 /// Tokens that Whisper decoders write at most.
-pub(in crate::engine) const MAX_TOKENS: usize = 224;
+const MAX_TOKENS: usize = 224;
 
 /// Frames for a window of `samples` with its margin; even, as the encoder halves them.
 pub(in crate::engine) fn frames(samples: usize) -> usize {

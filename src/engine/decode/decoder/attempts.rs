@@ -14,10 +14,12 @@ use crate::engine::decode::fallback::{self, Attempt, SoFar};
 use crate::engine::decode::loudness::Loudness;
 use crate::engine::decode::quality::{self, Doubt, Evidence, Thresholds};
 use crate::engine::decode::segments::{self, text_of, text_tokens};
-use crate::engine::decode::window::{FULL_FRAMES, MAX_TOKENS, frames, token_limit};
+use crate::engine::decode::window::{FULL_FRAMES, frames, token_limit};
 
 /// A window whose text ends early is read on from there, where at least this much is left, in seconds.
 const LEAST_REST_SECS: f64 = 1.0;
+/// The rest of a window is not decoded any further if its text is doubtful and its no-speech probability exceeds this.
+const REST_NO_SPEECH: f32 = 0.2;
 
 impl<B: Backend> Decoder<B> {
     /// A hypothesis with what is wrong with it.
@@ -39,15 +41,25 @@ impl<B: Backend> Decoder<B> {
             segments::cut_before(&mut tokens, start, vocabulary).then_some(all)
         });
         let is_shortened = is_trimmed || with_loop.is_some();
-        let mut text =
-            Text { tokens, hypothesis, doubt: None, source, is_shortened, with_loop, temperature, decodes };
-        text.doubt = self.doubt(&text, window, features);
+        let mut text = Text {
+            tokens,
+            hypothesis,
+            doubt: None,
+            source,
+            features,
+            is_shortened,
+            is_cut_loop: false,
+            with_loop,
+            temperature,
+            decodes,
+        };
+        text.doubt = self.doubt(&text, window);
         let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
-        debug!(doubt = ?text.doubt, avg_logprob, no_speech_prob, decodes, "window decoded");
+        debug!(doubt = ?text.doubt, avg_logprob, no_speech_prob, decodes, voices = ?window.voices, "window decoded");
         text
     }
 
-    fn doubt(&self, text: &Text<B::Encoding>, window: &Window<'_>, features: Features) -> Option<Doubt> {
+    fn doubt(&self, text: &Text<B::Encoding>, window: &Window<'_>) -> Option<Doubt> {
         let vocabulary = self.vocabulary();
         let words = text_tokens(&text.tokens, vocabulary);
         let evidence = Evidence {
@@ -60,8 +72,8 @@ impl<B: Backend> Decoder<B> {
             sound_end_secs: window.speech_end_secs(),
         };
         evidence.doubt(Thresholds {
-            avg_logprob: match features {
-                Features::Matched => MATCHED_LOGPROB.max(self.config.logprob_thold),
+            avg_logprob: match text.features {
+                Features::Matched => self.likely_logprob(window).max(self.config.logprob_thold),
                 Features::Full => self.config.logprob_thold,
             },
             no_speech_prob: self.config.no_speech_thold,
@@ -78,22 +90,27 @@ impl<B: Backend> Decoder<B> {
         request: &Request<'_>,
     ) -> Result<Text<B::Encoding>, EngineFault> {
         best = self.without_echo(best, window, request)?;
-        let wider = request.search.wider();
+        let other = request.search.other();
         let mut padded: Option<Rc<B::Encoding>> = None;
         let mut last = best.doubt;
         let mut decodes = best.decodes;
-        let mut so_far = if request.is_full { SoFar::Padded } else { SoFar::Matched };
+        let mut so_far = match best.features {
+            Features::Matched => SoFar::Matched,
+            Features::Full => SoFar::Padded,
+        };
         while let Some(doubt) = last {
-            if decodes >= self.config.max_decodes as usize || self.is_no_speech(&best, window) {
+            let is_settled = best.features == Features::Full && self.is_no_speech(&best, window);
+            if decodes >= self.config.max_decodes as usize || is_settled {
                 break;
             }
             let is_loud = window.loudness.speech_end() > 0;
-            let Some((attempt, then)) = fallback::next(doubt, so_far, is_loud, wider) else { break };
+            let Some((attempt, then)) = fallback::next(doubt, so_far, is_loud, other) else { break };
             so_far = then;
             let search = match attempt {
-                Attempt::Padded => Search { token_limit: MAX_TOKENS, ..request.search },
-                Attempt::Search(search) => Search { token_limit: MAX_TOKENS, ..search },
+                Attempt::Padded => request.search,
+                Attempt::Search(search) => search,
             };
+            let search = Search { token_limit: token_limit(window.samples.len()), ..search };
             let encoding = match &padded {
                 Some(encoding) => Rc::clone(encoding),
                 None => {
@@ -115,12 +132,29 @@ impl<B: Backend> Decoder<B> {
                 (decodes, Features::Full),
             );
             last = text.doubt;
+            // More reliable than that of matched features, whichever text is kept.
+            let no_speech_prob = text.hypothesis.no_speech_prob;
             if is_better(&text, &best) {
                 best = text;
             }
+            best.hypothesis.no_speech_prob = no_speech_prob;
+            best.features = Features::Full;
             best.decodes = decodes;
         }
+        if best.doubt == Some(Doubt::NoEnd) {
+            self.end_loop(&mut best);
+        }
         self.read_on(best, window, request)
+    }
+
+    /// Of a loop without an end only the first round is kept.
+    fn end_loop(&self, text: &mut Text<B::Encoding>) {
+        let vocabulary = self.vocabulary();
+        let words = text_tokens(&text.tokens, vocabulary);
+        if let Some(start) = quality::loop_start(&words, self.config.loop_entropy) {
+            segments::keep_text(&mut text.tokens, start, vocabulary);
+            text.is_cut_loop = true;
+        }
     }
 
     /// A text that ends early is continued from its last timestamp: the rest is a window of its own.
@@ -156,11 +190,11 @@ impl<B: Backend> Decoder<B> {
                     continue;
                 }
             }
-            if more.stays_unlikely() {
+            let Hypothesis { avg_logprob, no_speech_prob, .. } = more.hypothesis;
+            if avg_logprob < MATCHED_LOGPROB && no_speech_prob > REST_NO_SPEECH {
                 break;
             }
-            let is_full = frames(samples.len()) == FULL_FRAMES;
-            let more = self.settle(more, &rest, &Request { is_full, ..*request })?;
+            let more = self.settle(more, &rest, request)?;
             text.decodes = more.decodes;
             // The decoder already ended its text here: a high no-speech probability outweighs likely words.
             let is_speech = more.hypothesis.no_speech_prob <= self.config.no_speech_thold;
@@ -195,7 +229,7 @@ impl<B: Backend> Decoder<B> {
         unless(request.abort)?;
         Ok(generated.into_iter().next().map(|hypothesis| {
             let source = Source::only(&encoding);
-            self.judge(hypothesis, rest, source, search.temperature, (decodes, Features::Matched))
+            self.judge(hypothesis, rest, source, search.temperature, (decodes, Features::of_frames(length)))
         }))
     }
 
@@ -234,8 +268,8 @@ impl<B: Backend> Decoder<B> {
         if !is_suspect {
             return Ok(text);
         }
-        let encoding =
-            Rc::new(self.backend.encode(&[window.samples], frames(window.samples.len()), request.abort)?);
+        let length = frames(window.samples.len());
+        let encoding = Rc::new(self.backend.encode(&[window.samples], length, request.abort)?);
         unless(request.abort)?;
         let start = Start { context: &[], ..request.start };
         let generated = self.backend.generate(&encoding, &start, &request.search, request.abort)?;
@@ -245,19 +279,28 @@ impl<B: Backend> Decoder<B> {
             window,
             Source::only(&encoding),
             text.temperature,
-            (text.decodes + 1, Features::Matched),
+            (text.decodes + 1, Features::of_frames(length)),
         ))
     }
 
-    /// Whether the window holds no speech: the model says so and is not sure of its text, or the detector says so too.
+    /// The average log probability below which a text is doubtful.
+    fn likely_logprob(&self, window: &Window<'_>) -> f32 {
+        match window.voices {
+            VoiceActivity::Absent => MATCHED_LOGPROB.max(self.config.unvoiced_logprob_thold),
+            VoiceActivity::Present => MATCHED_LOGPROB,
+        }
+    }
+
+    /// Whether the window holds no speech: its text is doubtful, and the no-speech probability is not low. That of features as
+    /// short as the window is not reliable: with whispered speech it is up to 0.7.
     pub(super) fn is_no_speech(&self, text: &Text<B::Encoding>, window: &Window<'_>) -> bool {
         let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
         let silent = no_speech_prob > self.config.no_speech_thold && avg_logprob < self.config.logprob_thold;
-        let agreed = window.voices == VoiceActivity::Absent
-            && (no_speech_prob > self.config.no_speech_thold
-                || avg_logprob < self.config.unvoiced_logprob_thold
-                || text.doubt.is_some()
-                || text.is_shortened);
+        let is_doubtful = avg_logprob < self.likely_logprob(window)
+            || matches!(text.doubt, Some(Doubt::NoEnd | Doubt::Loop));
+        let agreed = text.features == Features::Full
+            && is_doubtful
+            && no_speech_prob > self.config.doubtful_no_speech_thold;
         silent || agreed
     }
 }

@@ -155,7 +155,7 @@ impl<B: Backend> Decoder<B> {
     fn flags(&self, text: &Text<B::Encoding>, loops: &[bool]) -> Vec<Flag> {
         let mut flags = Vec::new();
         let repeated = loops.iter().filter(|again| **again).count();
-        if repeated > 0 && repeated * 2 >= loops.len() {
+        if text.is_cut_loop || (repeated > 0 && repeated * 2 >= loops.len()) {
             flags.push(Flag::Repetition);
         }
         let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
@@ -202,8 +202,8 @@ impl<B: Backend> Decoder<B> {
     }
 }
 
-/// Exclamation marks are the tokens that come of logits that are not numbers.
+/// Whether a text has no letter and no digit: music comes out as an ellipsis, and logits that are not numbers as exclamation
+/// marks.
 fn is_noise(text: &str) -> bool {
-    let text = text.trim();
-    text.is_empty() || (text.len() >= 4 && text.bytes().all(|byte| byte == b'!'))
+    !text.chars().any(char::is_alphanumeric)
 }

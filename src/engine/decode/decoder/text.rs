@@ -10,9 +10,8 @@ use crate::engine::SAMPLE_RATE;
 use crate::engine::backends::{Hypothesis, Search, Start};
 use crate::engine::decode::loudness::Loudness;
 use crate::engine::decode::quality::Doubt;
+use crate::engine::decode::window::FULL_FRAMES;
 
-/// A text that stays below [`MATCHED_LOGPROB`] after every decode is dropped where the no-speech probability exceeds this.
-const UNLIKELY_NO_SPEECH: f32 = 0.2;
 /// An average log probability below which a length-matched window is decoded once more in full.
 pub(super) const MATCHED_LOGPROB: f32 = -0.7;
 
@@ -49,8 +48,12 @@ pub(super) struct Text<E> {
     pub(super) doubt: Option<Doubt>,
     /// The encoding of the whole window.
     pub(super) source: Source<E>,
+    /// Those that its no-speech probability is of.
+    pub(super) features: Features,
     /// Whether something was cut off its end: a loop, or text behind the end of the sound.
     pub(super) is_shortened: bool,
+    /// Whether it is the first round of a loop that had no end.
+    pub(super) is_cut_loop: bool,
     /// All of the tokens, where a loop was cut off.
     pub(super) with_loop: Option<Vec<u32>>,
     pub(super) temperature: f32,
@@ -72,12 +75,18 @@ impl<E> Source<E> {
 }
 
 /// How long the features are that a text was decoded from.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Features {
     /// As long as the samples.
     Matched,
     /// As long as the encoder takes.
     Full,
+}
+
+impl Features {
+    pub(super) fn of_frames(frames: usize) -> Self {
+        if frames == FULL_FRAMES { Self::Full } else { Self::Matched }
+    }
 }
 
 /// What all windows of a batch share.
@@ -86,8 +95,6 @@ pub(super) struct Request<'a> {
     pub(super) start: Start<'a>,
     pub(super) search: Search,
     pub(super) prompt_text: &'a str,
-    /// Whether the batch's features are as long as the encoder takes.
-    pub(super) is_full: bool,
     pub(super) abort: &'a AtomicBool,
 }
 
@@ -100,11 +107,5 @@ impl<E> Text<E> {
     /// Decodes after the first one.
     pub(super) fn redecodes(&self) -> u32 {
         u32::try_from(self.decodes.saturating_sub(1)).unwrap_or(u32::MAX)
-    }
-
-    /// Whether nothing that was tried gave a likely text, and the model holds speech for unlikely, too: laughter and breathing
-    /// come out as thanks to an audience.
-    pub(super) fn stays_unlikely(&self) -> bool {
-        self.hypothesis.avg_logprob < MATCHED_LOGPROB && self.hypothesis.no_speech_prob > UNLIKELY_NO_SPEECH
     }
 }

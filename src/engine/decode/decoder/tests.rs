@@ -1,0 +1,205 @@
+//! What becomes of a window, by what a backend answers.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Mutex;
+
+use actors::domain::language::Language;
+use actors::domain::transcript::{Flag, Segment};
+use actors::ports::{Batch, ChunkAudio, Device, VoiceActivity};
+
+use super::*;
+use crate::engine::backends::{Aligned, Alignment, Hypothesis, LanguageProbabilities};
+use crate::engine::model_file::ModelHeader;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ggml-words-q8_0.bin");
+
+/// An answer of the backend: text, average log probability, no-speech probability.
+type Answer = (&'static str, f32, f32);
+
+/// Answers each decode with the next text of a list, and writes down what was asked.
+struct Scripted {
+    vocabulary: Vocabulary,
+    device: Device,
+    answers: Mutex<VecDeque<Answer>>,
+    /// Frames and beam width of each decode.
+    decodes: Mutex<Vec<(usize, usize)>>,
+}
+
+impl Backend for Scripted {
+    /// Frames.
+    type Encoding = usize;
+
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    fn encode(&self, _: &[&[f32]], frames: usize, _: &AtomicBool) -> Result<usize, EngineFault> {
+        Ok(frames)
+    }
+
+    fn languages(&self, _: &usize, _: &AtomicBool) -> Result<Vec<LanguageProbabilities>, EngineFault> {
+        Ok(Vec::new())
+    }
+
+    fn generate(
+        &self,
+        frames: &usize,
+        _: &Start<'_>,
+        search: &Search,
+        _: &AtomicBool,
+    ) -> Result<Vec<Hypothesis>, EngineFault> {
+        self.decodes.lock().unwrap().push((*frames, search.beam_size));
+        let (text, avg_logprob, no_speech_prob) =
+            self.answers.lock().unwrap().pop_front().expect("more decodes than answers");
+        let mut tokens = vec![self.vocabulary.first_timestamp()];
+        tokens.extend(self.vocabulary.encode(text));
+        let limit_reached = tokens.len() >= search.token_limit;
+        tokens.truncate(search.token_limit);
+        if !limit_reached {
+            tokens.push(self.vocabulary.first_timestamp() + 95);
+        }
+        Ok(vec![Hypothesis { tokens, avg_logprob, no_speech_prob, logprobs: None, limit_reached }])
+    }
+
+    fn align(
+        &self,
+        _: &usize,
+        _: &Start<'_>,
+        _: &[Aligned<'_>],
+        _: &AtomicBool,
+    ) -> Result<Option<Vec<Alignment>>, EngineFault> {
+        Ok(None)
+    }
+
+    fn has_failed(&self) -> bool {
+        false
+    }
+}
+
+/// The segments of two seconds of sound, and each decode: whether it was padded, and the width of its beam.
+fn decoded(
+    voices: VoiceActivity,
+    config: DecodeConfig,
+    answers: &[Answer],
+) -> (Vec<Segment>, Vec<(bool, usize)>) {
+    let backend = Scripted {
+        vocabulary: Vocabulary::read(&ModelHeader::read(Path::new(MODEL)).unwrap()).unwrap(),
+        device: Device { backend: "cpu".into(), name: "scripted".into() },
+        answers: Mutex::new(answers.iter().copied().collect()),
+        decodes: Mutex::default(),
+    };
+    let decoder = Decoder::new(backend, config);
+    // Louder in its middle, as speech is.
+    let samples: Vec<f32> =
+        (0..32_000).map(|at| if (4_000..30_000).contains(&at) { 0.2 } else { 0.001 }).collect();
+    let chunk = ChunkAudio { samples: samples.into(), voices, is_joined: false };
+    let batch = Batch { language: Some(Language::ENGLISH), ..Batch::of([chunk]) };
+    let transcripts = decoder.transcribe(&batch, &AtomicBool::new(false), &|_| ()).unwrap();
+    assert!(decoder.backend.answers.lock().unwrap().is_empty(), "an answer was not asked for");
+    let decodes = decoder.backend.decodes.into_inner().unwrap();
+    let is_padded = |(frames, width)| (frames == FULL_FRAMES, width);
+    (transcripts.into_iter().next().unwrap().segments, decodes.into_iter().map(is_padded).collect())
+}
+
+fn texts(segments: &[Segment]) -> Vec<&str> {
+    segments.iter().map(|segment| segment.text.as_str()).collect()
+}
+
+const FIRST: (bool, usize) = (false, 1);
+const PADDED: (bool, usize) = (true, 1);
+const BEAM: (bool, usize) = (true, 5);
+
+/// A word that never ends.
+const LOOP: &str = " so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so \
+                    so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so";
+
+#[test]
+fn whispered_speech_is_written_whatever_the_detector_says() {
+    for voices in [VoiceActivity::Present, VoiceActivity::Absent] {
+        let answers = [(" Hello there", -1.4, 0.7), (" Hello there", -1.2, 0.1), (" Hello there", -1.1, 0.1)];
+        let (segments, decodes) = decoded(voices, DecodeConfig::default(), &answers);
+        assert_eq!(texts(&segments), [" Hello there"]);
+        assert_eq!(segments[0].flags, [Flag::LowConfidence]);
+        assert_eq!(decodes, [FIRST, PADDED, BEAM]);
+    }
+}
+
+#[test]
+fn noise_has_no_text_and_is_not_searched_through() {
+    for voices in [VoiceActivity::Present, VoiceActivity::Absent] {
+        let answers = [(" Thank you.", -0.9, 0.2), (" Thank you.", -0.9, 0.4)];
+        let (segments, decodes) = decoded(voices, DecodeConfig::default(), &answers);
+        assert_eq!(texts(&segments), [""; 0]);
+        assert_eq!(decodes, [FIRST, PADDED]);
+    }
+}
+
+#[test]
+fn the_no_speech_probability_over_30_s_counts_for_any_text() {
+    // The first text is the likelier one, and stays the best.
+    let (segments, _) = decoded(
+        VoiceActivity::Present,
+        DecodeConfig::default(),
+        &[(" Thank you.", -0.8, 0.1), (" You", -0.95, 0.4)],
+    );
+    assert_eq!(texts(&segments), [""; 0]);
+    let lenient = DecodeConfig { doubtful_no_speech_thold: 0.5, ..DecodeConfig::default() };
+    let (segments, _) =
+        decoded(VoiceActivity::Present, lenient, &[(" Thank you.", -0.8, 0.1), (" You", -0.95, 0.4)]);
+    assert_eq!(texts(&segments), [" You"]);
+    assert_eq!(segments[0].decoding.no_speech_prob, 0.4);
+}
+
+#[test]
+fn without_voices_a_text_is_doubted_earlier() {
+    let likely = [(" Hello there", -0.6, 0.5)];
+    let (segments, _) = decoded(VoiceActivity::Present, DecodeConfig::default(), &likely);
+    assert_eq!(texts(&segments), [" Hello there"]);
+    let answers = [(" Hello there", -0.6, 0.5), (" Hello there", -0.6, 0.4)];
+    let (segments, decodes) = decoded(VoiceActivity::Absent, DecodeConfig::default(), &answers);
+    assert_eq!((texts(&segments), decodes), (vec![], vec![FIRST, PADDED]));
+}
+
+#[test]
+fn one_decode_is_judged_by_itself() {
+    let once = DecodeConfig { max_decodes: 1, ..DecodeConfig::default() };
+    let (segments, _) = decoded(VoiceActivity::Absent, once, &[(" Hello there", -0.9, 0.5)]);
+    assert_eq!(texts(&segments), [" Hello there"]);
+    let (segments, _) = decoded(VoiceActivity::Absent, once, &[(" Hello there", -1.1, 0.7)]);
+    assert_eq!(texts(&segments), [""; 0]);
+}
+
+#[test]
+fn of_a_loop_without_an_end_the_first_round_is_kept() {
+    let answers = [(LOOP, -0.1, 0.1); 3];
+    let (segments, decodes) = decoded(VoiceActivity::Present, DecodeConfig::default(), &answers);
+    assert_eq!(texts(&segments), [" so"]);
+    assert_eq!(segments[0].flags, [Flag::Repetition]);
+    assert_eq!(decodes, [FIRST, PADDED, BEAM]);
+}
+
+#[test]
+fn where_a_beam_search_loops_the_greedy_text_is_kept() {
+    let beam = DecodeConfig { beam_size: 5, ..DecodeConfig::default() };
+    let answers = [(LOOP, -0.1, 0.1), (LOOP, -0.1, 0.1), (" Hello there", -0.5, 0.1)];
+    let (segments, decodes) = decoded(VoiceActivity::Present, beam, &answers);
+    assert_eq!(texts(&segments), [" Hello there"]);
+    assert_eq!(decodes, [(false, 5), BEAM, PADDED]);
+}
+
+#[test]
+fn text_without_a_letter_is_none() {
+    for text in ["...", "!!!!", " \u{2026}"] {
+        let (segments, _) = decoded(VoiceActivity::Present, DecodeConfig::default(), &[(text, -0.3, 0.1)]);
+        assert_eq!(texts(&segments), [""; 0], "{text}");
+    }
+}
