@@ -54,6 +54,13 @@ impl<B: Backend> Decoder<B> {
             decodes,
         };
         text.doubt = self.doubt(&text, window);
+        // Where the detector found no speech, 30 s of features decide before the text is accepted or read on.
+        if text.features == Features::Matched
+            && matches!(text.doubt, None | Some(Doubt::EarlyEnd))
+            && self.is_doubtful(&text, window)
+        {
+            text.doubt = Some(Doubt::Unlikely);
+        }
         let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
         debug!(doubt = ?text.doubt, avg_logprob, no_speech_prob, decodes, voices = ?window.voices, "window decoded");
         text
@@ -73,7 +80,7 @@ impl<B: Backend> Decoder<B> {
         };
         evidence.doubt(Thresholds {
             avg_logprob: match text.features {
-                Features::Matched => self.likely_logprob(window).max(self.config.logprob_thold),
+                Features::Matched => MATCHED_LOGPROB.max(self.config.logprob_thold),
                 Features::Full => self.config.logprob_thold,
             },
             no_speech_prob: self.config.no_speech_thold,
@@ -283,11 +290,19 @@ impl<B: Backend> Decoder<B> {
         ))
     }
 
-    /// The average log probability below which a text is doubtful.
-    fn likely_logprob(&self, window: &Window<'_>) -> f32 {
+    /// Whether a text needs a low no-speech probability to be believed. Where the detector found no speech, most do.
+    fn is_doubtful(&self, text: &Text<B::Encoding>, window: &Window<'_>) -> bool {
+        let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
         match window.voices {
-            VoiceActivity::Absent => MATCHED_LOGPROB.max(self.config.unvoiced_logprob_thold),
-            VoiceActivity::Present => MATCHED_LOGPROB,
+            VoiceActivity::Present => {
+                avg_logprob < MATCHED_LOGPROB || matches!(text.doubt, Some(Doubt::NoEnd | Doubt::Loop))
+            }
+            VoiceActivity::Absent => {
+                avg_logprob < MATCHED_LOGPROB.max(self.config.unvoiced_logprob_thold)
+                    || no_speech_prob > self.config.no_speech_thold
+                    || text.doubt.is_some()
+                    || text.is_shortened
+            }
         }
     }
 
@@ -296,10 +311,8 @@ impl<B: Backend> Decoder<B> {
     pub(super) fn is_no_speech(&self, text: &Text<B::Encoding>, window: &Window<'_>) -> bool {
         let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;
         let silent = no_speech_prob > self.config.no_speech_thold && avg_logprob < self.config.logprob_thold;
-        let is_doubtful = avg_logprob < self.likely_logprob(window)
-            || matches!(text.doubt, Some(Doubt::NoEnd | Doubt::Loop));
         let agreed = text.features == Features::Full
-            && is_doubtful
+            && self.is_doubtful(text, window)
             && no_speech_prob > self.config.doubtful_no_speech_thold;
         silent || agreed
     }

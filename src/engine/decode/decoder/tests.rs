@@ -65,7 +65,8 @@ impl Backend for Scripted {
         let limit_reached = tokens.len() >= search.token_limit;
         tokens.truncate(search.token_limit);
         if !limit_reached {
-            tokens.push(self.vocabulary.first_timestamp() + 95);
+            // In steps of 20 ms.
+            tokens.push(self.vocabulary.first_timestamp() + if text == EARLY { 50 } else { 215 });
         }
         Ok(vec![Hypothesis { tokens, avg_logprob, no_speech_prob, logprobs: None, limit_reached }])
     }
@@ -85,7 +86,7 @@ impl Backend for Scripted {
     }
 }
 
-/// The segments of two seconds of sound, and each decode: whether it was padded, and the width of its beam.
+/// The segments of four and a half seconds of sound, and each decode: whether it was padded, and the width of its beam.
 fn decoded(
     voices: VoiceActivity,
     config: DecodeConfig,
@@ -100,7 +101,7 @@ fn decoded(
     let decoder = Decoder::new(backend, config);
     // Louder in its middle, as speech is.
     let samples: Vec<f32> =
-        (0..32_000).map(|at| if (4_000..30_000).contains(&at) { 0.2 } else { 0.001 }).collect();
+        (0..72_000).map(|at| if (8_000..69_000).contains(&at) { 0.2 } else { 0.001 }).collect();
     let chunk = ChunkAudio { samples: samples.into(), voices, is_joined: false };
     let batch = Batch { language: Some(Language::ENGLISH), ..Batch::of([chunk]) };
     let transcripts = decoder.transcribe(&batch, &AtomicBool::new(false), &|_| ()).unwrap();
@@ -118,16 +119,24 @@ const FIRST: (bool, usize) = (false, 1);
 const PADDED: (bool, usize) = (true, 1);
 const BEAM: (bool, usize) = (true, 5);
 
+/// A text that is over after a second.
+const EARLY: &str = " Hello there";
+
+macro_rules! round {
+    () => {
+        " so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so"
+    };
+}
+
 /// A word that never ends.
-const LOOP: &str = " so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so \
-                    so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so so";
+const LOOP: &str = concat!(round!(), round!(), round!());
 
 #[test]
 fn whispered_speech_is_written_whatever_the_detector_says() {
     for voices in [VoiceActivity::Present, VoiceActivity::Absent] {
-        let answers = [(" Hello there", -1.4, 0.7), (" Hello there", -1.2, 0.1), (" Hello there", -1.1, 0.1)];
+        let answers = [(" Good day", -1.4, 0.7), (" Good day", -1.2, 0.1), (" Good day", -1.1, 0.1)];
         let (segments, decodes) = decoded(voices, DecodeConfig::default(), &answers);
-        assert_eq!(texts(&segments), [" Hello there"]);
+        assert_eq!(texts(&segments), [" Good day"]);
         assert_eq!(segments[0].flags, [Flag::LowConfidence]);
         assert_eq!(decodes, [FIRST, PADDED, BEAM]);
     }
@@ -161,20 +170,31 @@ fn the_no_speech_probability_over_30_s_counts_for_any_text() {
 
 #[test]
 fn without_voices_a_text_is_doubted_earlier() {
-    let likely = [(" Hello there", -0.6, 0.5)];
+    let likely = [(" Good day", -0.6, 0.5)];
     let (segments, _) = decoded(VoiceActivity::Present, DecodeConfig::default(), &likely);
-    assert_eq!(texts(&segments), [" Hello there"]);
-    let answers = [(" Hello there", -0.6, 0.5), (" Hello there", -0.6, 0.4)];
+    assert_eq!(texts(&segments), [" Good day"]);
+    let answers = [(" Good day", -0.6, 0.5), (" Good day", -0.6, 0.4)];
     let (segments, decodes) = decoded(VoiceActivity::Absent, DecodeConfig::default(), &answers);
+    assert_eq!((texts(&segments), decodes), (vec![], vec![FIRST, PADDED]));
+}
+
+#[test]
+fn without_voices_a_text_that_ends_early_is_doubted() {
+    // The text of an early end is read on from there where a voice was detected.
+    let answers = [(EARLY, -0.2, 0.1), (" Hello", -1.5, 0.4)];
+    let (segments, decodes) = decoded(VoiceActivity::Present, DecodeConfig::default(), &answers);
+    assert_eq!((texts(&segments), decodes), (vec![" Hello there"], vec![FIRST, FIRST]));
+    let (segments, decodes) =
+        decoded(VoiceActivity::Absent, DecodeConfig::default(), &[(EARLY, -0.2, 0.1), (" Hello", -1.5, 0.4)]);
     assert_eq!((texts(&segments), decodes), (vec![], vec![FIRST, PADDED]));
 }
 
 #[test]
 fn one_decode_is_judged_by_itself() {
     let once = DecodeConfig { max_decodes: 1, ..DecodeConfig::default() };
-    let (segments, _) = decoded(VoiceActivity::Absent, once, &[(" Hello there", -0.9, 0.5)]);
-    assert_eq!(texts(&segments), [" Hello there"]);
-    let (segments, _) = decoded(VoiceActivity::Absent, once, &[(" Hello there", -1.1, 0.7)]);
+    let (segments, _) = decoded(VoiceActivity::Absent, once, &[(" Good day", -0.9, 0.5)]);
+    assert_eq!(texts(&segments), [" Good day"]);
+    let (segments, _) = decoded(VoiceActivity::Absent, once, &[(" Good day", -1.1, 0.7)]);
     assert_eq!(texts(&segments), [""; 0]);
 }
 
@@ -190,9 +210,9 @@ fn of_a_loop_without_an_end_the_first_round_is_kept() {
 #[test]
 fn where_a_beam_search_loops_the_greedy_text_is_kept() {
     let beam = DecodeConfig { beam_size: 5, ..DecodeConfig::default() };
-    let answers = [(LOOP, -0.1, 0.1), (LOOP, -0.1, 0.1), (" Hello there", -0.5, 0.1)];
+    let answers = [(LOOP, -0.1, 0.1), (LOOP, -0.1, 0.1), (" Good day", -0.5, 0.1)];
     let (segments, decodes) = decoded(VoiceActivity::Present, beam, &answers);
-    assert_eq!(texts(&segments), [" Hello there"]);
+    assert_eq!(texts(&segments), [" Good day"]);
     assert_eq!(decodes, [(false, 5), BEAM, PADDED]);
 }
 
