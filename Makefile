@@ -15,7 +15,7 @@ test: setup setup-tests
 	$(MAKE) test-shell
 	$(MAKE) eval-short
 
-# Unit and actor tests: what to run after each change. A little over a minute on 2 cores, once it is built. The adapters of ffmpeg and
+# Unit and actor tests: what to run after each change. About a minute on 2 cores, once it is built. The adapters of ffmpeg and
 # PostgreSQL are tried by `make test` alone.
 check: setup
 	cargo test --workspace --lib --locked -- --test-threads=$(TEST_THREADS) --skip ffmpeg:: --skip postgres
