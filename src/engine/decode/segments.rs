@@ -61,15 +61,14 @@ pub(super) fn trim(tokens: &mut Vec<u32>, sound_end_secs: f64, vocabulary: &Voca
 /// Cuts off the segment that has the text token `at`, and all after it. Whether there is anything left to keep; otherwise
 /// nothing is cut.
 pub(super) fn cut_before(tokens: &mut Vec<u32>, at: usize, vocabulary: &Vocabulary) -> bool {
-    let is_text = |token: &u32| *token < vocabulary.end_of_text();
-    let texts = tokens.iter().enumerate().filter(|(_, token)| is_text(token));
-    let Some((at, _)) = texts.clone().nth(at) else { return false };
+    let Some(at) = position_of_text(tokens, at, vocabulary) else { return false };
     // A segment begins with a timestamp, which follows that of the end of the one before.
     let before = tokens.get(..at).unwrap_or_default();
     let Some(start) = before.iter().rposition(|token| time(*token, vocabulary).is_some()) else {
         return false;
     };
-    let has_text = before.get(..start).unwrap_or_default().iter().any(is_text);
+    let kept = before.get(..start).unwrap_or_default();
+    let has_text = position_of_text(kept, 0, vocabulary).is_some();
     if has_text {
         tokens.truncate(start);
     }
@@ -78,10 +77,15 @@ pub(super) fn cut_before(tokens: &mut Vec<u32>, at: usize, vocabulary: &Vocabula
 
 /// Keeps the first `count` text tokens and the timestamps before and between them.
 pub(super) fn keep_text(tokens: &mut Vec<u32>, count: usize, vocabulary: &Vocabulary) {
-    let is_text = |(_, token): &(usize, &u32)| **token < vocabulary.end_of_text();
-    if let Some((at, _)) = tokens.iter().enumerate().filter(is_text).nth(count) {
+    if let Some(at) = position_of_text(tokens, count, vocabulary) {
         tokens.truncate(at);
     }
+}
+
+/// Where the text token `at` is among all tokens; `None` where there are fewer.
+fn position_of_text(tokens: &[u32], at: usize, vocabulary: &Vocabulary) -> Option<usize> {
+    let texts = tokens.iter().enumerate().filter(|(_, token)| **token < vocabulary.end_of_text());
+    texts.map(|(position, _)| position).nth(at)
 }
 
 /// The segments of a window, in order and inside it. Text without an end lasts until `end_secs`.

@@ -32,7 +32,7 @@ const ENVIRONMENT: [(&str, &str); 7] = [
 ];
 
 /// Set where the child is to log, too, what it decides: each line on stderr is logged by the service, at its level `debug`.
-const LOG_ENVIRONMENT: &str = "VERBATIM_ENGINE_LOG";
+pub(super) const LOG_ENVIRONMENT: &str = "VERBATIM_ENGINE_LOG";
 
 /// Of 1000: when memory runs out the kernel takes the engine, not the service.
 const OOM_SCORE: &str = "500";
@@ -56,16 +56,6 @@ pub(in crate::engine) fn spawn<'a>(
         debug!(%error, "cannot set the engine's out-of-memory score");
     }
     Ok(child)
-}
-
-/// Logs to stderr in this child process, if its parent asks for that.
-pub(in crate::engine) fn log_to_stderr() {
-    if std::env::var_os(LOG_ENVIRONMENT).is_none() {
-        return;
-    }
-    let lines = tracing_subscriber::fmt().with_max_level(Level::DEBUG).with_ansi(false).without_time();
-    // Two loggers in one process are the only failure; the first one stays.
-    drop(lines.with_writer(io::stderr).try_init());
 }
 
 const KEPT_LINES: usize = 20;

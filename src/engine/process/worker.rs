@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use actors::domain::transcript::ChunkTranscript;
 use actors::ports::{Batch, EngineFault, LoadFailure};
+use tracing::Level;
 
-use super::child::log_to_stderr;
+use super::child::LOG_ENVIRONMENT;
 use super::protocol::{self, FromWorker, ReceiveError, ToWorker, VERSION};
 use crate::engine::EngineConfig;
 use crate::engine::backends::whisper_cpp::{
@@ -69,6 +70,16 @@ pub(in crate::engine) fn take_stdout() -> io::Result<File> {
     let replies = io::stdout().as_fd().try_clone_to_owned()?;
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
     Ok(File::from(replies))
+}
+
+/// Logs to stderr if the parent asks for that.
+fn log_to_stderr() {
+    if std::env::var_os(LOG_ENVIRONMENT).is_none() {
+        return;
+    }
+    let lines = tracing_subscriber::fmt().with_max_level(Level::DEBUG).with_ansi(false).without_time();
+    // Two loggers in one process are the only failure; the first one stays.
+    drop(lines.with_writer(io::stderr).try_init());
 }
 
 /// A thread that panicked leaves a chunk without an answer: better no process than that.

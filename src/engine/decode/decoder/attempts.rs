@@ -48,7 +48,6 @@ impl<B: Backend> Decoder<B> {
             source,
             features,
             is_shortened,
-            is_cut_loop: false,
             with_loop,
             temperature,
             decodes,
@@ -160,7 +159,7 @@ impl<B: Backend> Decoder<B> {
         let words = text_tokens(&text.tokens, vocabulary);
         if let Some(start) = quality::loop_start(&words, self.config.loop_entropy) {
             segments::keep_text(&mut text.tokens, start, vocabulary);
-            text.is_cut_loop = true;
+            text.is_shortened = true;
         }
     }
 

@@ -11,6 +11,7 @@ use actors::ports::EngineFault;
 use super::Decoder;
 use super::text::{Request, Text, Window, unless};
 use crate::engine::backends::{Aligned, Alignment, Backend, Hypothesis};
+use crate::engine::decode::quality::Doubt;
 use crate::engine::decode::segments::{Piece, pieces, text_of, text_tokens};
 use crate::engine::decode::sound_times::sound_times;
 use crate::engine::decode::word_times;
@@ -155,7 +156,9 @@ impl<B: Backend> Decoder<B> {
     fn flags(&self, text: &Text<B::Encoding>, loops: &[bool]) -> Vec<Flag> {
         let mut flags = Vec::new();
         let repeated = loops.iter().filter(|again| **again).count();
-        if text.is_cut_loop || (repeated > 0 && repeated * 2 >= loops.len()) {
+        // A text that reached its limit is shortened only where it is a loop.
+        let is_first_round = text.doubt == Some(Doubt::NoEnd) && text.is_shortened;
+        if is_first_round || (repeated > 0 && repeated * 2 >= loops.len()) {
             flags.push(Flag::Repetition);
         }
         let Hypothesis { avg_logprob, no_speech_prob, .. } = text.hypothesis;

@@ -52,8 +52,6 @@ pub(super) struct Text<E> {
     pub(super) features: Features,
     /// Whether something was cut off its end: a loop, or text behind the end of the sound.
     pub(super) is_shortened: bool,
-    /// Whether it is the first round of a loop that had no end.
-    pub(super) is_cut_loop: bool,
     /// All of the tokens, where a loop was cut off.
     pub(super) with_loop: Option<Vec<u32>>,
     pub(super) temperature: f32,
