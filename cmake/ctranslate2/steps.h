@@ -10,7 +10,7 @@
 namespace verbatim {
 
   // A step of the decoder has a row for each window or beam. With more rows than this its loops are shared out as any others.
-  constexpr ctranslate2::dim_t FEW_ROWS = 8;
+  constexpr ctranslate2::dim_t FEW_ROWS = 16;
   // From so much work on another thread is worth waking: bytes of weights, or products of numbers.
   constexpr ctranslate2::dim_t WORTH_SHARING = 512 * 1024;
 

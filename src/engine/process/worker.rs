@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ const STACK_BYTES: usize = 4 << 20;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// A chunk that gets no further, because it is decoded again, says that it is alive at least this often.
 const SIGN_OF_LIFE_INTERVAL: Duration = Duration::from_secs(30);
+/// Freed memory is kept this long for the next chunks: the kernel would have to clear all of it again (docs/BENCHMARKS.md).
+const MEMORY_KEPT: Duration = Duration::from_secs(1);
 /// As sysexits.h has them.
 const EXIT_SOFTWARE: i32 = 70;
 const EXIT_PROTOCOL: i32 = 76;
@@ -49,7 +51,11 @@ pub fn run_worker() -> ExitCode {
     end_on_panic();
     log_to_stderr();
     echo_trouble_to_stderr();
-    let worker = Arc::new(Worker { replies: Mutex::new(replies), state: Mutex::new(State::Empty) });
+    let worker = Arc::new(Worker {
+        replies: Mutex::new(replies),
+        state: Mutex::new(State::Empty),
+        started: Condvar::new(),
+    });
     worker.reply(&FromWorker::Hello { version: VERSION, pid: std::process::id() });
     let mut requests = BufReader::with_capacity(64 << 10, io::stdin());
     loop {
@@ -94,6 +100,8 @@ fn end_on_panic() {
 struct Worker {
     replies: Mutex<File>,
     state: Mutex<State>,
+    /// Chunks were started.
+    started: Condvar,
 }
 
 enum State {
@@ -146,6 +154,7 @@ impl Worker {
         let core = match &mut *self.state() {
             State::Loaded { core, running } => {
                 running.insert(id, Arc::clone(&abort));
+                self.started.notify_all();
                 Arc::clone(core)
             }
             State::Empty | State::Loading => {
@@ -190,9 +199,26 @@ impl Worker {
             eprintln!("{fault}");
         }
         self.reply(&FromWorker::Done { id, result });
-        give_back_freed_memory();
         if core.has_failed() {
             exit_now(EXIT_SOFTWARE);
+        }
+        self.give_back_memory_when_idle();
+    }
+
+    /// Gives freed memory back once nothing was started for [`MEMORY_KEPT`]. Where something was, its end does so.
+    ///
+    /// # Blocking
+    /// For that long.
+    fn give_back_memory_when_idle(&self) {
+        let is_idle =
+            |state: &mut State| matches!(state, State::Loaded { running, .. } if running.is_empty());
+        let (state, waited) = self
+            .started
+            .wait_timeout_while(self.state(), MEMORY_KEPT, is_idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(state);
+        if waited.timed_out() {
+            give_back_freed_memory();
         }
     }
 
