@@ -168,7 +168,7 @@ pub struct DecodeConfig {
     pub unvoiced_logprob_thold: f32,
     /// 0 to 1. A window with a higher no-speech probability over 30 s, whose text is doubtful, has no text.
     pub doubtful_no_speech_thold: f32,
-    /// Above 1: beam search at temperature 0. At most 8.
+    /// 0: as wide as the backend's default; 1: greedy; above: beam search at temperature 0. At most 8.
     pub beam_size: u32,
     /// Samples to choose from at temperatures above 0. 1 to 8.
     pub best_of: u32,
@@ -187,7 +187,7 @@ impl Default for DecodeConfig {
             no_speech_thold: 0.6,
             unvoiced_logprob_thold: -0.5,
             doubtful_no_speech_thold: 0.28,
-            beam_size: 1,
+            beam_size: 0,
             best_of: 5,
             max_decodes: 4,
             suppress_non_speech: true,
@@ -215,9 +215,11 @@ impl DecodeConfig {
             );
             usable.entropy_thold = ENTROPY_THOLD;
         }
-        for (name, decoders) in [("beam_size", &mut usable.beam_size), ("best_of", &mut usable.best_of)] {
-            if !(1..=MOST_DECODERS).contains(decoders) {
-                let used = (*decoders).clamp(1, MOST_DECODERS);
+        for (name, decoders, least) in
+            [("beam_size", &mut usable.beam_size, 0), ("best_of", &mut usable.best_of, 1)]
+        {
+            if !(least..=MOST_DECODERS).contains(decoders) {
+                let used = (*decoders).clamp(least, MOST_DECODERS);
                 warn!(setting = name, value = *decoders, used, "out of the engine's range");
                 *decoders = used;
             }

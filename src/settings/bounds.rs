@@ -35,7 +35,7 @@ pub const BOUNDS: [(&str, f64, f64); 38] = [
     ("decode.no_speech_thold", 0.0, 1.0),
     ("decode.logprob_thold", -100.0, 0.0),
     // The engine has at most eight decoders.
-    ("decode.beam_size", 1.0, 8.0),
+    ("decode.beam_size", 0.0, 8.0),
     ("decode.best_of", 1.0, 8.0),
     ("decode.max_decodes", 1.0, 4.0),
     ("decode.unvoiced_logprob_thold", -100.0, 0.0),

@@ -17,6 +17,9 @@ pub(super) trait Backend: Send + Sync {
     /// What is kept of encoded windows.
     type Encoding;
 
+    /// Width of the beam search at temperature 0 where the settings name none; 1 is greedy.
+    const BEAM_SIZE: usize;
+
     fn vocabulary(&self) -> &Vocabulary;
 
     fn device(&self) -> &Device;
@@ -111,8 +114,11 @@ impl Search {
     /// search, which prefers loops. It is deterministic, where openai-whisper samples: a job that is resumed has to get the
     /// same text.
     pub(super) fn other(self) -> Self {
-        let is_beam = self.temperature == 0.0 && self.beam_size > 1;
-        Self { temperature: 0.0, beam_size: if is_beam { 1 } else { 5 }, ..self }
+        Self { temperature: 0.0, beam_size: if self.is_beam() { 1 } else { 5 }, ..self }
+    }
+
+    pub(super) fn is_beam(self) -> bool {
+        self.temperature == 0.0 && self.beam_size > 1
     }
 }
 

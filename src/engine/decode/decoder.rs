@@ -70,7 +70,10 @@ impl<B: Backend> Decoder<B> {
     fn search(&self, temperature: f32, token_limit: usize) -> Search {
         Search {
             temperature,
-            beam_size: self.config.beam_size as usize,
+            beam_size: match self.config.beam_size as usize {
+                0 => B::BEAM_SIZE,
+                width => width,
+            },
             best_of: self.config.best_of as usize,
             token_limit,
             suppress_non_speech: self.config.suppress_non_speech,

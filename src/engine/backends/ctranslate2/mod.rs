@@ -119,6 +119,9 @@ impl CTranslate2 {
 impl Backend for CTranslate2 {
     type Encoding = Encoding;
 
+    // docs/QUALITY.md, "Beam search".
+    const BEAM_SIZE: usize = 3;
+
     fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }

@@ -187,6 +187,9 @@ struct Run {
 impl Backend for WhisperCpp {
     type Encoding = Encoding;
 
+    // docs/QUALITY.md, "Beam search".
+    const BEAM_SIZE: usize = 1;
+
     fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }

@@ -98,7 +98,12 @@ impl<B: Backend> Decoder<B> {
         best = self.without_echo(best, window, request)?;
         let other = request.search.other();
         let mut padded: Option<Rc<B::Encoding>> = None;
-        let mut last = best.doubt;
+        // A beam search prefers loops: what follows one is for the other search to find, not read on from there.
+        let doubt_of = |text: &Text<B::Encoding>| {
+            let loops = request.search.is_beam() && text.with_loop.is_some();
+            if loops { Some(Doubt::Loop) } else { text.doubt }
+        };
+        let mut last = doubt_of(&best);
         let mut decodes = best.decodes;
         let mut so_far = match best.features {
             Features::Matched => SoFar::Matched,
@@ -137,7 +142,7 @@ impl<B: Backend> Decoder<B> {
                 search.temperature,
                 (decodes, Features::Full),
             );
-            last = text.doubt;
+            last = doubt_of(&text);
             // More reliable than that of matched features, whichever text is kept.
             let no_speech_prob = text.hypothesis.no_speech_prob;
             if is_better(&text, &best) {
@@ -185,7 +190,8 @@ impl<B: Backend> Decoder<B> {
             if let Some(all) = text.with_loop.take() {
                 let more_tokens = text_tokens(&more.hypothesis.tokens, vocabulary);
                 let cut = all.get(text.tokens.len()..).unwrap_or_default();
-                if quality::begins_with(&more_tokens, &text_tokens(cut, vocabulary)) {
+                let ends = more.doubt != Some(Doubt::NoEnd);
+                if ends && quality::begins_with(&more_tokens, &text_tokens(cut, vocabulary)) {
                     // They were spoken again, and are not a loop.
                     (text.tokens, text.doubt) = (all, None);
                     break;

@@ -14,6 +14,9 @@ use crate::engine::model_file::ModelHeader;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ggml-words-q8_0.bin");
 
+/// Where a text of several segments is parted.
+const NEXT_SEGMENT: char = '|';
+
 /// An answer of the backend: text, average log probability, no-speech probability.
 type Answer = (&'static str, f32, f32);
 
@@ -29,6 +32,8 @@ struct Scripted {
 impl Backend for Scripted {
     /// Frames.
     type Encoding = usize;
+
+    const BEAM_SIZE: usize = 1;
 
     fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
@@ -60,13 +65,19 @@ impl Backend for Scripted {
         self.decodes.lock().unwrap().push((*frames, search.beam_size));
         let (text, avg_logprob, no_speech_prob) =
             self.answers.lock().unwrap().pop_front().expect("more decodes than answers");
-        let mut tokens = vec![self.vocabulary.first_timestamp()];
-        tokens.extend(self.vocabulary.encode(text));
+        // In steps of 20 ms; each segment but the last takes a second.
+        let timestamp = |steps: usize| self.vocabulary.first_timestamp() + steps as u32;
+        let mut tokens = vec![timestamp(0)];
+        for (index, segment) in text.split(NEXT_SEGMENT).enumerate() {
+            if index > 0 {
+                tokens.extend([timestamp(50 * index); 2]);
+            }
+            tokens.extend(self.vocabulary.encode(segment));
+        }
         let limit_reached = tokens.len() >= search.token_limit;
         tokens.truncate(search.token_limit);
         if !limit_reached {
-            // In steps of 20 ms.
-            tokens.push(self.vocabulary.first_timestamp() + if text == EARLY { 50 } else { 215 });
+            tokens.push(timestamp(if text == EARLY { 50 } else { 215 }));
         }
         Ok(vec![Hypothesis { tokens, avg_logprob, no_speech_prob, logprobs: None, limit_reached }])
     }
@@ -105,8 +116,8 @@ fn decoded(
     let chunk = ChunkAudio { samples: samples.into(), voices, is_joined: false };
     let batch = Batch { language: Some(Language::ENGLISH), ..Batch::of([chunk]) };
     let transcripts = decoder.transcribe(&batch, &AtomicBool::new(false), &|_| ()).unwrap();
-    assert!(decoder.backend.answers.lock().unwrap().is_empty(), "an answer was not asked for");
     let decodes = decoder.backend.decodes.into_inner().unwrap();
+    assert!(decoder.backend.answers.lock().unwrap().is_empty(), "an answer was not asked for: {decodes:?}");
     let is_padded = |(frames, width)| (frames == FULL_FRAMES, width);
     (transcripts.into_iter().next().unwrap().segments, decodes.into_iter().map(is_padded).collect())
 }
@@ -130,6 +141,9 @@ macro_rules! round {
 
 /// A word that never ends.
 const LOOP: &str = concat!(round!(), round!(), round!());
+
+/// The same behind a segment that was spoken.
+const LATE_LOOP: &str = concat!(" Hello there|", round!(), round!(), round!());
 
 #[test]
 fn whispered_speech_is_written_whatever_the_detector_says() {
@@ -214,6 +228,27 @@ fn where_a_beam_search_loops_the_greedy_text_is_kept() {
     let (segments, decodes) = decoded(VoiceActivity::Present, beam, &answers);
     assert_eq!(texts(&segments), [" Good day"]);
     assert_eq!(decodes, [(false, 5), BEAM, PADDED]);
+}
+
+#[test]
+fn what_follows_the_loop_of_a_beam_search_is_decoded_greedily() {
+    let beam = DecodeConfig { beam_size: 5, ..DecodeConfig::default() };
+    let answers = [(LATE_LOOP, -0.1, 0.1), (LATE_LOOP, -0.1, 0.1), (" Hello there, good day", -0.5, 0.1)];
+    let (segments, decodes) = decoded(VoiceActivity::Present, beam, &answers);
+    assert_eq!(texts(&segments), [" Hello there, good day"]);
+    assert_eq!(decodes, [(false, 5), BEAM, PADDED]);
+}
+
+#[test]
+fn words_cut_off_as_a_loop_come_back_where_they_end() {
+    let answers = [(LATE_LOOP, -0.1, 0.1), (LOOP, -0.1, 0.1), (LOOP, -0.1, 0.1)];
+    let (segments, _) = decoded(VoiceActivity::Present, DecodeConfig::default(), &answers);
+    assert_eq!(texts(&segments), [" Hello there"]);
+    let spoken =
+        [(" Hello there| so so so so so so so so", -0.1, 0.1), (" so so so so so so so so", -0.1, 0.1)];
+    let (segments, decodes) = decoded(VoiceActivity::Present, DecodeConfig::default(), &spoken);
+    assert_eq!(texts(&segments), [" Hello there", " so so so so so so so so"]);
+    assert_eq!(decodes, [FIRST, FIRST]);
 }
 
 #[test]
