@@ -64,6 +64,7 @@ fn start(model: &Path) -> Service {
         ("VERBATIM__ENGINE__BACKEND", if model.is_dir() { "ctranslate2" } else { "whisper_cpp" }),
         ("VERBATIM__ENGINE__BATCH_SIZE", "1"),
         ("VERBATIM__DECODE__MAX_DECODES", "1"),
+        ("VERBATIM__DECODE__BEAM_SIZE", "1"),
         ("VERBATIM__ENGINE__COMPUTE_TYPE", "int8"),
         ("VERBATIM__ENGINE__THREADS", "1"),
         ("VERBATIM__ENGINE__FLASH_ATTN", "false"),

@@ -18,8 +18,6 @@ use crate::engine::decode::window::{FULL_FRAMES, frames, token_limit};
 
 /// A window whose text ends early is read on from there, where at least this much is left, in seconds.
 const LEAST_REST_SECS: f64 = 1.0;
-/// The rest of a window is not decoded any further if its text is doubtful and its no-speech probability exceeds this.
-const REST_NO_SPEECH: f32 = 0.2;
 
 impl<B: Backend> Decoder<B> {
     /// A hypothesis with what is wrong with it.
@@ -201,10 +199,6 @@ impl<B: Backend> Decoder<B> {
                     from = self.last_word_end(&text, window, request)?.max(from);
                     continue;
                 }
-            }
-            let Hypothesis { avg_logprob, no_speech_prob, .. } = more.hypothesis;
-            if avg_logprob < MATCHED_LOGPROB && no_speech_prob > REST_NO_SPEECH {
-                break;
             }
             let more = self.settle(more, &rest, request)?;
             text.decodes = more.decodes;

@@ -195,12 +195,20 @@ fn without_voices_a_text_is_doubted_earlier() {
 #[test]
 fn without_voices_a_text_that_ends_early_is_doubted() {
     // The text of an early end is read on from there where a voice was detected.
-    let answers = [(EARLY, -0.2, 0.1), (" Hello", -1.5, 0.4)];
+    let answers = [(EARLY, -0.2, 0.1), (" Hello", -1.5, 0.4), (" Hello", -1.5, 0.4)];
     let (segments, decodes) = decoded(VoiceActivity::Present, DecodeConfig::default(), &answers);
-    assert_eq!((texts(&segments), decodes), (vec![" Hello there"], vec![FIRST, FIRST]));
+    assert_eq!((texts(&segments), decodes), (vec![" Hello there"], vec![FIRST, FIRST, PADDED]));
     let (segments, decodes) =
         decoded(VoiceActivity::Absent, DecodeConfig::default(), &[(EARLY, -0.2, 0.1), (" Hello", -1.5, 0.4)]);
     assert_eq!((texts(&segments), decodes), (vec![], vec![FIRST, PADDED]));
+}
+
+#[test]
+fn the_rest_of_a_window_is_doubted_over_30_s_too() {
+    let answers = [(EARLY, -0.2, 0.1), (" Good day", -0.9, 0.4), (" Good day", -0.8, 0.1)];
+    let (segments, decodes) = decoded(VoiceActivity::Present, DecodeConfig::default(), &answers);
+    assert_eq!(texts(&segments), [" Hello there", " Good day"]);
+    assert_eq!(decodes, [FIRST, FIRST, PADDED]);
 }
 
 #[test]
