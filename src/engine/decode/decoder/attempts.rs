@@ -200,6 +200,9 @@ impl<B: Backend> Decoder<B> {
                     continue;
                 }
             }
+            if self.is_no_speech(&more, &rest) {
+                break;
+            }
             let more = self.settle(more, &rest, request)?;
             text.decodes = more.decodes;
             // The decoder already ended its text here: a high no-speech probability outweighs likely words.
