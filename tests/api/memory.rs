@@ -166,9 +166,29 @@ impl Traces {
 }
 
 fn anonymous_bytes(pid: u32) -> u64 {
+    status_bytes(pid, "RssAnon:")
+}
+
+/// A number of bytes that the kernel writes down for a process.
+fn status_bytes(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn memory_freed_by_a_job_is_given_back_while_the_model_stays() {
+    let service = Service::start();
+    let done = service.queue("long.ogg", &[]);
+    assert_eq!(service.finished(&done)["status"], "completed");
+    let engine = *with_children(service.pid()).last().unwrap();
+    let most = status_bytes(engine, "VmHWM:");
+    let give_up = Instant::now() + HANG_GUARD;
+    while anonymous_bytes(engine) > most / 2 {
+        assert!(Instant::now() < give_up, "{} of {most} bytes are kept", anonymous_bytes(engine));
+        std::thread::yield_now();
+    }
+    assert_eq!(service.get("/model/status").json()["state"], "ready");
 }
 
 #[test]
