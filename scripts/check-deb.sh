@@ -4,7 +4,13 @@
 # scripts/check-deb.sh [PACKAGE]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-package=$(readlink -f "${1:-$(ls target/package/*.deb)}")
+made=(target/package/*.deb)
+package=${1:-${made[0]}}
+if [ ! -f "$package" ]; then
+    echo "check-deb: no package: name one, or run make release first" >&2
+    exit 2
+fi
+package=$(readlink -f "$package")
 for tool in mmdebstrap systemd-nspawn; do
     if [ "$(id -u)" != 0 ] || ! command -v "$tool" >/dev/null; then
         echo "check-deb: skipped, it needs root, mmdebstrap and systemd-nspawn" >&2
