@@ -232,19 +232,12 @@ fn of_a_loop_without_an_end_the_first_round_is_kept() {
 #[test]
 fn where_a_beam_search_loops_the_greedy_text_is_kept() {
     let beam = DecodeConfig { beam_size: 5, ..DecodeConfig::default() };
-    let answers = [(LOOP, -0.1, 0.1), (LOOP, -0.1, 0.1), (" Good day", -0.5, 0.1)];
-    let (segments, decodes) = decoded(VoiceActivity::Present, beam, &answers);
-    assert_eq!(texts(&segments), [" Good day"]);
-    assert_eq!(decodes, [(false, 5), BEAM, PADDED]);
-}
-
-#[test]
-fn what_follows_the_loop_of_a_beam_search_is_decoded_greedily() {
-    let beam = DecodeConfig { beam_size: 5, ..DecodeConfig::default() };
-    let answers = [(LATE_LOOP, -0.1, 0.1), (LATE_LOOP, -0.1, 0.1), (" Hello there, good day", -0.5, 0.1)];
-    let (segments, decodes) = decoded(VoiceActivity::Present, beam, &answers);
-    assert_eq!(texts(&segments), [" Hello there, good day"]);
-    assert_eq!(decodes, [(false, 5), BEAM, PADDED]);
+    for (looping, greedy) in [(LOOP, " Good day"), (LATE_LOOP, " Hello there, good day")] {
+        let answers = [(looping, -0.1, 0.1), (looping, -0.1, 0.1), (greedy, -0.5, 0.1)];
+        let (segments, decodes) = decoded(VoiceActivity::Present, beam, &answers);
+        assert_eq!(texts(&segments), [greedy]);
+        assert_eq!(decodes, [(false, 5), BEAM, PADDED]);
+    }
 }
 
 #[test]
