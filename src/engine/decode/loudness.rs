@@ -59,6 +59,17 @@ impl Loudness {
         self.frames_db.iter().rposition(|level| *level > self.speech_db).map_or(0, |last| last + 1)
     }
 
+    /// The middle of the last quiet 50 ms around a frame of the `most` before `end`; `end` without any.
+    pub(super) fn pause_before(&self, end: usize, most: usize) -> usize {
+        let is_quiet = |at: usize| {
+            let around = at.saturating_sub(2)..at + 3;
+            self.frames_db
+                .get(around)
+                .is_some_and(|levels| levels.iter().all(|level| *level <= self.quiet_db))
+        };
+        (end.saturating_sub(most)..=end).rev().find(|at| is_quiet(*at)).unwrap_or(end)
+    }
+
     /// The hundredths of a second of `range` in which there is sound.
     pub(super) fn sounding(&self, range: Range<usize>) -> Vec<usize> {
         range.filter(|&at| self.frames_db.get(at).is_some_and(|level| *level > self.quiet_db)).collect()
@@ -97,6 +108,16 @@ mod tests {
         assert!(window(&[(100, 0.0), (10, 0.0004)]).is_silent());
         assert!(!window(&[(100, 0.0), (10, 0.003)]).is_silent());
         assert!(window(&[]).is_silent());
+    }
+
+    #[test]
+    fn a_pause_is_found_where_it_is_near() {
+        let talk = window(&[(50, 0.3), (20, 0.001), (50, 0.3)]);
+        assert_eq!(talk.pause_before(90, 30), 67);
+        assert_eq!(talk.pause_before(60, 30), 60);
+        assert_eq!(talk.pause_before(110, 30), 110);
+        assert_eq!(talk.pause_before(500, 30), 500);
+        assert_eq!(window(&[(50, 0.1)]).pause_before(40, 30), 40);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use actors::ports::{EngineFault, VoiceActivity};
+use dsp::HOP;
 use tracing::debug;
 
 use super::Decoder;
@@ -11,13 +12,15 @@ use crate::engine::SAMPLE_RATE;
 use crate::engine::backends::{Aligned, Backend, Hypothesis, Search, Start};
 use crate::engine::decode::echo::is_echo;
 use crate::engine::decode::fallback::{self, Attempt, SoFar};
-use crate::engine::decode::loudness::Loudness;
+use crate::engine::decode::loudness::{Loudness, hundredths};
 use crate::engine::decode::quality::{self, Doubt, Evidence, Thresholds};
 use crate::engine::decode::segments::{self, text_of, text_tokens};
 use crate::engine::decode::window::{FULL_FRAMES, frames, token_limit};
 
 /// A window whose text ends early is read on from there, where at least this much is left, in seconds.
 const LEAST_REST_SECS: f64 = 1.0;
+/// The rest begins in the pause before the timestamp where one is this near, in hundredths of a second.
+const REST_LEAD: usize = 30;
 
 impl<B: Backend> Decoder<B> {
     /// A hypothesis with what is wrong with it.
@@ -176,12 +179,13 @@ impl<B: Backend> Decoder<B> {
         let vocabulary = self.vocabulary();
         let mut from = segments::last_timestamp(&text.tokens, vocabulary).unwrap_or(0.0);
         while text.doubt == Some(Doubt::EarlyEnd) && text.decodes < self.config.max_decodes as usize {
-            let first = (from * SAMPLE_RATE as f64) as usize;
-            let samples = window.samples.get(first..).unwrap_or_default();
+            // The first sounds of the next word may lie before the timestamp.
+            let begin = window.loudness.pause_before(hundredths(from), REST_LEAD);
+            let samples = window.samples.get(begin * HOP..).unwrap_or_default();
             if from < 0.5 || (samples.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
                 break;
             }
-            debug!(from, "window read on");
+            debug!(from, begin, "window read on");
             let rest = Window { samples, loudness: Loudness::of(samples), ..*window };
             let Some(more) = self.decode_rest(&rest, request, text.decodes + 1)? else { break };
             text.decodes += 1;
@@ -212,9 +216,12 @@ impl<B: Backend> Decoder<B> {
                 Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty) => false,
             };
             if accepted && !text_tokens(&more.tokens, vocabulary).is_empty() {
-                let steps = (from / 0.02).round() as u32;
-                let moved =
-                    |token: u32| if token >= vocabulary.first_timestamp() { token + steps } else { token };
+                let steps = |frames: usize| (frames / 2) as u32;
+                let least = vocabulary.first_timestamp() + steps(hundredths(from));
+                let moved = |token: u32| {
+                    let is_time = token >= vocabulary.first_timestamp();
+                    if is_time { (token + steps(begin)).max(least) } else { token }
+                };
                 text.tokens.extend(more.tokens.into_iter().map(moved));
                 text.doubt = more.doubt;
             }

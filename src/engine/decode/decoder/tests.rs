@@ -1,12 +1,15 @@
 //! What becomes of a window, by what a backend answers.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 
 use actors::domain::language::Language;
 use actors::domain::transcript::{Flag, Segment};
 use actors::ports::{Batch, ChunkAudio, Device, VoiceActivity};
+
+use dsp::HOP;
 
 use super::*;
 use crate::engine::backends::{Aligned, Alignment, Hypothesis, LanguageProbabilities};
@@ -103,6 +106,19 @@ fn decoded(
     config: DecodeConfig,
     answers: &[Answer],
 ) -> (Vec<Segment>, Vec<(bool, usize)>) {
+    // Louder in its middle, as speech is.
+    let samples = (0..72_000).map(|at| if (8_000..69_000).contains(&at) { 0.2 } else { 0.001 }).collect();
+    let (segments, decodes) = decoded_samples(samples, voices, config, answers);
+    (segments, decodes.into_iter().map(|(frames, width)| (frames == FULL_FRAMES, width)).collect())
+}
+
+/// The segments of these samples, and each decode: its frames, and the width of its beam.
+fn decoded_samples(
+    samples: Vec<f32>,
+    voices: VoiceActivity,
+    config: DecodeConfig,
+    answers: &[Answer],
+) -> (Vec<Segment>, Vec<(usize, usize)>) {
     let backend = Scripted {
         vocabulary: Vocabulary::read(&ModelHeader::read(Path::new(MODEL)).unwrap()).unwrap(),
         device: Device { backend: "cpu".into(), name: "scripted".into() },
@@ -110,16 +126,12 @@ fn decoded(
         decodes: Mutex::default(),
     };
     let decoder = Decoder::new(backend, config);
-    // Louder in its middle, as speech is.
-    let samples: Vec<f32> =
-        (0..72_000).map(|at| if (8_000..69_000).contains(&at) { 0.2 } else { 0.001 }).collect();
     let chunk = ChunkAudio { samples: samples.into(), voices, is_joined: false };
     let batch = Batch { language: Some(Language::ENGLISH), ..Batch::of([chunk]) };
     let transcripts = decoder.transcribe(&batch, &AtomicBool::new(false), &|_| ()).unwrap();
     let decodes = decoder.backend.decodes.into_inner().unwrap();
     assert!(decoder.backend.answers.lock().unwrap().is_empty(), "an answer was not asked for: {decodes:?}");
-    let is_padded = |(frames, width)| (frames == FULL_FRAMES, width);
-    (transcripts.into_iter().next().unwrap().segments, decodes.into_iter().map(is_padded).collect())
+    (transcripts.into_iter().next().unwrap().segments, decodes)
 }
 
 fn texts(segments: &[Segment]) -> Vec<&str> {
@@ -209,6 +221,23 @@ fn the_rest_of_a_window_is_doubted_over_30_s_too() {
     let (segments, decodes) = decoded(VoiceActivity::Present, DecodeConfig::default(), &answers);
     assert_eq!(texts(&segments), [" Hello there", " Good day"]);
     assert_eq!(decodes, [FIRST, FIRST, PADDED]);
+}
+
+#[test]
+fn the_rest_of_a_window_begins_in_the_pause_before_it() {
+    let answers = [(EARLY, -0.2, 0.1), (" Good day", -0.5, 0.1)];
+    let rest_of = |pause: Range<usize>| {
+        let is_loud = |at: usize| (8_000..69_000).contains(&at) && !pause.contains(&at);
+        let samples = (0..72_000).map(|at| if is_loud(at) { 0.2 } else { 0.001 }).collect();
+        let (segments, decodes) =
+            decoded_samples(samples, VoiceActivity::Present, DecodeConfig::default(), &answers);
+        assert_eq!(texts(&segments), [" Hello there", " Good day"]);
+        assert!(segments[0].end <= segments[1].start, "{segments:?}");
+        decodes[1].0
+    };
+    // The text ends at 16,000 samples: too far from one pause, and near the end of the other, which is at 14,400.
+    assert_eq!(rest_of(8_000..9_600), frames(72_000 - 16_000));
+    assert_eq!(rest_of(11_200..14_400), frames(72_000 - 14_400 + 3 * HOP));
 }
 
 #[test]
