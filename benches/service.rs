@@ -299,9 +299,15 @@ impl Bare {
     }
 }
 
+/// The features of samples, as many as the service encodes.
+fn frames(samples: &[f32]) -> usize {
+    (samples.len().div_ceil(HOP) + MARGIN_FRAMES).next_multiple_of(2).min(FULL_FRAMES)
+}
+
 fn whisper_cpp(context: &WhisperContext, samples: &[f32], max_tokens: usize) -> String {
     let mut state = context.create_state().unwrap();
     let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+    params.set_audio_ctx(i32::try_from(frames(samples) / 2).unwrap());
     params.set_n_threads(1);
     params.set_language(Some("en"));
     params.set_n_max_text_ctx(0);
@@ -315,7 +321,7 @@ fn whisper_cpp(context: &WhisperContext, samples: &[f32], max_tokens: usize) -> 
 }
 
 fn ctranslate2(model: &sys::Whisper, features: &LogMel, samples: &[f32], max_tokens: usize) -> String {
-    let frames = (samples.len().div_ceil(HOP) + MARGIN_FRAMES).next_multiple_of(2).min(FULL_FRAMES);
+    let frames = frames(samples);
     let mut window = vec![];
     features.append(samples, frames, &mut window);
     let shape = [1, model.n_mels(), frames];

@@ -6,7 +6,7 @@
 #   convolution is built on those, too, as it is without oneDNN. About 60 of 400 sources are compiled.
 #   ONEDNN_ENABLE_PRIMITIVE_CPU_ISA must stay ALL: anything less leaves out the fast kernels of the products, and no error
 #   says so.
-# - Four functions of CTranslate2 get a line that calls a faster way for Whisper's cases (cmake/ctranslate2;
+# - Five functions of CTranslate2 get a line that calls a faster way for Whisper's cases (cmake/ctranslate2;
 #   src/engine/memory/estimate.rs has the same conditions). Where an update no longer has the place for it, CMake says so.
 # - Both are compiled several sources at a time. What writes machine code at run time is hardly optimised.
 #
@@ -88,7 +88,12 @@ elseif(PROJECT_NAME STREQUAL "ctranslate2")
         "const ops::MatMul keys_matmul(/*trans_a=*/"
         "if (!relative_positions && !relative_attention_bias && !alibi && !values_lengths && !attention \
 && verbatim::attend_in_blocks(queries, keys, values, queries_scale, output)) return;")
-      insert_lines(src/cpu/primitives.cc few_rows.h
+      insert_lines(src/cpu/primitives.cc primitives.h
+        "std::copy(x, x + size, y);
+  }
+
+  template void primitives<Device::CPU>::convert(const float*, float16_t*, dim_t);"
+        "if (verbatim::convert(x, y, size)) return;"
         "switch (gemm_s8_backend) {"
         "if (a_shift_compensation && !transpose_a && transpose_b && alpha == 1 && beta == 0 && lda == k && ldb == k && ldc == n \
 && verbatim::FewRows{m, n, k, reinterpret_cast<const uint8_t*>(a), b, a_shift_compensation, c}.run()) return; \

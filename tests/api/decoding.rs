@@ -65,6 +65,29 @@ fn clear_dense_speech_is_decoded_once() {
     }
 }
 
+/// The words of a transcript, without punctuation and capitals.
+fn words(transcript: &ChunkTranscript) -> Vec<String> {
+    let only_letters = |word: &str| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    text(&transcript.segments).to_lowercase().split_whitespace().map(only_letters).collect()
+}
+
+#[test]
+fn a_growing_buffer_keeps_the_words_that_two_texts_share() {
+    let model = load(DecodeConfig::default());
+    let samples = recording("en_dense.wav");
+    let complete = words(&transcribed(&*model, samples.clone(), Some("en")));
+    let mut earlier: Vec<String> = vec![];
+    let mut stable = 0;
+    for end in (2 * SECOND..=samples.len()).step_by(SECOND) {
+        let now = words(&transcribed(&*model, samples[..end].to_vec(), Some("en")));
+        let shared = earlier.iter().zip(&now).take_while(|(a, b)| a == b).count();
+        assert_eq!(now[..shared], complete[..shared], "what two texts in a row share, after {end} samples");
+        assert!(shared >= stable, "after {end} samples {shared} words are shared, before it {stable}");
+        (earlier, stable) = (now, shared);
+    }
+    assert!(stable + 5 >= complete.len(), "{stable} of {} words are stable", complete.len());
+}
+
 #[test]
 fn spoken_repetition_stays_and_is_flagged_from_the_second() {
     let phrase = &recording("en_short.wav")[5_600..22_240];

@@ -178,9 +178,9 @@ impl<B: Backend> Decoder<B> {
     ) -> Result<Text<B::Encoding>, EngineFault> {
         let vocabulary = self.vocabulary();
         let mut from = segments::last_timestamp(&text.tokens, vocabulary).unwrap_or(0.0);
+        // The first sounds of the next word may lie before the timestamp.
+        let mut begin = window.loudness.pause_before(hundredths(from), REST_LEAD);
         while text.doubt == Some(Doubt::EarlyEnd) && text.decodes < self.config.max_decodes as usize {
-            // The first sounds of the next word may lie before the timestamp.
-            let begin = window.loudness.pause_before(hundredths(from), REST_LEAD);
             let samples = window.samples.get(begin * HOP..).unwrap_or_default();
             if from < 0.5 || (samples.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
                 break;
@@ -201,6 +201,7 @@ impl<B: Backend> Decoder<B> {
                 if quality::share_a_phrase(&more_tokens, &text_tokens(&text.tokens, vocabulary)) {
                     // What is kept ends later than its timestamp says.
                     from = self.last_word_end(&text, window, request)?.max(from);
+                    begin = hundredths(from);
                     continue;
                 }
             }
