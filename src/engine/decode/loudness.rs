@@ -59,15 +59,20 @@ impl Loudness {
         self.frames_db.iter().rposition(|level| *level > self.speech_db).map_or(0, |last| last + 1)
     }
 
-    /// The middle of the last quiet 50 ms around a frame of the `most` before `end`; `end` without any.
+    /// The middle of the last quiet 50 ms around a frame of the `most` before `end`, if there is sound as loud as speech behind it;
+    /// else `end`.
     pub(super) fn pause_before(&self, end: usize, most: usize) -> usize {
+        let levels = |range: Range<usize>| self.frames_db.get(range).unwrap_or_default();
         let is_quiet = |at: usize| {
-            let around = at.saturating_sub(2)..at + 3;
-            self.frames_db
-                .get(around)
-                .is_some_and(|levels| levels.iter().all(|level| *level <= self.quiet_db))
+            let around = levels(at.saturating_sub(2)..at + 3);
+            !around.is_empty() && around.iter().all(|level| *level <= self.quiet_db)
         };
-        (end.saturating_sub(most)..=end).rev().find(|at| is_quiet(*at)).unwrap_or(end)
+        let is_loud = |from: usize| levels(from..end).iter().any(|level| *level > self.speech_db);
+        (end.saturating_sub(most)..=end)
+            .rev()
+            .find(|at| is_quiet(*at))
+            .filter(|at| is_loud(*at))
+            .unwrap_or(end)
     }
 
     /// The hundredths of a second of `range` in which there is sound.
@@ -118,6 +123,8 @@ mod tests {
         assert_eq!(talk.pause_before(110, 30), 110);
         assert_eq!(talk.pause_before(500, 30), 500);
         assert_eq!(window(&[(50, 0.1)]).pause_before(40, 30), 40);
+        // What follows the pause is louder than it, and no speech.
+        assert_eq!(window(&[(50, 0.3), (20, 0.01), (20, 0.025), (50, 0.3)]).pause_before(85, 30), 85);
     }
 
     #[test]
