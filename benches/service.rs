@@ -257,7 +257,7 @@ enum Bare {
     CTranslate2(sys::Whisper, LogMel),
 }
 
-/// Silence behind a window's sound with CTranslate2, and the longest window, as the service has them, in frames.
+/// Silence behind a window's sound, and the longest window, as the service has them, in frames.
 const MARGIN_FRAMES: usize = 256;
 const FULL_FRAMES: usize = 3_000;
 /// What a decoder writes for one window at most.
@@ -299,7 +299,7 @@ impl Bare {
     }
 }
 
-/// The features of samples, as many as the service encodes.
+/// Frames that the service encodes for these samples.
 fn frames(samples: &[f32]) -> usize {
     (samples.len().div_ceil(HOP) + MARGIN_FRAMES).next_multiple_of(2).min(FULL_FRAMES)
 }

@@ -89,7 +89,7 @@ fn fingerprint(header: &ModelHeader, config: &EngineConfig, device: &Device) -> 
 }
 
 /// Goes up whenever the same chunk may have another transcript than before.
-const ENGINE: &str = "CTranslate2 4.8.4, whisper.cpp 1.8.3, 6";
+const ENGINE: &str = "CTranslate2 4.8.4, whisper.cpp 1.8.3, 7";
 
 /// Where a load would go by this build and the settings; only a load finds out whether it does.
 fn expected_device(config: &EngineConfig) -> Device {

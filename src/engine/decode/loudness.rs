@@ -14,6 +14,8 @@ const BELOW_LOUD_DB: f32 = 30.0;
 const ABOVE_BACKGROUND_DB: f32 = 6.0;
 /// Where the loud parts are less than this above the background, nothing counts as quiet, in dB.
 const LEAST_CONTRAST_DB: f32 = 12.0;
+/// So much quiet is a pause: 50 ms.
+const PAUSE_FRAMES: usize = 5;
 /// A window that never exceeds this is silent, in dB of full scale.
 const SILENT_DB: f32 = -65.0;
 /// The level of digital silence, in dB of full scale.
@@ -59,16 +61,20 @@ impl Loudness {
         self.frames_db.iter().rposition(|level| *level > self.speech_db).map_or(0, |last| last + 1)
     }
 
-    /// The middle of the last quiet 50 ms around a frame of the `most` before `end`, if there is sound as loud as speech behind it;
-    /// else `end`.
+    /// The middle of the last 50 ms of quiet within `most` frames before `end`, if sound as loud as speech follows it and lasts beyond
+    /// `end`: it is the beginning of a word. Otherwise `end`.
     pub(super) fn pause_before(&self, end: usize, most: usize) -> usize {
         let levels = |range: Range<usize>| self.frames_db.get(range).unwrap_or_default();
         let is_quiet = |at: usize| {
-            let around = levels(at.saturating_sub(2)..at + 3);
+            let around = levels(at.saturating_sub(PAUSE_FRAMES / 2)..at + PAUSE_FRAMES.div_ceil(2));
             !around.is_empty() && around.iter().all(|level| *level <= self.quiet_db)
         };
-        let is_loud = |from: usize| levels(from..end).iter().any(|level| *level > self.speech_db);
-        (end.saturating_sub(most)..=end)
+        if (end..end + PAUSE_FRAMES).any(is_quiet) {
+            return end;
+        }
+        let loud_db = self.speech_db.max(self.quiet_db);
+        let is_loud = |from: usize| levels(from..end).iter().any(|level| *level > loud_db);
+        (end.saturating_sub(most)..end)
             .rev()
             .find(|at| is_quiet(*at))
             .filter(|at| is_loud(*at))
@@ -123,6 +129,9 @@ mod tests {
         assert_eq!(talk.pause_before(110, 30), 110);
         assert_eq!(talk.pause_before(500, 30), 500);
         assert_eq!(window(&[(50, 0.1)]).pause_before(40, 30), 40);
+        // A short word that ends there is not the beginning of the next one.
+        let short = window(&[(50, 0.3), (20, 0.001), (20, 0.3), (40, 0.001), (200, 0.3)]);
+        assert_eq!([88, 90, 92].map(|end| short.pause_before(end, 30)), [88, 90, 92]);
         // What follows the pause is louder than it, and no speech.
         assert_eq!(window(&[(50, 0.3), (20, 0.01), (20, 0.025), (50, 0.3)]).pause_before(85, 30), 85);
     }

@@ -19,7 +19,7 @@ use crate::engine::decode::window::{FULL_FRAMES, frames, token_limit};
 
 /// A window whose text ends early is read on from there, where at least this much is left, in seconds.
 const LEAST_REST_SECS: f64 = 1.0;
-/// The rest begins in the pause before the timestamp where one is this near, in hundredths of a second.
+/// The rest begins in a pause that is at most this long before the last timestamp, in hundredths of a second.
 const REST_LEAD: usize = 30;
 
 impl<B: Backend> Decoder<B> {
@@ -169,7 +169,7 @@ impl<B: Backend> Decoder<B> {
         }
     }
 
-    /// A text that ends early is continued from its last timestamp: the rest is a window of its own.
+    /// A text that ends early is continued from its last timestamp, or from a pause shortly before it: the rest is a window of its own.
     fn read_on(
         &self,
         mut text: Text<B::Encoding>,
@@ -178,14 +178,17 @@ impl<B: Backend> Decoder<B> {
     ) -> Result<Text<B::Encoding>, EngineFault> {
         let vocabulary = self.vocabulary();
         let mut from = segments::last_timestamp(&text.tokens, vocabulary).unwrap_or(0.0);
-        // The first sounds of the next word may lie before the timestamp.
-        let mut begin = window.loudness.pause_before(hundredths(from), REST_LEAD);
+        // The first sounds of the next word may lie before the timestamp. What was cut as a loop begins where the text ends.
+        let mut begin = match text.with_loop {
+            Some(_) => hundredths(from),
+            None => window.loudness.pause_before(hundredths(from), REST_LEAD),
+        };
         while text.doubt == Some(Doubt::EarlyEnd) && text.decodes < self.config.max_decodes as usize {
             let samples = window.samples.get(begin * HOP..).unwrap_or_default();
             if from < 0.5 || (samples.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
                 break;
             }
-            debug!(from, begin, "window read on");
+            debug!(from, begin = begin as f64 / 100.0, "window read on");
             let rest = Window { samples, loudness: Loudness::of(samples), ..*window };
             let Some(more) = self.decode_rest(&rest, request, text.decodes + 1)? else { break };
             text.decodes += 1;
@@ -217,12 +220,9 @@ impl<B: Backend> Decoder<B> {
                 Some(Doubt::NoEnd | Doubt::Loop | Doubt::Unlikely | Doubt::Empty) => false,
             };
             if accepted && !text_tokens(&more.tokens, vocabulary).is_empty() {
-                let steps = |frames: usize| (frames / 2) as u32;
-                let least = vocabulary.first_timestamp() + steps(hundredths(from));
-                let moved = |token: u32| {
-                    let is_time = token >= vocabulary.first_timestamp();
-                    if is_time { (token + steps(begin)).max(least) } else { token }
-                };
+                let steps = (begin / 2) as u32;
+                let moved =
+                    |token: u32| if token >= vocabulary.first_timestamp() { token + steps } else { token };
                 text.tokens.extend(more.tokens.into_iter().map(moved));
                 text.doubt = more.doubt;
             }
