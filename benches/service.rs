@@ -202,7 +202,7 @@ fn memory(model: &Path) {
     let watcher = watch(service.pid(), peak.clone(), over.clone());
     let (secs, job) = timed(|| {
         let id = upload(&service, &hour);
-        service.finished(&id)
+        service.finished_within(Duration::from_secs(HOUR_SECS as u64), &id)
     });
     over.store(true, Ordering::SeqCst);
     watcher.join().unwrap();
