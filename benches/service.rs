@@ -307,7 +307,7 @@ fn frames(samples: &[f32]) -> usize {
 fn whisper_cpp(context: &WhisperContext, samples: &[f32], max_tokens: usize) -> String {
     let mut state = context.create_state().unwrap();
     let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-    params.set_audio_ctx(i32::try_from(frames(samples) / 2).unwrap());
+    params.set_audio_ctx((frames(samples) / 2) as i32);
     params.set_n_threads(1);
     params.set_language(Some("en"));
     params.set_n_max_text_ctx(0);

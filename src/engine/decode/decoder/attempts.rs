@@ -179,11 +179,9 @@ impl<B: Backend> Decoder<B> {
         let vocabulary = self.vocabulary();
         let mut from = segments::last_timestamp(&text.tokens, vocabulary).unwrap_or(0.0);
         // The first sounds of the next word may lie before the timestamp. What was cut as a loop begins where the text ends.
-        let mut begin = match text.with_loop {
-            Some(_) => hundredths(from),
-            None => window.loudness.pause_before(hundredths(from), REST_LEAD),
-        };
+        let lead = if text.with_loop.is_some() { 0 } else { REST_LEAD };
         while text.doubt == Some(Doubt::EarlyEnd) && text.decodes < self.config.max_decodes as usize {
+            let begin = window.loudness.pause_before(hundredths(from), lead);
             let samples = window.samples.get(begin * HOP..).unwrap_or_default();
             if from < 0.5 || (samples.len() as f64) < LEAST_REST_SECS * SAMPLE_RATE as f64 {
                 break;
@@ -204,7 +202,6 @@ impl<B: Backend> Decoder<B> {
                 if quality::share_a_phrase(&more_tokens, &text_tokens(&text.tokens, vocabulary)) {
                     // What is kept ends later than its timestamp says.
                     from = self.last_word_end(&text, window, request)?.max(from);
-                    begin = hundredths(from);
                     continue;
                 }
             }

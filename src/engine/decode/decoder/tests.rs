@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use actors::domain::language::Language;
 use actors::domain::transcript::{Flag, Segment};
 use actors::ports::{Batch, ChunkAudio, Device, VoiceActivity};
-
 use dsp::HOP;
 
 use super::*;
