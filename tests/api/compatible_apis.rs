@@ -2,13 +2,12 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::clients::{output, python};
 use super::fixtures;
-use super::service::{Answer, HANG_GUARD, SLOW, Service, form_with};
+use super::service::{Answer, SLOW, Service, form_with, wait_for};
 
 fn bytes(recording: &str) -> Vec<u8> {
     std::fs::read(fixtures::audio(recording)).unwrap()
@@ -198,13 +197,7 @@ fn hung_up(service: &Service, path: &str, part: &str, recording: &str, fields: &
     );
     let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
     socket.write_all(&[head.as_bytes(), &body].concat()).unwrap();
-    let give_up = Instant::now() + HANG_GUARD;
-    loop {
-        assert!(Instant::now() < give_up, "no job came of {path}");
-        if let Some(id) = newest().filter(|id| before.as_ref() != Some(id)) {
-            return id;
-        }
-    }
+    wait_for(&format!("no job came of {path}"), || newest().filter(|id| before.as_ref() != Some(id)))
 }
 
 #[test]

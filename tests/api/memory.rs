@@ -1,12 +1,11 @@
 //! Memory: too little of it, and all of it back.
 
 use std::fs;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::fixtures;
-use super::service::{HANG_GUARD, Service, with_children};
+use super::service::{Service, wait_until, with_children};
 
 /// A limit that the kernel holds the engine to: the weights fit, the rest of the load does not.
 const TOO_LITTLE: &str = "25000000";
@@ -117,11 +116,7 @@ fn come_and_go(times: usize) {
     const SLACK_BYTES: u64 = 5_000_000;
     let service = Service::start();
     // It looks for ffmpeg once.
-    let give_up = Instant::now() + HANG_GUARD;
-    while with_children(service.pid()).len() > 1 {
-        assert!(Instant::now() < give_up, "a process stays");
-        std::thread::yield_now();
-    }
+    wait_until("a process stays", || with_children(service.pid()).len() <= 1);
     let after = || {
         service.load();
         let id = service.queue("en_short.wav", &[]);
@@ -183,11 +178,8 @@ fn memory_freed_by_a_job_is_given_back_while_the_model_stays() {
     assert_eq!(service.finished(&done)["status"], "completed");
     let engine = *with_children(service.pid()).last().unwrap();
     let most = status_bytes(engine, "VmHWM:");
-    let give_up = Instant::now() + HANG_GUARD;
-    while anonymous_bytes(engine) > most / 2 {
-        assert!(Instant::now() < give_up, "{} of {most} bytes are kept", anonymous_bytes(engine));
-        std::thread::yield_now();
-    }
+    let kept = format!("more than half of {most} bytes is kept");
+    wait_until(&kept, || anonymous_bytes(engine) <= most / 2);
     assert_eq!(service.get("/model/status").json()["state"], "ready");
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::clients::{node, output, python};
 use super::fixtures;
-use super::service::{Answer, HANG_GUARD, SLOW, Service, form};
+use super::service::{Answer, SLOW, Service, form, wait_for};
 
 fn bytes(recording: &str) -> Vec<u8> {
     std::fs::read(fixtures::audio(recording)).unwrap()
@@ -364,14 +363,9 @@ fn hung_up(service: &Service, stream: &str) -> Value {
     );
     socket.write_all(head.as_bytes()).unwrap();
     socket.write_all(&body).unwrap();
-    let give_up = Instant::now() + HANG_GUARD;
-    let id = loop {
-        assert!(Instant::now() < give_up, "no job came of it");
-        let jobs = service.get("/jobs?status=running").json();
-        if let Some(id) = jobs["jobs"][0]["id"].as_str() {
-            break id.to_owned();
-        }
-    };
+    let id = wait_for("no job came of it", || {
+        service.get("/jobs?status=running").json()["jobs"][0]["id"].as_str().map(str::to_owned)
+    });
     drop(socket);
     service.finished(&id)
 }

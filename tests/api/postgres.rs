@@ -1,12 +1,11 @@
 //! The service with its database in PostgreSQL.
 
 use std::fs;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::fixtures;
-use super::service::{Event, HANG_GUARD, LOG_FILE, Service, command};
+use super::service::{Event, LOG_FILE, Service, command, wait_until};
 use cluster::Cluster;
 
 #[path = "../../src/store/tests/cluster.rs"]
@@ -75,12 +74,9 @@ fn a_crash_of_postgres_pauses_the_service() {
         assert!(!refused.text.contains("hush"), "{refused:?}");
     }
     assert_eq!(service.get("/health/live").status, 200);
-    let saving = || fs::read_to_string(&log).unwrap().contains("failed to write to the store");
-    let give_up = Instant::now() + HANG_GUARD;
-    while !saving() {
-        assert!(Instant::now() < give_up, "the job does not wait for the database");
-        std::thread::yield_now();
-    }
+    wait_until("the job does not wait for the database", || {
+        fs::read_to_string(&log).unwrap().contains("failed to write to the store")
+    });
     cluster.start_again();
     let job = service.finished(&running);
     assert_eq!(job["status"], "completed", "{job}");
@@ -128,11 +124,9 @@ fn a_service_that_was_migrated_has_its_jobs_and_recordings() {
     let (part, bytes) = service.get_bytes(&format!("/jobs/{id}/audio"), &[("range", "bytes=100-199")]);
     assert_eq!(part.status, 206);
     assert!(bytes == fs::read(fixtures::audio("en_short.wav")).unwrap()[100..200]);
-    let give_up = Instant::now() + HANG_GUARD;
-    while service.get("/jobs?q=en_short").json()["jobs"] == json!([]) {
-        assert!(Instant::now() < give_up, "the search index is not made");
-        std::thread::yield_now();
-    }
+    wait_until("the search index is not made", || {
+        service.get("/jobs?q=en_short").json()["jobs"] != json!([])
+    });
     let later = service.queue("en_short.wav", &[("language", "en")]);
     assert_eq!(service.finished(&later)["result"]["text"], done["result"]["text"]);
 }

@@ -19,6 +19,23 @@ use super::fixtures;
 /// No answer takes this long: a test that hangs should say where.
 pub const HANG_GUARD: Duration = Duration::from_secs(120);
 
+/// Waits until something is so. After [`HANG_GUARD`] the test fails with `otherwise`.
+pub fn wait_until(otherwise: &str, mut is_so: impl FnMut() -> bool) {
+    wait_for(otherwise, || is_so().then_some(()));
+}
+
+/// Waits until something is found, and gives it. After [`HANG_GUARD`] the test fails with `otherwise`.
+pub fn wait_for<T>(otherwise: &str, mut find: impl FnMut() -> Option<T>) -> T {
+    let give_up = Instant::now() + HANG_GUARD;
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(Instant::now() < give_up, "{otherwise}");
+        thread::yield_now();
+    }
+}
+
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_verbatim");
 
 /// Of the environment of a service under test: where its log goes, instead of the test's own.
@@ -287,20 +304,13 @@ impl Service {
     /// a moment later.
     pub fn has_taken_nothing_in(&self) {
         assert_eq!(self.get("/jobs").json()["jobs"], Value::Array(vec![]), "something is a job");
-        let give_up = Instant::now() + HANG_GUARD;
-        while fs::read_dir(self.dir.path().join("data/blobs")).unwrap().count() > 0 {
-            assert!(Instant::now() < give_up, "a recording is left");
-            thread::yield_now();
-        }
+        let blobs = self.dir.path().join("data/blobs");
+        wait_until("a recording is left", || fs::read_dir(&blobs).unwrap().count() == 0);
     }
 
     /// Waits until the loaded model has nothing to do: a job's end is published a moment before.
     pub fn until_idle(&self) {
-        let give_up = Instant::now() + HANG_GUARD;
-        while self.get("/model/status").json()["idle"]["for_secs"].is_null() {
-            assert!(Instant::now() < give_up, "never idle");
-            thread::yield_now();
-        }
+        wait_until("never idle", || !self.get("/model/status").json()["idle"]["for_secs"].is_null());
     }
 
     pub fn load(&self) {
@@ -319,13 +329,7 @@ impl Service {
 
     /// Waits until the service has started a process, and gives it.
     pub fn until_child(&self) -> u32 {
-        let give_up = Instant::now() + HANG_GUARD;
-        loop {
-            if let Some(child) = self.children().first() {
-                return *child;
-            }
-            assert!(Instant::now() < give_up, "no process was started");
-        }
+        wait_for("no process was started", || self.children().first().copied())
     }
 
     /// Asks it to stop and waits until it has.

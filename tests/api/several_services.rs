@@ -1,13 +1,12 @@
 //! Several services on one PostgreSQL database, with their recordings in one folder.
 
 use std::collections::HashSet;
-use std::time::Instant;
 
 use serde_json::Value;
 
 use super::fixtures;
 use super::postgres::{cluster::Cluster, is_whole};
-use super::service::{HANG_GUARD, Service};
+use super::service::{Service, wait_until};
 use super::sink::{Received, Sink, status};
 
 /// Where all services of a test keep what they share.
@@ -41,11 +40,7 @@ fn events_of(service: &Service, id: &str, after: Option<u64>) -> Vec<(u64, Strin
 
 /// Waits until a service that runs no jobs shows the model in a state: its events come from elsewhere.
 pub fn until_shown(service: &Service, state: &str) {
-    let give_up = Instant::now() + HANG_GUARD;
-    while service.get("/model/status").json()["state"] != state {
-        assert!(Instant::now() < give_up, "never {state}");
-        std::thread::yield_now();
-    }
+    wait_until(&format!("never {state}"), || service.get("/model/status").json()["state"] == state);
 }
 
 #[test]

@@ -4,13 +4,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::clients::{output, python};
 use super::fixtures;
-use super::service::{HANG_GUARD, Service, command, free_port};
+use super::service::{HANG_GUARD, Service, command, free_port, wait_for};
 
 /// A service with a port for Wyoming clients.
 fn start(env: &[(&str, &str)]) -> (Service, u16) {
@@ -177,13 +176,9 @@ fn a_client_that_leaves_takes_its_job_with_it() {
         converted(service.dir.path(), "long.ogg", "long.raw", &["-f", "s16le", "-ar", "16000", "-ac", "1"]);
     let mut client = Client::connect(port);
     client.speak(&speech(), &std::fs::read(raw).unwrap());
-    let give_up = Instant::now() + HANG_GUARD;
-    let id = loop {
-        assert!(Instant::now() < give_up, "no job came of it");
-        if let Some(id) = service.get("/jobs?status=running").json()["jobs"][0]["id"].as_str() {
-            break id.to_owned();
-        }
-    };
+    let id = wait_for("no job came of it", || {
+        service.get("/jobs?status=running").json()["jobs"][0]["id"].as_str().map(str::to_owned)
+    });
     drop(client);
     assert_eq!(service.finished(&id)["status"], "cancelled");
 }

@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::Instant;
 
 use super::{command, fixtures};
-use crate::service::HANG_GUARD;
+use crate::service::wait_until;
 
 /// Killed at the end of its test.
 struct Watcher(Child);
@@ -28,11 +27,9 @@ impl Drop for Watcher {
 
 /// Waits until a file has a text.
 fn until_written(path: &Path, text: &str) {
-    let give_up = Instant::now() + HANG_GUARD;
-    while !fs::read_to_string(path).is_ok_and(|whole| whole.contains(text)) {
-        assert!(Instant::now() < give_up, "never written: {}", path.display());
-        std::thread::yield_now();
-    }
+    wait_until(&format!("never written: {}", path.display()), || {
+        fs::read_to_string(path).is_ok_and(|whole| whole.contains(text))
+    });
 }
 
 #[test]
